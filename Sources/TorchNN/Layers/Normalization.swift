@@ -1,0 +1,62 @@
+public import Torch
+
+/// Batch normalisation over N, H and W of N x C x H x W.
+public final class BatchNorm2d: Module, Layer {
+  @Parameter public var weight: Tensor
+  @Parameter public var bias: Tensor
+  @Buffer public var runningMean: Tensor
+  @Buffer public var runningVar: Tensor
+  @Buffer public var numBatchesTracked: Tensor
+  public let momentum: Double
+  public let eps: Double
+
+  public init(_ channels: Int, momentum: Double = 0.1, eps: Double = 1e-5) {
+    weight = Tensor.ones([channels])
+    bias = Tensor.zeros([channels])
+    runningMean = Tensor.zeros([channels])
+    runningVar = Tensor.ones([channels])
+    numBatchesTracked = Tensor.zeros([], dtype: .int64)
+    self.momentum = momentum
+    self.eps = eps
+  }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    if isTraining { numBatchesTracked.add_(1) }
+    return F.batchNorm(
+      x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum, eps: eps)
+  }
+}
+
+public final class GroupNorm: Module, Layer {
+  @Parameter public var weight: Tensor
+  @Parameter public var bias: Tensor
+  public let groups: Int
+  public let eps: Double
+
+  public init(groups: Int, _ channels: Int, eps: Double = 1e-5) {
+    precondition(channels % groups == 0, "GroupNorm: \(channels) channels do not split into \(groups) groups")
+    weight = Tensor.ones([channels])
+    bias = Tensor.zeros([channels])
+    self.groups = groups
+    self.eps = eps
+  }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor { F.groupNorm(x, groups: groups, weight: weight, bias: bias, eps: eps) }
+}
+
+/// Normalises the last dimensions, whose sizes are `shape`.
+public final class LayerNorm: Module, Layer {
+  @Parameter public var weight: Tensor
+  @Parameter public var bias: Tensor
+  public let shape: Shape
+  public let eps: Double
+
+  public init(_ shape: Shape, eps: Double = 1e-5) {
+    weight = Tensor.ones(shape)
+    bias = Tensor.zeros(shape)
+    self.shape = shape
+    self.eps = eps
+  }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor { F.layerNorm(x, shape: shape, weight: weight, bias: bias, eps: eps) }
+}

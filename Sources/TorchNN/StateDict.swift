@@ -1,0 +1,99 @@
+public import Torch
+
+/// The tensors of a module by key, in PyTorch's order.
+public struct StateDict {
+  public private(set) var keys: [String] = []
+  private var tensors: [String: Tensor] = [:]
+
+  public init() {}
+  public init(_ entries: [(key: String, tensor: Tensor)]) {
+    for (key, tensor) in entries { self[key] = tensor }
+  }
+
+  public subscript(key: String) -> Tensor? {
+    get { tensors[key] }
+    set {
+      if tensors[key] == nil, newValue != nil { keys.append(key) }
+      if newValue == nil { keys.removeAll { $0 == key } }
+      tensors[key] = newValue
+    }
+  }
+  public var count: Int { keys.count }
+  public var entries: [(key: String, tensor: Tensor)] { keys.compactMap { key in tensors[key].map { (key, $0) } } }
+
+  /// The same keys with copies of the tensors, apart from the module that they came from.
+  public func copied() -> StateDict { StateDict(noGrad { entries.map { ($0.key, $0.tensor.detach().clone()) } }) }
+  /// Entries whose key begins with the prefix, without it.
+  public func stripping(prefix: String) -> StateDict {
+    StateDict(entries.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.tensor) })
+  }
+  /// All entries with a prefix before their keys.
+  public func adding(prefix: String) -> StateDict { StateDict(entries.map { (prefix + $0.key, $0.tensor) }) }
+}
+
+/// How a state dict differs from the module that should take it: everything that is wrong, together.
+public struct StateDictError: Error, CustomStringConvertible {
+  public var source = "the state dict"
+  public var missing: [String] = []
+  public var unexpected: [String] = []
+  /// Wrong shapes or dtypes.
+  public var mismatched: [(key: String, expected: String, found: String)] = []
+
+  public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty }
+
+  public var description: String {
+    func list(_ title: String, _ lines: [String]) -> String {
+      guard !lines.isEmpty else { return "" }
+      let rest = lines.count > 8 ? "\n    ... and \(lines.count - 8) more" : ""
+      return "\n  \(title) (\(lines.count)):\n" + lines.prefix(8).map { "    " + $0 }.joined(separator: "\n") + rest
+    }
+    return "\(source) does not fit the model."
+      + list("missing keys", missing) + list("unexpected keys", unexpected)
+      + list("different tensors", mismatched.map { "\($0.key): the model has \($0.expected), the file \($0.found)" })
+      + "\n  Choose the model, width and number of classes that the file was made with."
+  }
+}
+
+extension Module {
+  /// Parameters and buffers, sharing storage with the module. Keys and order equal PyTorch's `state_dict()`.
+  public func stateDict() -> StateDict {
+    var parameters = Dictionary(grouping: namedParameters(), by: { owner($0.key) })
+    var buffers = Dictionary(grouping: namedBuffers(), by: { owner($0.key) })
+    var out = StateDict()
+    for (path, _) in modules() {
+      for (key, tensor) in (parameters.removeValue(forKey: path) ?? []) + (buffers.removeValue(forKey: path) ?? []) {
+        out[key] = tensor.detach()
+      }
+    }
+    return out
+  }
+
+  private func owner(_ key: String) -> String {
+    guard let dot = key.lastIndex(of: ".") else { return "" }
+    return String(key[..<dot])
+  }
+
+  /// Copies the values of a state dict into this module.
+  /// - Parameters:
+  ///   - strict: false ignores keys that the module lacks or the dict lacks; shapes and dtypes must fit in any case.
+  ///   - source: what the error calls the dict, e.g. the file's path.
+  /// - Throws: `StateDictError` with everything that does not fit; the module is then unchanged.
+  public func load(_ state: StateDict, strict: Bool = true, source: String = "the state dict") throws(StateDictError) {
+    var problems = StateDictError(source: source)
+    let own = stateDict()
+    for (key, tensor) in own.entries {
+      guard let value = state[key] else {
+        if strict { problems.missing.append(key) }
+        continue
+      }
+      if value.shape != tensor.shape || value.dtype != tensor.dtype {
+        problems.mismatched.append((key, "\(tensor.dtype) \(tensor.shape)", "\(value.dtype) \(value.shape)"))
+      }
+    }
+    if strict { problems.unexpected = state.keys.filter { own[$0] == nil } }
+    guard problems.isEmpty else { throw problems }
+    noGrad {
+      for (key, tensor) in own.entries { if let value = state[key] { tensor.copy_(value) } }
+    }
+  }
+}

@@ -1,0 +1,54 @@
+"""Goldens of learning-rate schedules: ``schedules.json``.
+
+``values[n]`` is the learning rate after n calls of ``scheduler.step()``, so that ``values[0]`` is the rate
+of the very first step or epoch. Twenty values each; base rate 0.1.
+"""
+
+import torch
+from torch.optim import lr_scheduler as S
+
+from goldens import output_folder, write_json
+
+BASE, COUNT = 0.1, 20
+
+
+def warmup_cosine(opt, start_factor, warmup, T_max, eta_min):
+    return S.SequentialLR(
+        opt,
+        [S.LinearLR(opt, start_factor=start_factor, end_factor=1.0, total_iters=warmup), S.CosineAnnealingLR(opt, T_max=T_max, eta_min=eta_min)],
+        milestones=[warmup],
+    )
+
+
+CASES = {
+    "multi_step": ("multi_step", S.MultiStepLR, dict(milestones=[4, 11], gamma=0.1)),
+    "step": ("step", S.StepLR, dict(step_size=6, gamma=0.5)),
+    "constant": ("constant", S.ConstantLR, dict(factor=1.0 / 3.0, total_iters=5)),
+    "linear": ("linear", S.LinearLR, dict(start_factor=0.1, end_factor=1.0, total_iters=8)),
+    "exponential": ("exponential", S.ExponentialLR, dict(gamma=0.9)),
+    "cosine": ("cosine", S.CosineAnnealingLR, dict(T_max=10, eta_min=0.0)),
+    "cosine_eta_min": ("cosine", S.CosineAnnealingLR, dict(T_max=10, eta_min=0.001)),
+    "cosine_20": ("cosine", S.CosineAnnealingLR, dict(T_max=20, eta_min=0.0)),
+    "one_cycle_cos": ("one_cycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=20, pct_start=0.3, anneal_strategy="cos", div_factor=25.0, final_div_factor=1e4)),
+    "one_cycle_linear": ("one_cycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=20, pct_start=0.3, anneal_strategy="linear", div_factor=25.0, final_div_factor=1e4)),
+    "linear_warmup_cosine": ("linear_warmup_cosine", warmup_cosine, dict(start_factor=0.1, warmup=5, T_max=15, eta_min=0.0)),
+    "linear_warmup_cosine_eta_min": ("linear_warmup_cosine", warmup_cosine, dict(start_factor=0.01, warmup=3, T_max=12, eta_min=0.001)),
+}
+
+index = {}
+for case, (kind, make, settings) in CASES.items():
+    p = torch.nn.Parameter(torch.zeros(1))
+    opt = torch.optim.SGD([p], lr=BASE, momentum=0.9)
+    scheduler = make(opt, **settings)
+    values, momenta = [], []
+    for n in range(COUNT):
+        values.append(opt.param_groups[0]["lr"])
+        momenta.append(opt.param_groups[0]["momentum"])
+        opt.step()
+        if n + 1 < COUNT:
+            scheduler.step()
+    index[case] = {"kind": kind, "base_lr": BASE, "settings": settings, "values": values}
+    if len(set(momenta)) > 1:  # OneCycleLR also moves the momentum, between 0.85 and 0.95
+        index[case]["momentum"] = momenta
+
+write_json(output_folder() / "schedules.json", {"values": "rate after n scheduler steps, n = 0 ... 19", "cases": index})
