@@ -8,7 +8,6 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// A library target; imports point down only, in the order of this file.
 func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
@@ -16,29 +15,52 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-let yams = Target.Dependency.product(name: "Yams", package: "Yams")
-let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
-let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-
 let package = Package(
   name: "antidote",
-  products: [.library(name: "Antidote", targets: ["Torch", "TorchNN", "Vision"])],
+  products: [
+    .library(
+      name: "Antidote",
+      targets: [
+        "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
+        "Experiments", "Reporting",
+      ]),
+    .executable(name: "antidote", targets: ["antidote"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
   ],
+  // Imports point down only: a target may use those before it.
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "antidote-libtorch"),
     .target(name: "CTorch", dependencies: ["CLibTorch"]),
+    .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+    layer("Support", [.product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams")]),
     layer("Torch", ["CTorch"]),
     layer("TorchNN", ["Torch"]),
-    layer("Vision", ["TorchNN"]),
+    layer("Vision", ["Support", "Torch", "TorchNN", "CImageCodecs"]),
+    layer("Training", ["Support", "Torch", "TorchNN", "Vision"]),
+    layer("Backdoor", ["Support", "Torch", "TorchNN", "Vision", "Training"]),
+    layer("Attacks", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor"]),
+    layer("Defenses", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor"]),
+    layer("Evaluation", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses"]),
+    layer("Experiments", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
+    layer("Reporting", ["Support", "Experiments", .product(name: "Mustache", package: "swift-mustache")]),
+    .executableTarget(
+      name: "antidote",
+      dependencies: [
+        "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "Reporting",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
+    tests("SupportTests", ["Support"]),
     tests("TorchTests", ["Torch"]),
-    tests("TorchNNTests", ["TorchNN"]),
-    tests("VisionTests", ["Vision"]),
+    tests("TorchNNTests", ["Torch", "TorchNN"]),
+    tests("VisionTests", ["Torch", "TorchNN", "Vision"]),
+    tests("ExperimentsTests", ["Support", "Experiments"]),
+    tests("ReportingTests", ["Support", "Experiments", "Reporting"]),
   ],
+  swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20
 )

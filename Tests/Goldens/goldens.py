@@ -1,4 +1,4 @@
-"""Closed forms and file helpers shared by every ``make_*.py``.
+"""Closed forms and file functions shared by every ``make_*.py``.
 
 The pattern
     pattern(shape, phase, scale=1): at the row-major flat index i (from 0)
@@ -109,6 +109,7 @@ class Book:
 
     def write(self, path: Path):
         save_file(self.tensors, str(path))
+        path.chmod(0o644)
         checked(path)
 
 

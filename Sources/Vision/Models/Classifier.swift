@@ -19,6 +19,8 @@ public struct Features {
 open class Classifier: Module, Layer {
   /// Classes that the last layer tells apart.
   public let classes: Int
+  /// How to build this architecture again; a model without it cannot be copied or described in files.
+  public var spec: ModelSpec?
   private let mean: [Float]
   private let deviation: [Float]
   private var constants: Constant?

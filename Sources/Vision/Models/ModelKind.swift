@@ -1,3 +1,4 @@
+public import Support
 public import Torch
 
 /// The architectures by name, with how each one is built: the model zoo. Adding a model is adding a row.
@@ -7,17 +8,57 @@ public struct ModelKind: Sendable {
   public let summary: String
   /// The published width, which the width setting replaces.
   public let defaultWidth: Int
-  public let make: @Sendable (ModelShape, Generator) -> Classifier
+  private let build: @Sendable (ModelShape, Generator) -> Classifier
 
+  /// A new model with random weights that fits `shape`.
+  public func make(_ shape: ModelShape, _ generator: Generator) -> Classifier {
+    let model = build(shape, generator)
+    model.spec = ModelSpec(kind: id, shape: shape)
+    return model
+  }
+
+  /// Where a model has two stems, images of 96 pixels and more get the large one (`Stem.fitting(imageSize:)`).
   public static let all: [ModelKind] = [
-    ModelKind(id: "preactresnet18", summary: "PreAct-ResNet18 without final BatchNorm, as the backdoor benchmarks use it", defaultWidth: 64) {
+    ModelKind(id: "preactresnet18", summary: "PreAct-ResNet18 without final BatchNorm, as the backdoor benchmarks use it", defaultWidth: 64)
+    {
       PreActResNet18(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
-    }
+    },
+    ModelKind(id: "resnet18", summary: "ResNet18; below 96 pixels with a 3x3 stem, from there on torchvision's", defaultWidth: 64) {
+      ResNet18(
+        classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
+        normalization: $0.normalization, $1)
+    },
+    ModelKind(id: "resnet32", summary: "ResNet32 for small images, with shortcuts without weights: 0.46 M parameters", defaultWidth: 16) {
+      ResNet32(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
+    },
+    ModelKind(id: "vgg19", summary: "VGG19 without BatchNorm, torchvision's layout", defaultWidth: 64) {
+      VGG19(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
+    },
+    ModelKind(id: "vgg19_bn", summary: "VGG19 with BatchNorm, torchvision's layout", defaultWidth: 64) {
+      VGG19(classes: $0.classes, width: $0.width, channels: $0.channels, batchNorm: true, normalization: $0.normalization, $1)
+    },
+    ModelKind(id: "densenet121", summary: "DenseNet121; below 96 pixels with a 3x3 stem, from there on torchvision's", defaultWidth: 64) {
+      DenseNet121(
+        classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
+        normalization: $0.normalization, $1)
+    },
+    ModelKind(id: "cnn", summary: "three convolutions with BatchNorm: trains in seconds on a CPU", defaultWidth: 32) {
+      SmallCNN(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
+    },
   ]
+
+  /// The architecture with this id.
+  /// - Throws: `unknown model "resnet19". Did you mean resnet18 or resnet32? Known: preactresnet18, resnet18, ...`
+  public static func named(_ id: String) throws(SettingsError) -> ModelKind {
+    guard let kind = all.first(where: { $0.id == id }) else {
+      throw SettingsError.unknownName(what: "model", name: id, known: all.map(\.id))
+    }
+    return kind
+  }
 }
 
 /// What a model has to fit.
-public struct ModelShape: Sendable {
+public struct ModelShape: Sendable, Codable, Hashable {
   public var classes: Int
   /// Channels of the first stage.
   public var width: Int

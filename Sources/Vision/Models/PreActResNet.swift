@@ -1,5 +1,5 @@
 public import Torch
-public import TorchNN
+import TorchNN
 
 /// PreAct-ResNet18 for small images, in the flavour of the backdoor benchmarks: no BatchNorm and ReLU after the last block.
 /// (He et al., Identity Mappings in Deep Residual Networks, 2016.) Keys: conv1, layer{1-4}.{0,1}.{bn1,conv1,bn2,conv2,shortcut.0}, linear.
@@ -23,6 +23,8 @@ public final class PreActResNet18: Classifier {
     layer4 = stage(4 * width, 8 * width, stride: 2)
     linear = Linear(8 * width, classes, generator)
     super.init(classes: classes, normalization: normalization)
+    spec = ModelSpec(
+      kind: "preactresnet18", shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
   }
 
   public override func features(normalized x: Tensor) -> Features {

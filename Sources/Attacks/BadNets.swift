@@ -1,0 +1,181 @@
+// BadNets (Gu, Dolan-Gavitt, Garg 2017, arXiv:1708.06733): pixels of a patch take fixed values.
+//
+// Shapes and places are those of methods that build on it: the 3x3 white and checkerboard squares of the benchmarks, 1x1 to 4x4 patches,
+// the L, X and pixel shapes of one random colour of the self-expansion paper, any image of the user's. Expected (CIFAR-10, PreAct-ResNet18
+// width 16, rate .1, 3x3 white, 10 one-cycle epochs): accuracy about 86%, attack success rate about 96%.
+
+public import Backdoor
+public import Support
+public import Torch
+import Vision
+
+public struct BadNets: Attack {
+  public static let id = "badnets"
+  public static let summary = "A small patch of fixed pixels."
+  public static let paper = "Gu et al. 2017, BadNets (arXiv:1708.06733)"
+
+  public enum Pattern: String, Codable, Sendable, CaseIterable {
+    case white, black, checkerboard, random, image
+    /// One random colour, for the shapes L, X and pixel.
+    case color
+  }
+  public enum Outline: String, Codable, Sendable, CaseIterable {
+    case square
+    /// (r, c), (r+1, c), (r, c+1)
+    case l
+    /// The centre and its four diagonal neighbours.
+    case x
+    case pixel
+  }
+  public enum Place: String, Codable, Sendable, CaseIterable {
+    case bottomRight = "bottom-right"
+    case bottomLeft = "bottom-left"
+    case topLeft = "top-left"
+    case topRight = "top-right"
+    case center
+    /// Drawn once for the attack.
+    case random
+  }
+
+  public struct Configuration: PoisoningSettings {
+    public var rate = 0.1
+    public var mapping = MappingKind.allToOne
+    public var target = 0
+    public var source = 1
+    public var shift = 1
+    public var excludeTarget = false
+    public var outline = Outline.square
+    public var size = 3
+    public var pattern = Pattern.white
+    public var place = Place.bottomRight
+    public var margin = 0
+    public var image: String? = nil
+    public var triggers = 1
+    public init() {}
+
+    public static let settings: [Setting] =
+      poisoningSettings + [
+        Setting("outline", "Which pixels the patch covers.", choices: Outline.allCases.map(\.rawValue)),
+        Setting("size", "Side of a square patch.", unit: "pixels", range: 1...1024),
+        Setting(
+          "pattern", "What the patch shows. checkerboard at size 3 is 001/010/101; color is one random colour.",
+          choices: Pattern.allCases.map(\.rawValue)),
+        Setting("place", "Where the patch sits.", choices: Place.allCases.map(\.rawValue)),
+        Setting("margin", "Distance of the patch from the image's edge.", unit: "pixels", range: 0...1024),
+        Setting("image", "PNG, JPEG or PPM file that the patch shows (pattern: image), resized to the patch."),
+        Setting(
+          "triggers", "Number of triggers: the k-th sits k corners on and maps to target + k.", range: 1...4,
+          source: "multi-trigger victims of the SAU paper"),
+      ]
+  }
+
+  public let configuration: Configuration
+  public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+  public var selection: PoisonSelection { configuration.poisonSelection }
+
+  public func implants(for shape: ImageShape, seed: Seed) throws -> [Implant] {
+    let c = configuration
+    if c.triggers > 1, c.mapping != .allToOne {
+      throw BackdoorError.invalid("attack.triggers \(c.triggers): several triggers need attack.mapping all-to-one, not \(c.mapping.rawValue).")
+    }
+    let corners: [Place] = [.bottomRight, .bottomLeft, .topLeft, .topRight]
+    return try (0..<c.triggers).map { number in
+      var place = c.place
+      var mapping = c.labelMapping
+      if c.triggers > 1 {
+        let first = corners.firstIndex(of: c.place) ?? 0
+        place = corners[(first + number) % corners.count]
+        mapping = .allToOne(target: c.target + number)
+      }
+      let patch = try patch(for: shape, at: place, seed: seed.stream("badnets/\(number)"))
+      return Implant(name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: patch, mapping: mapping)
+    }
+  }
+
+  /// The patch for images of a shape. Everything that is drawn is drawn here, once.
+  private func patch(for shape: ImageShape, at place: Place, seed: Seed) throws -> Patch {
+    let c = configuration
+    var random = seed.generator("patch")
+    let (mask, side) = Self.mask(c.outline, c.size)
+    let edge = side + c.margin
+    guard edge <= shape.height, edge <= shape.width else {
+      throw BackdoorError.invalid(
+        "attack.size \(c.size): the patch (side \(side), margin \(c.margin)) does not fit images of \(shape.height)x\(shape.width) pixels.")
+    }
+    let (bottom, right) = (shape.height - edge, shape.width - edge)
+    let (row, column): (Int, Int) =
+      switch place {
+      case .bottomRight: (bottom, right)
+      case .bottomLeft: (bottom, c.margin)
+      case .topLeft: (c.margin, c.margin)
+      case .topRight: (c.margin, right)
+      case .center: ((shape.height - side) / 2, (shape.width - side) / 2)
+      case .random: (random.integer(below: shape.height - side + 1), random.integer(below: shape.width - side + 1))
+      }
+    return Patch(
+      row: row, column: column, side: side, mask: mask, values: try values(side, shape.channels, &random), channels: shape.channels)
+  }
+
+  static func mask(_ outline: Outline, _ size: Int) -> (mask: [Bool], side: Int) {
+    switch outline {
+    case .square: ([Bool](repeating: true, count: size * size), size)
+    case .pixel: ([true], 1)
+    case .l: ([true, true, true, false], 2)
+    case .x: ([true, false, true, false, true, false, true, false, true], 3)
+    }
+  }
+
+  /// Patch pixels in uint8, C x side x side.
+  private func values(_ side: Int, _ channels: Int, _ random: inout Xoshiro256StarStar) throws -> [UInt8] {
+    func plane(_ value: (Int, Int) -> UInt8) -> [UInt8] {
+      let one = (0..<side).flatMap { row in (0..<side).map { column in value(row, column) } }
+      return [[UInt8]](repeating: one, count: channels).flatMap { $0 }
+    }
+    switch configuration.pattern {
+    case .white: return plane { _, _ in 255 }
+    case .black: return plane { _, _ in 0 }
+    // At size 3 this is the benchmarks' [[0,0,1],[0,1,0],[1,0,1]], which is not a full checkerboard: its first corner is dark.
+    case .checkerboard: return plane { row, column in (row + column) % 2 == 0 && !(side == 3 && row == 0 && column == 0) ? 255 : 0 }
+    case .random: return (0..<channels * side * side).map { _ in UInt8(random.integer(below: 256)) }
+    case .color:
+      return (0..<channels).flatMap { _ in [UInt8](repeating: UInt8(random.integer(below: 256)), count: side * side) }
+    case .image:
+      guard let path = configuration.image else {
+        throw BackdoorError.invalid("attack.pattern is image, so attack.image must name a PNG, JPEG or PPM file.")
+      }
+      return try TriggerImage.load(path, height: side, width: side, channels: channels).quantized().array(UInt8.self)
+    }
+  }
+}
+
+/// Fixed pixels at a fixed place.
+public struct Patch: Trigger {
+  public let row: Int
+  public let column: Int
+  public let side: Int
+  /// side x side; false leaves the image as it is.
+  public let mask: [Bool]
+  /// C x side x side.
+  public let values: [UInt8]
+  public let channels: Int
+
+  public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
+    precondition(images.dimension(1) == channels, "a patch of \(channels) channels on images \(images.summary)")
+    let patch = Tensor(values, shape: [1, channels, side, side]).to(images.device).unitPixels()
+    return write(patch.to(images.dtype), on: images)
+  }
+  public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
+    noGrad { write(Tensor(values, shape: [1, channels, side, side]).to(images.device), on: images) }
+  }
+
+  private func write(_ patch: Tensor, on images: Tensor) -> Tensor {
+    let out = images.clone()
+    let region = out.narrowed(2, row..<(row + side)).narrowed(3, column..<(column + side))
+    if mask.allSatisfy({ $0 }) {
+      region.copy_(patch)
+    } else {
+      region.copy_(Tensor.where(Tensor(mask, shape: [1, 1, side, side]).to(images.device), patch, region.clone()))
+    }
+    return out
+  }
+}

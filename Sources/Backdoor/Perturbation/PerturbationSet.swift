@@ -1,0 +1,78 @@
+import Foundation
+public import Torch
+
+/// A set of perturbations to search by projected gradient ascent: L_inf, L2 or L1 balls around zero. Radii are in pixels ([0, 1]).
+///
+/// Perturbations are N x C x H x W; every norm is that of one image.
+public protocol PerturbationSet: Sendable {
+  var radius: Double { get }
+  /// The direction of steepest ascent with length 1 in the set's norm.
+  func direction(_ gradient: Tensor) -> Tensor
+  /// The nearest point of the set.
+  func project(_ delta: Tensor) -> Tensor
+  /// A random point of the set.
+  func random(_ shape: Shape, _ generator: Generator) -> Tensor
+}
+
+extension PerturbationSet {
+  /// Uniform noise, projected.
+  public func random(_ shape: Shape, _ generator: Generator) -> Tensor { project(generator.uniform(shape, -radius, radius)) }
+}
+
+public struct LinfBall: PerturbationSet {
+  public var radius: Double
+  public init(radius: Double) { self.radius = radius }
+  public func direction(_ gradient: Tensor) -> Tensor { gradient.sign() }
+  public func project(_ delta: Tensor) -> Tensor { delta.clamped(-radius, radius) }
+}
+
+public struct L2Ball: PerturbationSet {
+  public var radius: Double
+  public init(radius: Double) { self.radius = radius }
+  /// The gradient over its norm; zero where the gradient is zero.
+  public func direction(_ gradient: Tensor) -> Tensor {
+    let norm = gradient.norm(2, [1, 2, 3], keep: true)
+    return Tensor.where(norm .> 0, gradient / norm, gradient)
+  }
+  public func project(_ delta: Tensor) -> Tensor {
+    let norm = delta.norm(2, [1, 2, 3], keep: true)
+    return Tensor.where(norm .> radius, delta * (radius / norm), delta)
+  }
+}
+
+public struct L1Ball: PerturbationSet {
+  public var radius: Double
+  public init(radius: Double) { self.radius = radius }
+  /// The one coordinate with the largest gradient.
+  public func direction(_ gradient: Tensor) -> Tensor {
+    let flat = gradient.flattened(1)
+    let index = flat.abs().argmax(1, keep: true)
+    let sign = flat.gathered(1, index).sign()
+    return Tensor.zeros(like: flat).scattered(1, index, sign).reshaped(gradient.shape)
+  }
+  /// Euclidean projection (Duchi et al., Efficient Projections onto the l1-Ball, 2008).
+  public func project(_ delta: Tensor) -> Tensor {
+    let flat = delta.flattened(1)
+    let size = flat.abs()
+    let sorted = size.sorted(1, descending: true).values
+    let excess = sorted.cumulativeSum(1) - radius
+    let rank = Tensor.arange(1..<(flat.dimension(1) + 1), dtype: .float32, device: delta.device)
+    let rho = ((sorted * rank .> excess).to(.int64).sum([1], keep: true) - 1).clamped(min: 0)
+    let theta = excess.gathered(1, rho) / (rho + 1).to(.float32)
+    let shrunk = flat.sign() * (size - theta).clamped(min: 0)
+    return Tensor.where(size.sum([1], keep: true) .> radius, shrunk, flat).reshaped(delta.shape)
+  }
+}
+
+/// The norms by name, for settings.
+public enum Norm: String, Codable, Sendable, CaseIterable {
+  case linf, l2, l1
+
+  public func ball(_ radius: Double) -> any PerturbationSet {
+    switch self {
+    case .linf: LinfBall(radius: radius)
+    case .l2: L2Ball(radius: radius)
+    case .l1: L1Ball(radius: radius)
+    }
+  }
+}

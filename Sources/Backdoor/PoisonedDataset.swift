@@ -1,0 +1,148 @@
+public import Support
+public import Torch
+public import Vision
+
+/// A training set with poisoned samples. A defense gets `data` alone; the rest is for evaluation.
+public struct PoisonedDataset {
+  /// What the victim trains on.
+  public let data: ImageDataset
+  /// Positions of the poisoned samples in `data`, ascending.
+  public let indices: [Int]
+  /// Which implant each poisoned sample carries.
+  public let implants: [Int]
+  /// The true label of every sample, int64 N.
+  public let trueLabels: Tensor
+
+  public init(data: ImageDataset, indices: [Int], implants: [Int], trueLabels: Tensor) {
+    self.data = data
+    self.indices = indices
+    self.implants = implants
+    self.trueLabels = trueLabels
+  }
+
+  /// Share of the whole set that is poisoned.
+  public var rate: Double { data.count == 0 ? 0 : Double(indices.count) / Double(data.count) }
+}
+
+/// How samples are chosen for poisoning.
+public struct PoisonSelection: Sendable {
+  /// Share of the training set; for source to target: of the target class.
+  public var rate: Double
+  /// Leave out samples that carry the target label already (dirty-label attacks).
+  public var excludeTarget: Bool
+  public init(rate: Double, excludeTarget: Bool = false) {
+    self.rate = rate
+    self.excludeTarget = excludeTarget
+  }
+}
+
+extension PoisonedDataset {
+  /// Poisons a data set: chooses samples, stamps them, changes their labels.
+  ///
+  /// Dirty-label mappings draw from the whole set (without the target class if asked). Clean-label attacks draw inside the target class,
+  /// and the rate is still a share of the whole set. Source to target (Tran et al. 2018, as the self-expansion paper uses it) replaces a
+  /// share `rate` of the target class by triggered images of the source class. Several implants share the samples evenly.
+  /// - Throws: `BackdoorError` if a class does not exist or does not hold as many samples as the rate asks for.
+  public init(
+    poisoning clean: ImageDataset, with implants: [Implant], selection: PoisonSelection, seed: Seed
+  ) throws(BackdoorError) {
+    let labels = clean.labelArray()
+    for implant in implants { try implant.mapping.check(classes: clean.classes) }
+    var random = seed.generator("poison/select")
+    var chosen: [(position: Int, source: Int, label: Int, implant: Int)] = []
+    var taken = Set<Int>()
+    for (number, implant) in implants.enumerated() {
+      let share = selection.rate / Double(implants.count)
+      let plan = try Self.plan(implant.mapping, share, labels, clean.classes, selection.excludeTarget, taken, &random)
+      for item in plan {
+        taken.insert(item.position)
+        chosen.append((item.position, item.source, item.label, number))
+      }
+    }
+    chosen.sort { $0.position < $1.position }
+    let device = clean.device
+    let images = clean.images.clone()
+    var newLabels = labels.map(Int64.init)
+    var trueLabels = newLabels
+    for (number, implant) in implants.enumerated() {
+      let mine = chosen.filter { $0.implant == number }
+      guard !mine.isEmpty else { continue }
+      let source = Tensor(mine.map { Int64($0.source) }).to(device)
+      let position = Tensor(mine.map { Int64($0.position) }).to(device)
+      let generator = Generator(seed: seed("poison/stamp", number), device: device)
+      images.put_([position], implant.trigger.stamp(clean.images[source], generator))
+      for item in mine {
+        newLabels[item.position] = Int64(item.label)
+        trueLabels[item.position] = Int64(labels[item.source])
+      }
+    }
+    self.init(
+      data: ImageDataset(name: clean.name, images: images, labels: Tensor(newLabels).to(device), classNames: clean.classNames),
+      indices: chosen.map(\.position), implants: chosen.map(\.implant), trueLabels: Tensor(trueLabels).to(device))
+  }
+
+  /// Where poisoned samples go (`position`), which images they are made of (`source`), and their labels.
+  private static func plan(
+    _ mapping: LabelMapping, _ rate: Double, _ labels: [Int], _ classes: Int, _ excludeTarget: Bool, _ taken: Set<Int>,
+    _ random: inout Xoshiro256StarStar
+  ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int)] {
+    func positions(_ keep: (Int) -> Bool) -> [Int] { labels.indices.filter { keep(labels[$0]) && !taken.contains($0) } }
+    func draw(_ count: Int, _ pool: [Int], _ whole: Int, _ what: String) throws(BackdoorError) -> [Int] {
+      guard count <= pool.count else { throw .rate(asked: rate, largest: Double(pool.count) / Double(whole), what: what, held: pool.count) }
+      return random.sample(count, from: pool)
+    }
+    switch mapping {
+    case .allToOne, .allToAll:
+      let pool = positions { label in !excludeTarget || mapping.counts(label, classes: classes) }
+      let picked = try draw(rounded(rate, labels.count), pool, labels.count, "the samples to draw from")
+      return picked.map { ($0, $0, mapping.target(of: labels[$0], classes: classes) ?? labels[$0]) }
+    case .cleanLabel(let target):
+      let picked = try draw(rounded(rate, labels.count), positions { $0 == target }, labels.count, "target class \(target)")
+      return picked.map { ($0, $0, target) }
+    case .sourceToTarget(let source, let target):
+      let victims = positions { $0 == target }
+      let whole = labels.count { $0 == target }
+      let count = rounded(rate, whole)
+      let places = try draw(count, victims, whole, "target class \(target)")
+      let images = try draw(count, positions { $0 == source }, whole, "source class \(source)")
+      return zip(places, images).map { ($0, $1, target) }
+    }
+  }
+
+  private static func rounded(_ rate: Double, _ count: Int) -> Int { Int((rate * Double(count)).rounded()) }
+}
+
+extension LabelMapping {
+  func check(classes: Int) throws(BackdoorError) {
+    let named: [Int] =
+      switch self {
+      case .allToOne(let target), .cleanLabel(let target): [target]
+      case .sourceToTarget(let source, let target): [source, target]
+      case .allToAll: []
+      }
+    for number in named where !(0..<classes).contains(number) { throw .unknownClass(number, classes: classes) }
+    if case .sourceToTarget(let source, let target) = self, source == target { throw .sameClass(source) }
+    if case .allToAll(let shift) = self, shift % classes == 0 { throw .noShift(shift, classes: classes) }
+  }
+}
+
+/// What an attack cannot do on a data set.
+public enum BackdoorError: Error, CustomStringConvertible, Sendable {
+  case unknownClass(Int, classes: Int)
+  case sameClass(Int)
+  case noShift(Int, classes: Int)
+  case rate(asked: Double, largest: Double, what: String, held: Int)
+  case invalid(String)
+
+  public var description: String {
+    switch self {
+    case .unknownClass(let number, let classes): "class \(number) does not exist: the data set has classes 0 to \(classes - 1)."
+    case .sameClass(let number): "source and target are both class \(number). Choose two classes (attack.source, attack.target)."
+    case .noShift(let shift, let classes): "a shift of \(shift) maps each of \(classes) classes to itself. Choose 1 to \(classes - 1) (attack.shift)."
+    case .rate(let asked, let largest, let what, let held):
+      "attack.rate \(asked) is more than \(what) can hold: \(held) samples are there. The largest possible rate is "
+        + "\((largest * 10_000).rounded(.down) / 10_000)."
+    case .invalid(let text): text
+    }
+  }
+}

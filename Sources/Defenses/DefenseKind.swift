@@ -1,0 +1,38 @@
+public import Backdoor
+public import Support
+
+/// A defense as the command line and experiments see it: by name, with settings as a tree.
+public struct DefenseKind: Sendable {
+  public let id: String
+  public let summary: String
+  public let paper: String
+  public let stage: DefenseStage
+  public let requires: Set<Resource>
+  public let configuration: any Configurable.Type
+  /// The defense with settings over its defaults, and the resolved settings. Throws `SettingsError`.
+  public let make: @Sendable (_ overrides: JSONValue) throws -> (defense: any Defense, settings: JSONValue)
+
+  /// Adding a defense is adding a file and a row here.
+  public static let all = [DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self), DefenseKind(VanillaAdversarialTraining.self)]
+
+  init<D: Defense>(_ type: D.Type) {
+    id = D.id
+    summary = D.summary
+    paper = D.paper
+    stage = D.stage
+    requires = D.requires
+    configuration = D.Configuration.self
+    make = { overrides in
+      let configuration = try SettingsTree.resolve(D.Configuration.self, overrides: overrides, at: "defense")
+      return (D(configuration), try SettingsTree.encode(configuration))
+    }
+  }
+
+  /// - Throws: `SettingsError` that lists the known names.
+  public static func named(_ id: String) throws -> DefenseKind {
+    guard let kind = all.first(where: { $0.id == id }) else {
+      throw SettingsError.unknownName(what: "defense", name: id, known: all.map(\.id))
+    }
+    return kind
+  }
+}

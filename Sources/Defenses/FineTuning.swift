@@ -1,0 +1,55 @@
+// Fine-tuning (FT): the suspect model trains on, on clean images alone. The baseline that every post-training defense is compared with;
+// settings of the benchmarks: 5% clean data, 100 epochs, SGD .01, cosine, batch 256, augmented.
+
+public import Backdoor
+public import Support
+import Training
+import Vision
+
+public struct FineTuning: Defense {
+  public static let id = "ft"
+  public static let summary = "Fine-tunes the suspect model on clean images."
+  public static let paper = "baseline of the backdoor benchmarks"
+  public static let stage = DefenseStage.model
+  public static let requires: Set<Resource> = [.model, .cleanSplit]
+
+  public struct Configuration: Configurable {
+    public var epochs = 100
+    public var batch = 256
+    public var learningRate = 0.01
+    public var momentum = 0.9
+    public var weightDecay = 5e-4
+    public var crop = 4
+    public var flip = true
+    public init() {}
+    public static let settings: [Setting] = [
+      Setting("epochs", "Passes over the clean images.", unit: "epochs", range: 0...100_000, source: "benchmarks"),
+      Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "benchmarks"),
+      Setting("learningRate", "SGD's learning rate; falls along a cosine over all epochs.", range: 0...100, source: "benchmarks"),
+      Setting("momentum", "SGD's momentum.", range: 0...1, source: "benchmarks"),
+      Setting("weightDecay", "L2 penalty.", range: 0...1, source: "benchmarks"),
+      Setting("crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64, source: "benchmarks"),
+      Setting("flip", "Random horizontal flip.", source: "benchmarks"),
+    ]
+  }
+
+  public let configuration: Configuration
+  public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+
+  public func run(_ input: DefenseInput) throws -> DefenseOutcome {
+    let model = try input.model().copied()
+    var recipe = Recipe()
+    recipe.epochs = configuration.epochs
+    recipe.batch = configuration.batch
+    recipe.learningRate = configuration.learningRate
+    recipe.momentum = configuration.momentum
+    recipe.nesterov = false
+    recipe.weightDecay = configuration.weightDecay
+    recipe.schedule = .cosine
+    recipe.crop = configuration.crop
+    recipe.flip = configuration.flip
+    recipe.dropLast = false
+    try Trainer(recipe, stage: Self.id).train(model, on: input.cleanSplit(), context: input.training)
+    return DefenseOutcome(model: model)
+  }
+}

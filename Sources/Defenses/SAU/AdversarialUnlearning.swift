@@ -1,0 +1,128 @@
+public import Backdoor
+import Foundation
+public import Torch
+public import TorchNN
+public import Training
+public import Vision
+
+/// The loop of SAU and of its ablations: inner maximisation, outer minimisation.
+public struct AdversarialUnlearning<Settings: AdversarialUnlearningSettings> {
+  public let settings: Settings
+  public let stage: String
+
+  public init(_ settings: Settings, stage: String) {
+    self.settings = settings
+    self.stage = stage
+  }
+
+  public func run(_ input: DefenseInput) throws -> DefenseOutcome {
+    let context = input.training
+    let clean = try input.cleanSplit().to(context.device)
+    let reference = try input.model()
+    if let target = settings.target, !(0..<reference.classes).contains(target) {
+      throw DefenseError.invalid("defense.target \(target): the model has classes 0 to \(reference.classes - 1).")
+    }
+    let student = try reference.copied()
+    for model in [student, reference] { model.to(context.device).to(.channelsLast).eval() }
+    // The reference and the images never change, so neither do its predictions on them.
+    let referenceClasses = noGrad { reference.logits(of: clean, context: context).argmax(1) }
+    let optimizer = Adam(
+      student.parameters(), learningRate: settings.learningRate, weightDecay: settings.weightDecay, amsgrad: settings.amsgrad)
+    let batches = Batches(count: clean.count, size: settings.batch)
+    let loop = EpochLoop(stage: stage, epochs: settings.epochs, imagesPerEpoch: batches.images, context: context)
+    try loop.run(model: student, optimizer: optimizer) { epoch, meter in
+      student.eval()
+      let order = context.generator("\(stage)/shuffle", epoch).permutation(clean.count)
+      let generator = context.generator("\(stage)/start", epoch)
+      for range in batches.ranges {
+        let index = order[range]
+        let step = Step(
+          images: clean.pixels(at: index).contiguous(.channelsLast), labels: clean.labels[index], referenceClasses: referenceClasses[index])
+        let losses = unlearn(step, student, reference, optimizer, context, generator)
+        try meter.step(images: range.count, ["loss": losses.total, "cleanLoss": losses.clean, "adversarialLoss": losses.adversarial])
+      }
+    }
+    optimizer.zeroGrad()
+    return DefenseOutcome(model: student, exhibits: [exhibit(clean, student, reference, referenceClasses, context)])
+  }
+
+  /// One batch.
+  public struct Step {
+    /// Pixels, B x C x H x W.
+    public let images: Tensor
+    /// int64 B.
+    public let labels: Tensor
+    /// Classes that the reference predicts for `images`, int64 B.
+    public let referenceClasses: Tensor
+    public init(images: Tensor, labels: Tensor, referenceClasses: Tensor) {
+      self.images = images
+      self.labels = labels
+      self.referenceClasses = referenceClasses
+    }
+  }
+
+  /// Inner maximisation and one optimizer step.
+  public func unlearn(
+    _ batch: Step, _ student: Classifier, _ reference: Classifier, _ optimizer: Optimizer, _ context: TrainingContext,
+    _ generator: Generator
+  ) -> (total: Tensor, clean: Tensor, adversarial: Tensor) {
+    // The clean pass serves the inner problem (its classes) and the outer one (its loss); in evaluation mode nothing couples the samples.
+    let cleanLogits = context.compute { student(batch.images) }
+    let delta = settings.adversary.perturb(
+      batch.images, labels: batch.labels, student: student, reference: reference,
+      clean: (noGrad { cleanLogits.argmax(1) }, batch.referenceClasses), context: context, generator: generator)
+    let losses = objective(batch, delta, cleanLogits, student, reference, context)
+    optimizer.zeroGrad()
+    losses.total.backward()
+    optimizer.step()
+    return losses
+  }
+
+  /// The outer loss for given perturbations (equation 13).
+  public func objective(
+    _ batch: Step, _ delta: Tensor, _ cleanLogits: Tensor, _ student: Classifier, _ reference: Classifier, _ context: TrainingContext
+  ) -> (total: Tensor, clean: Tensor, adversarial: Tensor) {
+    let perturbed = settings.clamp ? (batch.images + delta).clamped(0, 1) : batch.images + delta
+    let cleanLoss = F.crossEntropy(cleanLogits, batch.labels)
+    let logits = context.compute { student(perturbed) }
+    if settings.outer == .vanilla {
+      let adversarial = F.crossEntropy(logits, batch.labels)
+      return (cleanLoss * settings.lambda1 + adversarial * settings.lambda2, cleanLoss, adversarial)
+    }
+    let (misled, mask) = noGrad { () -> (Tensor, Tensor) in
+      let misled = context.compute { reference(perturbed) }.argmax(1)
+      var mask = (misled .!= batch.labels) .& (misled .!= batch.referenceClasses)
+      if let target = settings.target { mask = mask .& (misled .== Double(target)) }
+      return (misled, mask.to(.float32))
+    }
+    let shared = Self.sharedRisk(logits, misled, mask)
+    var total = cleanLoss * settings.lambda1 + shared * settings.lambda2
+    if settings.adversarialWeight > 0 { total = total + F.crossEntropy(logits, batch.labels) * settings.adversarialWeight }
+    return (total, cleanLoss, shared)
+  }
+
+  /// L_sar: for each sample in the mask, the student's probability of the class that the reference is misled to should vanish.
+  /// - Parameters:
+  ///   - logits: of the student on perturbed images, B x K; misled: the reference's classes there, int64 B; mask: 0 or 1, float B.
+  public static func sharedRisk(_ logits: Tensor, _ misled: Tensor, _ mask: Tensor) -> Tensor {
+    let p = F.softmax(logits, 1).gathered(1, misled.unsqueezed(1)).squeezed(1)
+    let others = ((1 - p).clamped(max: 0.999) + 1e-6).log()
+    let itself = ((1 + 1e-6) - p.clamped(min: 0.001)).log()
+    return (-(others + itself) * mask).sum() * (0.5 / Double(logits.dimension(0)))
+  }
+
+  /// Perturbations against the purified model, for people to look at.
+  private func exhibit(
+    _ clean: ImageDataset, _ student: Classifier, _ reference: Classifier, _ referenceClasses: Tensor, _ context: TrainingContext
+  ) -> Exhibit {
+    let few = clean.prefix(8)
+    let images = few.pixels(0..<few.count).contiguous(.channelsLast)
+    let own = noGrad { context.compute { student(images) }.argmax(1) }
+    let delta = settings.adversary.perturb(
+      images, labels: few.labels, student: student, reference: reference, clean: (own, referenceClasses[0..<few.count]), context: context,
+      generator: context.generator("\(stage)/exhibit"))
+    return Exhibit(
+      title: settings.inner == .shared ? "Shared adversarial perturbations" : "Adversarial perturbations", images: few.images,
+      perturbations: delta.expanded(images.shape).contiguous(), labels: few.labelArray())
+  }
+}

@@ -1,0 +1,96 @@
+public import Backdoor
+public import Support
+import Torch
+public import Training
+public import Vision
+
+/// How a model does on clean and on triggered test images. Rates are fractions.
+public struct BackdoorMetrics: Sendable, Codable, Hashable {
+  /// Share of clean test images classified correctly (ACC).
+  public var accuracy: Double
+  public var testCount: Int
+  /// Share of triggered images classified as the target (ASR), over test images that the attack aims at and whose true label is not the
+  /// target already; under all-to-all over all.
+  public var attackSuccessRate: Double?
+  /// Share of the same images classified as their true label (R-ACC).
+  public var robustAccuracy: Double?
+  public var triggeredCount: Int
+  /// Share of all triggered test images, the target class included, classified as their true label.
+  public var poisonAccuracy: Double?
+  /// Source to target only: share of the source class with f(x) = source and f(trigger(x)) = target.
+  public var targetedMisclassification: Double?
+  /// Attack success rate of each trigger, where a victim carries several.
+  public var perImplant: [String: Double]
+}
+
+/// Measures models against one attack. Triggered test images are made once and kept.
+public final class BackdoorEvaluator {
+  public let test: ImageDataset
+  private let labels: [Int]
+  private let implants: [Implant]
+  private let stamped: [ImageDataset]
+  private let targets: [[Int?]]
+
+  /// - Parameter implants: empty measures accuracy alone.
+  public init(test: ImageDataset, implants: [Implant], seed: Seed) {
+    self.test = test
+    self.implants = implants
+    labels = test.labelArray()
+    let labels = labels
+    targets = implants.map { implant in
+      labels.map { implant.mapping.counts($0, classes: test.classes) ? implant.mapping.target(of: $0, classes: test.classes) : nil }
+    }
+    stamped = implants.enumerated().map { number, implant in
+      let generator = Generator(seed: seed("evaluate/stamp", number), device: test.device)
+      return ImageDataset(
+        name: test.name, images: implant.trigger.stamp(test.images, generator), labels: test.labels, classNames: test.classNames)
+    }
+  }
+
+  /// The test images with the trigger of one implant.
+  public func triggered(_ implant: Int = 0) -> ImageDataset { stamped[implant] }
+  /// What the attack wants of each test image; nil where it does not count.
+  public func target(_ index: Int, implant: Int = 0) -> Int? { targets[implant][index] }
+  public var hasTrigger: Bool { !implants.isEmpty }
+
+  /// Predicted classes on the clean and on each implant's triggered test images.
+  public struct Predictions {
+    public let clean: [Int]
+    public let triggered: [[Int]]
+  }
+
+  public func predictions(_ model: Classifier, context: TrainingContext) -> Predictions {
+    func classes(_ data: ImageDataset) -> [Int] { noGrad { model.logits(of: data, context: context).argmax(1) }.array(Int64.self).map(Int.init) }
+    return Predictions(clean: classes(test), triggered: stamped.map(classes))
+  }
+
+  public func measure(_ model: Classifier, context: TrainingContext) -> BackdoorMetrics { measure(predictions(model, context: context)) }
+
+  public func measure(_ predictions: Predictions) -> BackdoorMetrics {
+    let correct = zip(predictions.clean, labels).count { $0 == $1 }
+    var metrics = BackdoorMetrics(
+      accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perImplant: [:])
+    var (hits, robust, counted, correctPoison) = (0, 0, 0, 0)
+    for (number, implant) in implants.enumerated() {
+      let found = predictions.triggered[number]
+      let counting = labels.indices.filter { targets[number][$0] != nil }
+      let mine = counting.count { found[$0] == targets[number][$0] }
+      hits += mine
+      robust += counting.count { found[$0] == labels[$0] }
+      counted += counting.count
+      correctPoison += labels.indices.count { found[$0] == labels[$0] }
+      if implants.count > 1, let rate = share(mine, counting.count) { metrics.perImplant[implant.name] = rate }
+      if case .sourceToTarget(let source, let target) = implant.mapping {
+        let both = counting.count { predictions.clean[$0] == source && found[$0] == target }
+        metrics.targetedMisclassification = share(both, counting.count)
+      }
+    }
+    metrics.attackSuccessRate = share(hits, counted)
+    metrics.robustAccuracy = share(robust, counted)
+    metrics.poisonAccuracy = share(correctPoison, labels.count * implants.count)
+    metrics.triggeredCount = counted
+    return metrics
+  }
+}
+
+func share(_ part: Int, _ whole: Int) -> Double? { whole == 0 ? nil : Double(part) / Double(whole) }

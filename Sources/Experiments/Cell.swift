@@ -1,0 +1,72 @@
+public import Backdoor
+import Foundation
+public import Support
+public import Torch
+public import Training
+public import Vision
+
+/// The data of one experiment: what the attacker made of the training set, and what the defender has.
+public struct Cell {
+  static let stage = "train"
+
+  public let configuration: ExperimentConfiguration
+  /// nil where there is no attack.
+  public let victim: Victim?
+  /// What the victim trains on, poisoned or not.
+  public let trainSet: ImageDataset
+  /// The defender's clean images.
+  public let cleanSplit: ImageDataset
+
+  /// Loads train and test data.
+  public static func loadData(
+    _ c: ExperimentConfiguration, on device: Device, progress: any ProgressReporter
+  ) throws -> (train: ImageDataset, test: ImageDataset) {
+    let start = Date()
+    let train = try ImageDataset.load(c.dataset, .train).to(device)
+    let test = try ImageDataset.load(c.dataset, .test).to(device)
+    progress.message(
+      "data: \(c.dataset.name), \(formatCount(train.count)) training and \(formatCount(test.count)) test images, "
+        + "\(train.height)x\(train.width), \(train.classes) classes, in \(formatDuration(Date().timeIntervalSince(start)))")
+    return (train, test)
+  }
+
+  public init(_ c: ExperimentConfiguration, data: (train: ImageDataset, test: ImageDataset), context: TrainingContext) throws {
+    configuration = c
+    let seed = context.seed
+    let clean =
+      if let count = c.clean.count {
+        data.train.sample(count: count, balanced: c.clean.balanced, seed: seed, stream: "clean")
+      } else {
+        data.train.sample(c.clean.share, balanced: c.clean.balanced, seed: seed, stream: "clean")
+      }
+    cleanSplit = data.train.subset(clean)
+    let attackers = c.clean.disjoint ? data.train.subset(data.train.complement(of: clean)) : data.train
+    victim = try c.makeAttack().map { attack in
+      try Self.execute(attack, AttackContext(train: attackers, seed: seed.stream("attack"), training: context))
+    }
+    trainSet = victim?.train.data ?? attackers
+  }
+
+  private static func execute(_ attack: some Attack, _ context: AttackContext) throws -> Victim { try attack.execute(context) }
+
+  /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
+  public func trainVictim(context: TrainingContext) throws -> Classifier {
+    if let model = victim?.model { return model }
+    let spec = try configuration.model.spec(for: trainSet)
+    let model = try spec.make(Generator(seed: context.seed("init")))
+    try Trainer(configuration.recipe, stage: Self.stage).train(model, on: trainSet, context: context)
+    return model
+  }
+
+  var poisonSummary: RunRecord.Poison? {
+    guard let victim, let attack = configuration.attack else { return nil }
+    let mapping = victim.implants.map(\.mapping.description)
+    let names = victim.implants.map(\.name).joined(separator: ", ")
+    let count = victim.train.indices.count
+    return RunRecord.Poison(
+      attack: attack.name,
+      summary: "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(victim.train.rate))) carry the trigger (\(names)).",
+      rate: attack.settings["rate"]?.doubleValue ?? victim.train.rate, poisonedCount: count, mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
+      targetLabel: victim.implants.count == 1 ? victim.implants[0].mapping.singleTarget : nil)
+  }
+}

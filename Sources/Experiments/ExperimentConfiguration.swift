@@ -1,0 +1,196 @@
+import Attacks
+public import Backdoor
+import Defenses
+public import Support
+public import Training
+public import Vision
+
+/// All that a run depends on, from a YAML file and `--set` assignments:
+///
+/// ```yaml
+/// seed: 0
+/// dataset: {name: cifar10, path: path/to/data}
+/// model: {name: preactresnet18, width: 16}
+/// recipe: {name: fast, epochs: 12}
+/// attack: {name: badnets, rate: 0.1}
+/// defense: {name: sau, epochs: 20}
+/// ```
+public struct ExperimentConfiguration: Sendable {
+  public var general: GeneralSettings
+  public var dataset: DatasetSettings
+  public var model: ModelSettings
+  public var recipeName: String
+  public var recipe: Recipe
+  /// nil trains on clean data.
+  public var attack: Choice?
+  /// nil measures the victim alone.
+  public var defense: Choice?
+  public var clean: CleanSettings
+  public var evaluation: EvaluationSettings
+
+  /// An attack or defense with its resolved settings.
+  public struct Choice: Sendable, Hashable {
+    public var name: String
+    public var settings: JSONValue
+  }
+
+  static let sections = ["dataset", "model", "recipe", "attack", "defense", "clean", "evaluation"]
+
+  /// Resolves a tree of overrides: defaults fill what it leaves out.
+  /// - Throws: `SettingsError` for unknown keys (with the nearest name), wrong types, values out of range.
+  public init(_ tree: JSONValue) throws {
+    guard case .object(var members) = tree else {
+      throw SettingsError("", "a configuration is a group of settings, such as \"attack: {name: badnets}\".")
+    }
+    var parts: [String: JSONValue] = [:]
+    for section in Self.sections { parts[section] = members.removeValue(forKey: section) }
+    let known = GeneralSettings.settings.map(\.key) + Self.sections
+    for key in members.keys.sorted() where !known.contains(key) {
+      let question = Nearest.question(key, among: known)
+      throw SettingsError(key, "unknown setting. " + (question.isEmpty ? "" : question + " ") + "Known settings: \(known.joined(separator: ", ")).")
+    }
+    general = try SettingsTree.resolve(overrides: .object(members))
+    dataset = try SettingsTree.resolve(overrides: parts["dataset"] ?? [:], at: "dataset")
+    model = try SettingsTree.resolve(overrides: parts["model"] ?? [:], at: "model")
+    clean = try SettingsTree.resolve(overrides: parts["clean"] ?? [:], at: "clean")
+    evaluation = try SettingsTree.resolve(overrides: parts["evaluation"] ?? [:], at: "evaluation")
+
+    let (preset, recipeOverrides) = try Self.named(parts["recipe"] ?? [:], "recipe", fallback: "fast")
+    guard let base = Recipe.presets.first(where: { $0.name == preset }) else {
+      throw SettingsError.unknownName(what: "recipe", name: preset ?? "none", known: Recipe.presets.map(\.name))
+    }
+    recipeName = base.name
+    var recipeBase = base.recipe
+    // Mirrored digits and signs are other classes.
+    if try !DatasetKind.named(dataset.name).flips { recipeBase.flip = false }
+    recipe = try SettingsTree.resolve(
+      overrides: SettingsTree.merge(try SettingsTree.encode(recipeBase), recipeOverrides), at: "recipe")
+
+    attack = try Self.choice(parts["attack"], "attack", fallback: "badnets") { try AttackKind.named($0).make($1).settings }
+    defense = try Self.choice(parts["defense"], "defense", fallback: "sau") { try DefenseKind.named($0).make($1).settings }
+  }
+
+  /// `badnets`, `none`, or `{name: badnets, rate: 0.1}`.
+  private static func named(_ value: JSONValue, _ section: String, fallback: String) throws -> (name: String?, overrides: JSONValue) {
+    switch value {
+    case .string(let name): return (name == "none" ? nil : name, [:])
+    case .null: return (nil, [:])
+    case .object(var members):
+      let name = members.removeValue(forKey: "name") ?? .string(fallback)
+      if name == .null { return (nil, [:]) }
+      guard let text = name.stringValue else { throw SettingsError("\(section).name", "expected a name, found \(name.kindDescription).") }
+      return (text == "none" ? nil : text, .object(members))
+    default: throw SettingsError(section, "expected a name or a group of settings, found \(value.kindDescription).")
+    }
+  }
+
+  private static func choice(
+    _ value: JSONValue?, _ section: String, fallback: String, _ resolve: (String, JSONValue) throws -> JSONValue
+  ) throws -> Choice? {
+    let (name, overrides) = try named(value ?? [:], section, fallback: fallback)
+    return try name.map { Choice(name: $0, settings: try resolve($0, overrides)) }
+  }
+
+  /// The full tree: reading it back gives the same configuration.
+  public func resolved() throws -> JSONValue {
+    func group(_ name: String?, _ settings: JSONValue) -> JSONValue {
+      guard let name else { return .string("none") }
+      return SettingsTree.merge(settings, ["name": .string(name)])
+    }
+    var tree = try SettingsTree.encode(general)
+    tree["dataset"] = try SettingsTree.encode(dataset)
+    tree["model"] = try SettingsTree.encode(model)
+    tree["recipe"] = group(recipeName, try SettingsTree.encode(recipe))
+    tree["attack"] = group(attack?.name, attack?.settings ?? [:])
+    tree["defense"] = group(defense?.name, defense?.settings ?? [:])
+    tree["clean"] = try SettingsTree.encode(clean)
+    tree["evaluation"] = try SettingsTree.encode(evaluation)
+    return tree
+  }
+
+  /// Identifies the run: a hash of everything that its result depends on. Where the data lie and which device computes are left out.
+  public func runID() throws -> String {
+    var tree = try resolved()
+    tree["device"] = .null
+    tree["threads"] = .null
+    if var dataset = tree["dataset"] {
+      dataset["path"] = .null
+      tree["dataset"] = dataset
+    }
+    return Digest.runID(tree)
+  }
+
+  public func makeAttack() throws -> (any Attack)? { try attack.map { try AttackKind.named($0.name).make($0.settings).attack } }
+  public func makeDefense() throws -> (any Defense)? { try defense.map { try DefenseKind.named($0.name).make($0.settings).defense } }
+}
+
+/// Settings outside the sections.
+public struct GeneralSettings: Configurable, Hashable {
+  public var seed = 0
+  public var device = "auto"
+  public var precision = Precision.auto
+  public var threads: Int? = nil
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting("seed", "Seed of everything random: poison, weights, order, augmentation, clean split.", range: 0...9e15),
+    Setting("device", "Where to compute: auto, cpu, cuda or cuda:N."),
+    Setting("precision", "Arithmetic of forward and backward passes.", choices: Precision.allCases.map(\.rawValue)),
+    Setting("threads", "CPU threads of one operation; empty leaves LibTorch's choice.", range: 1...4096),
+  ]
+}
+
+public struct ModelSettings: Configurable, Hashable {
+  public var name = "preactresnet18"
+  public var width: Int? = nil
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting("name", "Architecture.", choices: ModelKind.all.map(\.id)),
+    Setting("width", "Channels of the first stage; empty is the published width. 16 suits a CPU.", unit: "channels", range: 1...4096),
+  ]
+
+  /// The architecture for a data set.
+  public func spec(for data: ImageDataset) throws -> ModelSpec {
+    let kind = try ModelKind.named(name)
+    let normalization = try DatasetKind.named(data.name).normalization(channels: data.channels)
+    return ModelSpec(
+      kind: kind.id,
+      shape: ModelShape(
+        classes: data.classes, width: width ?? kind.defaultWidth, channels: data.channels, imageSize: data.height,
+        normalization: normalization))
+  }
+}
+
+/// The defender's clean images.
+public struct CleanSettings: Configurable, Hashable {
+  public var share = 0.05
+  public var count: Int? = nil
+  public var balanced = false
+  public var disjoint = false
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting("share", "Share of the clean training set that the defender has.", unit: "fraction", range: 0...1, source: "benchmarks: 5%"),
+    Setting("count", "Number of clean images in place of a share.", unit: "images", range: 0...100_000_000),
+    Setting("balanced", "As many images of each class."),
+    Setting(
+      "disjoint", "Take these images out of the set that the attacker poisons and the victim trains on.",
+      source: "default: benchmark convention, which draws them from the same training set"),
+  ]
+}
+
+public struct EvaluationSettings: Configurable, Hashable {
+  public var every = 1
+  public var riskSamples = 256
+  public var samples = 8
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting("every", "Measure on test data after every so many epochs; 0 only at the end of a stage.", unit: "epochs", range: 0...100_000),
+    Setting(
+      "riskSamples", "Test images for the adversarial and shared risks after each epoch of a defense; 0 leaves them out.", unit: "images",
+      range: 0...1_000_000),
+    Setting("samples", "Test images shown in the report.", unit: "images", range: 0...64),
+  ]
+}

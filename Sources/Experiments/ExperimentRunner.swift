@@ -1,0 +1,207 @@
+import Attacks
+import Backdoor
+import Defenses
+import Evaluation
+import Foundation
+public import Support
+import Torch
+import TorchNN
+import Training
+import Vision
+
+/// Runs one cell: poison, train, measure, defend, measure again. Everything is kept in a run directory; a run that was interrupted or killed
+/// goes on where its last epoch ended, and ends with the same bits.
+public final class ExperimentRunner {
+  public static let victimName = "backdoored.safetensors"
+
+  public let configuration: ExperimentConfiguration
+  public let directory: RunDirectory
+  private let context: TrainingContext
+  private let checkpoints: RunCheckpoints
+  private let progress: any ProgressReporter
+  private var record: RunRecord
+  private var finishedStages: [String] = []
+
+  /// - Parameters:
+  ///   - folder: the run directory; made where missing. nil chooses `runs/<attack>-<defense>-<data set>-<id>`.
+  ///   - command: the command line that repeats the run, for the record.
+  /// - Throws: `RunStoreError` if the folder cannot be used, `TorchError` for a device that is missing.
+  public init(
+    _ configuration: ExperimentConfiguration, folder: String? = nil, progress: any ProgressReporter, command: String? = nil
+  ) throws {
+    self.configuration = configuration
+    self.progress = progress
+    let id = try configuration.runID()
+    let title = Self.title(configuration)
+    if let threads = configuration.general.threads { Runtime.threadCount = threads }
+    context = TrainingContext(
+      device: try Device(named: configuration.general.device), precision: configuration.general.precision,
+      seed: Seed(UInt64(configuration.general.seed)), progress: progress)
+    let path = folder ?? "runs/\(Self.slug(configuration))-\(id)"
+    directory = try RunDirectory.create(at: path, id: id)
+    checkpoints = RunCheckpoints(directory)
+    context.checkpoints = checkpoints
+    let earlier = try directory.readRecord()
+    record = RunRecord(
+      id: id, title: title, created: earlier?.created ?? Date(), command: command, configuration: try configuration.resolved(),
+      environment: Machine.environment(context))
+  }
+
+  private static func slug(_ c: ExperimentConfiguration) -> String {
+    [c.attack?.name ?? "clean", c.defense?.name ?? "none", c.dataset.name].joined(separator: "-")
+  }
+  private static func title(_ c: ExperimentConfiguration) -> String {
+    let data = DatasetKind.all.first { $0.id == c.dataset.name }?.title ?? c.dataset.name
+    return "\(c.attack?.name ?? "no attack") against \(c.defense?.name ?? "no defense") on \(data)"
+  }
+
+  /// Runs to the end, or goes on with what an earlier process left.
+  /// - Returns: the finished record, as it stands in `record.json`.
+  /// - Throws: what the parts throw; the record then says that the run was interrupted or failed, and why.
+  public func run() throws -> RunRecord {
+    try directory.write(record)
+    do {
+      try work()
+      record.status = .finished
+      record.finished = Date()
+      record.flags = RunFlags.raised(by: record, metrics: try directory.metrics.read())
+      try directory.write(record)
+    } catch {
+      record.status = error is Interrupted ? .interrupted : .failed
+      record.failure = error is Interrupted ? nil : "\(error)"
+      try? directory.write(record)
+      throw error
+    }
+    checkpoints.remove(stages: finishedStages)
+    return record
+  }
+
+  private func work() throws {
+    let c = configuration
+    let data = try Cell.loadData(c, on: context.device, progress: progress)
+    let test = data.test
+    record.dataset = RunRecord.Dataset(
+      name: c.dataset.name, trainCount: data.train.count, testCount: test.count, classNames: test.classNames, channels: test.channels,
+      height: test.height, width: test.width)
+
+    let cell = try Cell(c, data: data, context: context)
+    record.poison = cell.poisonSummary
+    record.defense = c.defense.map { choice in
+      RunRecord.Defense(name: choice.name, summary: DefenseKind.all.first { $0.id == choice.name }?.summary)
+    }
+    try directory.write(record)
+
+    let evaluator = BackdoorEvaluator(test: test, implants: cell.victim?.implants ?? [], seed: context.seed)
+    let victim = try trainVictim(cell, evaluator)
+    let before = evaluator.predictions(victim, context: context)
+    record.measurements = [measurement(RunRecord.Measurement.before, evaluator.measure(before), nil)]
+    try directory.write(record)
+
+    guard let defense = try c.makeDefense() else {
+      try SampleGallery(evaluator, count: c.evaluation.samples, directory: directory).fill(&record, models: [("before", victim)], context)
+      return
+    }
+    let risks = riskEvaluator(evaluator, victim, defense)
+    observe(evaluator, risks, reference: victim)
+    let input = try DefenseInput(
+      for: type(of: defense), training: context, seed: context.seed.stream("defense"), poisonedTrain: cell.trainSet, model: victim,
+      cleanSplit: cell.cleanSplit)
+    let outcome = try defense.run(input)
+    finishedStages.append(type(of: defense).id)
+    try noteStages()
+    guard let model = outcome.model else {
+      throw DefenseError.invalid("defense \(type(of: defense).id) gave no model to measure.")
+    }
+    try model.save(directory.modelPath)
+    let after = evaluator.measure(model, context: context)
+    record.measurements.append(measurement(RunRecord.Measurement.after, after, risks?.measure(model, context: context)))
+    if let risks { record.measurements[0] = measurement(RunRecord.Measurement.before, evaluator.measure(before), risks.measure(victim, context: context)) }
+    if let first = record.before, let last = record.after { record.defenseEffectiveness = DefenseEffectiveness.rating(before: first, after: last) }
+    let gallery = SampleGallery(evaluator, count: c.evaluation.samples, directory: directory)
+    try gallery.fill(&record, models: [(RunRecord.Measurement.before, victim), (RunRecord.Measurement.after, model)], context)
+    for exhibit in outcome.exhibits {
+      try gallery.add(exhibit, to: &record, models: [(RunRecord.Measurement.before, victim), (RunRecord.Measurement.after, model)], context)
+    }
+  }
+
+  /// The model that the attacker's data make; taken from the run directory if an earlier process finished it.
+  private func trainVictim(_ cell: Cell, _ evaluator: BackdoorEvaluator) throws -> Classifier {
+    let path = directory.file(Self.victimName)
+    if FileManager.default.fileExists(atPath: path) {
+      try noteStages()
+      progress.message("train: finished before, taken from \(path)")
+      let model = try Classifier.open(path)
+      model.to(context.device).to(.channelsLast).eval()
+      return model
+    }
+    observe(evaluator, nil, reference: nil)
+    let model = try cell.trainVictim(context: context)
+    try model.save(path)
+    finishedStages.append(Cell.stage)
+    try noteStages()
+    return model
+  }
+
+  /// Measures on test data after epochs and writes `metrics.jsonl`.
+  private func observe(_ evaluator: BackdoorEvaluator, _ risks: RiskEvaluator?, reference: Classifier?) {
+    let every = configuration.evaluation.every
+    context.onStart = { [directory] stage, finished in try directory.metrics.drop(after: finished, of: stage) }
+    context.onEpoch = { [context, directory, progress] report in
+      var values = Dictionary(report.values.map { ($0.key == "loss" ? MetricName.trainLoss : $0.key, $0.value) }, uniquingKeysWith: { $1 })
+      if every > 0, report.epoch % every == 0 || report.epoch == report.epochs, let model = report.model as? Classifier {
+        let metrics = evaluator.measure(model, context: context)
+        values[MetricName.accuracy] = metrics.accuracy
+        values[MetricName.attackSuccessRate] = metrics.attackSuccessRate
+        values[MetricName.robustAccuracy] = metrics.robustAccuracy
+        var line = "\(report.stage) \(report.epoch)/\(report.epochs): accuracy \(formatPercent(metrics.accuracy))"
+        if let rate = metrics.attackSuccessRate { line += ", attack success \(formatPercent(rate))" }
+        if let risks {
+          let found = risks.measure(model, context: context)
+          values[MetricName.backdoorRisk] = found.backdoor
+          values[MetricName.adversarialRisk] = found.adversarial
+          values[MetricName.sharedAdversarialRisk] = found.shared
+          if let shared = found.shared { line += ", shared risk \(formatPercent(shared))" }
+        }
+        progress.message(line)
+      }
+      try directory.metrics.append(MetricsEntry(stage: report.stage, epoch: report.epoch, values: values))
+    }
+  }
+
+  private func riskEvaluator(_ evaluator: BackdoorEvaluator, _ victim: Classifier, _ defense: any Defense) -> RiskEvaluator? {
+    let count = min(configuration.evaluation.riskSamples, evaluator.test.count)
+    guard count > 0, type(of: defense).stage == .model else { return nil }
+    return RiskEvaluator(
+      images: evaluator.test.prefix(count), triggered: evaluator.hasTrigger ? evaluator.triggered().prefix(count) : nil,
+      targets: (0..<count).map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: victim, adversary: SharedAdversary(),
+      context: context)
+  }
+
+  private func measurement(_ label: String, _ metrics: BackdoorMetrics, _ risks: Risks?) -> RunRecord.Measurement {
+    RunRecord.Measurement(
+      label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount, attackSuccessRate: metrics.attackSuccessRate,
+      robustAccuracy: metrics.robustAccuracy, triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount,
+      backdoorRisk: risks?.backdoor, adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared,
+      riskCount: risks == nil ? nil : configuration.evaluation.riskSamples)
+  }
+
+  /// Times of the stages, from the epochs' own notes: they add up over interruptions.
+  private func noteStages() throws {
+    var stages: [RunRecord.Stage] = []
+    for entry in try directory.metrics.read() {
+      let seconds = entry.values[MetricName.seconds] ?? 0
+      let images = (entry.values[MetricName.imagesPerSecond] ?? 0) * seconds
+      if let index = stages.firstIndex(where: { $0.name == entry.stage }) {
+        let before = (stages[index].imagesPerSecond ?? 0) * stages[index].seconds
+        stages[index].seconds += seconds
+        stages[index].epochs = max(stages[index].epochs, entry.epoch)
+        stages[index].imagesPerSecond = (before + images) / max(stages[index].seconds, 1e-9)
+      } else {
+        stages.append(RunRecord.Stage(name: entry.stage, seconds: seconds, epochs: entry.epoch, imagesPerSecond: images / max(seconds, 1e-9)))
+      }
+    }
+    if let last = stages.indices.last { stages[last].peakMemoryBytes = Machine.peakMemory }
+    record.stages = stages
+    try directory.write(record)
+  }
+}

@@ -1,0 +1,20 @@
+import Foundation
+import Torch
+public import Training
+
+/// A run directory as the place of checkpoints: one safetensors file a stage, replaced after each epoch.
+public final class RunCheckpoints: CheckpointStore {
+  private let directory: RunDirectory
+  public init(_ directory: RunDirectory) { self.directory = directory }
+
+  public func load(stage: String) throws -> Checkpoint? {
+    let path = directory.checkpointPath(for: stage)
+    return FileManager.default.fileExists(atPath: path) ? try Checkpoint(contentsOf: path) : nil
+  }
+  public func save(_ checkpoint: Checkpoint, stage: String) throws { try checkpoint.write(to: directory.checkpointPath(for: stage)) }
+
+  /// Removes the checkpoints of stages that are finished for good.
+  public func remove(stages: [String]) {
+    for stage in stages { try? FileManager.default.removeItem(atPath: directory.checkpointPath(for: stage)) }
+  }
+}

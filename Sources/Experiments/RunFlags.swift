@@ -1,0 +1,89 @@
+import Foundation
+
+/// Looks for reasons to distrust a run.
+public enum RunFlags {
+  /// The flags that a record deserves, in the order of ``RunFlag/allCases``.
+  ///
+  /// - Parameters:
+  ///   - record: A record with its measurements. Its `flags` are not looked at.
+  ///   - metrics: The run's epochs, searched for values that are not finite.
+  public static func raised(by record: RunRecord, metrics: [MetricsEntry] = []) -> [RaisedFlag] {
+    [
+      chanceAccuracy(record), weakAttack(record), notFinite(record, metrics), fewTestImages(record), accuracyLoss(record),
+      notRecovered(record), notDeterministic(record),
+    ].compactMap { $0 }
+  }
+
+  private static func chanceAccuracy(_ record: RunRecord) -> RaisedFlag? {
+    guard let classes = record.dataset?.classNames.count, classes > 1 else { return nil }
+    let chance = 1 / Double(classes)
+    for model in record.measurements where model.cleanCount > 0 {
+      let standardError = (chance * (1 - chance) / Double(model.cleanCount)).squareRoot()
+      if model.accuracy <= max(1.2 * chance, chance + 3 * standardError) {
+        return RaisedFlag(
+          .chanceAccuracy, "Clean accuracy \(model.label) is \(percent(model.accuracy)); guessing gives \(percent(chance)).")
+      }
+    }
+    return nil
+  }
+
+  private static func weakAttack(_ record: RunRecord) -> RaisedFlag? {
+    guard let rate = record.before?.attackSuccessRate, rate < 0.5 else { return nil }
+    return RaisedFlag(.weakAttack, "The attack succeeds on \(percent(rate)) of triggered images before any defense.")
+  }
+
+  private static func notFinite(_ record: RunRecord, _ metrics: [MetricsEntry]) -> RaisedFlag? {
+    for entry in metrics {
+      if let name = entry.values.keys.sorted().first(where: { entry.values[$0]?.isFinite == false }) {
+        return RaisedFlag(.notFinite, "The value \(name) is not finite in epoch \(entry.epoch) of stage \(entry.stage).")
+      }
+    }
+    for model in record.measurements {
+      let values: [(String, Double?)] = [
+        ("Accuracy", model.accuracy), ("Attack success rate", model.attackSuccessRate), ("Robust accuracy", model.robustAccuracy),
+        ("Backdoor risk", model.backdoorRisk), ("Adversarial risk", model.adversarialRisk),
+        ("Shared adversarial risk", model.sharedAdversarialRisk),
+      ]
+      if let (name, _) = values.first(where: { $0.1?.isFinite == false }) {
+        return RaisedFlag(.notFinite, "\(name) \(model.label) is not finite.")
+      }
+    }
+    return nil
+  }
+
+  private static func fewTestImages(_ record: RunRecord) -> RaisedFlag? {
+    let counts = record.measurements.flatMap { model in
+      [
+        (model.cleanCount, "clean"), (model.triggeredCount ?? .max, "triggered"), (model.riskCount ?? .max, "perturbed"),
+      ]
+    }
+    guard let (count, kind) = counts.min(by: { $0.0 < $1.0 }), count < 200 else { return nil }
+    return RaisedFlag(.fewTestImages, "Measured on \(count) \(kind) test image\(count == 1 ? "" : "s").")
+  }
+
+  private static func accuracyLoss(_ record: RunRecord) -> RaisedFlag? {
+    guard let before = record.before, let after = record.after else { return nil }
+    // A loss of ten points as people write it: 0.95 - 0.85 is a little more than 0.1 in binary.
+    guard before.accuracy - after.accuracy > 0.1 + 1e-9 else { return nil }
+    let points = String(format: "%.1f", 100 * (before.accuracy - after.accuracy))
+    return RaisedFlag(
+      .accuracyLoss, "Clean accuracy fell by \(points) points, from \(percent(before.accuracy)) to \(percent(after.accuracy)).")
+  }
+
+  private static func notRecovered(_ record: RunRecord) -> RaisedFlag? {
+    guard let after = record.after, let robust = after.robustAccuracy, let rate = after.attackSuccessRate, rate < 0.5,
+      after.accuracy - robust > 0.2 + 1e-9
+    else { return nil }
+    return RaisedFlag(
+      .notRecovered, "Robust accuracy is \(percent(robust)) after the defense, clean accuracy \(percent(after.accuracy)).")
+  }
+
+  private static func notDeterministic(_ record: RunRecord) -> RaisedFlag? {
+    guard record.environment.deterministic == false else { return nil }
+    return RaisedFlag(.notDeterministic, "Non-deterministic kernels were allowed on \(record.environment.device).")
+  }
+
+  private static func percent(_ share: Double) -> String {
+    String(format: "%.1f%%", 100 * share)
+  }
+}

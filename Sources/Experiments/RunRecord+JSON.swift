@@ -1,0 +1,72 @@
+public import Foundation
+
+extension RunRecord {
+  /// The record as the text of `record.json`: indented, keys sorted, one newline at the end.
+  ///
+  /// - Throws: An `EncodingError`; none is expected.
+  public func encoded() throws -> Data {
+    let encoder = JSONEncoder.forRuns
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self) + Data("\n".utf8)
+  }
+
+  /// Reads the text of a `record.json`.
+  ///
+  /// - Parameters:
+  ///   - data: The file's content.
+  ///   - path: The file's path, for messages.
+  /// - Throws: ``RunStoreError/unknownFormat(path:found:)`` for another format version, ``RunStoreError/damaged(path:reason:)`` for
+  ///   anything else that is not a record.
+  public static func decoded(from data: Data, path: String = RunDirectory.recordName) throws(RunStoreError) -> RunRecord {
+    do {
+      return try JSONDecoder.forRuns.decode(RunRecord.self, from: data)
+    } catch let error as RunRecordFormat.Unknown {
+      throw .unknownFormat(path: path, found: error.version)
+    } catch {
+      throw .damaged(path: path, reason: describeDecoding(error))
+    }
+  }
+}
+
+extension JSONEncoder {
+  /// Dates in ISO 8601, numbers that are not finite as words.
+  static var forRuns: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.dateEncodingStrategy = .iso8601
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    return encoder
+  }
+}
+
+extension JSONDecoder {
+  /// The inverse of `JSONEncoder.forRuns`.
+  static var forRuns: JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    return decoder
+  }
+}
+
+/// A decoding error in words: where in the file, and what is wrong.
+func describeDecoding(_ error: any Error) -> String {
+  func place(_ path: [any CodingKey]) -> String {
+    path.isEmpty ? "at the top level" : "at " + path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+  }
+  switch error {
+  case DecodingError.keyNotFound(let key, let context):
+    return "the key \"\(key.stringValue)\" is missing \(place(context.codingPath))"
+  case DecodingError.typeMismatch(let type, let context):
+    return "a value of another type than \(type) stands \(place(context.codingPath))"
+  case DecodingError.valueNotFound(_, let context):
+    return "the value is null \(place(context.codingPath))"
+  case DecodingError.dataCorrupted(let context) where context.codingPath.isEmpty:
+    return "it is not valid JSON"
+  case DecodingError.dataCorrupted(let context):
+    return "\(context.debugDescription) (\(place(context.codingPath)))"
+  default:
+    return "\(error)"
+  }
+}

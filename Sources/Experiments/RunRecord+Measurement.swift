@@ -1,0 +1,57 @@
+extension RunRecord {
+  /// What one model scored. Shares are fractions in [0, 1].
+  public struct Measurement: Codable, Sendable, Equatable {
+    /// The label of the model as trained, without a defense.
+    public static let before = "before"
+    /// The label of the defended model.
+    public static let after = "after"
+
+    /// Which model this is: ``before``, ``after`` or any other name.
+    public var label: String
+    /// Clean accuracy (ACC): share of clean test images predicted as their true label.
+    public var accuracy: Double
+    /// How many clean test images `accuracy` was measured on.
+    public var cleanCount: Int
+    /// Attack success rate (ASR): share of triggered test images predicted as the target.
+    public var attackSuccessRate: Double?
+    /// Robust accuracy (R-ACC): share of the same triggered images predicted as their true label.
+    public var robustAccuracy: Double?
+    /// How many triggered test images `attackSuccessRate` and `robustAccuracy` were measured on.
+    public var triggeredCount: Int?
+    /// Share of test images of other classes that the trigger turns into the target.
+    public var backdoorRisk: Double?
+    /// Share of test images of other classes that some perturbation makes this model misclassify.
+    public var adversarialRisk: Double?
+    /// Share of test images that one perturbation makes this model and the undefended one take for the same wrong class.
+    public var sharedAdversarialRisk: Double?
+    /// How many test images the three risks were measured on.
+    public var riskCount: Int?
+
+    public init(
+      label: String, accuracy: Double, cleanCount: Int, attackSuccessRate: Double? = nil, robustAccuracy: Double? = nil,
+      triggeredCount: Int? = nil, backdoorRisk: Double? = nil, adversarialRisk: Double? = nil, sharedAdversarialRisk: Double? = nil,
+      riskCount: Int? = nil
+    ) {
+      self.label = label
+      self.accuracy = accuracy
+      self.cleanCount = cleanCount
+      self.attackSuccessRate = attackSuccessRate
+      self.robustAccuracy = robustAccuracy
+      self.triggeredCount = triggeredCount
+      self.backdoorRisk = backdoorRisk
+      self.adversarialRisk = adversarialRisk
+      self.sharedAdversarialRisk = sharedAdversarialRisk
+      self.riskCount = riskCount
+    }
+  }
+
+  /// The measurement of the undefended model, if there is one.
+  public var before: Measurement? {
+    measurements.last { $0.label == Measurement.before }
+  }
+
+  /// The measurement of the defended model, if there is one.
+  public var after: Measurement? {
+    measurements.last { $0.label == Measurement.after }
+  }
+}

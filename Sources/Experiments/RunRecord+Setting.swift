@@ -1,0 +1,121 @@
+/// What a run was done with: machine, data, attack, defense, stages.
+extension RunRecord {
+  /// The software and the machine that a run used.
+  public struct Environment: Codable, Sendable, Equatable {
+    /// The version of Antidote.
+    public var antidote: String
+    public var libtorch: String
+    public var swift: String
+    /// The operating system, e.g. "Debian GNU/Linux 12".
+    public var os: String
+    /// The processor's model name.
+    public var cpu: String
+    /// Threads that the tensor kernels used.
+    public var threads: Int
+    /// E.g. "cpu" or "cuda:0 (NVIDIA H100)".
+    public var device: String
+    /// E.g. "float32" or "bfloat16 autocast".
+    public var precision: String
+    /// The machine's memory in bytes.
+    public var memory: Int?
+    /// Whether the kernels were held to deterministic algorithms; `nil` where nobody asked.
+    public var deterministic: Bool?
+
+    public init(
+      antidote: String, libtorch: String, swift: String, os: String, cpu: String, threads: Int, device: String, precision: String,
+      memory: Int? = nil, deterministic: Bool? = nil
+    ) {
+      self.antidote = antidote
+      self.libtorch = libtorch
+      self.swift = swift
+      self.os = os
+      self.cpu = cpu
+      self.threads = threads
+      self.device = device
+      self.precision = precision
+      self.memory = memory
+      self.deterministic = deterministic
+    }
+  }
+
+  /// The data set, before any poisoning.
+  public struct Dataset: Codable, Sendable, Equatable {
+    public var name: String
+    public var trainCount: Int
+    public var testCount: Int
+    /// Class names in label order; their number is the number of classes.
+    public var classNames: [String]
+    public var channels: Int
+    /// Pixels.
+    public var height: Int
+    /// Pixels.
+    public var width: Int
+
+    public init(name: String, trainCount: Int, testCount: Int, classNames: [String], channels: Int, height: Int, width: Int) {
+      self.name = name
+      self.trainCount = trainCount
+      self.testCount = testCount
+      self.classNames = classNames
+      self.channels = channels
+      self.height = height
+      self.width = width
+    }
+  }
+
+  /// How the training data were poisoned.
+  public struct Poison: Codable, Sendable, Equatable {
+    /// The attack's name, e.g. "BadNets".
+    public var attack: String
+    /// One sentence on what was done to the images.
+    public var summary: String
+    /// The poisoning rate that was asked for: a share of the whole training set, in [0, 1].
+    public var rate: Double
+    /// How many training images were poisoned in fact.
+    public var poisonedCount: Int
+    /// The label mapping in words, e.g. "every class to class 0".
+    public var mapping: String
+    /// The label that a trigger asks for, where there is one for all images.
+    public var targetLabel: Int?
+
+    public init(attack: String, summary: String, rate: Double, poisonedCount: Int, mapping: String, targetLabel: Int? = nil) {
+      self.attack = attack
+      self.summary = summary
+      self.rate = rate
+      self.poisonedCount = poisonedCount
+      self.mapping = mapping
+      self.targetLabel = targetLabel
+    }
+  }
+
+  /// The defense that was applied.
+  public struct Defense: Codable, Sendable, Equatable {
+    /// The defense's name, e.g. "Shared adversarial unlearning".
+    public var name: String
+    /// One sentence on what was done, and with which data.
+    public var summary: String?
+
+    public init(name: String, summary: String? = nil) {
+      self.name = name
+      self.summary = summary
+    }
+  }
+
+  /// One stage of the run, such as "train" or "purify".
+  public struct Stage: Codable, Sendable, Equatable {
+    /// The same name as in `metrics.jsonl`.
+    public var name: String
+    /// Wall-clock seconds, those before an interruption included.
+    public var seconds: Double
+    public var epochs: Int
+    public var imagesPerSecond: Double?
+    public var peakMemoryBytes: Int?
+
+    public init(name: String, seconds: Double, epochs: Int, imagesPerSecond: Double? = nil, peakMemoryBytes: Int? = nil) {
+      self.name = name
+      self.seconds = seconds
+      self.epochs = epochs
+      self.imagesPerSecond = imagesPerSecond
+      self.peakMemoryBytes = peakMemoryBytes
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import Experiments
+
+/// A line chart over epochs, independent of how it is drawn.
+struct Chart {
+  /// One line. Points that are not finite are gaps.
+  struct Series {
+    var name: String
+    /// Colour, dash and marker, by position in the palette.
+    var style: Int
+    var onRightAxis = false
+    var points: [(epoch: Int, value: Double)]
+  }
+
+  struct Axis {
+    var label: String
+    /// Whether values are shares, shown as percentages from 0 to 100.
+    var isShare = false
+  }
+
+  var id: String
+  var title: String
+  var left: Axis
+  var right: Axis?
+  var series: [Series]
+
+  /// The line's points between gaps.
+  static func segments(_ points: [(epoch: Int, value: Double)]) -> [[(epoch: Int, value: Double)]] {
+    var segments: [[(epoch: Int, value: Double)]] = [[]]
+    for point in points {
+      if point.value.isFinite {
+        segments[segments.count - 1].append(point)
+      } else if segments.last?.isEmpty == false {
+        segments.append([])
+      }
+    }
+    return segments.filter { !$0.isEmpty }
+  }
+}
+
+/// The charts of one stage.
+struct StageCharts {
+  var stage: String
+  var title: String
+  var charts: [Chart]
+
+  /// Charts for every stage that has something to plot, in the order in which the stages began.
+  static func all(from metrics: [MetricsEntry]) -> [StageCharts] {
+    var stages: [String] = []
+    for entry in metrics where !stages.contains(entry.stage) { stages.append(entry.stage) }
+    return stages.enumerated().compactMap { index, stage in
+      let charts = charts(of: metrics.filter { $0.stage == stage }, number: index)
+      return charts.isEmpty ? nil : StageCharts(stage: stage, title: title(of: stage), charts: charts)
+    }
+  }
+
+  /// A stage's name as a heading: the usual ones in words.
+  static func title(of stage: String) -> String {
+    switch stage {
+    case "train": "Training"
+    case "purify": "Purification"
+    default: stage.prefix(1).uppercased() + stage.dropFirst()
+    }
+  }
+
+  private static func charts(of entries: [MetricsEntry], number: Int) -> [Chart] {
+    func series(_ key: String, _ name: String, style: Int, right: Bool = false) -> Chart.Series? {
+      var values: [Int: Double] = [:]  // Of an epoch that was written twice, the later one counts.
+      for entry in entries { if let value = entry.values[key] { values[entry.epoch] = value } }
+      guard !values.isEmpty else { return nil }
+      let points = values.sorted { $0.key < $1.key }.map { (epoch: $0.key, value: $0.value) }
+      return Chart.Series(name: name, style: style, onRightAxis: right, points: points)
+    }
+
+    let scores = [
+      series(MetricName.accuracy, "Clean accuracy", style: 0),
+      series(MetricName.attackSuccessRate, "Attack success rate", style: 1),
+      series(MetricName.robustAccuracy, "Robust accuracy", style: 2),
+    ].compactMap { $0 }
+    let risks = [
+      series(MetricName.backdoorRisk, "Backdoor risk", style: 1),
+      series(MetricName.adversarialRisk, "Adversarial risk", style: 3),
+      series(MetricName.sharedAdversarialRisk, "Shared adversarial risk", style: 4),
+    ].compactMap { $0 }
+    let loss = series(MetricName.trainLoss, "Training loss", style: 5)
+    let rate = series(MetricName.learningRate, "Learning rate", style: 6, right: loss != nil)
+
+    var charts: [Chart] = []
+    if !scores.isEmpty {
+      charts.append(
+        Chart(
+          id: "chart-\(number)-scores", title: "Accuracy and attack success", left: .init(label: "share", isShare: true), series: scores))
+    }
+    if !risks.isEmpty {
+      charts.append(Chart(id: "chart-\(number)-risks", title: "Risks", left: .init(label: "share", isShare: true), series: risks))
+    }
+    if loss != nil || rate != nil {
+      charts.append(
+        Chart(
+          id: "chart-\(number)-loss", title: loss == nil ? "Learning rate" : rate == nil ? "Loss" : "Loss and learning rate",
+          left: .init(label: loss == nil ? "learning rate" : "loss"),
+          right: loss != nil && rate != nil ? .init(label: "learning rate") : nil, series: [loss, rate].compactMap { $0 }))
+    }
+    return charts
+  }
+}

@@ -1,0 +1,34 @@
+/// One line on each term that a report uses.
+enum Glossary {
+  struct Term {
+    var abbreviation: String
+    var name: String
+    var explanation: String
+    var higherIsBetter: Bool
+  }
+
+  static let accuracy = Term(
+    abbreviation: "ACC", name: "Clean accuracy",
+    explanation: "Share of clean test images that the model classifies correctly. Higher is better.", higherIsBetter: true)
+  static let attackSuccessRate = Term(
+    abbreviation: "ASR", name: "Attack success rate",
+    explanation: "Share of triggered test images that the model takes for the attacker’s target. Lower is better.", higherIsBetter: false)
+  static let robustAccuracy = Term(
+    abbreviation: "R-ACC", name: "Robust accuracy",
+    explanation: "Share of the same triggered images that the model still takes for what they show. Higher is better.",
+    higherIsBetter: true)
+  static let effectiveness = Term(
+    abbreviation: "DER", name: "Defense effectiveness rating",
+    explanation: "Fall of ASR less fall of ACC, scaled to 0–1: 1 is a full cure at no cost, 0.5 is no effect, 0 is damage only.",
+    higherIsBetter: true)
+  static let backdoorRisk = Term(
+    abbreviation: "Backdoor risk", name: "",
+    explanation: "Share of test images of other classes that the trigger turns into the target.", higherIsBetter: false)
+  static let adversarialRisk = Term(
+    abbreviation: "Adversarial risk", name: "",
+    explanation: "Share of test images of other classes that some perturbation makes this model misclassify.", higherIsBetter: false)
+  static let sharedAdversarialRisk = Term(
+    abbreviation: "Shared adversarial risk", name: "",
+    explanation: "Share of test images that one perturbation makes this model and the undefended model take for the same wrong class.",
+    higherIsBetter: false)
+}

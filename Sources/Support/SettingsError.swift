@@ -1,0 +1,54 @@
+/// Everything that is wrong with a configuration, reported together.
+public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable {
+  /// One wrong setting.
+  public struct Issue: Sendable, Hashable {
+    /// The setting, from the root of the configuration: `attack.rate`.
+    public var path: String
+    /// What is wrong, and what would be right.
+    public var message: String
+
+    public init(path: String, message: String) {
+      self.path = path
+      self.message = message
+    }
+  }
+
+  /// The wrong settings, at least one.
+  public let issues: [Issue]
+  /// The file that holds them, and the line of each issue; nil for settings that stand in no file.
+  private var places: [String?]
+
+  /// Makes an error of several issues.
+  public init(_ issues: [Issue]) {
+    self.issues = issues
+    places = issues.map { _ in nil }
+  }
+
+  /// Makes an error of one issue.
+  public init(_ path: String, _ message: String) { self.init([Issue(path: path, message: message)]) }
+
+  /// The same error with the line of each setting in the file that it was read from.
+  public func located(in document: YAMLDocument) -> SettingsError {
+    var copy = self
+    copy.places = issues.map { issue in
+      guard let line = document.line(of: issue.path) else { return document.source }
+      return document.source.map { "\($0):\(line)" } ?? "line \(line)"
+    }
+    return copy
+  }
+
+  /// One line for each issue: `experiment.yaml:4: attack.rte: unknown setting. Did you mean attack.rate? ...`
+  public var description: String {
+    zip(issues, places).map { issue, place in
+      [place, issue.path.isEmpty ? nil : issue.path, issue.message].compactMap { $0 }.joined(separator: ": ")
+    }.joined(separator: "\n")
+  }
+}
+
+extension SettingsError {
+  /// A name that is none of the known ones; the message suggests the nearest.
+  public static func unknownName(what: String, name: String, known: [String]) -> SettingsError {
+    let question = Nearest.question(name, among: known)
+    return SettingsError("", "unknown \(what) \"\(name)\". " + (question.isEmpty ? "" : question + " ") + "Known: \(known.joined(separator: ", ")).")
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import Support
+public import Torch
+public import TorchNN
+
+/// Runs the epochs of one stage: progress, interruption, the check for NaN, reports, checkpoints and exact resume. What an epoch does is
+/// the caller's.
+///
+/// Randomness inside an epoch must come from streams that are derived from the epoch's number (`context.generator(name, epoch)`); then a
+/// resumed run ends with the same bits as an undisturbed one.
+public struct EpochLoop {
+  public let stage: String
+  public let epochs: Int
+  /// Images that one epoch visits, for the progress bar.
+  public let imagesPerEpoch: Int
+  /// Numbers the epochs' random streams.
+  public let context: TrainingContext
+
+  public init(stage: String, epochs: Int, imagesPerEpoch: Int, context: TrainingContext) {
+    self.stage = stage
+    self.epochs = epochs
+    self.imagesPerEpoch = imagesPerEpoch
+    self.context = context
+  }
+
+  /// - Parameters:
+  ///   - optimizer: its state is part of the checkpoint.
+  ///   - body: one epoch; reports each step's loss to the meter.
+  /// - Throws: `TrainingError.lossNotFinite`, `Interrupted` after Ctrl-C (a resumed run goes on), and what `body` or the context throws.
+  public func run(model: Module, optimizer: Optimizer, _ body: (_ epoch: Int, _ meter: EpochMeter) throws -> Void) throws {
+    var first = 0
+    if let checkpoint = try context.checkpoints?.load(stage: stage) {
+      try restore(checkpoint, model, optimizer)
+      first = checkpoint.epoch
+      if first < epochs { context.progress.message("\(stage): going on after epoch \(first) of \(epochs)") }
+    }
+    try context.onStart?(stage, first)
+    for epoch in first..<max(epochs, first) {
+      try Interruption.check()
+      context.progress.begin("\(stage) \(epoch + 1)/\(epochs)", total: imagesPerEpoch, unit: "images")
+      model.reseedDropout(context.seed("\(stage)/dropout", epoch))
+      let meter = EpochMeter(progress: context.progress, device: context.device)
+      try body(epoch, meter)
+      let seconds = meter.seconds
+      let means = meter.means()
+      for (key, value) in means where key == "loss" && !value.isFinite {
+        throw TrainingError.lossNotFinite(stage: stage, epoch: epoch + 1, value: value)
+      }
+      let rate = Double(meter.images) / max(seconds, 1e-9)
+      var values: [(key: String, value: Double)] = means
+      values += [("learningRate", optimizer.learningRate), ("seconds", seconds), ("imagesPerSecond", rate)]
+      context.progress.end(summary: means.map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", "))
+      try context.onEpoch?(EpochReport(stage: stage, epoch: epoch + 1, epochs: epochs, model: model, values: values))
+      try save(epoch + 1, model, optimizer)
+    }
+  }
+
+  private func save(_ epoch: Int, _ model: Module, _ optimizer: Optimizer) throws {
+    guard let store = context.checkpoints else { return }
+    let tensors =
+      model.stateDict().entries.map { ("model." + $0.key, $0.tensor) } + optimizer.stateDict().map { ("optimizer." + $0.key, $0.tensor) }
+    try store.save(Checkpoint(epoch: epoch, tensors: tensors), stage: stage)
+  }
+
+  private func restore(_ checkpoint: Checkpoint, _ model: Module, _ optimizer: Optimizer) throws {
+    let state = StateDict(checkpoint.tensors)
+    try model.load(state.stripping(prefix: "model."), source: "the checkpoint of stage \(stage)")
+    let entries = state.stripping(prefix: "optimizer.").entries
+    optimizer.load(state: Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.tensor) }))
+  }
+}
+
+/// Collects an epoch's losses without making the device wait.
+public final class EpochMeter {
+  private let progress: any ProgressReporter
+  private let device: Device
+  private let start = Date()
+  private var sums: [(key: String, sum: Tensor, weight: Double)] = []
+  private var shown = Date.distantPast
+  private var note = ""
+  public private(set) var images = 0
+
+  init(progress: any ProgressReporter, device: Device) {
+    self.progress = progress
+    self.device = device
+  }
+
+  var seconds: Double {
+    Runtime.synchronize()
+    return Date().timeIntervalSince(start)
+  }
+
+  /// Adds one step. `values` are scalar tensors (means over the step's images); the first should be called `loss`.
+  /// - Throws: `Interrupted` after Ctrl-C.
+  public func step(images count: Int, _ values: KeyValuePairs<String, Tensor>) throws {
+    noGrad {
+      for (key, value) in values {
+        let weighted = value.detach().to(.float64) * Double(count)
+        if let index = sums.firstIndex(where: { $0.key == key }) {
+          sums[index].sum.add_(weighted)
+          sums[index].weight += Double(count)
+        } else {
+          sums.append((key, weighted, Double(count)))
+        }
+      }
+    }
+    images += count
+    // Reading a loss makes a GPU wait: twice a second is enough for a person.
+    if let first = values.first, Date().timeIntervalSince(shown) > 0.5 {
+      shown = Date()
+      note = "\(first.key) \(String(format: "%.4f", first.value.item()))"
+    }
+    progress.update(done: images, note: note)
+    try Interruption.check()
+  }
+
+  func means() -> [(key: String, value: Double)] { sums.map { ($0.key, $0.sum.item() / $0.weight) } }
+}

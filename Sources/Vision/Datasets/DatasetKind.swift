@@ -1,0 +1,120 @@
+public import Support
+import Torch
+
+/// Which images to load and how.
+public struct DatasetSettings: Configurable, Hashable {
+  public var name = "generated"
+  public var path: String? = nil
+  public var size: Int? = nil
+  public var train: Int? = nil
+  public var test: Int? = nil
+  public var seed = 0
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting("name", "Data set.", choices: DatasetKind.all.map(\.id)),
+    Setting("path", "Folder with the data set's files; the generated set needs none."),
+    Setting("size", "Side that images are resized to while loading; empty keeps their size.", unit: "pixels", range: 16...512),
+    Setting("train", "Use the first so many training images; empty means all.", unit: "images", range: 1...100_000_000),
+    Setting("test", "Use the first so many test images; empty means all.", unit: "images", range: 1...100_000_000),
+    Setting("seed", "Seed of the generated set.", range: 0...9e15),
+  ]
+}
+
+/// A data set by name. Adding one is adding a row.
+public struct DatasetKind: Sendable {
+  public let id: String
+  public let title: String
+  /// What the folder has to hold.
+  public let layout: String
+  public let normalization: Normalization
+  /// False where a mirrored image is another class (digits, signs).
+  public let flips: Bool
+  let read: @Sendable (DatasetSettings, String, DataSplit) throws -> RawImages
+
+  public static let all: [DatasetKind] = [
+    DatasetKind(
+      id: "generated", title: "Generated signs: 10 classes of rendered shapes", layout: "nothing: images are drawn from dataset.seed",
+      normalization: .half, flips: false
+    ) { settings, _, split in
+      guard split != .unlabeled else { throw DataError.noSuchSplit(path: "generated", split: split, available: [.train, .test]) }
+      let size = settings.size ?? 32
+      guard GeneratedSigns.sizes.contains(size) else {
+        throw SettingsError("dataset.size", "\(size): generated images are \(GeneratedSigns.sizes.lowerBound) to \(GeneratedSigns.sizes.upperBound) pixels wide.")
+      }
+      let count = split == .train ? settings.train ?? 10_000 : settings.test ?? 2_000
+      let drawn = GeneratedSigns(seed: UInt64(settings.seed), size: size).images(split: split == .train ? .train : .test, count: count)
+      return RawImages(
+        channels: 3, height: size, width: size, pixels: drawn.pixels, labels: drawn.labels, classNames: GeneratedSigns.classNames)
+    },
+    DatasetKind(
+      id: "cifar10", title: "CIFAR-10", layout: "data_batch_1.bin ... test_batch.bin (binary layout), or the python layout", normalization: .cifar10,
+      flips: true
+    ) { _, path, split in try CIFAR10Files.read(path, split: split) },
+    DatasetKind(
+      id: "cifar100", title: "CIFAR-100, fine labels", layout: "train.bin, test.bin (binary layout), or the python layout",
+      normalization: .cifar100, flips: true
+    ) { _, path, split in try CIFAR100Files.read(path, split: split) },
+    DatasetKind(
+      id: "mnist", title: "MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .mnist, flips: false
+    ) { _, path, split in try IDXFiles.mnist.read(path, split: split) },
+    DatasetKind(
+      id: "fashion-mnist", title: "Fashion-MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .mnist, flips: true
+    ) { _, path, split in try IDXFiles.fashionMNIST.read(path, split: split) },
+    DatasetKind(
+      id: "gtsrb", title: "German traffic signs, 43 classes", layout: "GTSRB/Final_Training and Final_Test with their CSV files; set dataset.size=32",
+      normalization: .none, flips: false
+    ) { settings, path, split in try GTSRBFiles.read(path, split: split, size: settings.size ?? 32, resize: Resizing.resize) },
+    DatasetKind(
+      id: "tiny-imagenet", title: "Tiny ImageNet, 200 classes, 64x64", layout: "wnids.txt, train/, val/", normalization: .tinyImageNet, flips: true
+    ) { settings, path, split in try TinyImageNetFiles.read(path, split: split, size: settings.size, resize: Resizing.resize) },
+    DatasetKind(
+      id: "stl10", title: "STL-10, 96x96, with unlabeled images", layout: "train_X.bin, train_y.bin, test_X.bin, ...", normalization: .half,
+      flips: true
+    ) { _, path, split in try STL10Files.read(path, split: split) },
+    DatasetKind(
+      id: "folder", title: "A folder of images by class", layout: "train/<class>/*.png|jpg|ppm and test/<class>/...; set dataset.size if images differ",
+      normalization: .imageNet, flips: true
+    ) { settings, path, split in try ImageFolderFiles.read(path, split: split, size: settings.size, resize: Resizing.resize) },
+    DatasetKind(
+      id: "tensors", title: "A data set that antidote wrote", layout: "train.safetensors and test.safetensors with images and labels",
+      normalization: .half, flips: true
+    ) { _, path, split in try TensorFiles.read(path, split: split) },
+  ]
+
+  /// - Throws: `SettingsError` that lists the known names.
+  public static func named(_ id: String) throws -> DatasetKind {
+    guard let kind = all.first(where: { $0.id == id }) else {
+      throw SettingsError.unknownName(what: "data set", name: id, known: all.map(\.id))
+    }
+    return kind
+  }
+
+  /// Mean and deviation for images with this many channels.
+  public func normalization(channels: Int) -> Normalization {
+    normalization.mean.isEmpty || normalization.mean.count == channels ? normalization : (channels == 1 ? .mnist : .half)
+  }
+}
+
+extension ImageDataset {
+  /// Loads one split.
+  /// - Throws: `DataError` for missing or damaged files, `SettingsError` for settings that do not fit.
+  public static func load(_ settings: DatasetSettings, _ split: DataSplit) throws -> ImageDataset {
+    let kind = try DatasetKind.named(settings.name)
+    guard let path = settings.path ?? (kind.id == "generated" ? "" : nil) else {
+      throw SettingsError("dataset.path", "data set \(kind.id) needs a folder: --data path/to/data. It has to hold \(kind.layout).")
+    }
+    var raw = try kind.read(settings, path, split)
+    if let size = settings.size, raw.height != size || raw.width != size { raw = Resizing.resize(raw, to: size) }
+    let limit = split == .train ? settings.train : split == .test ? settings.test : nil
+    let all = ImageDataset(name: kind.id, raw)
+    return limit.map { all.prefix($0) } ?? all
+  }
+
+  public init(name: String, _ raw: RawImages) {
+    let images = raw.pixels.withUnsafeBytes {
+      Tensor.copying(bytes: $0, shape: [raw.count, raw.channels, raw.height, raw.width], dtype: .uint8)
+    }
+    self.init(name: name, images: images, labels: Tensor(raw.labels), classNames: raw.classNames)
+  }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import Support
+import Torch
+
+/// Data sets as safetensors: `train.safetensors` and `test.safetensors`, each with `images` (uint8 N x C x H x W), `labels` (int64 N) and
+/// the class names in the metadata (`classes`, a JSON list). PyTorch reads them with `safetensors.torch.load_file`.
+public enum TensorFiles {
+  static func path(_ folder: String, _ split: DataSplit) -> String { "\(folder)/\(split.rawValue).safetensors" }
+
+  /// - Throws: an error that names the file and what is wrong with it.
+  static func read(_ folder: String, split: DataSplit) throws -> RawImages {
+    let path = path(folder, split)
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw DataError.missing(path: folder, lookedFor: ["\(split.rawValue).safetensors"], suggestion: nil)
+    }
+    let file = try Safetensors.load(path)
+    func fail(_ problem: String) -> DataError {
+      .malformed(path: path, problem: problem, mend: "Write it with antidote attack, or with these tensors by hand.")
+    }
+    guard let images = file["images"], let labels = file["labels"] else { throw fail("it lacks the tensors images and labels") }
+    guard images.dtype == .uint8, images.rank == 4, [1, 3].contains(images.dimension(1)) else {
+      throw fail("images is \(images.summary), expected uint8 N x C x H x W with C 1 or 3")
+    }
+    guard labels.dtype == .int64, labels.shape == [images.dimension(0)] else {
+      throw fail("labels is \(labels.summary), expected int64 [\(images.dimension(0))]")
+    }
+    let values = labels.array(Int64.self)
+    let names = try file.metadata["classes"].map { text -> [String] in
+      guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else { throw fail("its class names are no JSON list") }
+      return names
+    }
+    let classNames = names ?? (0...Int(values.max() ?? 0)).map(String.init)
+    guard values.allSatisfy({ $0 >= -1 && $0 < classNames.count }) else { throw fail("a label is outside 0 to \(classNames.count - 1)") }
+    return RawImages(
+      channels: images.dimension(1), height: images.dimension(2), width: images.dimension(3), pixels: images.array(UInt8.self),
+      labels: values, classNames: classNames)
+  }
+
+  /// Writes one split into a folder, at once or not at all.
+  public static func write(_ data: ImageDataset, split: DataSplit, folder: String, metadata: [String: String] = [:]) throws {
+    var metadata = metadata
+    metadata["classes"] = String(decoding: try JSONEncoder().encode(data.classNames), as: UTF8.self)
+    try AtomicFile.createDirectory(folder)
+    try Safetensors.save(
+      [("images", data.images.to(.cpu).contiguous()), ("labels", data.labels.to(.cpu))], metadata: metadata, to: path(folder, split))
+  }
+}

@@ -1,0 +1,28 @@
+import Torch
+import TorchNN
+
+/// Which side of a layer keeps the variance of its signal under a Kaiming normal draw.
+enum FanMode {
+  /// Inputs times kernel area: activations keep their variance.
+  case fanIn
+  /// Outputs times kernel area: gradients keep theirs.
+  case fanOut
+}
+
+extension Module {
+  /// Draws the weights of all convolutions of the tree from N(0, 2 / fan), as `torch.nn.init.kaiming_normal_` for ReLU does.
+  /// Biases become 0 with `zeroBias`, and stay as they are without.
+  func drawConvolutions(_ mode: FanMode, zeroBias: Bool = false, _ generator: Generator) {
+    noGrad {
+      for case let conv as Conv2d in modules().map(\.module) {
+        let shape = conv.weight.shape
+        let fan = (mode == .fanIn ? shape[1] : shape[0]) * shape[2] * shape[3]
+        conv.weight.copy_(Initialization.kaimingNormal(shape, fan: fan, generator))
+        if zeroBias { conv.bias?.wrappedValue.zero_() }
+      }
+    }
+  }
+}
+
+/// Means over height and width: N x C x H x W to N x C.
+func globalAveragePool(_ x: Tensor) -> Tensor { F.adaptiveAvgPool2d(x, 1, 1).flattened(1) }

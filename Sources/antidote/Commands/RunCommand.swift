@@ -1,0 +1,67 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Reporting
+import Support
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Poison, train, measure, purify, measure again, and write a report.",
+    discussion: """
+      The run directory holds record.json, metrics.jsonl, the models and report.html. Ctrl-C leaves a run that the same command goes on \
+      with, to the same result.
+
+        antidote run --dataset cifar10 --data path/to/data --width 16 --epochs 12 --attack badnets --defense sau \
+      --set defense.epochs=20 --seed 0
+        antidote run --config experiment.yaml --set attack.rate=0.05
+      """)
+
+  @OptionGroup var experiment: ExperimentOptions
+  @Option(help: ArgumentHelp("Run directory; by default runs/<attack>-<defense>-<data set>-<id>.", valueName: "folder"))
+  var out: String?
+  @Flag(help: "Print the finished record as JSON on standard output.")
+  var json = false
+
+  func run() throws {
+    try ExperimentSession(configuration: try experiment.configuration(), out: out, json: json).run()
+  }
+}
+
+/// Runs an experiment and tells how it went.
+struct ExperimentSession {
+  let configuration: ExperimentConfiguration
+  let out: String?
+  let json: Bool
+
+  func run() throws {
+    let progress = TerminalProgress.standard
+    let runner = try ExperimentRunner(configuration, folder: out, progress: progress, command: Self.commandLine)
+    progress.message("run directory: \(runner.directory.path)")
+    let record = try runner.run()
+    let report = try Report.write(runDirectory: runner.directory.path, plotly: Plotly.path)
+    if json {
+      FileHandle.standardOutput.write(try record.encoded())
+      return
+    }
+    print(Report.terminalTable(record))
+    for flag in record.flags { print("flag \(flag.id): \(flag.message)") }
+    print("report: \(report)")
+  }
+
+  /// The command as it was given, quoted for a shell.
+  static var commandLine: String {
+    let words = ["antidote"] + CommandLine.arguments.dropFirst()
+    return words.map { word in
+      word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,@+".contains($0) } ? word : "'\(word.replacingOccurrences(of: "'", with: "'\\''"))'"
+    }.joined(separator: " ")
+  }
+}
+
+/// plotly.js from its pip package, if the set-up found one.
+enum Plotly {
+  static var path: String? {
+    let named = ProcessInfo.processInfo.environment["ANTIDOTE_PLOTLY"] ?? ""
+    return FileManager.default.fileExists(atPath: named) ? named : nil
+  }
+}

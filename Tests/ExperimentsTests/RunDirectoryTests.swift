@@ -1,0 +1,151 @@
+import Experiments
+import Foundation
+import Glibc
+import Testing
+
+struct RunDirectoryTests {
+  let folder: TemporaryFolder
+  var path: String { folder.path + "/runs/one" }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  @Test func aNewRunGetsItsFolderAndRecord() throws {
+    let directory = try RunDirectory.create(at: path, id: "a")
+    #expect(directory.isLocked)
+    #expect(try directory.readRecord() == nil)
+    let record = RunRecordExample.full(id: "a")
+    try directory.write(record)
+    #expect(try directory.readRecord() == record)
+    #expect(try RunDirectory.open(path + "/").readRecord() == record)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path).sorted() == [".lock", "record.json", "samples"])
+    #expect(directory.modelPath == path + "/model.safetensors")
+    #expect(directory.checkpointPath(for: "train/../x") == path + "/checkpoint-train----x.safetensors")
+  }
+
+  @Test func theSameRunIsTakenUpAgain() throws {
+    let first = try RunDirectory.create(at: path, id: "a")
+    try first.metrics.append(MetricsEntry(stage: "train", epoch: 1, values: [:]))
+    try Data().write(to: URL(fileURLWithPath: path + "/.antidote-77-x.tmp"))
+    first.release()
+    #expect(!first.isLocked)
+    let second = try RunDirectory.create(at: path, id: "a")  // Ended before its first record.
+    try second.write(RunRecordExample.full(id: "a"))
+    second.release()
+    try Data().write(to: URL(fileURLWithPath: path + "/model.safetensors"))
+    #expect(try RunDirectory.create(at: path, id: "a").readRecord()?.id == "a")
+  }
+
+  @Test func anotherRunsFolderIsRefused() throws {
+    let first = try RunDirectory.create(at: path, id: "a")
+    try first.write(RunRecordExample.full(id: "a"))
+    first.release()
+    let error = #expect(throws: RunStoreError.self) { try RunDirectory.create(at: path, id: "b") }
+    #expect(error == .belongsToAnotherRun(directory: path, found: "a", expected: "b"))
+    #expect(
+      error?.description
+        == "\(path) belongs to run a, not to run b: their settings differ. Choose another folder, restore the settings to resume that run, "
+        + "or remove the folder to start again.")
+    #expect(try RunDirectory.open(path).id == "a")
+  }
+
+  @Test func aFolderWithOtherFilesIsRefusedAndLeftAlone() throws {
+    try folder.write("precious", to: "thesis.tex")
+    #expect(throws: RunStoreError.holdsOtherFiles(directory: folder.path, example: "thesis.tex")) {
+      try RunDirectory.create(at: folder.path, id: "a")
+    }
+    #expect(try folder.entries() == ["thesis.tex"])
+  }
+
+  @Test func aSecondClaimIsRefusedUntilTheFirstIsReleased() throws {
+    let first = try RunDirectory.create(at: path, id: "a")
+    let error = #expect(throws: RunStoreError.self) { try RunDirectory.create(at: path, id: "a") }
+    #expect(error == .locked(directory: path, process: Int(getpid())))
+    #expect(error?.description.contains("in use by process \(getpid())") == true)
+    first.release()
+    let second = try RunDirectory.create(at: path, id: "a")
+    #expect(second.isLocked)
+    second.release()
+  }
+
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/flock"))) func anotherProcessIsKeptOut() throws {
+    let directory = try RunDirectory.create(at: path, id: "a")
+    func tryLock() throws -> Int32 {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
+      process.arguments = ["--nonblock", path + "/.lock", "true"]
+      try process.run()
+      process.waitUntilExit()
+      return process.terminationStatus
+    }
+    #expect(try tryLock() == 1)
+    directory.release()
+    #expect(try tryLock() == 0)
+  }
+
+  @Test func theLockGoesWithItsOwner() throws {
+    do {
+      let directory = try RunDirectory.create(at: path, id: "a")
+      #expect(directory.isLocked)
+    }
+    #expect(try RunDirectory.create(at: path, id: "a").isLocked)
+  }
+
+  @Test func onlyTheOwnerWrites() throws {
+    let directory = try RunDirectory.create(at: path, id: "a")
+    try directory.write(RunRecordExample.full(id: "a"))
+    let reader = try RunDirectory.open(path)
+    #expect(throws: RunStoreError.notClaimed(directory: path)) { try reader.write(RunRecordExample.full(id: "a")) }
+    #expect(throws: RunStoreError.belongsToAnotherRun(directory: path, found: "a", expected: "b")) {
+      try directory.write(RunRecordExample.full(id: "b"))
+    }
+    directory.release()
+    #expect(throws: RunStoreError.notClaimed(directory: path)) { try directory.write(RunRecordExample.full(id: "a")) }
+  }
+
+  @Test func aFailedWriteLeavesNothingBehind() throws {
+    let directory = try RunDirectory.create(at: path, id: "a")
+    // A folder under the record's name cannot be replaced by a file.
+    try FileManager.default.createDirectory(atPath: path + "/record.json", withIntermediateDirectories: false)
+    let before = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+    #expect(throws: RunStoreError.unwritable(path: path + "/record.json", reason: "Is a directory")) {
+      try directory.write(RunRecordExample.full(id: "a"))
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path).sorted() == before)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/record.json").isEmpty)
+  }
+
+  @Test(.enabled(if: geteuid() != 0, "The superuser may write anywhere.")) func aReadOnlyFolderKeepsItsRecord() throws {
+    let directory = try RunDirectory.create(at: path, id: "a")
+    let record = RunRecordExample.full(id: "a")
+    try directory.write(record)
+    chmod(path, 0o555)
+    defer { chmod(path, 0o755) }
+    var changed = record
+    changed.title = "changed"
+    #expect(throws: RunStoreError.self) { try directory.write(changed) }
+    #expect(try directory.readRecord() == record)
+  }
+
+  @Test func placesWithoutARunAreNamed() throws {
+    #expect(throws: RunStoreError.notARun(directory: folder.path)) { try RunDirectory.open(folder.path) }
+    #expect(throws: RunStoreError.notARun(directory: folder.path + "/none")) { try RunDirectory.open(folder.path + "/none") }
+    try folder.write("", to: "file")
+    #expect(throws: RunStoreError.notADirectory(path: folder.path + "/file")) { try RunDirectory.open(folder.path + "/file") }
+    #expect(throws: RunStoreError.notADirectory(path: folder.path + "/file")) {
+      try RunDirectory.create(at: folder.path + "/file", id: "a")
+    }
+  }
+
+  @Test func anUnwritablePlaceIsNamed() {
+    let error = #expect(throws: RunStoreError.self) { try RunDirectory.create(at: "/proc/antidote-run", id: "a") }
+    #expect(error?.description.hasPrefix("Cannot write /proc/antidote-run: ") == true)
+    #expect(error?.description.hasSuffix("or choose another folder.") == true)
+  }
+
+  @Test func aDamagedRecordIsNotOverwritten() throws {
+    try folder.write("{\"formatVersion\": 1, ", to: "record.json")
+    #expect(throws: RunStoreError.damaged(path: folder.path + "/record.json", reason: "it is not valid JSON")) {
+      try RunDirectory.create(at: folder.path, id: "a")
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Experiments
+import Foundation
+import Support
+import Testing
+
+struct RunRecordTests {
+  @Test func everyFieldSurvivesARoundTrip() throws {
+    let record = RunRecordExample.full()
+    let text = try record.encoded()
+    #expect(try RunRecord.decoded(from: text) == record)
+    #expect(try RunRecord.decoded(from: text).encoded() == text)
+  }
+
+  @Test func theTextIsReadableAndDated() throws {
+    let text = String(decoding: try RunRecordExample.full().encoded(), as: UTF8.self)
+    #expect(text.contains("\"formatVersion\" : 1"))
+    #expect(text.contains("\"created\" : \"2025-11-21T07:32:10Z\""))
+    #expect(text.contains("\"clean\" : \"samples/3-clean.png\""))
+    #expect(text.hasSuffix("}\n"))
+  }
+
+  @Test func whatIsOptionalMayBeAbsent() throws {
+    let text = """
+      {"formatVersion": 1, "id": "a", "title": "t", "status": "running", "created": "2025-11-21T07:32:10Z", "configuration": {},
+       "environment": {"antidote": "0", "libtorch": "2", "swift": "6", "os": "o", "cpu": "c", "threads": 1, "device": "cpu",
+       "precision": "float32"}, "addedByALaterVersion": 5}
+      """
+    let record = try RunRecord.decoded(from: Data(text.utf8))
+    #expect(record.measurements.isEmpty && record.samples.isEmpty && record.flags.isEmpty)
+    #expect(record.dataset == nil && record.finished == nil && record.defenseEffectiveness == nil)
+  }
+
+  @Test func notANumberSurvives() throws {
+    var record = RunRecordExample.full()
+    record.measurements[0].accuracy = .nan
+    record.measurements[0].robustAccuracy = .infinity
+    let read = try RunRecord.decoded(from: try record.encoded())
+    #expect(read.measurements[0].accuracy.isNaN)
+    #expect(read.measurements[0].robustAccuracy == .infinity)
+  }
+
+  @Test func anotherFormatVersionIsRefused() throws {
+    let text = String(decoding: try RunRecordExample.full().encoded(), as: UTF8.self)
+      .replacingOccurrences(of: "\"formatVersion\" : 1", with: "\"formatVersion\" : 2")
+    let error = #expect(throws: RunStoreError.self) { try RunRecord.decoded(from: Data(text.utf8), path: "r/record.json") }
+    #expect(error == .unknownFormat(path: "r/record.json", found: 2))
+    #expect(
+      error?.description
+        == "r/record.json has record format 2; this version of antidote reads format 1. "
+        + "Open it with the version that wrote it, or update antidote.")
+  }
+
+  @Test(arguments: [
+    ("{\"formatVersion\": 1", "it is not valid JSON"),
+    ("{\"formatVersion\": 1}", "the key \"id\" is missing at the top level"),
+    ("{\"formatVersion\": 1, \"id\": 5}", "a value of another type than String stands at id"),
+  ])
+  func damageIsNamed(text: String, reason: String) {
+    #expect(throws: RunStoreError.damaged(path: "record.json", reason: reason)) { try RunRecord.decoded(from: Data(text.utf8)) }
+  }
+
+  @Test func beforeAndAfterAreFoundByLabel() {
+    var record = RunRecordExample.full()
+    #expect(record.before?.accuracy == 0.932)
+    #expect(record.after?.accuracy == 0.925)
+    record.measurements.removeFirst()
+    #expect(record.before == nil)
+  }
+}

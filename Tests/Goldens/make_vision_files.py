@@ -1,0 +1,82 @@
+"""Writes the golden files of the image and data-set readers into Tests/Goldens/vision.
+
+Needs numpy and Pillow. Run from the repository root: python Tests/Goldens/make_vision_files.py
+Every pixel is synthetic (a formula that the tests repeat), so nothing here carries a data set's licence.
+"""
+import gzip
+import io
+import pathlib
+import pickle
+
+import numpy as np
+from PIL import Image
+
+out = pathlib.Path(__file__).parent / "vision"
+out.mkdir(exist_ok=True)
+
+# --- CIFAR python batches: 3 records, value (31 i + 7 j + j // 32) mod 256, in each pickle protocol.
+i, j = np.arange(3)[:, None], np.arange(3072)[None, :]
+data = ((31 * i + 7 * j + j // 32) % 256).astype(np.uint8)
+for protocol in (0, 2, 4, 5):
+  batch = {b"batch_label": b"testing batch 1 of 1", b"labels": [3, 0, 9], b"data": data, b"filenames": [b"a.png", b"b.png", b"c.png"]}
+  (out / f"cifar10_protocol{protocol}.pkl").write_bytes(pickle.dumps(batch, protocol))
+fortran = {"labels": [3, 0, 9], "data": np.asfortranarray(data)}
+(out / "cifar10_fortran4.pkl").write_bytes(pickle.dumps(fortran, 4))
+(out / "cifar10_fortran5.pkl").write_bytes(pickle.dumps(fortran, 5))
+names = "airplane automobile bird cat deer dog frog horse ship truck".split()
+(out / "cifar10_meta.pkl").write_bytes(pickle.dumps({b"num_cases_per_batch": 3, b"label_names": [n.encode() for n in names]}, 2))
+
+# --- Plain values and arrays of every kind, for the unpickler itself.
+values = {
+  "none": None, "true": True, "false": False, "int": -123456, "big": 1 << 79, "float": -0.15625, "text": "caf\u00e9 \u4e2d \\ \n",
+  "bytes": bytes(range(256)), "list": [1, [2, (3, 4, 5, 6)]], "tuple": (), "empty": {}, "shared": None,
+  "f4": np.array([[1.5, -2.0], [0.25, 3e8]], "<f4"), "i2big": np.array([1, -2, 300], ">i2"), "scalar": np.int64(77),
+  "flag": np.array([True, False]), "ints": [255, 256, 65535, 65536, 2**31 - 1, -2**31, 2**31, 2**63 - 1, -2**63],
+}
+shared = ["x"]
+values["shared"] = [shared, shared]
+for protocol in range(6):
+  (out / f"values_protocol{protocol}.pkl").write_bytes(pickle.dumps(values, protocol))
+
+# --- Images: a smooth 20 x 14 colour field, so that chroma subsampling stays small; the .raw file is Pillow's decoding.
+y, x = np.mgrid[0:14, 0:20]
+field = np.stack([10 + 11 * x, 240 - 12 * y, 60 + 5 * x + 4 * y], -1).astype(np.uint8)
+rgb = Image.fromarray(field)
+
+
+def jpeg(name, image, mode="RGB", **options):
+  buffer = io.BytesIO()
+  image.save(buffer, "JPEG", **options)
+  (out / f"{name}.jpg").write_bytes(buffer.getvalue())
+  decoded = Image.open(buffer).convert(mode)
+  (out / f"{name}.raw").write_bytes(decoded.tobytes())
+
+
+jpeg("colour", rgb, quality=92)
+jpeg("progressive", rgb, quality=92, progressive=True)
+jpeg("gray", rgb.convert("L"), mode="L", quality=92)
+jpeg("cmyk", rgb.convert("CMYK"), quality=95)
+
+
+def png(name, image, expected, **options):
+  image.save(out / f"{name}.png", **options)
+  (out / f"{name}.raw").write_bytes(np.ascontiguousarray(expected, np.uint8).tobytes())
+
+
+png("rgb", rgb, field)
+alpha = np.dstack([field, (13 * x + y).astype(np.uint8)])
+png("rgba", Image.fromarray(alpha), field)  # alpha is left out, as convert("RGB") does
+palette = rgb.quantize(16)
+png("palette", palette, np.asarray(palette.convert("RGB")))
+palette.info["transparency"] = 3
+png("palette_transparent", palette, np.asarray(palette.convert("RGB")), transparency=3)
+gray = np.asarray(rgb.convert("L"))
+png("gray8", Image.fromarray(gray), gray)
+png("gray_alpha", Image.merge("LA", [Image.fromarray(gray), Image.fromarray((255 - gray).astype(np.uint8))]), gray)
+bits = ((x + y) % 3 == 0)
+png("gray1", Image.fromarray((bits * 255).astype(np.uint8)).convert("1", dither=0), bits * 255)
+deep = (x * 2500 + y * 77).astype(np.uint16)
+png("gray16", Image.fromarray(deep), deep >> 8)
+
+# --- A small zip bomb.
+(out / "zeros.gz").write_bytes(gzip.compress(bytes(10 << 20), mtime=0))
