@@ -138,3 +138,18 @@ public protocol Defense: Sendable {
 
   func run(_ input: DefenseInput) throws -> DefenseOutcome
 }
+
+extension Defense {
+  /// Purifies a model with clean images: the whole of a post-training defense in one call. The given model stays as it is.
+  /// - Parameters:
+  ///   - model: the suspect, taking pixels in [0, 1].
+  ///   - clean: images that the user trusts.
+  ///   - context: device, precision, seed, progress and checkpoints.
+  /// - Throws: `DefenseError` if this defense needs more than a model and clean images, or gives no model.
+  public func purify(_ model: Classifier, clean: ImageDataset, context: TrainingContext = TrainingContext()) throws -> Classifier {
+    let input = try DefenseInput(
+      for: Self.self, training: context, seed: context.seed.stream("defense"), model: model, cleanSplit: clean)
+    guard let purified = try run(input).model else { throw DefenseError.invalid("defense \(Self.id) gives no model.") }
+    return purified
+  }
+}

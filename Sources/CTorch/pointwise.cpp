@@ -26,8 +26,15 @@ extern "C" {
 namespace {
 // Keeps integer tensors integer when the scalar is a whole number, as Python's ints do.
 at::Scalar scalar(const at::Tensor &t, double v) {
-  if (!t.is_floating_point() && std::nearbyint(v) == v) return at::Scalar(static_cast<int64_t>(v));
+  if (!t.is_floating_point() && std::nearbyint(v) == v && std::abs(v) < 0x1p63) return at::Scalar(static_cast<int64_t>(v));
   return at::Scalar(v);
+}
+// Infinite bounds are none.
+std::pair<std::optional<at::Scalar>, std::optional<at::Scalar>> bounds(const at::Tensor &t, double low, double high) {
+  std::optional<at::Scalar> l, h;
+  if (!std::isinf(low)) l = scalar(t, low);
+  if (!std::isinf(high)) h = scalar(t, high);
+  return {l, h};
 }
 }  // namespace
 
@@ -39,9 +46,7 @@ CT_SCALAR_OPS(CT_DEFINE_SCALAR)
 
 CTTensor ct_clamp(CTTensor t, double low, double high) {
   return tensor([&] {
-    std::optional<at::Scalar> l, h;
-    if (!std::isinf(low)) l = scalar(get(t), low);
-    if (!std::isinf(high)) h = scalar(get(t), high);
+    auto [l, h] = bounds(get(t), low, high);
     return get(t).clamp(l, h);
   });
 }
@@ -75,7 +80,10 @@ int ct_div_(CTTensor a, CTTensor b) {
   return status([&] { get(a).div_(get(b)); });
 }
 int ct_clamp_(CTTensor a, double low, double high) {
-  return status([&] { get(a).clamp_(scalar(get(a), low), scalar(get(a), high)); });
+  return status([&] {
+    auto [l, h] = bounds(get(a), low, high);
+    get(a).clamp_(l, h);
+  });
 }
 int ct_fill_(CTTensor a, double value) {
   return status([&] { get(a).fill_(scalar(get(a), value)); });

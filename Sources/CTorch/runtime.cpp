@@ -86,7 +86,14 @@ const char *ct_cpu_capability(void) {
   return text.c_str();
 }
 bool ct_grad_enabled(void) { return c10::GradMode::is_enabled(); }
-void ct_set_grad_enabled(bool enabled) { c10::GradMode::set_enabled(enabled); }
+void ct_set_grad_enabled(bool enabled) {
+  if (enabled == c10::GradMode::is_enabled()) return;
+  c10::GradMode::set_enabled(enabled);
+  // Autocast keeps converted weights until its region ends. Those made before an optimizer's step, or without recording, must go.
+  ct::status([] {
+    if (at::autocast::is_autocast_enabled(at::kCPU) || at::autocast::is_autocast_enabled(at::kCUDA)) at::autocast::clear_cache();
+  });
+}
 bool ct_autocast_enabled(int type) { return at::autocast::is_autocast_enabled(deviceType(type)); }
 int ct_autocast_dtype(int type) { return static_cast<int>(at::autocast::get_autocast_dtype(deviceType(type))); }
 int ct_autocast_enter(int type, bool enabled, int dtype) {

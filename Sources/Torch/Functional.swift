@@ -71,7 +71,7 @@ public enum F {
   /// Sets each element to 0 with probability `p` and scales the rest by 1/(1-p).
   public static func dropout(_ x: Tensor, p: Double, generator: Generator) -> Tensor {
     guard p > 0 else { return x }
-    let keep = noGrad { (generator.uniform(x.shape) .>= p).to(x.dtype) * (1 / (1 - p)) }
+    let keep = noGrad { (generator.uniform(x.shape) .>= p).to(x.dtype) * (p < 1 ? 1 / (1 - p) : 0) }
     return x * keep
   }
 

@@ -103,9 +103,11 @@ struct JSONScanner {
 
   private mutating func hexadecimal() throws(FileError) -> UInt32 {
     guard position + 4 <= bytes.count else { throw error("a string without its end") }
-    let digits = bytes[position..<position + 4]
-    guard digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }), let code = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { throw error("\\u needs four hexadecimal digits") }
+    var code: UInt32 = 0
+    for digit in bytes[position..<position + 4] {
+      guard let value = Character(Unicode.Scalar(digit)).hexDigitValue else { throw error("\\u needs four hexadecimal digits") }
+      code = code << 4 | UInt32(value)
+    }
     position += 4
     return code
   }

@@ -18,8 +18,9 @@ public enum Npy {
       guard let size = byteCount(header.shape, header.dtype) else { throw FileError("shape \(header.shape) is too large") }
       let found = file.size - dataStart
       guard found == size else {
-        let kind = found < size ? "The file is truncated: fetch or write it again" : "Cut the file to \(dataStart + size) bytes, or write it again"
-        throw FileError("\(header.dtype) \(header.shape) takes \(size) bytes, but \(found) follow the header. \(kind)")
+        let mend =
+          found < size ? "The file is truncated: fetch or write it again" : "Cut the file to \(dataStart + size) bytes, or write it again"
+        throw FileError("\(header.dtype) \(header.shape) takes \(size) bytes, but \(found) follow the header. \(mend)")
       }
       let stored = header.isFortranOrdered ? header.shape.reversed() : header.shape
       var tensor = try file.read(stored, header.dtype, at: dataStart)
@@ -83,16 +84,16 @@ public enum Npy {
   private static func parse(_ bytes: [UInt8]) throws(FileError) -> Header {
     var scanner = PythonDictionaryScanner(bytes)
     let fields = try scanner.dictionary()
+    if fields["descr"] == .list { throw FileError("a structured dtype. Save each field as its own array") }
     guard Set(fields.keys) == ["descr", "fortran_order", "shape"] else {
       throw FileError("the header has the fields \(fields.keys.sorted()), not descr, fortran_order and shape. Save it again with NumPy")
     }
-    guard case .string(let descr)? = fields["descr"] else {
-      throw FileError("a structured dtype. Save each field as its own array")
-    }
+    guard case .string(let descr)? = fields["descr"] else { throw FileError("descr is not a string") }
     guard case .bool(let isFortranOrdered)? = fields["fortran_order"] else { throw FileError("fortran_order is not True or False") }
     guard case .tuple(let shape)? = fields["shape"] else { throw FileError("shape is not a tuple of whole numbers") }
     if descr.hasPrefix(">") { throw FileError("dtype '\(descr)' is big-endian. Save it again as '<\(descr.dropFirst())'") }
-    guard let dtype = dtypes.first(where: { ["<", "|", "="].contains(String(descr.prefix(1))) && $0.name == descr.dropFirst() })?.dtype else {
+    let isNative = ["<", "|", "="].contains(String(descr.prefix(1)))
+    guard isNative, let dtype = dtypes.first(where: { $0.name == descr.dropFirst() })?.dtype else {
       throw FileError("dtype '\(descr)' is not supported. Convert it to one of \(dtypes.map(\.name).joined(separator: ", "))")
     }
     return Header(dtype: dtype, shape: shape, isFortranOrdered: isFortranOrdered)

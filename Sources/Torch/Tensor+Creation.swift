@@ -4,7 +4,7 @@ extension Tensor {
   /// A tensor from an array, in row-major order, on the CPU. The element type gives the dtype.
   public convenience init<T: TensorElement>(_ values: [T], shape: Shape? = nil) {
     let shape = shape ?? [values.count]
-    precondition(shape.reduce(1, *) == values.count, "Tensor(\(values.count) values, shape: \(shape)): the counts differ")
+    require(shape.reduce(1, *) == values.count, "Tensor(\(values.count) values, shape: \(shape)): the counts differ")
     self.init(owning: Tensor.copying(values, shape: shape))
   }
 
@@ -19,8 +19,10 @@ extension Tensor {
   private static func copying<T: TensorElement>(_ values: [T], shape: Shape) -> CTTensor {
     let handle = values.withUnsafeBytes { bytes in
       shape.withSizes { sizes, rank in
-        withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { empty in
-          ct_from_bytes(bytes.baseAddress ?? UnsafeRawPointer(empty.baseAddress!), sizes, rank, T.dtype.rawValue)
+        if let base = bytes.baseAddress, bytes.count > 0 {
+          ct_from_bytes(base, sizes, rank, T.dtype.rawValue)
+        } else {
+          ct_empty(sizes, rank, T.dtype.rawValue, Device.cpu.type, Device.cpu.index)
         }
       }
     }
@@ -30,7 +32,7 @@ extension Tensor {
 
   /// A CPU tensor that holds a copy of raw bytes in the machine's (little-endian) order.
   public static func copying(bytes: UnsafeRawBufferPointer, shape: Shape, dtype: DType) -> Tensor {
-    precondition(shape.reduce(1, *) * dtype.size == bytes.count, "\(bytes.count) bytes do not fill \(dtype) \(shape)")
+    require(shape.reduce(1, *) * dtype.size == bytes.count, "\(bytes.count) bytes do not fill \(dtype) \(shape)")
     guard let base = bytes.baseAddress, bytes.count > 0 else { return Tensor.empty(shape, dtype: dtype) }
     return made(shape.withSizes { ct_from_bytes(base, $0, $1, dtype.rawValue) }, "Tensor.copying(bytes:)")
   }
@@ -111,7 +113,7 @@ extension Tensor {
 
   /// All elements in row-major order; the tensor's dtype must be the element's.
   public func array<T: TensorElement>(_ type: T.Type = T.self) -> [T] {
-    precondition(dtype == T.dtype, "array(\(T.self)) of a \(dtype) tensor: convert it with to(.\(T.dtype)) first")
+    require(dtype == T.dtype, "array(\(T.self)) of a \(dtype) tensor: convert it with to(.\(T.dtype)) first")
     return withBytes { bytes in [T](bytes.bindMemory(to: T.self)) }
   }
 
@@ -126,7 +128,7 @@ extension Tensor {
 
   /// Runs `body` on the writable bytes of a contiguous CPU tensor.
   public func withMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
-    precondition(device == .cpu && isContiguous, "withMutableBytes needs a contiguous CPU tensor, not \(summary)")
+    require(device == .cpu && isContiguous, "withMutableBytes needs a contiguous CPU tensor, not \(summary)")
     return try withExtendedLifetime(self) {
       try body(UnsafeMutableRawBufferPointer(start: count == 0 ? nil : ct_data(handle), count: count * dtype.size))
     }

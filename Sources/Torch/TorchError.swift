@@ -17,6 +17,14 @@ func trap(_ operation: StaticString, _ operands: [Tensor], file: StaticString, l
   fatalError("\(operation)(\(shapes)): \(lastErrorMessage())\(hint)", file: file, line: line)
 }
 
+/// Stops the program with the message if the condition does not hold, in release builds too, where `precondition` prints nothing.
+@inlinable
+public func require(
+  _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> String, file: StaticString = #file, line: UInt = #line
+) {
+  if !condition() { fatalError(message(), file: file, line: line) }
+}
+
 /// Wraps the handle of a finished operation.
 @inline(__always)
 func made(

@@ -49,7 +49,11 @@ open class Module {
       module.members.parameters.map { (path.isEmpty ? $0.name : "\(path).\($0.name)", $0.box.wrappedValue) }
     }
   }
-  public func parameters() -> [Tensor] { namedParameters().map(\.tensor) }
+  /// Each parameter once, also where modules share it, so that an optimizer steps it once.
+  public func parameters() -> [Tensor] {
+    var seen: Set<ObjectIdentifier> = []
+    return namedParameters().map(\.tensor).filter { seen.insert(ObjectIdentifier($0)).inserted }
+  }
   public func namedBuffers() -> [(key: String, tensor: Tensor)] {
     modules().flatMap { path, module in
       module.members.buffers.map { (path.isEmpty ? $0.name : "\(path).\($0.name)", $0.box.wrappedValue) }
@@ -132,6 +136,10 @@ public protocol Layer: Module {
   func callAsFunction(_ x: Tensor) -> Tensor
 }
 
+/// Tells an empty dictionary of modules from any other empty dictionary, which casts to one as well.
+private protocol DictionaryOfModules {}
+extension Dictionary: DictionaryOfModules where Value: Module {}
+
 private struct Reflection {
   var parameters: [(name: String, box: Parameter)] = []
   var buffers: [(name: String, box: Buffer)] = []
@@ -161,8 +169,9 @@ private struct Reflection {
       // As nn.ModuleList: layer1.0, layer1.1, ...
       if !list.isEmpty { children.append((name, ModuleList(list))) }
     case is Tensor, is [Tensor]:
-      fatalError("\(owner).\(name): a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer, or wrap it in Constant.")
-    case is [AnyHashable: Module]:
+      fatalError(
+        "\(owner).\(name): a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer, or wrap it in Constant.")
+    case let dictionary as [AnyHashable: Module] where !dictionary.isEmpty || value is any DictionaryOfModules:
       fatalError("\(owner).\(name): dictionaries of modules have no order. Use an array or a Sequential with names.")
     default:
       let mirror = Mirror(reflecting: value)

@@ -66,7 +66,7 @@ public struct EpochLoop {
     let state = StateDict(checkpoint.tensors)
     try model.load(state.stripping(prefix: "model."), source: "the checkpoint of stage \(stage)")
     let entries = state.stripping(prefix: "optimizer.").entries
-    optimizer.load(state: Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.tensor) }))
+    try optimizer.load(state: Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.tensor) }))
   }
 }
 

@@ -21,7 +21,11 @@ public final class BatchNorm2d: Module, Layer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    if isTraining { numBatchesTracked.add_(1) }
+    if isTraining {
+      // The variance of one value would make the running statistics NaN.
+      require(x.count > runningMean.count, "BatchNorm2d(\(x.summary)): training needs more than one value per channel. Use a larger batch.")
+      numBatchesTracked.add_(1)
+    }
     return F.batchNorm(
       x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum, eps: eps)
   }
@@ -34,7 +38,7 @@ public final class GroupNorm: Module, Layer {
   public let eps: Double
 
   public init(groups: Int, _ channels: Int, eps: Double = 1e-5) {
-    precondition(channels % groups == 0, "GroupNorm: \(channels) channels do not split into \(groups) groups")
+    require(channels % groups == 0, "GroupNorm: \(channels) channels do not split into \(groups) groups")
     weight = Tensor.ones([channels])
     bias = Tensor.zeros([channels])
     self.groups = groups

@@ -30,14 +30,14 @@ public final class Dropout: Module, Layer {
   private var seed: UInt64
 
   public init(_ p: Double, seed: UInt64 = 0) {
-    precondition((0..<1).contains(p), "Dropout: p = \(p) is not in [0, 1)")
+    require((0..<1).contains(p), "Dropout: p = \(p) is not in [0, 1)")
     self.p = p
     self.seed = seed
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
     guard isTraining, p > 0 else { return x }
-    let stream = generator?.device == x.device ? generator ?? Generator(seed: seed, device: x.device) : Generator(seed: seed, device: x.device)
+    let stream = generator.flatMap { $0.device == x.device ? $0 : nil } ?? Generator(seed: seed, device: x.device)
     generator = stream
     return F.dropout(x, p: p, generator: stream)
   }

@@ -39,12 +39,12 @@ public final class Adam: Optimizer {
   public override func stateDict() -> [(key: String, tensor: Tensor)] {
     averages.entries + squares.entries + maxima.entries + steps.entries
   }
-  public override func load(state: [String: Tensor]) {
-    noGrad {
-      averages.load(state, like: parameters)
-      squares.load(state, like: parameters)
-      maxima.load(state, like: parameters)
-      steps.load(state, like: parameters)
+  public override func load(state: [String: Tensor]) throws(OptimizerStateError) {
+    try noGrad { () throws(OptimizerStateError) in
+      try averages.load(state, like: parameters)
+      try squares.load(state, like: parameters)
+      try maxima.load(state, like: parameters)
+      try steps.load(state, like: parameters, scalar: true)
     }
   }
 }

@@ -6,7 +6,7 @@ open class Optimizer {
   public var learningRate: Double
 
   public init(_ parameters: [Tensor], learningRate: Double) {
-    precondition(!parameters.isEmpty, "an optimizer needs at least one parameter")
+    require(!parameters.isEmpty, "an optimizer needs at least one parameter")
     self.parameters = parameters
     self.learningRate = learningRate
   }
@@ -27,7 +27,7 @@ open class Optimizer {
 
   /// One step from given gradients, one for each parameter.
   public final func step(gradients: [Tensor]) {
-    precondition(gradients.count == parameters.count, "\(gradients.count) gradients for \(parameters.count) parameters")
+    require(gradients.count == parameters.count, "\(gradients.count) gradients for \(parameters.count) parameters")
     noGrad { update(Array(parameters.indices), gradients) }
   }
 
@@ -39,7 +39,13 @@ open class Optimizer {
   /// State tensors by name (`3.momentum_buffer`), for checkpoints.
   open func stateDict() -> [(key: String, tensor: Tensor)] { [] }
   /// Takes state that `stateDict` gave; keys that are absent reset that state.
-  open func load(state: [String: Tensor]) {}
+  /// - Throws: `OptimizerStateError` for a tensor of another shape; the state is then incomplete and the optimizer not to be used.
+  open func load(state: [String: Tensor]) throws(OptimizerStateError) {}
+}
+
+/// Saved state that belongs to other parameters.
+public struct OptimizerStateError: Error, CustomStringConvertible, Sendable {
+  public let description: String
 }
 
 /// State that appears when a parameter is first updated.
@@ -55,18 +61,22 @@ struct Slots {
     return tensor
   }
   var entries: [(key: String, tensor: Tensor)] { tensors.sorted { $0.key < $1.key }.map { ("\($0.key).\(name)", $0.value) } }
-  mutating func load(_ state: [String: Tensor], like parameters: [Tensor]) {
+  /// - Parameter scalar: one number a parameter (a step count) in place of a tensor of its shape.
+  mutating func load(
+    _ state: [String: Tensor], like parameters: [Tensor], scalar: Bool = false
+  ) throws(OptimizerStateError) {
     tensors = [:]
     for (index, parameter) in parameters.enumerated() {
       guard let value = state["\(index).\(name)"] else { continue }
-      if value.shape == parameter.shape {
-        // The parameter's own memory order: fused kernels are fast, and exact again, only then.
-        let slot = Tensor.zeros(like: parameter.detach())
-        slot.copy_(value)
-        tensors[index] = slot
-      } else {
-        tensors[index] = value.to(parameter.device).clone()
+      let shape = scalar ? [] : parameter.shape
+      guard value.shape == shape else {
+        throw OptimizerStateError(
+          description: "optimizer state \(index).\(name) is \(value.summary), expected shape \(shape). It belongs to another model.")
       }
+      // The parameter's own memory order: fused kernels are fast, and exact again, only then.
+      let slot = scalar ? Tensor(0, device: parameter.device) : Tensor.zeros(like: parameter.detach())
+      slot.copy_(value)
+      tensors[index] = slot
     }
   }
 }

@@ -12,7 +12,7 @@ public final class SGD: Optimizer {
     _ parameters: [Tensor], learningRate: Double, momentum: Double = 0, dampening: Double = 0, weightDecay: Double = 0,
     nesterov: Bool = false
   ) {
-    precondition(!nesterov || (momentum > 0 && dampening == 0), "Nesterov momentum needs a momentum and zero dampening")
+    require(!nesterov || (momentum > 0 && dampening == 0), "Nesterov momentum needs a momentum and zero dampening")
     self.momentum = momentum
     self.dampening = dampening
     self.weightDecay = weightDecay
@@ -39,5 +39,7 @@ public final class SGD: Optimizer {
   }
 
   public override func stateDict() -> [(key: String, tensor: Tensor)] { buffers.entries }
-  public override func load(state: [String: Tensor]) { noGrad { buffers.load(state, like: parameters) } }
+  public override func load(state: [String: Tensor]) throws(OptimizerStateError) {
+    try noGrad { () throws(OptimizerStateError) in try buffers.load(state, like: parameters) }
+  }
 }

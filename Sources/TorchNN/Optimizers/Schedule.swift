@@ -6,6 +6,10 @@ public indirect enum Schedule: Sendable, Hashable {
   case constant
   /// Multiplies the rate by `gamma` at each milestone.
   case multiStep(milestones: [Int], gamma: Double = 0.1)
+  /// Multiplies the rate by `gamma` after every `size` steps.
+  case step(size: Int, gamma: Double = 0.1)
+  /// Multiplies the rate by `gamma` after every step.
+  case exponential(gamma: Double)
   /// Half a cosine from the base rate to `minimum` over `period` steps; going on past the period it rises again, as PyTorch's does.
   case cosine(period: Int, minimum: Double = 0)
   /// From base / `divisor` up to the base rate in the share `warmup` of all `steps`, then down to base / `divisor` / `finalDivisor`.
@@ -20,6 +24,10 @@ public indirect enum Schedule: Sendable, Hashable {
       return base
     case .multiStep(let milestones, let gamma):
       return base * pow(gamma, Double(milestones.count { $0 <= step }))
+    case .step(let size, let gamma):
+      return base * pow(gamma, Double(step / max(size, 1)))
+    case .exponential(let gamma):
+      return base * pow(gamma, Double(step))
     case .cosine(let period, let minimum):
       return minimum + (base - minimum) * (1 + cos(.pi * Double(step) / Double(max(period, 1)))) / 2
     case .oneCycle(let steps, let warmup, let divisor, let finalDivisor, let linear):
