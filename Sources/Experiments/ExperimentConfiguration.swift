@@ -110,9 +110,17 @@ public struct ExperimentConfiguration: Sendable {
 
   /// Identifies the run: a hash of everything that its result depends on. Where the data lie and which device computes are left out.
   public func runID() throws -> String {
+    try identity(without: ["device", "threads"])
+  }
+
+  /// Identifies the victim model: runs that differ in defense and evaluation alone have the same victim.
+  public func victimID() throws -> String {
+    try identity(without: ["device", "threads", "defense", "evaluation"] + (clean.disjoint ? [] : ["clean"]))
+  }
+
+  private func identity(without keys: [String]) throws -> String {
     var tree = try resolved()
-    tree["device"] = .null
-    tree["threads"] = .null
+    for key in keys { tree[key] = .null }
     if var dataset = tree["dataset"] {
       dataset["path"] = .null
       tree["dataset"] = dataset

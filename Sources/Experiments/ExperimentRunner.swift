@@ -134,12 +134,37 @@ public final class ExperimentRunner {
       model.to(context.device).to(.channelsLast).eval()
       return model
     }
+    if let model = try adoptVictim() { return model }
     observe(evaluator, nil, reference: nil)
     let model = try cell.trainVictim(context: context)
     try model.save(path)
     finishedStages.append(Cell.stage)
     try noteStages()
     return model
+  }
+
+  /// The victim of a run beside this one, if it was made in the same way: the runs of a grid share their victims.
+  private func adoptVictim() throws -> Classifier? {
+    let folder = (directory.path as NSString).deletingLastPathComponent
+    let own = (directory.path as NSString).lastPathComponent
+    let wanted = try configuration.victimID()
+    let siblings = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+    for name in siblings.sorted() where name != own {
+      let path = folder.isEmpty ? name : "\(folder)/\(name)"
+      let file = "\(path)/\(Self.victimName)"
+      guard FileManager.default.fileExists(atPath: file), let sibling = try? RunDirectory.open(path),
+        let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
+        (try? theirs.victimID()) == wanted, let model = try? Classifier.open(file)
+      else { continue }
+      progress.message("train: the same victim was trained for \(path); taken from there")
+      try directory.metrics.drop(after: 0, of: Cell.stage)
+      for entry in try sibling.metrics.read() where entry.stage == Cell.stage { try directory.metrics.append(entry) }
+      model.to(context.device).to(.channelsLast).eval()
+      try model.save(directory.file(Self.victimName))
+      try noteStages()
+      return model
+    }
+    return nil
   }
 
   /// Measures on test data after epochs and writes `metrics.jsonl`.
