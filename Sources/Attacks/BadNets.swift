@@ -76,9 +76,14 @@ public struct BadNets: Attack {
   public func implants(for shape: ImageShape, seed: Seed) throws -> [Implant] {
     let c = configuration
     if c.triggers > 1, c.mapping != .allToOne {
-      throw BackdoorError.invalid("attack.triggers \(c.triggers): several triggers need attack.mapping all-to-one, not \(c.mapping.rawValue).")
+      throw BackdoorError.invalid(
+        "attack.triggers \(c.triggers): several triggers need attack.mapping all-to-one, not \(c.mapping.rawValue).")
     }
     let corners: [Place] = [.bottomRight, .bottomLeft, .topLeft, .topRight]
+    if c.triggers > 1, !corners.contains(c.place) {
+      throw BackdoorError.invalid(
+        "attack.place \(c.place.rawValue): several triggers sit in corners. Choose the first one's, such as bottom-right.")
+    }
     return try (0..<c.triggers).map { number in
       var place = c.place
       var mapping = c.labelMapping
@@ -88,7 +93,8 @@ public struct BadNets: Attack {
         mapping = .allToOne(target: c.target + number)
       }
       let patch = try patch(for: shape, at: place, seed: seed.stream("badnets/\(number)"))
-      return Implant(name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: patch, mapping: mapping)
+      return Implant(
+        name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: patch, mapping: mapping)
     }
   }
 

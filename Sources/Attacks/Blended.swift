@@ -43,12 +43,15 @@ public struct Blended: Attack {
       pattern = try TriggerImage.load(path, height: shape.height, width: shape.width, channels: shape.channels).array(Float.self)
     } else {
       guard shape.height == shape.width else {
-        throw BackdoorError.invalid("attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set attack.image.")
+        throw BackdoorError.invalid(
+          "attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set attack.image.")
       }
       pattern = configuration.pattern.pixels(size: shape.height, channels: shape.channels, seed: seed("blended/pattern"))
     }
     let name = configuration.image.map { _ in "image" } ?? configuration.pattern.rawValue
-    return [Implant(name: name, trigger: Blend(alpha: configuration.alpha, pattern: pattern, shape: shape), mapping: configuration.labelMapping)]
+    return [
+      Implant(name: name, trigger: Blend(alpha: configuration.alpha, pattern: pattern, shape: shape), mapping: configuration.labelMapping)
+    ]
   }
 }
 

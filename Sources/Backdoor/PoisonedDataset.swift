@@ -138,7 +138,8 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
     switch self {
     case .unknownClass(let number, let classes): "class \(number) does not exist: the data set has classes 0 to \(classes - 1)."
     case .sameClass(let number): "source and target are both class \(number). Choose two classes (attack.source, attack.target)."
-    case .noShift(let shift, let classes): "a shift of \(shift) maps each of \(classes) classes to itself. Choose 1 to \(classes - 1) (attack.shift)."
+    case .noShift(let shift, let classes):
+      "a shift of \(shift) maps each of \(classes) classes to itself. Choose 1 to \(classes - 1) (attack.shift)."
     case .rate(let asked, let largest, let what, let held):
       "attack.rate \(asked) is more than \(what) can hold: \(held) samples are there. The largest possible rate is "
         + "\((largest * 10_000).rounded(.down) / 10_000)."

@@ -40,7 +40,8 @@ extension PoisoningSettings {
       Setting("target", "Target class (all-to-one, source-to-target, clean-label).", unit: "class", range: 0...100_000),
       Setting("source", "Source class (source-to-target).", unit: "class", range: 0...100_000),
       Setting("shift", "Class y becomes y + shift mod K (all-to-all).", unit: "classes", range: -100_000...100_000),
-      Setting("excludeTarget", "Draw dirty-label samples from classes other than the target alone.", source: "default: benchmark convention"),
+      Setting(
+        "excludeTarget", "Draw dirty-label samples from classes other than the target alone.", source: "default: benchmark convention"),
     ]
   }
 }

@@ -39,5 +39,3 @@ public struct NoTrigger: Trigger {
   public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor { images }
   public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor { images }
 }
-
-

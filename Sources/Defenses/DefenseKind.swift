@@ -13,7 +13,9 @@ public struct DefenseKind: Sendable {
   public let make: @Sendable (_ overrides: JSONValue) throws -> (defense: any Defense, settings: JSONValue)
 
   /// Adding a defense is adding a file and a row here.
-  public static let all = [DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self), DefenseKind(VanillaAdversarialTraining.self)]
+  public static let all = [
+    DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self), DefenseKind(VanillaAdversarialTraining.self),
+  ]
 
   init<D: Defense>(_ type: D.Type) {
     id = D.id

@@ -57,10 +57,16 @@ public final class BackdoorEvaluator {
   public struct Predictions {
     public let clean: [Int]
     public let triggered: [[Int]]
+    public init(clean: [Int], triggered: [[Int]]) {
+      self.clean = clean
+      self.triggered = triggered
+    }
   }
 
   public func predictions(_ model: Classifier, context: TrainingContext) -> Predictions {
-    func classes(_ data: ImageDataset) -> [Int] { noGrad { model.logits(of: data, context: context).argmax(1) }.array(Int64.self).map(Int.init) }
+    func classes(_ data: ImageDataset) -> [Int] {
+      noGrad { model.logits(of: data, context: context).argmax(1) }.array(Int64.self).map(Int.init)
+    }
     return Predictions(clean: classes(test), triggered: stamped.map(classes))
   }
 

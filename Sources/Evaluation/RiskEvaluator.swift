@@ -39,16 +39,18 @@ public struct RiskEvaluator {
     var adversarial: [[Int]] = [[], []]
     var adversarialReference: [[Int]] = [[], []]
     model.withMode(training: false) {
-      let clean = noGrad { model.logits(of: images, context: context).argmax(1) }
-      for range in Batches(count: images.count, size: 256).ranges {
-        let pixels = images.pixels(range).contiguous(.channelsLast)
-        for (number, search) in [vanilla, shared].enumerated() {
-          let delta = search.perturb(
-            pixels, labels: images.labels[range], student: model, reference: reference, clean: (clean[range], referenceClean[range]),
-            context: context, generator: context.generator("risks/start"))
-          let perturbed = pixels + delta
-          adversarial[number] += Self.classes(model, perturbed, context)
-          adversarialReference[number] += Self.classes(reference, perturbed, context)
+      reference.withMode(training: false) {
+        let clean = noGrad { model.logits(of: images, context: context).argmax(1) }
+        for range in Batches(count: images.count, size: 256).ranges {
+          let pixels = images.pixels(range).contiguous(.channelsLast)
+          for (number, search) in [vanilla, shared].enumerated() {
+            let delta = search.perturb(
+              pixels, labels: images.labels[range], student: model, reference: reference, clean: (clean[range], referenceClean[range]),
+              context: context, generator: context.generator("risks/start"))
+            let perturbed = adversary.clamp ? (pixels + delta).clamped(0, 1) : pixels + delta
+            adversarial[number] += Self.classes(model, perturbed, context)
+            adversarialReference[number] += Self.classes(reference, perturbed, context)
+          }
         }
       }
     }

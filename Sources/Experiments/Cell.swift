@@ -33,12 +33,7 @@ public struct Cell {
   public init(_ c: ExperimentConfiguration, data: (train: ImageDataset, test: ImageDataset), context: TrainingContext) throws {
     configuration = c
     let seed = context.seed
-    let clean =
-      if let count = c.clean.count {
-        data.train.sample(count: count, balanced: c.clean.balanced, seed: seed, stream: "clean")
-      } else {
-        data.train.sample(c.clean.share, balanced: c.clean.balanced, seed: seed, stream: "clean")
-      }
+    let clean = c.clean.positions(in: data.train, seed: seed)
     cleanSplit = data.train.subset(clean)
     let attackers = c.clean.disjoint ? data.train.subset(data.train.complement(of: clean)) : data.train
     victim = try c.makeAttack().map { attack in

@@ -62,7 +62,7 @@ public struct ExperimentConfiguration: Sendable {
     recipeName = base.name
     var recipeBase = base.recipe
     // Mirrored digits and signs are other classes.
-    if try !DatasetKind.named(dataset.name).flips { recipeBase.flip = false }
+    if try !dataset.origin().flips { recipeBase.flip = false }
     recipe = try SettingsTree.resolve(
       overrides: SettingsTree.merge(try SettingsTree.encode(recipeBase), recipeOverrides), at: "recipe")
 
@@ -108,7 +108,8 @@ public struct ExperimentConfiguration: Sendable {
     return tree
   }
 
-  /// Identifies the run: a hash of everything that its result depends on. Where the data lie and which device computes are left out.
+  /// Identifies the run: a hash of everything that its result depends on. Which device computes is left out, and so is where the data lie,
+  /// unless their name does not say which images they are.
   public func runID() throws -> String {
     try identity(without: ["device", "threads"])
   }
@@ -122,7 +123,8 @@ public struct ExperimentConfiguration: Sendable {
     var tree = try resolved()
     for key in keys { tree[key] = .null }
     if var dataset = tree["dataset"] {
-      dataset["path"] = .null
+      let holdsOwnFiles = try DatasetKind.named(self.dataset.name).holdsOwnFiles
+      dataset["path"] = holdsOwnFiles ? self.dataset.path.map { .string(AbsolutePath.of($0)) } ?? .null : .null
       tree["dataset"] = dataset
     }
     return Digest.runID(tree)

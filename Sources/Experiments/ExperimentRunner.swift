@@ -59,6 +59,8 @@ public final class ExperimentRunner {
   /// - Returns: the finished record, as it stands in `record.json`.
   /// - Throws: what the parts throw; the record then says that the run was interrupted or failed, and why.
   public func run() throws -> RunRecord {
+    // The callbacks hold the context that holds them, and the directory with its lock.
+    defer { (context.onStart, context.onEpoch) = (nil, nil) }
     try directory.write(record)
     do {
       try work()
@@ -130,11 +132,15 @@ public final class ExperimentRunner {
     if FileManager.default.fileExists(atPath: path) {
       try noteStages()
       progress.message("train: finished before, taken from \(path)")
+      finishedStages.append(Cell.stage)
       let model = try Classifier.open(path)
       model.to(context.device).to(.channelsLast).eval()
       return model
     }
-    if let model = try adoptVictim() { return model }
+    if let model = try adoptVictim() {
+      finishedStages.append(Cell.stage)
+      return model
+    }
     observe(evaluator, nil, reference: nil)
     let model = try cell.trainVictim(context: context)
     try model.save(path)
@@ -207,7 +213,7 @@ public final class ExperimentRunner {
       label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount, attackSuccessRate: metrics.attackSuccessRate,
       robustAccuracy: metrics.robustAccuracy, triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount,
       backdoorRisk: risks?.backdoor, adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared,
-      riskCount: risks == nil ? nil : configuration.evaluation.riskSamples)
+      riskCount: risks == nil ? nil : min(configuration.evaluation.riskSamples, metrics.testCount))
   }
 
   /// Times of the stages, from the epochs' own notes: they add up over interruptions.

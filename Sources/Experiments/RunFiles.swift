@@ -29,6 +29,20 @@ package enum RunFiles {
     }
   }
 
+  /// Writes a file into a folder that nobody sees yet: without the care that a file under its final name needs.
+  static func writeNew(_ path: String, _ data: Data) throws(RunStoreError) {
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard file >= 0 else { throw failure(writing: path, code: errno) }
+    defer { close(file) }
+    var done = 0
+    while done < data.count {
+      let count = data.withUnsafeBytes { Glibc.write(file, $0.baseAddress.map { $0 + done }, data.count - done) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw failure(writing: path, code: count == 0 ? ENOSPC : errno) }
+      done += count
+    }
+  }
+
   /// Makes the directory and those above it.
   static func makeDirectory(_ path: String) throws(RunStoreError) {
     if exists(path), !isDirectory(path) { throw .notADirectory(path: path) }

@@ -21,6 +21,12 @@ extension SettingsTree {
     return describe(type, defaults: completed(defaults, type), prefix: "")
   }
 
+  /// The same with the values of a configuration in place of the defaults.
+  public static func describe<T: Configurable>(_ type: T.Type, values: T) -> [SettingDescription] {
+    let tree = (try? JSONValue(encoding: values)) ?? .object([:])
+    return describe(type, defaults: completed(tree, type), prefix: "")
+  }
+
   private static func describe(_ type: any Configurable.Type, defaults: JSONValue, prefix: String) -> [SettingDescription] {
     type.settings.flatMap { setting -> [SettingDescription] in
       let value = defaults[setting.key] ?? .null

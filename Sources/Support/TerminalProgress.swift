@@ -90,6 +90,14 @@ public final class TerminalProgress: ProgressReporter {
     }
   }
 
+  /// Takes the bar away and forgets the work under way: something else ends it.
+  public func stop() {
+    state.withLock { state in
+      erase(&state)
+      state.work = []
+    }
+  }
+
   private func draw(_ state: inout State, now: Double) {
     state.lastDraw = now
     // The last column stays free: a terminal may wrap after it.

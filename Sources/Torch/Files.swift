@@ -4,8 +4,19 @@ import Foundation
 struct FileError: Error {
   let reason: String
   init(_ reason: String) { self.reason = reason }
-  /// The system's words for the last failing call.
-  static func system(_ action: String) -> FileError { FileError("\(action): \(String(cString: strerror(errno)))") }
+  /// The system's words for the last failing call, and the mend where there is one.
+  static func system(_ action: String) -> FileError {
+    let mend =
+      switch errno {
+      case ENOSPC, EDQUOT: ". Free some space, or choose another folder"
+      case EFBIG: ": it would exceed the largest size allowed (ulimit -f). Raise the limit, or use another file system"
+      case EACCES, EPERM: ". Change its permissions (chmod), or choose another folder"
+      case EROFS: ". Choose another folder"
+      case ENOENT: ". Check the path"
+      default: ""
+      }
+    return FileError("\(action): \(String(cString: strerror(errno)))\(mend)")
+  }
 }
 
 /// A regular file, open for reading. Reads go straight into the memory that wants the bytes.

@@ -12,33 +12,34 @@ struct Antidote: ParsableCommand {
       An attacker who poisons a few training images can make a model obey a hidden trigger. antidote makes such models, purifies \
       them, and measures both.
 
-        antidote demo                                    the whole path on built-in data, in about two minutes
-        antidote run --dataset cifar10 --data path/to/data --attack badnets --defense sau
-        antidote list defenses                           what there is, with every setting
-        antidote doctor                                  what this machine offers
+        antidote demo              the whole path on built-in data, in two minutes
+        antidote run --dataset cifar10 --data path/to/data --attack badnets
+        antidote defend --model suspect.safetensors --defense sau \\
+          --dataset cifar10 --data path/to/data --out purified.safetensors
+        antidote list defenses     what there is, with every setting
+        antidote doctor            what this machine offers
 
       Every setting is reachable by --set section.key=value and by a YAML file (--config); antidote list names them all.
       """,
     version: Machine.version,
-    subcommands: [RunCommand.self, DemoCommand.self])
+    subcommands: [
+      RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self, EvaluateCommand.self,
+      ReportCommand.self, ListCommand.self, DoctorCommand.self,
+    ])
 
   static func main() {
     Interruption.install()
+    // A write beyond `ulimit -f` then fails with an error that names the file, in place of ending the process.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
-      try command.run()
-    } catch let error as Interrupted {
-      complain("\(error). Give the same command again to go on.")
-      Foundation.exit(error.exitCode)
-    } catch {
-      // Our own errors carry their whole message; the argument parser formats its own.
-      if "\(type(of: error))".hasPrefix("CommandError") || error is ExitCode || error is ValidationError || error is CleanExit {
-        exit(withError: error)
+      do {
+        try command.run()
+      } catch {
+        Failure(error).end()
       }
-      complain("antidote: \(error)")
-      Foundation.exit(1)
+    } catch {
+      exit(withError: error)
     }
   }
-
-  private static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 }

@@ -45,7 +45,8 @@ extension AdversarialUnlearningSettings {
         "start", "Where the ascent starts: +radius everywhere finds patches, random finds triggers spread over the image.",
         choices: SharedAdversary.Start.allCases.map(\.rawValue), source: "authors' code: max"),
       Setting("universal", "One perturbation for the whole batch.", source: "paper, appendix A.4"),
-      Setting("target", "Known target class; empty where it is not known.", unit: "class", range: 0...100_000, source: "paper, appendix A.5"),
+      Setting(
+        "target", "Known target class; empty where it is not known.", unit: "class", range: 0...100_000, source: "paper, appendix A.5"),
       Setting("clamp", "Keep perturbed images inside [0,1].", source: "authors' code: off"),
       Setting(
         "inner", "Examples to look for: part A (shared) or C (vanilla) of the ablation.",

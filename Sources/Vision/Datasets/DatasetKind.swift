@@ -107,7 +107,7 @@ extension ImageDataset {
     var raw = try kind.read(settings, path, split)
     if let size = settings.size, raw.height != size || raw.width != size { raw = Resizing.resize(raw, to: size) }
     let limit = split == .train ? settings.train : split == .test ? settings.test : nil
-    let all = ImageDataset(name: kind.id, raw)
+    let all = ImageDataset(name: try settings.origin().id, raw)
     return limit.map { all.prefix($0) } ?? all
   }
 

@@ -1,16 +1,23 @@
 import Foundation
 import Support
-import Torch
+public import Torch
 
 /// Data sets as safetensors: `train.safetensors` and `test.safetensors`, each with `images` (uint8 N x C x H x W), `labels` (int64 N) and
-/// the class names in the metadata (`classes`, a JSON list). PyTorch reads them with `safetensors.torch.load_file`.
+/// the class names (`classes`, a JSON list) and the data set that the images were made of (`dataset`) in the metadata. PyTorch reads them
+/// with `safetensors.torch.load_file`.
 public enum TensorFiles {
+  /// The metadata key that names the data set which the images were made of.
+  static let originKey = "dataset"
+
   static func path(_ folder: String, _ split: DataSplit) -> String { "\(folder)/\(split.rawValue).safetensors" }
 
   /// - Throws: an error that names the file and what is wrong with it.
   static func read(_ folder: String, split: DataSplit) throws -> RawImages {
     let path = path(folder, split)
     guard FileManager.default.fileExists(atPath: path) else {
+      guard FileAccess.isFolder(folder) else {
+        throw DataError.missing(path: folder, lookedFor: [], suggestion: PathSuggestion.similar(to: folder))
+      }
       throw DataError.missing(path: folder, lookedFor: ["\(split.rawValue).safetensors"], suggestion: nil)
     }
     let file = try Safetensors.load(path)
@@ -38,10 +45,18 @@ public enum TensorFiles {
 
   /// Writes one split into a folder, at once or not at all.
   public static func write(_ data: ImageDataset, split: DataSplit, folder: String, metadata: [String: String] = [:]) throws {
-    var metadata = metadata
-    metadata["classes"] = String(decoding: try JSONEncoder().encode(data.classNames), as: UTF8.self)
     try AtomicFile.createDirectory(folder)
+    try write(data, to: path(folder, split), metadata: metadata)
+  }
+
+  /// Writes images and labels into a file, at once or not at all, with more tensors about the same images if there are any.
+  public static func write(
+    _ data: ImageDataset, to path: String, extra: [(key: String, tensor: Tensor)] = [], metadata: [String: String] = [:]
+  ) throws {
+    var metadata = metadata
+    metadata[originKey] = data.name
+    metadata["classes"] = String(decoding: try JSONEncoder().encode(data.classNames), as: UTF8.self)
     try Safetensors.save(
-      [("images", data.images.to(.cpu).contiguous()), ("labels", data.labels.to(.cpu))], metadata: metadata, to: path(folder, split))
+      [("images", data.images.to(.cpu).contiguous()), ("labels", data.labels.to(.cpu))] + extra, metadata: metadata, to: path)
   }
 }

@@ -12,9 +12,11 @@ struct RunCommand: ParsableCommand {
       The run directory holds record.json, metrics.jsonl, the models and report.html. Ctrl-C leaves a run that the same command goes on \
       with, to the same result.
 
-        antidote run --dataset cifar10 --data path/to/data --width 16 --epochs 12 --attack badnets --defense sau \
-      --set defense.epochs=20 --seed 0
+        antidote run --dataset cifar10 --data path/to/data --width 16 \\
+          --epochs 12 --attack badnets --defense sau --set defense.epochs=20
         antidote run --config experiment.yaml --set attack.rate=0.05
+        antidote run --attack none --defense none       a clean model, measured
+        antidote list                                   every name and setting
       """)
 
   @OptionGroup var experiment: ExperimentOptions
@@ -36,25 +38,14 @@ struct ExperimentSession {
 
   func run() throws {
     let progress = TerminalProgress.standard
-    let runner = try ExperimentRunner(configuration, folder: out, progress: progress, command: Self.commandLine)
+    let runner = try ExperimentRunner(configuration, folder: out, progress: progress, command: Shell.commandLine)
     progress.message("run directory: \(runner.directory.path)")
     let record = try runner.run()
     let report = try Report.write(runDirectory: runner.directory.path, plotly: Plotly.path)
     if json {
-      FileHandle.standardOutput.write(try record.encoded())
-      return
+      return try Output.write(try record.encoded())
     }
-    print(Report.terminalTable(record))
-    for flag in record.flags { print("flag \(flag.id): \(flag.message)") }
-    print("report: \(report)")
-  }
-
-  /// The command as it was given, quoted for a shell.
-  static var commandLine: String {
-    let words = ["antidote"] + CommandLine.arguments.dropFirst()
-    return words.map { word in
-      word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,@+".contains($0) } ? word : "'\(word.replacingOccurrences(of: "'", with: "'\\''"))'"
-    }.joined(separator: " ")
+    try Output.write("\(Report.terminalTable(record))report: \(report)\n")
   }
 }
 

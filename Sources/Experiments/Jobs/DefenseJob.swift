@@ -1,0 +1,94 @@
+import Backdoor
+public import Evaluation
+public import Support
+public import Vision
+import Torch
+import TorchNN
+import Training
+
+/// Applies a defense to a model file, or trains a defended model, and writes the result as one file. The same job goes on where an earlier
+/// process stopped, to the same bits.
+public struct DefenseJob {
+  public var configuration: ExperimentConfiguration
+  /// The suspect; nil for defenses that train a model themselves.
+  public var model: ModelFile?
+  /// The data set of the defender's clean images, all of its training split; nil draws them from the configuration's data set as its `clean`
+  /// settings say.
+  public var cleanData: DatasetSettings?
+  public var triggers: TriggerSource
+  public var output: String
+  /// Where checkpoints are kept; nil is `<output>.work`.
+  public var work: String?
+
+  /// What came out.
+  public struct Result {
+    public let model: Classifier
+    public let cleanCount: Int
+    /// On the test split; nil where there is none, and `before` also where there was no model before.
+    public let before: BackdoorMetrics?
+    public let after: BackdoorMetrics?
+  }
+
+  public init(
+    _ configuration: ExperimentConfiguration, model: ModelFile?, cleanData: DatasetSettings? = nil, triggers: TriggerSource = .none,
+    output: String, work: String? = nil
+  ) {
+    self.configuration = configuration
+    self.model = model
+    self.cleanData = cleanData
+    self.triggers = triggers
+    self.output = output
+    self.work = work
+  }
+
+  /// - Throws: `JobError`, `DataError`, `DefenseError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
+  public func run(progress: any ProgressReporter) throws -> Result {
+    guard let defense = try configuration.makeDefense() else {
+      throw JobError.invalid("defense.name: none does nothing. Choose a defense.")
+    }
+    let kind = type(of: defense)
+    if kind.requires.contains(.model), model == nil {
+      throw JobError.invalid("defense \(kind.id) purifies a model: name its file with --model.")
+    }
+    let context = try configuration.makeContext(progress: progress)
+    let train = try ImageDataset.load(configuration.dataset, .train)
+    let clean = try cleanSplit(kind, train)
+    var identity = try configuration.identity(["defense"] + (model == nil ? ["model", "recipe"] : []))
+    identity["job"] = "defend"
+    identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
+    identity["images"] = .string((kind.requires.contains(.poisonedTrain) ? train : clean).fingerprint)
+    identity["cleanImages"] = .string(clean.fingerprint)
+    let suspect = try model?.open(for: clean)
+    let folder = try JobFolder(at: work, output: output, identity: identity)
+    context.checkpoints = folder
+    return try folder.perform {
+      let evaluator = try testData(context)
+      suspect?.to(context.device).to(.channelsLast).eval()
+      progress.message("clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
+      let before = suspect.flatMap { model in evaluator.map { $0.measure(model, context: context) } }
+      context.reportEpochs(every: configuration.evaluation.every, evaluator)
+      let input = try DefenseInput(
+        for: kind, training: context, seed: context.seed.stream("defense"), poisonedTrain: train.to(context.device), model: suspect,
+        cleanSplit: clean.to(context.device))
+      guard let purified = try defense.run(input).model else {
+        throw DefenseError.invalid("defense \(kind.id) gives no model: it judges samples. Use antidote run, which shows what it found.")
+      }
+      try purified.save(output)
+      return Result(model: purified, cleanCount: clean.count, before: before, after: evaluator?.measure(purified, context: context))
+    }
+  }
+
+  private func cleanSplit(_ defense: any Defense.Type, _ train: ImageDataset) throws -> ImageDataset {
+    if let cleanData { return try ImageDataset.load(cleanData, .train) }
+    if defense.requires.isSuperset(of: [.poisonedTrain, .cleanSplit]) {
+      throw JobError.invalid("defense \(defense.id) needs clean images besides the suspicious ones: name their folder with --clean.")
+    }
+    return train.subset(configuration.clean.positions(in: train, seed: configuration.seed))
+  }
+
+  private func testData(_ context: TrainingContext) throws -> BackdoorEvaluator? {
+    guard let test = try ImageDataset.loadTest(configuration.dataset) else { return nil }
+    let (implants, seed) = try triggers.implants(configuration, for: test)
+    return BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
+  }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Support
+import Torch
+public import Vision
+
+/// A model's file with what the user says about it.
+public struct ModelFile: Sendable {
+  public var path: String
+  /// Architecture and width by name, for files that do not say what they hold; nil trusts the file.
+  public var named: ModelSettings?
+
+  public init(_ path: String, named: ModelSettings? = nil) {
+    self.path = path
+    self.named = named
+  }
+
+  /// Reads the model for images of a data set.
+  /// - Throws: `ModelFileError`, `SafetensorsError`, `StateDictError`: the file is missing or damaged, or is of another architecture, or has
+  ///   other classes than the data set; everything that differs is listed.
+  public func open(for data: ImageDataset) throws -> Classifier {
+    let given = try named?.spec(for: data)
+    let model = try Classifier.open(path, as: given)
+    if let spec = model.spec, given == nil {
+      var problems: [String] = []
+      if spec.shape.classes != data.classes { problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(data.classes)") }
+      if spec.shape.channels != data.channels {
+        problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
+      }
+      if spec.shape.imageSize != data.height {
+        let side = spec.shape.imageSize
+        problems.append("images of \(side) pixels, the data set \(data.name) \(data.height) (--set dataset.size=\(side))")
+      }
+      guard problems.isEmpty else {
+        throw JobError.invalid("\(path): the model (\(spec.kind), width \(spec.shape.width)) has " + problems.joined(separator: "; ") + ".")
+      }
+    }
+    return model
+  }
+}

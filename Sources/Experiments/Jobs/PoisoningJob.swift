@@ -1,0 +1,86 @@
+import Backdoor
+import Evaluation
+import Foundation
+public import Support
+import Torch
+import Training
+import Vision
+
+/// Poisons a data set and writes it as a folder, whole or not at all:
+///
+/// ```
+/// train.safetensors            the poisoned training set
+/// test.safetensors             the clean test set, where there is one
+/// test-triggered.safetensors   test images that the attack aims at, with trigger, true labels and targets; one file an implant
+/// poison.json                  what was done; see PoisonManifest
+/// model.safetensors            of an attack that trains the model itself
+/// png/train/<class>/...        the same images for other programs, if asked for
+/// ```
+///
+/// `--dataset tensors --data FOLDER` loads it again.
+public struct PoisoningJob {
+  public var configuration: ExperimentConfiguration
+  /// The folder; it must not exist.
+  public var output: String
+  /// Write PNG files too.
+  public var writesPNG: Bool
+
+  public init(_ configuration: ExperimentConfiguration, output: String, writesPNG: Bool = false) {
+    self.configuration = configuration
+    self.output = output
+    self.writesPNG = writesPNG
+  }
+
+  /// - Throws: `JobError`, `DataError`, `BackdoorError`, `RunStoreError`, `Interrupted`. The folder is then not there.
+  public func run(progress: any ProgressReporter) throws -> PoisonManifest {
+    guard let choice = configuration.attack else { throw JobError.invalid("attack.name: none poisons nothing. Choose an attack.") }
+    let context = try configuration.makeContext(progress: progress)
+    let train = try ImageDataset.load(configuration.dataset, .train)
+    let test = try ImageDataset.loadTest(configuration.dataset)
+    var identity = try configuration.identity(["attack", "clean", "model", "recipe"])
+    identity["job"] = "attack"
+    identity["images"] = .string(train.fingerprint)
+    let folder = try JobFolder(output: output, identity: identity)
+    context.checkpoints = folder
+    return try folder.perform {
+      let cell = try Cell(configuration, data: (train.to(context.device), train), context: context)
+      guard let victim = cell.victim else { throw JobError.invalid("attack \(choice.name) left no data.") }
+      return try NewFolder.write(to: output) { path in
+        var manifest = try PoisonManifest(victim, attack: choice, configuration: configuration)
+        try write(victim, test: test, to: path, &manifest, progress: progress)
+        try manifest.write(to: "\(path)/\(PoisonManifest.fileName)")
+        return manifest
+      }
+    }
+  }
+
+  private func write(
+    _ victim: Victim, test: ImageDataset?, to path: String, _ manifest: inout PoisonManifest, progress: any ProgressReporter
+  ) throws {
+    let data = victim.train.data
+    try TensorFiles.write(data, split: .train, folder: path)
+    try writePNG(data, "\(path)/png/train", progress)
+    try victim.model?.save("\(path)/\(RunDirectory.modelName)")
+    guard let test else { return }
+    try TensorFiles.write(test, split: .test, folder: path)
+    try writePNG(test, "\(path)/png/test", progress)
+    let evaluator = BackdoorEvaluator(test: test, implants: victim.implants, seed: configuration.seed)
+    for number in victim.implants.indices {
+      let name = victim.implants.count == 1 ? "test-triggered" : "test-triggered-\(number + 1)"
+      let aimed = (0..<test.count).filter { evaluator.target($0, implant: number) != nil }
+      let triggered = evaluator.triggered(number).subset(aimed)
+      let targets = aimed.compactMap { evaluator.target($0, implant: number).map(Int64.init) }
+      try TensorFiles.write(
+        triggered, to: "\(path)/\(name).safetensors",
+        extra: [("targets", Tensor(targets)), ("positions", Tensor(aimed.map(Int64.init)))],
+        metadata: ["implant": victim.implants[number].name, "mapping": victim.implants[number].mapping.description])
+      manifest.implants[number].triggeredTest = "\(name).safetensors"
+      try writePNG(triggered, "\(path)/png/\(name)", progress, numbers: aimed)
+      try Interruption.check()
+    }
+  }
+
+  private func writePNG(_ data: ImageDataset, _ folder: String, _ progress: any ProgressReporter, numbers: [Int]? = nil) throws {
+    if writesPNG { try PNGFolder.write(data, to: folder, numbers: numbers, progress: progress) }
+  }
+}

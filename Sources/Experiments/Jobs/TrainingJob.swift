@@ -1,0 +1,51 @@
+public import Evaluation
+public import Support
+public import Vision
+import Torch
+import Training
+
+/// Trains a model on the training split of any data set and writes it as one file. The same job goes on where an earlier process stopped,
+/// to the same bits.
+public struct TrainingJob {
+  public var configuration: ExperimentConfiguration
+  /// The model's file; it must not exist.
+  public var output: String
+  /// Where checkpoints are kept; nil is `<output>.work`.
+  public var work: String?
+
+  /// What came out.
+  public struct Result {
+    public let model: Classifier
+    public let trainCount: Int
+    /// Accuracy on the test split; nil where there is none.
+    public let metrics: BackdoorMetrics?
+  }
+
+  /// The configuration's attack, defense and clean images play no part.
+  public init(_ configuration: ExperimentConfiguration, output: String, work: String? = nil) {
+    self.configuration = configuration
+    self.output = output
+    self.work = work
+  }
+
+  /// - Throws: `JobError`, `DataError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
+  public func run(progress: any ProgressReporter) throws -> Result {
+    let context = try configuration.makeContext(progress: progress)
+    let train = try ImageDataset.load(configuration.dataset, .train)
+    var identity = try configuration.identity(["model", "recipe"])
+    identity["job"] = "train"
+    identity["images"] = .string(train.fingerprint)
+    let folder = try JobFolder(at: work, output: output, identity: identity)
+    context.checkpoints = folder
+    return try folder.perform {
+      let test = try ImageDataset.loadTest(configuration.dataset)?.to(context.device)
+      progress.message("data: \(formatCount(train.count)) training images, \(train.height)x\(train.width), \(train.classes) classes")
+      let evaluator = test.map { BackdoorEvaluator(test: $0, implants: [], seed: context.seed) }
+      context.reportEpochs(every: configuration.evaluation.every, evaluator)
+      let model = try configuration.model.spec(for: train).make(Generator(seed: context.seed("init")))
+      try Trainer(configuration.recipe, stage: Cell.stage).train(model, on: train.to(context.device), context: context)
+      try model.save(output)
+      return Result(model: model, trainCount: train.count, metrics: evaluator?.measure(model, context: context))
+    }
+  }
+}

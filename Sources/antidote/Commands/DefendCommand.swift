@@ -1,0 +1,80 @@
+import ArgumentParser
+import Experiments
+import Support
+import Vision
+
+struct DefendCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "defend",
+    abstract: "Purify a model file with clean images, or train a clean model on suspicious ones.",
+    discussion: """
+      Clean images are drawn from the data set's training split: 5% of it, or what the clean settings say. A folder of your own with clean \
+      images by class is a data set too. Ctrl-C keeps checkpoints in OUT.work; the same command goes on from there.
+
+        antidote defend --model suspect.safetensors --defense sau \\
+          --dataset cifar10 --data path/to/data --out purified.safetensors
+        antidote defend --model suspect.safetensors --defense sau \\
+          --dataset folder --data path/to/clean --set clean.share=1 \\
+          --out purified.safetensors
+        antidote list defenses                          what there is
+
+      A file from PyTorch does not say what it holds; name it:
+
+        antidote defend --model from-pytorch.safetensors \\
+          --set model.name=resnet18 --set model.width=64 --dataset cifar10 \\
+          --data path/to/data --out purified.safetensors
+      """)
+
+  @Option(help: ArgumentHelp("The suspect model's safetensors file.", valueName: "file"))
+  var model: String?
+  @OptionGroup var data: DatasetOptions
+  @Option(help: ArgumentHelp("Defense (defense.name); antidote list defenses names them.", valueName: "name"))
+  var defense: String?
+  @Option(
+    help: ArgumentHelp(
+      "Folder with clean images by class, or one that antidote wrote: all its training images are used.", valueName: "folder")
+  )
+  var clean: String?
+  @Option(help: ArgumentHelp("poison.json of antidote attack: measures the attack before and after as well.", valueName: "file"))
+  var poison: String?
+  @Option(help: ArgumentHelp("The purified model's file; it must not exist.", valueName: "file"))
+  var out: String
+  @Option(help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
+  var work: String?
+  @OptionGroup var settings: SettingsOptions
+
+  func run() throws {
+    let options = data.settings + [OptionSetting("defense.name", defense)]
+    let configuration = try settings.configuration(options: options, without: ["attack"], command: "defend")
+    let job = DefenseJob(
+      configuration, model: try model.map { ModelFile($0, named: try settings.namedModel(configuration)) },
+      cleanData: clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
+      triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, work: work)
+    let result = try job.run(progress: TerminalProgress.standard)
+    if let after = result.after {
+      let columns = result.before.map { [("before", $0), ("after", after)] } ?? [("model", after)]
+      try Output.write(MetricsTable.text(columns))
+    } else {
+      try Output.write("there is no test split to measure on\n")
+    }
+    try Output.write("written: \(out)\n")
+  }
+}
+
+/// A folder of clean images: what antidote wrote, or images by class.
+enum CleanFolder {
+  static func settings(_ path: String, size: Int?) -> DatasetSettings {
+    var settings = DatasetSettings()
+    settings.name = DatasetRecognition.kinds(at: path).first == "tensors" ? "tensors" : "folder"
+    settings.path = path
+    settings.size = size
+    return settings
+  }
+}
+
+extension SettingsOptions {
+  /// The architecture that the user named, for a model file that does not say what it holds.
+  func namedModel(_ configuration: ExperimentConfiguration) throws -> ModelSettings? {
+    try tree(options: [])["model"] == nil ? nil : configuration.model
+  }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Experiments
+import Support
+
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Measure a model file: accuracy, and with a trigger its attack success rate.",
+    discussion: """
+      ACC is the accuracy on clean test images. ASR is the share of triggered test images that get the attacker's label, over those whose \
+      true label is another; R-ACC the share of the same images that get their true label.
+
+        antidote evaluate --model model.safetensors --dataset cifar10 \\
+          --data path/to/data
+        antidote evaluate --model model.safetensors --dataset tensors \\
+          --data poisoned --poison poisoned/poison.json
+        antidote evaluate --model model.safetensors --dataset cifar10 \\
+          --data path/to/data --attack badnets --set attack.target=3 --json
+      """)
+
+  @Option(help: ArgumentHelp("The model's safetensors file.", valueName: "file"))
+  var model: String
+  @OptionGroup var data: DatasetOptions
+  @Option(help: ArgumentHelp("poison.json of antidote attack: measure by its triggers.", valueName: "file"))
+  var poison: String?
+  @Option(help: ArgumentHelp("Attack whose triggers are made anew from --set attack... and --seed.", valueName: "name"))
+  var attack: String?
+  @Flag(help: "Print JSON on standard output.")
+  var json = false
+  @OptionGroup var settings: SettingsOptions
+
+  func validate() throws {
+    if poison != nil, attack != nil { throw ValidationError("Give --poison or --attack, not both: each names the triggers.") }
+  }
+
+  func run() throws {
+    let options = data.settings + [OptionSetting("attack.name", attack)]
+    let unused = attack == nil ? ["attack", "defense"] : ["defense"]
+    let configuration = try settings.configuration(options: options, without: unused, command: "evaluate")
+    let triggers: TriggerSource = poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
+    let job = EvaluationJob(configuration, model: ModelFile(model, named: try settings.namedModel(configuration)), triggers: triggers)
+    let result = try job.run(progress: TerminalProgress.standard)
+    if json {
+      try Output.write(try JSONValue(encoding: result).prettyJSON + "\n")
+      return
+    }
+    for trigger in result.triggers { try Output.write("trigger \(trigger)\n") }
+    try Output.write(MetricsTable.text([("model", result.metrics)]))
+  }
+}

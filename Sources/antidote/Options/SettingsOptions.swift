@@ -1,0 +1,66 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Support
+
+/// What every command takes that computes: a file with settings, single settings, seed, device and precision.
+struct SettingsOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("YAML file with settings; options and --set go over it.", valueName: "file"))
+  var config: String?
+  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  var seed: Int?
+  @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:N.", valueName: "device"))
+  var device: String?
+  @Option(help: ArgumentHelp("auto, float32 or bfloat16.", valueName: "name"))
+  var precision: String?
+  @Option(name: .customLong("set"), help: ArgumentHelp("Any setting, such as attack.rate=0.05; may be repeated.", valueName: "key=value"))
+  var assignments: [String] = []
+
+  /// Settings from the file, under those of `options`, under those of --set, over `base`.
+  /// - Parameter options: what the command's own options say, as assignments.
+  func tree(over base: JSONValue = [:], options: [OptionSetting]) throws -> JSONValue {
+    var tree = base
+    if let config { tree = SettingsTree.merge(tree, try JSONValue(yaml: try Self.text(of: config), source: config)) }
+    // A bare name in the file ("attack: badnets") becomes a group before settings go into it.
+    for section in ["recipe", "attack", "defense"] {
+      if let name = tree[section]?.stringValue { tree[section] = ["name": .string(name)] }
+    }
+    let own = [OptionSetting("seed", seed), OptionSetting("device", device), OptionSetting("precision", precision)]
+    let assigned = (options + own).compactMap(\.assignment)
+    return try SettingsTree.apply(assigned + assignments, to: tree)
+  }
+
+  /// The configuration of a tree; its errors name the line of the file.
+  func configuration(_ tree: JSONValue) throws -> ExperimentConfiguration {
+    do {
+      return try ExperimentConfiguration(tree)
+    } catch let error as SettingsError {
+      guard let config else { throw error }
+      throw error.located(in: try YAMLDocument(try Self.text(of: config), source: config))
+    }
+  }
+
+  private static func text(of path: String) throws -> String {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw CommandFailure("\(path): no such file. Check the path given with --config.")
+    }
+    guard let data = FileManager.default.contents(atPath: path), let text = String(validating: data, as: UTF8.self) else {
+      throw CommandFailure("\(path): cannot be read as text. --config takes a YAML file.")
+    }
+    return text
+  }
+}
+
+/// An option that is a short form of a setting.
+struct OptionSetting {
+  let assignment: String?
+
+  init(_ key: String, _ value: Int?) { assignment = value.map { "\(key)=\($0)" } }
+  init(_ key: String, _ value: String?) { assignment = value.map { "\(key)=\(JSONValue.string($0).compactJSON)" } }
+}
+
+/// A command that cannot do what it was asked.
+struct CommandFailure: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+import Support
+
+/// How an error ends the program: its message on standard error and an exit code.
+struct Failure {
+  private let error: any Error
+
+  init(_ error: any Error) { self.error = error }
+
+  func end() -> Never {
+    TerminalProgress.standard.stop()
+    // The argument parser's own errors (help was asked for, options that exclude each other) know how to end.
+    if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") {
+      Antidote.exit(withError: error)
+    }
+    FileHandle.standardError.write(Data((text + "\n").utf8))
+    exit((error as? Interrupted)?.exitCode ?? 1)
+  }
+
+  /// What the user reads. Our errors carry their whole message, with the thing and the mend.
+  private var text: String {
+    switch error {
+    case let error as Interrupted: "\(error). Give the same command again to go on."
+    case let error as SettingsError where error.issues.count > 1:
+      "antidote: \(error.issues.count) settings are wrong:\n"
+        + error.description.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n")
+    default: "antidote: \(error)"
+    }
+  }
+}

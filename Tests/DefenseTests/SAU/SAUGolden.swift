@@ -1,0 +1,67 @@
+import Backdoor
+import Defenses
+import TestSupport
+import Torch
+import TorchNN
+import Training
+import Vision
+
+/// One case of `sau.json`: the networks, the batch and the settings that `make_sau.py` used.
+struct SAUGolden {
+  let tensors: Golden
+  let settings: JSON
+  private let index: JSON
+  let context = TrainingContext(precision: .float32)
+
+  /// Every case; a missing file gives a name whose test fails.
+  static var cases: [String] { Golden.cases("sau") }
+
+  init(_ name: String) throws {
+    tensors = try Golden("sau_\(name)")
+    let whole = try Golden("sau")
+    settings = whole.settings(of: name)
+    index = whole.settings
+  }
+
+  /// The student, or with the other phase the reference: a narrow network whose masks are all mixed.
+  func network(_ which: String) throws -> Classifier {
+    let facts = index["model"]
+    guard let width = facts["width"].int, let offset = facts["\(which)_phase_offset"].double, let scale = facts["weight_scale"].double,
+      let linearScale = facts["linear_weight_scale"].double
+    else { throw GoldenError(description: "sau.json does not describe the model") }
+    let model = PreActResNet18(classes: 10, width: width, Generator(seed: 0)).fillWithPattern(phaseOffset: offset)
+    noGrad {
+      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 { tensor.mul_(key == "linear.weight" ? linearScale : scale) }
+    }
+    return model.eval()
+  }
+
+  var samples: [Int] { settings["samples"].ints }
+  private var sampleIndex: Tensor { Tensor(samples.map(Int64.init)) }
+  var images: Tensor { imagePattern(index["images"]["shape"].ints, index["images"]["phase"].double ?? .nan)[sampleIndex] }
+  var labels: Tensor { Tensor(index["labels"].ints.map(Int64.init))[sampleIndex] }
+
+  /// The settings as a user would give them, with one of the two outer problems.
+  func configuration(outer: SharedAdversarialUnlearning.Outer = .shared) throws -> SharedAdversarialUnlearning.Configuration {
+    var c = SharedAdversarialUnlearning.Configuration()
+    let name = settings["norm"].string ?? ""
+    guard let norm = Norm(rawValue: name.replacing("_sign", with: "")), let radius = settings["radius"].double,
+      let step = settings["step"].double, let steps = settings["steps"].int,
+      let inner = SharedAdversary.Objective(rawValue: settings["inner"].string ?? "")
+    else { throw GoldenError(description: "sau.json: a setting is missing") }
+    c.norm = norm
+    c.radius = radius
+    c.stepSize = step
+    c.steps = steps
+    c.stepRule = name == "l1" || name == "l2" ? .steepest : .sign
+    c.start = SharedAdversary.Start(rawValue: settings["start"].string ?? "") ?? .random
+    c.universal = settings["universal"].bool ?? false
+    c.target = settings["target"].int
+    c.inner = inner
+    c.outer = outer
+    return c
+  }
+
+  /// The start where the settings have no name for it.
+  var start: Tensor? { SharedAdversary.Start(rawValue: settings["start"].string ?? "") == nil ? pattern(images.shape, 0.9, 0.2) : nil }
+}
