@@ -60,8 +60,10 @@ public struct Cell {
     let count = victim.train.indices.count
     return RunRecord.Poison(
       attack: attack.name,
-      summary: "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(victim.train.rate))) carry the trigger (\(names)).",
-      rate: attack.settings["rate"]?.doubleValue ?? victim.train.rate, poisonedCount: count, mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
+      summary: "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(victim.train.rate))) "
+        + "carry the trigger (\(names)).",
+      rate: attack.settings["rate"]?.doubleValue ?? victim.train.rate, poisonedCount: count,
+      mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
       targetLabel: victim.implants.count == 1 ? victim.implants[0].mapping.singleTarget : nil)
   }
 }

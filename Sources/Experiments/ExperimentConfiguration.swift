@@ -47,7 +47,8 @@ public struct ExperimentConfiguration: Sendable {
     let known = GeneralSettings.settings.map(\.key) + Self.sections
     for key in members.keys.sorted() where !known.contains(key) {
       let question = Nearest.question(key, among: known)
-      throw SettingsError(key, "unknown setting. " + (question.isEmpty ? "" : question + " ") + "Known settings: \(known.joined(separator: ", ")).")
+      let hint = (question.isEmpty ? "" : question + " ") + "Known settings: \(known.joined(separator: ", "))."
+      throw SettingsError(key, "unknown setting. \(hint)")
     }
     general = try SettingsTree.resolve(overrides: .object(members))
     dataset = try SettingsTree.resolve(overrides: parts["dataset"] ?? [:], at: "dataset")

@@ -117,12 +117,18 @@ public final class ExperimentRunner {
     try model.save(directory.modelPath)
     let after = evaluator.measure(model, context: context)
     record.measurements.append(measurement(RunRecord.Measurement.after, after, risks?.measure(model, context: context)))
-    if let risks { record.measurements[0] = measurement(RunRecord.Measurement.before, evaluator.measure(before), risks.measure(victim, context: context)) }
-    if let first = record.before, let last = record.after { record.defenseEffectiveness = DefenseEffectiveness.rating(before: first, after: last) }
+    if let risks {
+      let found = risks.measure(victim, context: context)
+      record.measurements[0] = measurement(RunRecord.Measurement.before, evaluator.measure(before), found)
+    }
+    if let first = record.before, let last = record.after {
+      record.defenseEffectiveness = DefenseEffectiveness.rating(before: first, after: last)
+    }
     let gallery = SampleGallery(evaluator, count: c.evaluation.samples, directory: directory)
-    try gallery.fill(&record, models: [(RunRecord.Measurement.before, victim), (RunRecord.Measurement.after, model)], context)
+    let models = [(label: RunRecord.Measurement.before, model: victim), (label: RunRecord.Measurement.after, model: model)]
+    try gallery.fill(&record, models: models, context)
     for exhibit in outcome.exhibits {
-      try gallery.add(exhibit, to: &record, models: [(RunRecord.Measurement.before, victim), (RunRecord.Measurement.after, model)], context)
+      try gallery.add(exhibit, to: &record, models: models, context)
     }
   }
 
@@ -228,7 +234,8 @@ public final class ExperimentRunner {
         stages[index].epochs = max(stages[index].epochs, entry.epoch)
         stages[index].imagesPerSecond = (before + images) / max(stages[index].seconds, 1e-9)
       } else {
-        stages.append(RunRecord.Stage(name: entry.stage, seconds: seconds, epochs: entry.epoch, imagesPerSecond: images / max(seconds, 1e-9)))
+        stages.append(
+          RunRecord.Stage(name: entry.stage, seconds: seconds, epochs: entry.epoch, imagesPerSecond: images / max(seconds, 1e-9)))
       }
     }
     if let last = stages.indices.last { stages[last].peakMemoryBytes = Machine.peakMemory }

@@ -49,7 +49,8 @@ struct SampleGallery {
   }
 
   /// Clean images, what the defense added, and the sum.
-  func add(_ exhibit: Exhibit, to record: inout RunRecord, models: [(label: String, model: Classifier)], _ context: TrainingContext) throws {
+  func add(_ exhibit: Exhibit, to record: inout RunRecord, models: [(label: String, model: Classifier)], _ context: TrainingContext) throws
+  {
     guard count > 0 else { return }
     let perturbations = exhibit.perturbations.detach().to(.cpu)
     let pixels = exhibit.images.to(.cpu).unitPixels()

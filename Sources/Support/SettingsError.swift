@@ -49,6 +49,7 @@ extension SettingsError {
   /// A name that is none of the known ones; the message suggests the nearest.
   public static func unknownName(what: String, name: String, known: [String]) -> SettingsError {
     let question = Nearest.question(name, among: known)
-    return SettingsError("", "unknown \(what) \"\(name)\". " + (question.isEmpty ? "" : question + " ") + "Known: \(known.joined(separator: ", ")).")
+    let hint = (question.isEmpty ? "" : question + " ") + "Known: \(known.joined(separator: ", "))."
+    return SettingsError("", "unknown \(what) \"\(name)\". \(hint)")
   }
 }

@@ -40,7 +40,8 @@ public struct DatasetKind: Sendable {
       guard split != .unlabeled else { throw DataError.noSuchSplit(path: "generated", split: split, available: [.train, .test]) }
       let size = settings.size ?? 32
       guard GeneratedSigns.sizes.contains(size) else {
-        throw SettingsError("dataset.size", "\(size): generated images are \(GeneratedSigns.sizes.lowerBound) to \(GeneratedSigns.sizes.upperBound) pixels wide.")
+        let (least, most) = (GeneratedSigns.sizes.lowerBound, GeneratedSigns.sizes.upperBound)
+        throw SettingsError("dataset.size", "\(size): generated images are \(least) to \(most) pixels wide.")
       }
       let count = split == .train ? settings.train ?? 10_000 : settings.test ?? 2_000
       let drawn = GeneratedSigns(seed: UInt64(settings.seed), size: size).images(split: split == .train ? .train : .test, count: count)
@@ -48,8 +49,8 @@ public struct DatasetKind: Sendable {
         channels: 3, height: size, width: size, pixels: drawn.pixels, labels: drawn.labels, classNames: GeneratedSigns.classNames)
     },
     DatasetKind(
-      id: "cifar10", title: "CIFAR-10", layout: "data_batch_1.bin ... test_batch.bin (binary layout), or the python layout", normalization: .cifar10,
-      flips: true
+      id: "cifar10", title: "CIFAR-10", layout: "data_batch_1.bin ... test_batch.bin (binary layout), or the python layout",
+      normalization: .cifar10, flips: true
     ) { _, path, split in try CIFAR10Files.read(path, split: split) },
     DatasetKind(
       id: "cifar100", title: "CIFAR-100, fine labels", layout: "train.bin, test.bin (binary layout), or the python layout",
@@ -62,18 +63,19 @@ public struct DatasetKind: Sendable {
       id: "fashion-mnist", title: "Fashion-MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .mnist, flips: true
     ) { _, path, split in try IDXFiles.fashionMNIST.read(path, split: split) },
     DatasetKind(
-      id: "gtsrb", title: "German traffic signs, 43 classes", layout: "GTSRB/Final_Training and Final_Test with their CSV files; set dataset.size=32",
+      id: "gtsrb", title: "German traffic signs, 43 classes", layout: "GTSRB/Final_Training and Final_Test with CSV files, resized to 32",
       normalization: .none, flips: false
     ) { settings, path, split in try GTSRBFiles.read(path, split: split, size: settings.size ?? 32, resize: Resizing.resize) },
     DatasetKind(
-      id: "tiny-imagenet", title: "Tiny ImageNet, 200 classes, 64x64", layout: "wnids.txt, train/, val/", normalization: .tinyImageNet, flips: true
+      id: "tiny-imagenet", title: "Tiny ImageNet, 200 classes, 64x64", layout: "wnids.txt, train/, val/", normalization: .tinyImageNet,
+      flips: true
     ) { settings, path, split in try TinyImageNetFiles.read(path, split: split, size: settings.size, resize: Resizing.resize) },
     DatasetKind(
       id: "stl10", title: "STL-10, 96x96, with unlabeled images", layout: "train_X.bin, train_y.bin, test_X.bin, ...", normalization: .half,
       flips: true
     ) { _, path, split in try STL10Files.read(path, split: split) },
     DatasetKind(
-      id: "folder", title: "A folder of images by class", layout: "train/<class>/*.png|jpg|ppm and test/<class>/...; set dataset.size if images differ",
+      id: "folder", title: "A folder of images by class", layout: "train/<class>/*.png|jpg|ppm and test/<class>/...; dataset.size resizes",
       normalization: .imageNet, flips: true
     ) { settings, path, split in try ImageFolderFiles.read(path, split: split, size: settings.size, resize: Resizing.resize) },
     DatasetKind(

@@ -33,7 +33,9 @@ public enum TensorFiles {
     }
     let values = labels.array(Int64.self)
     let names = try file.metadata["classes"].map { text -> [String] in
-      guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else { throw fail("its class names are no JSON list") }
+      guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
+        throw fail("its class names are no JSON list")
+      }
       return names
     }
     let classNames = names ?? (0...Int(values.max() ?? 0)).map(String.init)

@@ -70,7 +70,8 @@ extension Classifier {
       spec = found
     } else {
       throw ModelFileError(
-        description: "\(path): the file does not say which architecture it holds. Name it: --set model.name=preactresnet18 --set model.width=64.")
+        description: "\(path): the file does not say which architecture it holds. Name it: --set model.name=preactresnet18 "
+          + "--set model.width=64.")
     }
     let model = try spec.make(Generator(seed: 0))
     try model.load(StateDict(file.tensors), source: path)

@@ -15,7 +15,8 @@ struct DemoCommand: ParsableCommand {
 
   static let defaults: JSONValue = [
     "dataset": ["name": "generated"], "model": ["width": 8], "recipe": ["epochs": 6],
-    "attack": ["name": "badnets"], "defense": ["name": "sau", "epochs": 10, "learningRate": 3e-4],
+    "attack": ["name": "badnets"], "clean": ["share": 0.1],
+    "defense": ["name": "sau", "epochs": 8, "batch": 64, "learningRate": 1e-3],
   ]
 
   func run() throws {

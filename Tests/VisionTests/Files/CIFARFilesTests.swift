@@ -174,7 +174,8 @@ import Vision
     let folder = try TemporaryFolder()
     let names = { (count: Int) in "(l" + (0..<count).map { "S'n\($0)'\na" }.joined() }
     try folder.write("cifar-100-python/meta", "(dS'fine_label_names'\n\(names(100))sS'coarse_label_names'\n\(names(20))s.")
-    let array = "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I1\nI3072\nt"
+    let array =
+      "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I1\nI3072\nt"
       + "cnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\nS'\(String(repeating: "A", count: 3072))'\ntb"
     try folder.write("cifar-100-python/test", "(dS'data'\n\(array)sS'fine_labels'\n(lI99\nasS'coarse_labels'\n(lI19\nas.")
     let fine = try CIFAR100Files.read(folder.path, split: .test, records: 1)

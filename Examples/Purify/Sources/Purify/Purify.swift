@@ -13,7 +13,8 @@ struct Purify {
     let suspect = PreActResNet18(classes: 10, width: 4, normalization: .half, Generator(seed: 0))
     let signs = GeneratedSigns(seed: 0).images(split: .train, count: 64)
     let clean = ImageDataset(
-      name: "signs", images: Tensor(signs.pixels, shape: [64, 3, 32, 32]), labels: Tensor(signs.labels), classNames: GeneratedSigns.classNames)
+      name: "signs", images: Tensor(signs.pixels, shape: [64, 3, 32, 32]), labels: Tensor(signs.labels),
+      classNames: GeneratedSigns.classNames)
     var settings = SharedAdversarialUnlearning.Configuration()
     settings.epochs = 1
     let purified = try SharedAdversarialUnlearning(settings).purify(suspect, clean: clean)
