@@ -59,6 +59,7 @@ let package = Package(
     tests("TorchTests", ["Torch", "TestSupport"]),
     tests("TorchNNTests", ["Torch", "TorchNN", "TestSupport"]),
     tests("VisionTests", ["Torch", "TorchNN", "Vision", "Support"]),
+    tests("DefenseTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "TestSupport"]),
     tests("ExperimentsTests", ["Support", "Experiments"]),
     tests("ReportingTests", ["Support", "Experiments", "Reporting"]),
   ],

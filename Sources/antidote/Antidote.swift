@@ -24,7 +24,7 @@ struct Antidote: ParsableCommand {
     version: Machine.version,
     subcommands: [
       RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self, EvaluateCommand.self,
-      ReportCommand.self, ListCommand.self, DoctorCommand.self,
+      ReportCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() {

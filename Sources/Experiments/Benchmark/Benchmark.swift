@@ -1,0 +1,166 @@
+import Attacks
+import Backdoor
+import Defenses
+import Foundation
+public import Support
+public import Torch
+import TorchNN
+import Training
+import Vision
+
+/// How fast this program trains, evaluates, purifies and poisons on this machine: PreAct-ResNet18 on 32x32 images.
+///
+/// Each row runs what users run: `Trainer`, `Classifier.logits(of:)`, `AdversarialUnlearning.unlearn`, `Trigger.stamp`, after one step that
+/// does not count. Images come from the folder given, or are random.
+public final class Benchmark {
+  /// What is measured, and how long.
+  public struct Settings: Sendable {
+    /// Channels of the first stage; 64 is the published network.
+    public var width = 64
+    /// Images in one training step.
+    public var batch = 128
+    /// Images in one evaluation batch.
+    public var evaluationBatch = 256
+    /// Images in one batch of Shared Adversarial Unlearning.
+    public var unlearningBatch = 64
+    /// Steps of training and evaluation in one measurement.
+    public var steps = 6
+    /// A folder with CIFAR-10; nil draws random images.
+    public var data: String? = nil
+    public init() {}
+  }
+
+  /// A row of the table.
+  public struct Row: Sendable {
+    /// `train/auto` (the precision that is fastest here), `train/float32`.
+    public let id: String
+    public let summary: String
+    /// Images per second of one measurement.
+    let measure: @Sendable (Benchmark, _ warmUp: Bool) throws -> Double
+
+    /// What comes before the slash: `--rows` chooses by it.
+    public var group: String { String(id.prefix { $0 != "/" }) }
+  }
+
+  public static let rows: [Row] = [
+    Row(id: "train/auto", summary: "training step from uint8 images: crop, flip, SGD with momentum") { try $0.train(.auto, warmUp: $1) },
+    Row(id: "train/float32", summary: "the same without bfloat16") { try $0.train(.float32, warmUp: $1) },
+    Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) },
+    Row(id: "eval/auto", summary: "logits of a data set") { try $0.evaluate(.auto, warmUp: $1) },
+    Row(id: "eval/float32", summary: "the same without bfloat16") { try $0.evaluate(.float32, warmUp: $1) },
+    Row(id: "sau/auto", summary: "one batch of Shared Adversarial Unlearning, inner and outer problem") { try $0.unlearn(.auto, warmUp: $1) },
+    Row(id: "sau/float32", summary: "the same without bfloat16") { try $0.unlearn(.float32, warmUp: $1) },
+    Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
+    Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },
+    Row(id: "poison/wanet", summary: "stamping uint8 images with WaNet") { try $0.poison("wanet", warmUp: $1) },
+  ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } }
+
+  public static var groups: [String] {
+    rows.map(\.group).reduce(into: []) { groups, group in if !groups.contains(group) { groups.append(group) } }
+  }
+
+  /// The rows that a list such as `train,poison/badnets` names.
+  /// - Throws: `SettingsError` that lists the known names.
+  public static func rows(named list: String) throws(SettingsError) -> [Row] {
+    let names = list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    for name in names where !groups.contains(name) && !rows.contains(where: { $0.id == name }) {
+      throw SettingsError.unknownName(what: "row", name: name, known: groups + rows.map(\.id))
+    }
+    return rows.filter { row in names.contains(row.group) || names.contains(row.id) }
+  }
+
+  public let settings: Settings
+  private let data: ImageDataset
+  private var warm: Set<String> = []
+
+  /// - Throws: `DataError` if the folder does not hold CIFAR-10.
+  public init(_ settings: Settings) throws {
+    self.settings = settings
+    let count = 4096
+    if let path = settings.data {
+      var source = DatasetSettings()
+      source.name = "cifar10"
+      source.path = path
+      source.train = count
+      data = try ImageDataset.load(source, .train)
+    } else {
+      let random = Generator(seed: 0)
+      data = ImageDataset(
+        name: "random", images: random.integers(0..<256, [count, 3, 32, 32]).to(.uint8), labels: random.integers(0..<10, [count]),
+        classNames: (0..<10).map(String.init))
+    }
+  }
+
+  /// Images per second. The first measurement of a row is preceded by a short one that does not count.
+  public func measure(_ row: Row) throws -> Double {
+    if warm.insert(row.id).inserted { _ = try row.measure(self, true) }
+    return try row.measure(self, false)
+  }
+
+  private func model() -> Classifier {
+    PreActResNet18(classes: 10, width: settings.width, normalization: .cifar10, Generator(seed: 0))
+  }
+
+  /// Images per second of a body that handles `images`.
+  private func rate(_ images: Int, _ body: () throws -> Void) rethrows -> Double {
+    let seconds = try ContinuousClock().measure { try body() } / .seconds(1)
+    return Double(images) / max(seconds, 1e-9)
+  }
+
+  private func train(_ precision: Precision, warmUp: Bool) throws -> Double {
+    var recipe = Recipe()
+    recipe.epochs = 1
+    recipe.batch = settings.batch
+    recipe.learningRate = 0.01
+    recipe.nesterov = false
+    recipe.schedule = .constant
+    let context = TrainingContext(precision: precision)
+    let model = model()
+    let images = data.prefix(settings.batch * (warmUp ? 1 : settings.steps))
+    return try rate(images.count) { try Trainer(recipe).train(model, on: images, context: context) }
+  }
+
+  private func cropFlip(warmUp: Bool) throws -> Double {
+    let augmentation = CropFlip()
+    let generator = Generator(seed: 0)
+    let order = generator.permutation(data.count)
+    let batches = Batches(count: data.count, size: settings.batch, dropLast: true)
+    return rate(batches.images) {
+      for range in batches.ranges { _ = augmentation.gather(images: data.images, indices: order[range], generator) }
+    }
+  }
+
+  private func evaluate(_ precision: Precision, warmUp: Bool) throws -> Double {
+    let context = TrainingContext(precision: precision)
+    let model = model()
+    model.to(.channelsLast).eval()
+    let images = data.prefix(settings.evaluationBatch * (warmUp ? 1 : settings.steps))
+    return rate(images.count) { _ = model.logits(of: images, context: context, batch: settings.evaluationBatch) }
+  }
+
+  private func unlearn(_ precision: Precision, warmUp: Bool) throws -> Double {
+    let context = TrainingContext(precision: precision)
+    let configuration = SharedAdversarialUnlearning.Configuration()
+    let (student, reference) = (model(), model())
+    for model in [student, reference] { model.to(.channelsLast).eval() }
+    let batch = data.prefix(settings.unlearningBatch)
+    // Known before the first batch: the reference never changes.
+    let classes = noGrad { reference.logits(of: batch, context: context).argmax(1) }
+    let method = AdversarialUnlearning(configuration, stage: SharedAdversarialUnlearning.id)
+    let optimizer = Adam(student.parameters(), learningRate: configuration.learningRate, amsgrad: configuration.amsgrad)
+    let step = AdversarialUnlearning<SharedAdversarialUnlearning.Configuration>.Step(
+      images: batch.pixels(0..<batch.count).contiguous(.channelsLast), labels: batch.labels, referenceClasses: classes)
+    return rate(batch.count) { _ = method.unlearn(step, student, reference, optimizer, context, Generator(seed: 0)) }
+  }
+
+  private func poison(_ attack: String, warmUp: Bool) throws -> Double {
+    let implants = try AttackKind.named(attack).make([:]).attack.implants(for: data.shape, seed: Seed(0))
+    guard let trigger = implants.first?.trigger else { throw BackdoorError.invalid("attack \(attack) has no trigger to measure.") }
+    let generator = Generator(seed: 0)
+    let order = generator.permutation(data.count)
+    let rounds = warmUp ? 1 : 4
+    return rate(rounds * data.count) {
+      for _ in 0..<rounds { _ = trigger.stamp(data.images[order], generator) }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Support
+
+/// The Python side of a comparison: `peer.py` times what a user of Python tools gets on the same machine.
+public struct BenchmarkPeer: Sendable {
+  public let script: String
+  public let python: String
+
+  /// Finds the script and a Python that can run it.
+  /// - Parameters:
+  ///   - script: path of `peer.py`; by default `ANTIDOTE_PEER`, then `bench/peer.py` here and in a folder `shared` beside this one.
+  ///   - python: an interpreter with torch, numpy and pillow; by default `ANTIDOTE_PYTHON`, then `.deps/venv/bin/python`, then `python3`.
+  ///   - environment: variables; this process's by default.
+  /// - Throws: `BenchmarkError` that says what is missing and how to get it.
+  public static func find(
+    script: String? = nil, python: String? = nil, environment: [String: String]? = nil
+  ) throws(BenchmarkError) -> BenchmarkPeer {
+    let environment = environment ?? ProcessInfo.processInfo.environment
+    let scripts = choice(script, environment["ANTIDOTE_PEER"], ["bench/peer.py", "../shared/bench/peer.py"])
+    guard let script = scripts.first(where: { FileManager.default.isReadableFile(atPath: $0) }) else {
+      throw BenchmarkError(
+        "--compare needs the peer's script, and there is none at \(scripts.joined(separator: ", ")). "
+          + "Name it: --peer path/to/peer.py, or ANTIDOTE_PEER=path/to/peer.py.")
+    }
+    let pythons = choice(python, environment["ANTIDOTE_PYTHON"], [".deps/venv/bin/python", "python3"])
+    guard let python = pythons.first(where: { (try? output([$0, "-c", "import torch, numpy, PIL"], quiet: true)) != nil }) else {
+      throw BenchmarkError(
+        "--compare needs a Python with torch, numpy and pillow; tried \(pythons.joined(separator: ", ")). "
+          + "Name one: --python path/to/python, or ANTIDOTE_PYTHON=path/to/python. "
+          + "To make one: python3 -m venv peer && peer/bin/pip install torch numpy pillow.")
+    }
+    return BenchmarkPeer(script: script, python: python)
+  }
+
+  /// Who asks for a place by name gets that place or an error, not another one.
+  private static func choice(_ option: String?, _ variable: String?, _ usual: [String]) -> [String] {
+    if let named = option ?? variable, !named.isEmpty { return [named] }
+    return usual
+  }
+
+  /// The peer's rows of one group in one measurement: images per second by name (`train/tuned`).
+  /// - Throws: `BenchmarkError`.
+  public func measure(
+    group: String, _ settings: Benchmark.Settings, threads: Int, compiled: Bool = false
+  ) throws(BenchmarkError) -> [String: Double] {
+    var words = [python, script, "--rows", group, "--threads", String(threads), "--width", String(settings.width)]
+    words += ["--batch", String(settings.batch), "--sau-batch", String(settings.unlearningBatch), "--steps", String(settings.steps)]
+    // The script has no warm-up for its unlearning row: the better one of two runs counts.
+    words += ["--repeat", group == "sau" ? "3" : "1"]
+    if compiled { words.append("--compile") }
+    if let data = settings.data { words += ["--data", data] }
+    let text = try Self.output(words)
+    guard let tree = try? JSONValue(json: text, source: script), let rows = tree["images_per_second"]?.objectValue else {
+      throw BenchmarkError("\(script) printed no table of images_per_second, so it is not the peer's script or not its version.")
+    }
+    return rows.compactMapValues(\.doubleValue)
+  }
+
+  /// What a command prints.
+  private static func output(_ words: [String], quiet: Bool = false) throws(BenchmarkError) -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = words
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    if quiet { process.standardError = FileHandle.nullDevice }
+    do {
+      try process.run()
+    } catch {
+      throw BenchmarkError("\(words[0]) cannot be started: \(error.localizedDescription)")
+    }
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationReason == .exit, process.terminationStatus == 0 else {
+      throw BenchmarkError("\(words.joined(separator: " ")) failed with status \(process.terminationStatus).")
+    }
+    return String(decoding: data, as: UTF8.self)
+  }
+}
+
+/// Why a comparison cannot be made.
+public struct BenchmarkError: Error, CustomStringConvertible, Sendable {
+  public let description: String
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Support
+
+/// What a benchmark found: rates in images per second, the best of all rounds.
+public struct BenchmarkResult: Codable, Sendable {
+  public var threads: Int
+  public var width: Int
+  public var libtorch: String
+  public var cpu: String
+  /// This program's rows.
+  public var imagesPerSecond: [String: Double] = [:]
+  /// The peer's rows.
+  public var peer: [String: Double] = [:]
+  /// The most memory that this process held, in bytes.
+  public var peakMemory = 0
+
+  public init(threads: Int, width: Int, libtorch: String, cpu: String) {
+    self.threads = threads
+    self.width = width
+    self.libtorch = libtorch
+    self.cpu = cpu
+  }
+
+  /// A row of this program against one of the peer's.
+  public struct Comparison: Sendable, Hashable {
+    public let row: String
+    public let peerRow: String
+    /// Least ratio that this program is built to reach; nil where there is none.
+    public let target: Double?
+  }
+
+  public static let comparisons = [
+    Comparison(row: "train/auto", peerRow: "train/usual", target: 2.5), Comparison(row: "train/auto", peerRow: "train/tuned", target: 1),
+    Comparison(row: "train/auto", peerRow: "train/compile", target: 1), Comparison(row: "eval/auto", peerRow: "eval/usual", target: nil),
+    Comparison(row: "eval/auto", peerRow: "eval/tuned", target: 1), Comparison(row: "sau/auto", peerRow: "sau/published", target: 3.3),
+    Comparison(row: "poison/badnets", peerRow: "poison/badnets", target: 10),
+    Comparison(row: "poison/blended", peerRow: "poison/blended", target: 10),
+    Comparison(row: "poison/wanet", peerRow: "poison/wanet", target: 10),
+  ]
+
+  /// Keeps the better one of a row's measurements.
+  public mutating func add(_ row: String, _ rate: Double) { imagesPerSecond[row] = max(rate, imagesPerSecond[row] ?? 0) }
+  public mutating func add(peer rates: [String: Double]) { peer.merge(rates, uniquingKeysWith: max) }
+
+  /// Comparisons of which both sides were measured.
+  public var compared: [(comparison: Comparison, peer: Double, own: Double, ratio: Double)] {
+    Self.comparisons.compactMap { comparison in
+      guard let own = imagesPerSecond[comparison.row], let other = peer[comparison.peerRow], other > 0 else { return nil }
+      return (comparison, other, own, own / other)
+    }
+  }
+
+  /// The table for people.
+  public var text: String {
+    let named = Benchmark.rows.filter { imagesPerSecond[$0.id] != nil }
+    var lines = ["\(cpu), \(threads) thread\(threads == 1 ? "" : "s"), LibTorch \(libtorch), PreAct-ResNet18 width \(width)", ""]
+    lines += Self.table(
+      [["row", "images/s", ""]] + named.map { [$0.id, Self.rate(imagesPerSecond[$0.id] ?? 0), $0.summary] }, left: [0, 2])
+    let compared = compared
+    if !compared.isEmpty {
+      let body = compared.map { item in
+        [
+          item.comparison.peerRow, Self.rate(item.peer), Self.rate(item.own), String(format: "%.2fx", item.ratio),
+          item.comparison.target.map { String(format: "%.1fx", $0) } ?? "",
+          item.comparison.target.map { item.ratio >= $0 ? "met" : "not met" } ?? "",
+        ]
+      }
+      lines.append("")
+      lines += Self.table([["peer's row", "peer images/s", "Antidote images/s", "ratio", "target", ""]] + body, left: [0, 5])
+    }
+    lines += ["", "peak memory \(formatBytes(peakMemory))"]
+    return lines.joined(separator: "\n")
+  }
+
+  private static func rate(_ value: Double) -> String { value >= 99.95 ? formatCount(Int(value.rounded())) : String(format: "%.1f", value) }
+
+  /// Aligned columns; those in `left` begin at the left edge.
+  private static func table(_ rows: [[String]], left: Set<Int>) -> [String] {
+    let widths = (0..<(rows.first?.count ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    return rows.map { row in
+      let cells = row.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        return left.contains(column) ? cell + space : space + cell
+      }
+      return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+    }
+  }
+}

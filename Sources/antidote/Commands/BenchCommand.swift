@@ -1,0 +1,74 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Support
+import Torch
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "How fast this machine trains, evaluates, purifies and poisons; with --compare, beside Python.",
+    discussion: """
+      Rates are images per second, the best of all rounds. --compare measures the two sides in turns, so that both see the same machine: \
+      it runs peer.py with a Python that has torch, numpy and pillow.
+
+        antidote bench
+        antidote bench --rows train,poison --compare --python venv/bin/python
+      """)
+
+  @Option(help: ArgumentHelp("Rows or groups of rows: \(Benchmark.groups.joined(separator: ", ")).", valueName: "names"))
+  var rows = Benchmark.groups.joined(separator: ",")
+  @Option(help: ArgumentHelp("Channels of PreAct-ResNet18's first stage.", valueName: "channels"))
+  var width = 64
+  @Option(help: ArgumentHelp("Threads of one operation; by default one for each core.", valueName: "n"))
+  var threads: Int?
+  @Option(help: ArgumentHelp("Steps of training and evaluation in a round.", valueName: "n"))
+  var steps = 6
+  @Option(name: .customLong("repeat"), help: ArgumentHelp("Rounds.", valueName: "n"))
+  var rounds = 3
+  @Option(help: ArgumentHelp("Folder with CIFAR-10 in its binary layout; by default images are random.", valueName: "folder"))
+  var data: String?
+  @Flag(help: "Measure the Python side too.")
+  var compare = false
+  @Flag(help: "Measure the Python side under torch.compile as well; needs a C++ compiler.")
+  var compile = false
+  @Option(help: ArgumentHelp("The peer's script; by default ANTIDOTE_PEER or bench/peer.py.", valueName: "file"))
+  var peer: String?
+  @Option(help: ArgumentHelp("Python for it; by default ANTIDOTE_PYTHON, .deps/venv/bin/python or python3.", valueName: "file"))
+  var python: String?
+  @Flag(help: "Print JSON on standard output.")
+  var json = false
+
+  func validate() throws {
+    guard width >= 1, steps >= 1, rounds >= 1, threads ?? 1 >= 1 else {
+      throw ValidationError("--width, --threads, --steps and --repeat are at least 1.")
+    }
+    guard steps <= 16 else { throw ValidationError("--steps \(steps): at most 16, which is the 4,096 images that are kept. Use --repeat.") }
+  }
+
+  func run() throws {
+    let chosen = try Benchmark.rows(named: rows)
+    let other = compare ? try BenchmarkPeer.find(script: peer, python: python) : nil
+    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    Runtime.threadCount = threads
+    var settings = Benchmark.Settings()
+    settings.width = width
+    settings.steps = steps
+    settings.data = data
+    let benchmark = try Benchmark(settings)
+    var result = BenchmarkResult(threads: threads, width: width, libtorch: Runtime.version, cpu: Machine.processor)
+    let progress = TerminalProgress.standard
+    for group in Benchmark.groups where chosen.contains(where: { $0.group == group }) {
+      for round in 1...rounds {
+        progress.message("\(group), round \(round) of \(rounds)")
+        if let other { result.add(peer: try other.measure(group: group, settings, threads: threads, compiled: compile)) }
+        for row in chosen where row.group == group {
+          try Interruption.check()
+          result.add(row.id, try benchmark.measure(row))
+        }
+      }
+    }
+    result.peakMemory = Machine.peakMemory
+    try Output.write((json ? try JSONValue(encoding: result).prettyJSON : result.text) + "\n")
+  }
+}

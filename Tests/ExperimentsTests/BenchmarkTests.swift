@@ -1,0 +1,76 @@
+import Experiments
+import Foundation
+import Support
+import Testing
+
+struct BenchmarkTests {
+  private func benchmark() throws -> Benchmark {
+    var settings = Benchmark.Settings()
+    settings.width = 2
+    settings.steps = 1
+    settings.batch = 8
+    settings.evaluationBatch = 16
+    settings.unlearningBatch = 4
+    return try Benchmark(settings)
+  }
+
+  @Test func everyRowGivesARate() throws {
+    let benchmark = try benchmark()
+    for row in Benchmark.rows {
+      let rate = try benchmark.measure(row)
+      #expect(rate.isFinite && rate > 0, "\(row.id)")
+    }
+  }
+
+  @Test func rowsAreChosenByGroupOrName() throws {
+    #expect(try Benchmark.rows(named: "eval, poison/badnets").map(\.id) == ["eval/auto", "eval/float32", "poison/badnets"])
+    let error = #expect(throws: SettingsError.self) { _ = try Benchmark.rows(named: "trian") }
+    #expect(error?.description.hasPrefix("unknown row \"trian\". Did you mean train?") == true)
+  }
+
+  @Test func comparisonsNameKnownRows() {
+    let laterOnes = ["poison/wanet"]
+    for comparison in BenchmarkResult.comparisons {
+      #expect(Benchmark.rows.contains { $0.id == comparison.row } || laterOnes.contains(comparison.row), "\(comparison.row)")
+    }
+  }
+
+  @Test func theTableSaysWhichTargetsAreMet() {
+    var result = BenchmarkResult(threads: 2, width: 64, libtorch: "2.13.0", cpu: "a processor")
+    result.add("train/auto", 190)
+    result.add("train/auto", 180)
+    result.add("sau/auto", 15)
+    result.add(peer: ["train/tuned": 200, "train/usual": 70])
+    result.add(peer: ["train/tuned": 100, "train/usual": 76, "sau/published": 5])
+    result.peakMemory = 1 << 30
+    let lines = result.text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+    #expect(lines.contains("train/usual 76.0 190 2.50x 2.5x met"))
+    #expect(lines.contains("train/tuned 200 190 0.95x 1.0x not met"))
+    #expect(lines.contains("sau/published 5.0 15.0 3.00x 3.3x not met"))
+    #expect(lines.last == "peak memory 1.0 GiB")
+  }
+
+  @Test func whatIsMissingIsNamed() {
+    let none = #expect(throws: BenchmarkError.self) { _ = try BenchmarkPeer.find(script: "/nowhere/peer.py", environment: [:]) }
+    #expect(none?.description.contains("none at /nowhere/peer.py") == true)
+    let here = #filePath
+    let python = #expect(throws: BenchmarkError.self) {
+      _ = try BenchmarkPeer.find(script: here, environment: ["ANTIDOTE_PYTHON": "/nowhere/python"])
+    }
+    #expect(python?.description.contains("tried /nowhere/python") == true)
+  }
+
+  @Test func thePeersTableIsRead() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-bench-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (script, python) = (folder.appendingPathComponent("peer.py").path, folder.appendingPathComponent("python").path)
+    // Stands in for the interpreter: succeeds at the imports, prints a table for the script.
+    try "#!/bin/sh\n[ \"$1\" = -c ] || echo '{\"images_per_second\": {\"train/tuned\": 12.5}}'\n".write(
+      toFile: python, atomically: true, encoding: .utf8)
+    try "".write(toFile: script, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: python)
+    let peer = try BenchmarkPeer.find(script: script, python: python, environment: [:])
+    #expect(try peer.measure(group: "train", Benchmark.Settings(), threads: 1) == ["train/tuned": 12.5])
+  }
+}
