@@ -69,21 +69,6 @@ public struct Blend: Trigger {
     images * (1 - alpha) + overlay(1, on: images.device).to(images.dtype)
   }
   public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
-    noGrad {
-      let overlay = overlay(255, on: images.device)
-      // Some images at a time: the floats stay in the CPU's cache.
-      let out = Tensor.empty(images.shape, dtype: .uint8, device: images.device)
-      let count = images.dimension(0)
-      let chunk = images.device.isCUDA ? 8192 : max(1, 131_072 / max(1, shape.channels * shape.height * shape.width))
-      for start in stride(from: 0, to: count, by: chunk) {
-        let range = start..<min(start + chunk, count)
-        let mixed = images[range].to(.float32)
-        mixed.mul_(1 - alpha)
-        mixed.add_(overlay)
-        mixed.round_()
-        out[range].copy_(mixed)
-      }
-      return out
-    }
+    noGrad { F.blendBytes(images, scale: 1 - alpha, overlay: overlay(255, on: images.device)) }
   }
 }

@@ -8,6 +8,9 @@
 #include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>
 
+#include <cstdlib>
+#include <limits>
+
 #include "shim.h"
 
 namespace {
@@ -115,5 +118,15 @@ void ct_set_deterministic(bool on) {
   ct::status([&] { at::globalContext().setDeterministicAlgorithms(on, true); });
 }
 void ct_return_freed_memory(void) { malloc_trim(0); }
+void ct_keep_freed_memory(void) {
+#ifdef __GLIBC__
+  // A user who has set the allocator by hand keeps that.
+  for (const char *name : {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES"})
+    if (std::getenv(name)) return;
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
 
 }  // extern "C"

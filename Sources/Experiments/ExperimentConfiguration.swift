@@ -37,38 +37,51 @@ public struct ExperimentConfiguration: Sendable {
   static let sections = ["dataset", "model", "recipe", "attack", "defense", "clean", "evaluation"]
 
   /// Resolves a tree of overrides: defaults fill what it leaves out.
-  /// - Throws: `SettingsError` for unknown keys (with the nearest name), wrong types, values out of range.
+  /// - Throws: `SettingsError` for unknown keys (with the nearest name), wrong types, values out of range: all of them together.
   public init(_ tree: JSONValue) throws {
     guard case .object(var members) = tree else {
       throw SettingsError("", "a configuration is a group of settings, such as \"attack: {name: badnets}\".")
     }
     var parts: [String: JSONValue] = [:]
     for section in Self.sections { parts[section] = members.removeValue(forKey: section) }
+    var problems = SettingsProblems()
     let known = GeneralSettings.settings.map(\.key) + Self.sections
     for key in members.keys.sorted() where !known.contains(key) {
       let question = Nearest.question(key, among: known)
-      let hint = (question.isEmpty ? "" : question + " ") + "Known settings: \(known.joined(separator: ", "))."
-      throw SettingsError(key, "unknown setting. \(hint)")
+      problems.note(
+        key, "unknown setting. " + (question.isEmpty ? "" : question + " ") + "Known settings: \(known.joined(separator: ", ")).")
+      members[key] = nil
     }
-    general = try SettingsTree.resolve(overrides: .object(members))
-    dataset = try SettingsTree.resolve(overrides: parts["dataset"] ?? [:], at: "dataset")
-    model = try SettingsTree.resolve(overrides: parts["model"] ?? [:], at: "model")
-    clean = try SettingsTree.resolve(overrides: parts["clean"] ?? [:], at: "clean")
-    evaluation = try SettingsTree.resolve(overrides: parts["evaluation"] ?? [:], at: "evaluation")
-
-    let (preset, recipeOverrides) = try Self.named(parts["recipe"] ?? [:], "recipe", fallback: "fast")
-    guard let base = Recipe.presets.first(where: { $0.name == preset }) else {
-      throw SettingsError.unknownName(what: "recipe", name: preset ?? "none", known: Recipe.presets.map(\.name))
+    func section<T: Configurable>(_ name: String, _ overrides: JSONValue) throws -> T {
+      try problems.collect(name, fallback: T()) { try SettingsTree.resolve(overrides: overrides, at: name) }
     }
-    recipeName = base.name
-    var recipeBase = base.recipe
+    general = try section("", .object(members))
+    dataset = try section("dataset", parts["dataset"] ?? [:])
+    model = try section("model", parts["model"] ?? [:])
+    clean = try section("clean", parts["clean"] ?? [:])
+    evaluation = try section("evaluation", parts["evaluation"] ?? [:])
     // Mirrored digits and signs are other classes.
-    if try !dataset.origin().flips { recipeBase.flip = false }
-    recipe = try SettingsTree.resolve(
-      overrides: SettingsTree.merge(try SettingsTree.encode(recipeBase), recipeOverrides), at: "recipe")
+    let flips = (try? dataset.origin())?.flips ?? true
+    (recipeName, recipe) = try problems.collect("recipe", fallback: ("", Recipe())) {
+      try Self.recipe(parts["recipe"] ?? [:], flips: flips)
+    }
+    attack = try problems.collect("attack", fallback: nil) {
+      try Self.choice(parts["attack"], "attack", fallback: "badnets") { try AttackKind.named($0).make($1).settings }
+    }
+    defense = try problems.collect("defense", fallback: nil) {
+      try Self.choice(parts["defense"], "defense", fallback: "sau") { try DefenseKind.named($0).make($1).settings }
+    }
+    try problems.check()
+  }
 
-    attack = try Self.choice(parts["attack"], "attack", fallback: "badnets") { try AttackKind.named($0).make($1).settings }
-    defense = try Self.choice(parts["defense"], "defense", fallback: "sau") { try DefenseKind.named($0).make($1).settings }
+  private static func recipe(_ value: JSONValue, flips: Bool) throws -> (name: String, recipe: Recipe) {
+    let (name, overrides) = try named(value, "recipe", fallback: "fast")
+    guard let preset = Recipe.presets.first(where: { $0.name == name }) else {
+      throw SettingsError.unknownName(what: "recipe", name: name ?? "none", known: Recipe.presets.map(\.name))
+    }
+    var base = preset.recipe
+    if !flips { base.flip = false }
+    return (preset.name, try SettingsTree.resolve(overrides: SettingsTree.merge(try SettingsTree.encode(base), overrides), at: "recipe"))
   }
 
   /// `badnets`, `none`, or `{name: badnets, rate: 0.1}`.

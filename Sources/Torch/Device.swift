@@ -66,6 +66,10 @@ public enum Runtime {
   public static func useDeterministicKernels(_ on: Bool) { ct_set_deterministic(on) }
   /// Waits until all queued GPU work is finished; nothing to do on a CPU.
   public static func synchronize() { done(ct_cuda_synchronize()) }
+  /// Keeps large blocks that are freed for the next step of a loop, in place of giving them back to the system and clearing new pages.
+  /// For programs that train or evaluate; call it first. Without effect where the allocator is not glibc's or is set by its environment
+  /// variables.
+  public static func keepFreedMemory() { ct_keep_freed_memory() }
   /// Gives memory that the allocator keeps back to the system.
   public static func returnFreedMemory() { ct_return_freed_memory() }
 }

@@ -10,7 +10,7 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable {
     switch self {
     case .lossNotFinite(let stage, let epoch, let value):
       "\(stage), epoch \(epoch): the loss became \(value). Lower the learning rate, or compute in float32 (--precision float32). "
-        + "The last good checkpoint is kept."
+        + "Checkpoints of earlier epochs are kept."
     case .checkpoint(let text), .invalid(let text): text
     }
   }

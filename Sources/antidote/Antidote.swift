@@ -2,6 +2,7 @@ import ArgumentParser
 import Experiments
 import Foundation
 import Support
+import Torch
 
 @main
 struct Antidote: ParsableCommand {
@@ -29,6 +30,9 @@ struct Antidote: ParsableCommand {
 
   static func main() {
     Interruption.install()
+    // Both before the first operation: worker threads take over the setting for denormals from the thread that starts them.
+    Runtime.keepFreedMemory()
+    Runtime.flushDenormals(true)
     // A write beyond `ulimit -f` then fails with an error that names the file, in place of ending the process.
     signal(SIGXFSZ, SIG_IGN)
     do {

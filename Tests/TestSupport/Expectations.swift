@@ -40,3 +40,12 @@ public func expectSame(_ found: Tensor, _ expected: Tensor, _ what: String = "",
     Issue.record("\(what.isEmpty ? "" : "\(what): ")\(found) is not \(expected)", sourceLocation: sourceLocation)
   }
 }
+
+/// Records an issue unless two lists of named tensors have the same names and bits.
+public func expectSame(
+  _ found: [(key: String, tensor: Tensor)], _ expected: [(key: String, tensor: Tensor)], _ what: String = "",
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  #expect(found.map(\.key) == expected.map(\.key), "\(what)", sourceLocation: sourceLocation)
+  for (a, b) in zip(found, expected) { expectSame(a.tensor, b.tensor, "\(what) \(a.key)", sourceLocation: sourceLocation) }
+}

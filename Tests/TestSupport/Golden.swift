@@ -43,6 +43,7 @@ public struct Golden {
 
 public struct GoldenError: Error, CustomStringConvertible {
   public let description: String
+  public init(description: String) { self.description = description }
 }
 
 /// JSON of unknown structure: a path that leads nowhere gives nil at its end.

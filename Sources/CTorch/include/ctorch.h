@@ -51,6 +51,7 @@ int ct_autocast_exit(int device_type, bool enabled, int dtype);
 void ct_set_denormals_flushed(bool flush);
 void ct_set_deterministic(bool on);
 void ct_return_freed_memory(void);
+void ct_keep_freed_memory(void);
 
 // tensor.cpp: handles, creation, conversion, shape ---------------------------------------------------------------------------
 void ct_release(CTTensor t);

@@ -3,7 +3,7 @@ import Backdoor
 import Defenses
 import Foundation
 public import Support
-public import Torch
+import Torch
 import TorchNN
 import Training
 import Vision
@@ -43,12 +43,12 @@ public final class Benchmark {
   }
 
   public static let rows: [Row] = [
-    Row(id: "train/auto", summary: "training step from uint8 images: crop, flip, SGD with momentum") { try $0.train(.auto, warmUp: $1) },
+    Row(id: "train/auto", summary: "training from uint8 images: crop, flip, SGD with momentum") { try $0.train(.auto, warmUp: $1) },
     Row(id: "train/float32", summary: "the same without bfloat16") { try $0.train(.float32, warmUp: $1) },
     Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) },
     Row(id: "eval/auto", summary: "logits of a data set") { try $0.evaluate(.auto, warmUp: $1) },
     Row(id: "eval/float32", summary: "the same without bfloat16") { try $0.evaluate(.float32, warmUp: $1) },
-    Row(id: "sau/auto", summary: "one batch of Shared Adversarial Unlearning, inner and outer problem") { try $0.unlearn(.auto, warmUp: $1) },
+    Row(id: "sau/auto", summary: "one batch of SAU, inner and outer problem") { try $0.unlearn(.auto, warmUp: $1) },
     Row(id: "sau/float32", summary: "the same without bfloat16") { try $0.unlearn(.float32, warmUp: $1) },
     Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
     Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },

@@ -53,12 +53,12 @@ public struct DefenseJob {
     let context = try configuration.makeContext(progress: progress)
     let train = try ImageDataset.load(configuration.dataset, .train)
     let clean = try cleanSplit(kind, train)
+    let suspect = try model?.open(for: clean)
     var identity = try configuration.identity(["defense"] + (model == nil ? ["model", "recipe"] : []))
     identity["job"] = "defend"
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
     identity["images"] = .string((kind.requires.contains(.poisonedTrain) ? train : clean).fingerprint)
     identity["cleanImages"] = .string(clean.fingerprint)
-    let suspect = try model?.open(for: clean)
     let folder = try JobFolder(at: work, output: output, identity: identity)
     context.checkpoints = folder
     return try folder.perform {

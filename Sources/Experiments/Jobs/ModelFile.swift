@@ -1,6 +1,7 @@
 import Foundation
 import Support
 import Torch
+import TorchNN
 public import Vision
 
 /// A model's file with what the user says about it.
@@ -18,8 +19,17 @@ public struct ModelFile: Sendable {
   /// - Throws: `ModelFileError`, `SafetensorsError`, `StateDictError`: the file is missing or damaged, or is of another architecture, or has
   ///   other classes than the data set; everything that differs is listed.
   public func open(for data: ImageDataset) throws -> Classifier {
+    guard RunFiles.exists(path) else { throw JobError.invalid("\(path): no such file. \(suggestion)") }
     let given = try named?.spec(for: data)
-    let model = try Classifier.open(path, as: given)
+    let model: Classifier
+    do {
+      model = try Classifier.open(path, as: given)
+    } catch let error as StateDictError {
+      guard let given, let stored = ModelSpec.stored(in: path), stored != given else { throw error }
+      throw JobError.invalid(
+        "\(error)\n  By its own words the file holds \(Self.words(stored)); asked for was \(Self.words(given)).\n"
+          + "  Leave out model.name and model.width to take the file at its word.")
+    }
     if let spec = model.spec, given == nil {
       var problems: [String] = []
       if spec.shape.classes != data.classes { problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(data.classes)") }
@@ -35,5 +45,17 @@ public struct ModelFile: Sendable {
       }
     }
     return model
+  }
+
+  private var suggestion: String {
+    let url = URL(fileURLWithPath: path)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.deletingLastPathComponent().path)) ?? []
+    let question = Nearest.question(url.lastPathComponent, among: names)
+    return question.isEmpty ? "Name a safetensors file with --model." : question
+  }
+
+  private static func words(_ spec: ModelSpec) -> String {
+    let shape = spec.shape
+    return "\(spec.kind), width \(shape.width), \(shape.classes) classes, \(shape.channels)x\(shape.imageSize)x\(shape.imageSize) images"
   }
 }

@@ -15,7 +15,10 @@ enum NewFolder {
       return result
     } catch {
       try? FileManager.default.removeItem(atPath: temporary)
-      throw error
+      // The user knows the folder by its final name.
+      let text = "\(error)"
+      guard text.contains(temporary) else { throw error }
+      throw JobError.invalid(text.replacingOccurrences(of: temporary, with: path))
     }
   }
 }

@@ -21,13 +21,24 @@ public final class BatchNorm2d: Module, Layer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    if isTraining {
-      // The variance of one value would make the running statistics NaN.
-      require(x.count > runningMean.count, "BatchNorm2d(\(x.summary)): training needs more than one value per channel. Use a larger batch.")
-      numBatchesTracked.add_(1)
-    }
+    begin(x)
     return F.batchNorm(
       x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum, eps: eps)
+  }
+
+  /// With `relu`, `self(x).relu()` in fewer passes over the memory.
+  public func callAsFunction(_ x: Tensor, relu: Bool) -> Tensor {
+    guard relu else { return self(x) }
+    begin(x)
+    return F.batchNormReLU(
+      x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum, eps: eps)
+  }
+
+  private func begin(_ x: Tensor) {
+    guard isTraining else { return }
+    // The variance of one value would make the running statistics NaN.
+    require(x.count > runningMean.count, "BatchNorm2d(\(x.summary)): training needs more than one value per channel. Use a larger batch.")
+    numBatchesTracked.add_(1)
   }
 }
 

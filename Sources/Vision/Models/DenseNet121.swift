@@ -79,8 +79,8 @@ final class DenseLayer: Module, Layer {
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
-    var y = conv1(norm1(x).relu())
-    y = conv2(norm2(y).relu())
+    var y = conv1(norm1(x, relu: true))
+    y = conv2(norm2(y, relu: true))
     return Tensor.concatenated([x, y], 1)
   }
 }
@@ -95,5 +95,5 @@ final class Transition: Module, Layer {
     conv = Conv2d(inputs, outputs, kernel: 1, bias: false, generator)
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor { F.avgPool2d(conv(norm(x).relu()), kernel: 2) }
+  func callAsFunction(_ x: Tensor) -> Tensor { F.avgPool2d(conv(norm(x, relu: true)), kernel: 2) }
 }

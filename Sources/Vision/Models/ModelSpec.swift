@@ -64,8 +64,10 @@ extension Classifier {
     if let given {
       spec = given
     } else if let text = file.metadata[metadataKey] {
-      guard let found = try? JSONDecoder().decode(ModelSpec.self, from: Data(text.utf8)) else {
-        throw ModelFileError(description: "\(path): its metadata '\(metadataKey)' is damaged. Name the model and width by hand.")
+      guard let found = ModelSpec(metadata: text), found.isPlausible(for: file) else {
+        throw ModelFileError(
+          description: "\(path): its metadata '\(metadataKey)' does not fit its tensors. "
+            + "Name the model and width: --set model.name=preactresnet18 --set model.width=64.")
       }
       spec = found
     } else {

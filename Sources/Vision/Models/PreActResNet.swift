@@ -57,7 +57,9 @@ final class PreActBlock: Module, Layer {
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
-    let h = bn1(x).relu()
-    return conv2(bn2(conv1(h)).relu()) + (shortcut.map { $0(h) } ?? x)
+    let h = bn1(x, relu: true)
+    let y = conv2(bn2(conv1(h), relu: true))
+    y.add_(shortcut.map { $0(h) } ?? x)
+    return y
   }
 }

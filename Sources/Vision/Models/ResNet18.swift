@@ -50,7 +50,7 @@ public final class ResNet18: Classifier {
   }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = bn1(conv1(x)).relu()
+    var x = bn1(conv1(x), relu: true)
     if stem == .large { x = F.maxPool2d(x, kernel: 3, stride: 2, padding: 1) }
     var stages: [Tensor] = []
     for layer in [layer1, layer2, layer3, layer4] {
@@ -88,7 +88,7 @@ final class BasicBlock: Module, Layer {
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
-    var y = bn1(conv1(x)).relu()
+    var y = bn1(conv1(x), relu: true)
     y = bn2(conv2(y))
     y = y + ((shortcut ?? downsample).map { $0(x) } ?? x)
     return y.relu()

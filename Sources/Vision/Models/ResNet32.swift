@@ -34,7 +34,7 @@ public final class ResNet32: Classifier {
   }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = bn1(conv1(x)).relu()
+    var x = bn1(conv1(x), relu: true)
     var stages: [Tensor] = []
     for layer in [layer1, layer2, layer3] {
       for block in layer { x = block(x) }
@@ -63,7 +63,7 @@ final class OptionABlock: Module, Layer {
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
-    var y = bn1(conv1(x)).relu()
+    var y = bn1(conv1(x), relu: true)
     y = bn2(conv2(y))
     y = y + shortcut(x)
     return y.relu()

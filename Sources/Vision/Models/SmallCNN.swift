@@ -28,11 +28,11 @@ public final class SmallCNN: Classifier {
   }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = bn1(conv1(x)).relu()
+    var x = bn1(conv1(x), relu: true)
     var stages = [x]
-    x = bn2(conv2(F.maxPool2d(x, kernel: 2))).relu()
+    x = bn2(conv2(F.maxPool2d(x, kernel: 2)), relu: true)
     stages.append(x)
-    x = bn3(conv3(F.maxPool2d(x, kernel: 2))).relu()
+    x = bn3(conv3(F.maxPool2d(x, kernel: 2)), relu: true)
     stages.append(x)
     return Features(stages: stages, penultimate: globalAveragePool(x))
   }

@@ -35,7 +35,9 @@ struct SettingsOptions: ParsableArguments {
     do {
       return try ExperimentConfiguration(tree)
     } catch let error as SettingsError {
-      guard let config else { throw error }
+      // What was given by hand is not in the file.
+      let given = try assignments.map { try SettingsTree.parseAssignment($0).path.joined(separator: ".") }
+      guard let config, !error.issues.contains(where: { given.contains($0.path) }) else { throw error }
       throw error.located(in: try YAMLDocument(try Self.text(of: config), source: config))
     }
   }

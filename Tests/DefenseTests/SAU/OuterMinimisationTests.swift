@@ -28,7 +28,8 @@ import Vision
       expectSame(referenceClasses, try expected("clean_bd"))
       let delta = try golden.tensors.tensor("inner/delta_final")
       let losses = Engine(try golden.configuration(outer: outer(key)), stage: "test").objective(
-        .init(images: images, labels: labels, referenceClasses: referenceClasses), delta, student(images), student, reference, golden.context)
+        .init(images: images, labels: labels, referenceClasses: referenceClasses), delta, student(images), student, reference,
+        golden.context)
       let tolerance = lossTolerance(golden, key)
       expectClose(losses.total.detach(), try expected("loss"), tolerance: tolerance, "\(key) loss")
       expectClose(losses.clean.detach(), try expected("ce"), tolerance: 2e-5, "\(key) clean loss")
@@ -55,9 +56,11 @@ import Vision
       let before = student.parameters().map { $0.detach().clone() }
       let configuration = try golden.configuration(outer: outer(key))
       let optimizer = Adam(
-        student.parameters(), learningRate: configuration.learningRate, weightDecay: configuration.weightDecay, amsgrad: configuration.amsgrad)
+        student.parameters(), learningRate: configuration.learningRate, weightDecay: configuration.weightDecay,
+        amsgrad: configuration.amsgrad)
       let losses = Engine(configuration, stage: "test").unlearn(
-        .init(images: golden.images, labels: golden.labels, referenceClasses: noGrad { reference(golden.images).argmax(1) }), student, reference,
+        .init(images: golden.images, labels: golden.labels, referenceClasses: noGrad { reference(golden.images).argmax(1) }), student,
+        reference,
         optimizer, golden.context, Generator(seed: 0))
       expectClose(losses.total.detach(), try golden.tensors.tensor("\(key)/loss"), tolerance: lossTolerance(golden, key), "\(key) loss")
 
@@ -101,7 +104,8 @@ import Vision
     typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning.Configuration>
     func slope(_ logit: Float) -> Double {
       let logits = Tensor([logit, 0] as [Float], shape: [1, 2]).requiresGrad_()
-      return gradient(of: Engine.sharedRisk(logits, Tensor([0] as [Int64]), Tensor([1] as [Float])), at: logits)[0].array(Float.self).map(Double.init)[0]
+      return gradient(of: Engine.sharedRisk(logits, Tensor([0] as [Int64]), Tensor([1] as [Float])), at: logits)[0].array(Float.self).map(
+        Double.init)[0]
     }
     #expect(slope(-20) == 0)
     #expect(slope(0) > 0.4 && slope(0) < 0.6)

@@ -1,6 +1,7 @@
 import Backdoor
 import Defenses
 import Support
+import TestData
 import TestSupport
 import Testing
 import Torch
@@ -23,7 +24,8 @@ import Vision
     edit(&configuration)
     let defense = SharedAdversarialUnlearning(configuration)
     let context = TrainingContext(precision: .float32, seed: seed, checkpoints: store)
-    return try defense.run(try DefenseInput(for: SharedAdversarialUnlearning.self, training: context, seed: seed, model: model, cleanSplit: data))
+    return try defense.run(
+      try DefenseInput(for: SharedAdversarialUnlearning.self, training: context, seed: seed, model: model, cleanSplit: data))
   }
 
   /// Both networks are in evaluation mode: batch statistics stay, affine parameters train.

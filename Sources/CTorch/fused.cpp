@@ -1,0 +1,409 @@
+// Batch normalisation followed by ReLU as one operation, on the CPU and channels_last memory. The rectified output is the only tensor that
+// it writes, its backward pass reads the input and the gradient twice and writes once, and the reductions are in blocks that do not
+// depend on the number of threads.
+#include "include/ct_fused.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/native_batch_norm_backward.h>
+#include <ATen/ops/relu.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "lanes.h"
+#include "shim.h"
+
+using namespace ct;
+
+namespace {
+
+/// An N x C x H x W tensor in channels_last memory as a matrix: `rows` of `width` numbers. The width is a multiple of the lanes; channels
+/// repeat inside a row where their own count is not.
+struct Matrix {
+  int64_t rows, width, channels, block;
+  explicit Matrix(const at::Tensor &x) : channels(x.size(1)) {
+    width = std::lcm(channels, lanes);
+    rows = width == 0 ? 0 : x.numel() / width;
+    block = std::max<int64_t>(16, 32768 / std::max<int64_t>(width, 1));
+  }
+  int64_t blocks() const { return (rows + block - 1) / block; }
+  /// Numbers of one channel.
+  int64_t count() const { return rows * (width / channels); }
+  static bool fits(const at::Tensor &x) {
+    return x.numel() > 0 && x.size(1) <= 4096 && x.numel() % std::lcm(x.size(1), lanes) == 0;
+  }
+  /// A value for each channel as a value for each column.
+  std::vector<float> columns(const float *values) const {
+    std::vector<float> out(width);
+    for (int64_t i = 0; i < width; ++i) out[i] = values[i % channels];
+    return out;
+  }
+};
+
+// One kernel for each pass. `V` vectors at a time stay in registers while the rows go by.
+
+template <int V, class T>
+CT_INLINE void momentsOf(const T *x, int64_t rows, int64_t width, const float *shift, float *sum, float *square) {
+  Floats s[V], q[V], m[V];
+#pragma clang loop unroll(full)
+  for (int v = 0; v < V; ++v) s[v] = q[v] = Floats{}, m[v] = load(shift + v * lanes);
+  for (int64_t r = 0; r < rows; ++r, x += width) {
+#pragma clang loop unroll(full)
+    for (int v = 0; v < V; ++v) {
+      const Floats d = load(x + v * lanes) - m[v];
+      s[v] += d;
+      q[v] += d * d;
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int v = 0; v < V; ++v) store(sum + v * lanes, s[v]), store(square + v * lanes, q[v]);
+}
+
+template <int V, class T>
+CT_INLINE void reduceOf(const T *x, const T *g, int64_t rows, int64_t width, const float *a, const float *b, const float *mean, float *sum,
+                        float *product) {
+  Floats s[V], q[V];
+#pragma clang loop unroll(full)
+  for (int v = 0; v < V; ++v) s[v] = q[v] = Floats{};
+  for (int64_t r = 0; r < rows; ++r, x += width, g += width) {
+#pragma clang loop unroll(full)
+    for (int v = 0; v < V; ++v) {
+      const Floats value = load(x + v * lanes);
+      const Floats d = gated(value * load(a + v * lanes) + load(b + v * lanes), load(g + v * lanes));
+      s[v] += d;
+      q[v] += d * (value - load(mean + v * lanes));
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int v = 0; v < V; ++v) store(sum + v * lanes, s[v]), store(product + v * lanes, q[v]);
+}
+
+template <class T>
+CT_INLINE void moments(const T *x, int64_t rows, int64_t width, const float *shift, float *sum, float *square) {
+  int64_t c = 0;
+  for (; c + 4 * lanes <= width; c += 4 * lanes) momentsOf<4>(x + c, rows, width, shift + c, sum + c, square + c);
+  for (; c < width; c += lanes) momentsOf<1>(x + c, rows, width, shift + c, sum + c, square + c);
+}
+template <class T>
+CT_INLINE void reduce(const T *x, const T *g, int64_t rows, int64_t width, const float *a, const float *b, const float *mean, float *sum,
+                      float *product) {
+  int64_t c = 0;
+  for (; c + 2 * lanes <= width; c += 2 * lanes)
+    reduceOf<2>(x + c, g + c, rows, width, a + c, b + c, mean + c, sum + c, product + c);
+  for (; c < width; c += lanes) reduceOf<1>(x + c, g + c, rows, width, a + c, b + c, mean + c, sum + c, product + c);
+}
+/// y = relu(a x + b)
+template <class T>
+CT_INLINE void apply(const T *x, T *y, int64_t rows, int64_t width, const float *a, const float *b) {
+  for (int64_t r = 0; r < rows; ++r, x += width, y += width) {
+    for (int64_t c = 0; c < width; c += lanes) {
+      const Floats z = load(x + c) * load(a + c) + load(b + c);
+      store(y + c, gated(z, z));
+    }
+  }
+}
+/// dx = scale (d - first - second (x - mean)), where d is g behind the open gates of the ReLU.
+template <class T>
+CT_INLINE void spread(const T *x, const T *g, T *dx, int64_t rows, int64_t width, const float *a, const float *b, const float *mean,
+                      const float *scale, const float *first, const float *second) {
+  for (int64_t r = 0; r < rows; ++r, x += width, g += width, dx += width) {
+    for (int64_t c = 0; c < width; c += lanes) {
+      const Floats value = load(x + c);
+      const Floats d = gated(value * load(a + c) + load(b + c), load(g + c));
+      store(dx + c, load(scale + c) * (d - load(first + c) - load(second + c) * (value - load(mean + c))));
+    }
+  }
+}
+/// dx = scale d: the statistics are constants.
+template <class T>
+CT_INLINE void scaled(const T *x, const T *g, T *dx, int64_t rows, int64_t width, const float *a, const float *b, const float *scale) {
+  for (int64_t r = 0; r < rows; ++r, x += width, g += width, dx += width) {
+    for (int64_t c = 0; c < width; c += lanes) {
+      const Floats d = gated(load(x + c) * load(a + c) + load(b + c), load(g + c));
+      store(dx + c, load(scale + c) * d);
+    }
+  }
+}
+
+/// Calls a kernel compiled for the widest registers that the processor has.
+#ifdef CT_HAS_WIDE
+bool wide() {
+  static const bool has = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return has;
+}
+#define CT_KERNEL(name)                                                        \
+  template <class... Args>                                                     \
+  CT_WIDE void name##Wide(Args... args) {                                      \
+    name(args...);                                                             \
+  }                                                                            \
+  template <class... Args>                                                     \
+  void run_##name(Args... args) {                                              \
+    if (wide())                                                                \
+      name##Wide(args...);                                                     \
+    else                                                                       \
+      name(args...);                                                           \
+  }
+#else
+#define CT_KERNEL(name)           \
+  template <class... Args>        \
+  void run_##name(Args... args) { \
+    name(args...);                \
+  }
+#endif
+/// y = scale x + overlay in bytes. Product and sum round one after the other, as separate operations do.
+CT_INLINE void blend(const uint8_t *x, const float *overlay, float scale, uint8_t *y, int64_t count) {
+#pragma clang fp contract(off)
+  for (int64_t i = 0; i < count; ++i) {
+    const float v = std::nearbyint(static_cast<float>(x[i]) * scale + overlay[i]);
+    y[i] = static_cast<uint8_t>(static_cast<int32_t>(v < 0 ? 0 : v > 255 ? 255 : v));
+  }
+}
+CT_KERNEL(moments)
+CT_KERNEL(reduce)
+CT_KERNEL(apply)
+CT_KERNEL(spread)
+CT_KERNEL(scaled)
+CT_KERNEL(blend)
+
+/// Calls `body(first row, rows)` for each block, in parallel.
+template <class F>
+void forBlocks(const Matrix &m, F body) {
+  at::parallel_for(0, m.blocks(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i, i * m.block, std::min(m.block, m.rows - i * m.block));
+  });
+}
+
+/// Sums of two quantities for each channel, from the sums of each block.
+std::pair<std::vector<double>, std::vector<double>> totals(const Matrix &m, const std::vector<float> &parts) {
+  std::vector<double> a(m.channels), b(m.channels);
+  for (int64_t i = 0; i < m.blocks(); ++i) {
+    const float *p = parts.data() + 2 * i * m.width, *q = p + m.width;
+    for (int64_t c = 0; c < m.width; ++c) a[c % m.channels] += p[c], b[c % m.channels] += q[c];
+  }
+  return {std::move(a), std::move(b)};
+}
+
+/// A few values of each channel, averaged: near enough to the mean that sums of squares around it lose no digits.
+template <class T>
+std::vector<float> nearMean(const T *x, const Matrix &m) {
+  const int64_t samples = std::min<int64_t>(m.rows, 32), step = m.rows / samples;
+  std::vector<float> sum(m.width), out(m.channels);
+  for (int64_t r = 0; r < samples; ++r) {
+    const T *row = x + r * step * m.width;
+    for (int64_t c = 0; c < m.width; c += lanes) store(sum.data() + c, load(sum.data() + c) + load(row + c));
+  }
+  for (int64_t c = 0; c < m.width; ++c) out[c % m.channels] += sum[c];
+  const float share = 1.0f / static_cast<float>(samples * (m.width / m.channels));
+  for (float &v : out) v = std::isfinite(v) ? v * share : 0;
+  return out;
+}
+
+/// Mean and variance (without Bessel's correction) of each channel.
+template <class T>
+void statistics(const T *x, const Matrix &m, float *mean, double *variance) {
+  const std::vector<float> around = nearMean(x, m), shift = m.columns(around.data());
+  std::vector<float> parts(2 * m.blocks() * m.width);
+  forBlocks(m, [&](int64_t i, int64_t row, int64_t rows) {
+    float *out = parts.data() + 2 * i * m.width;
+    run_moments(x + row * m.width, rows, m.width, shift.data(), out, out + m.width);
+  });
+  const auto [sum, square] = totals(m, parts);
+  const double n = static_cast<double>(m.count());
+  for (int64_t c = 0; c < m.channels; ++c) {
+    const double d = sum[c] / n;
+    mean[c] = static_cast<float>(around[c] + d);
+    const double v = square[c] / n - d * d;
+    variance[c] = v < 0 ? 0 : v;
+  }
+}
+
+/// What the backward pass needs besides x and the weights, as rows of a 5 x C tensor.
+enum Row { factor, offset, center, inverse, spreadOf, rowCount };
+
+template <class T, class S>
+at::Tensor forward(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b, const at::Tensor &mean, const at::Tensor &var,
+                   bool training, double momentum, double eps, at::Tensor &saved) {
+  const Matrix m(x);
+  const int64_t C = m.channels;
+  const S *data = reinterpret_cast<const S *>(x.const_data_ptr<T>());
+  saved = at::empty({rowCount, C}, w.options());
+  float *rows = saved.mutable_data_ptr<float>();
+  if (training) {
+    std::vector<double> variance(C);
+    statistics(data, m, rows + center * C, variance.data());
+    const double n = static_cast<double>(m.count()), correction = n > 1 ? n / (n - 1) : 1;
+    float *movingMean = mean.mutable_data_ptr<float>(), *movingVar = var.mutable_data_ptr<float>();
+    for (int64_t c = 0; c < C; ++c) {
+      rows[inverse * C + c] = static_cast<float>(1 / std::sqrt(variance[c] + eps));
+      rows[spreadOf * C + c] = static_cast<float>(variance[c]);
+      movingMean[c] = static_cast<float>(momentum * rows[center * C + c] + (1 - momentum) * movingMean[c]);
+      movingVar[c] = static_cast<float>(momentum * variance[c] * correction + (1 - momentum) * movingVar[c]);
+    }
+    mean.unsafeGetTensorImpl()->bump_version();
+    var.unsafeGetTensorImpl()->bump_version();
+  } else {
+    const float *fixedMean = mean.const_data_ptr<float>(), *fixedVar = var.const_data_ptr<float>();
+    for (int64_t c = 0; c < C; ++c) {
+      rows[center * C + c] = fixedMean[c];
+      rows[spreadOf * C + c] = fixedVar[c];
+      rows[inverse * C + c] = 1 / std::sqrt(fixedVar[c] + static_cast<float>(eps));
+    }
+  }
+  const float *weight = w.const_data_ptr<float>(), *bias = b.const_data_ptr<float>();
+  for (int64_t c = 0; c < C; ++c) {
+    rows[factor * C + c] = weight[c] * rows[inverse * C + c];
+    rows[offset * C + c] = bias[c] - rows[center * C + c] * rows[factor * C + c];
+  }
+  const std::vector<float> a = m.columns(rows + factor * C), shift = m.columns(rows + offset * C);
+  at::Tensor y = at::empty_like(x, x.options(), at::MemoryFormat::ChannelsLast);
+  S *out = reinterpret_cast<S *>(y.mutable_data_ptr<T>());
+  forBlocks(m, [&](int64_t, int64_t row, int64_t count) {
+    run_apply(data + row * m.width, out + row * m.width, count, m.width, a.data(), shift.data());
+  });
+  return y;
+}
+
+template <class T, class S>
+std::array<at::Tensor, 3> backward(const at::Tensor &x, const at::Tensor &g, const at::Tensor &saved, bool training, bool needsInput,
+                                   bool needsWeights) {
+  const Matrix m(x);
+  const int64_t C = m.channels;
+  const S *data = reinterpret_cast<const S *>(x.const_data_ptr<T>()), *seed = reinterpret_cast<const S *>(g.const_data_ptr<T>());
+  const float *rows = saved.const_data_ptr<float>();
+  const std::vector<float> a = m.columns(rows + factor * C), b = m.columns(rows + offset * C), mean = m.columns(rows + center * C);
+  at::Tensor dx, dw, db;
+  std::vector<float> first(C), second(C);
+  if (training || needsWeights) {
+    std::vector<float> parts(2 * m.blocks() * m.width);
+    forBlocks(m, [&](int64_t i, int64_t row, int64_t count) {
+      float *out = parts.data() + 2 * i * m.width;
+      run_reduce(data + row * m.width, seed + row * m.width, count, m.width, a.data(), b.data(), mean.data(), out, out + m.width);
+    });
+    const auto [sum, product] = totals(m, parts);
+    dw = at::empty({C}, saved.options());
+    db = at::empty({C}, saved.options());
+    float *weights = dw.mutable_data_ptr<float>(), *biases = db.mutable_data_ptr<float>();
+    const double n = static_cast<double>(m.count());
+    for (int64_t c = 0; c < C; ++c) {
+      const double inv = rows[inverse * C + c];
+      weights[c] = static_cast<float>(product[c] * inv);
+      biases[c] = static_cast<float>(sum[c]);
+      first[c] = static_cast<float>(sum[c] / n);
+      second[c] = static_cast<float>(product[c] * inv * inv / n);
+    }
+  }
+  if (needsInput) {
+    dx = at::empty_like(x, x.options(), at::MemoryFormat::ChannelsLast);
+    S *out = reinterpret_cast<S *>(dx.mutable_data_ptr<T>());
+    const std::vector<float> one = m.columns(first.data()), two = m.columns(second.data());
+    forBlocks(m, [&](int64_t, int64_t row, int64_t count) {
+      const int64_t at = row * m.width;
+      if (training)
+        run_spread(data + at, seed + at, out + at, count, m.width, a.data(), b.data(), mean.data(), a.data(), one.data(), two.data());
+      else
+        run_scaled(data + at, seed + at, out + at, count, m.width, a.data(), b.data(), a.data());
+    });
+  }
+  return {dx, dw, db};
+}
+
+at::Tensor runForward(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b, const at::Tensor &mean, const at::Tensor &var,
+                      bool training, double momentum, double eps, at::Tensor &saved) {
+  return x.scalar_type() == at::kFloat ? forward<float, float>(x, w, b, mean, var, training, momentum, eps, saved)
+                                       : forward<at::BFloat16, uint16_t>(x, w, b, mean, var, training, momentum, eps, saved);
+}
+
+struct BatchNormReLU : torch::autograd::Function<BatchNormReLU> {
+  static at::Tensor forward(torch::autograd::AutogradContext *ctx, const at::Tensor &x, const at::Tensor &w, const at::Tensor &b,
+                            const at::Tensor &mean, const at::Tensor &var, bool training, double momentum, double eps) {
+    at::Tensor saved;
+    at::Tensor y = runForward(x, w, b, mean, var, training, momentum, eps, saved);
+    ctx->save_for_backward({x, w, b, saved});
+    ctx->saved_data["training"] = training;
+    ctx->saved_data["eps"] = eps;
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext *ctx, const torch::autograd::variable_list &seeds) {
+    const auto variables = ctx->get_saved_variables();
+    const at::Tensor &x = variables[0], &w = variables[1], &saved = variables[3];
+    const bool training = ctx->saved_data["training"].toBool();
+    const bool needsInput = ctx->needs_input_grad(0), needsWeights = ctx->needs_input_grad(1) || ctx->needs_input_grad(2);
+    if (!seeds[0].defined()) return torch::autograd::variable_list(8);
+    at::Tensor dx, dw, db;
+    if (c10::GradMode::is_enabled()) {
+      // Somebody wants gradients of these gradients: by LibTorch's own operations, which can be differentiated.
+      const double eps = ctx->saved_data["eps"].toDouble();
+      const at::Tensor mean = saved.select(0, center), var = saved.select(0, spreadOf), inv = saved.select(0, inverse);
+      at::Tensor open;
+      {
+        at::NoGradGuard guard;
+        const auto shaped = [&](Row row) { return saved.select(0, row).view({1, -1, 1, 1}); };
+        open = x.to(at::kFloat).mul(shaped(factor)).add_(shaped(offset)).gt(0).to(seeds[0].scalar_type());
+      }
+      std::tie(dx, dw, db) = at::native_batch_norm_backward(at::mul(seeds[0], open), x, w, mean, var, mean, inv, training, eps,
+                                                            {needsInput, needsWeights, needsWeights});
+    } else {
+      const at::Tensor g = seeds[0].to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
+      const auto grads = x.scalar_type() == at::kFloat
+                             ? ::backward<float, float>(x, g, saved, training, needsInput, needsWeights)
+                             : ::backward<at::BFloat16, uint16_t>(x, g, saved, training, needsInput, needsWeights);
+      dx = grads[0], dw = grads[1], db = grads[2];
+    }
+    return {dx, dw, db, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+bool isPlain(const at::Tensor &t, int64_t channels) {
+  return t.defined() && t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.dim() == 1 && t.size(0) == channels;
+}
+
+bool isFast(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b, const at::Tensor &mean, const at::Tensor &var) {
+  if (!x.is_cpu() || x.dim() != 4 || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16)) return false;
+  if (!x.is_contiguous(at::MemoryFormat::ChannelsLast) || !Matrix::fits(x)) return false;
+  const int64_t C = x.size(1);
+  return isPlain(w, C) && isPlain(b, C) && isPlain(mean, C) && isPlain(var, C);
+}
+
+}  // namespace
+
+extern "C" {
+
+CTTensor ct_batch_norm_relu(CTTensor xh, CTTensor wh, CTTensor bh, CTTensor meanh, CTTensor varh, bool training, double momentum,
+                            double eps) {
+  return tensor([&]() -> at::Tensor {
+    const at::Tensor &x = get(xh), &w = get(wh), &b = get(bh), &mean = get(meanh), &var = get(varh);
+    if (!isFast(x, w, b, mean, var)) return at::relu(at::batch_norm(x, w, b, mean, var, training, momentum, eps, true));
+    TORCH_CHECK(!training || x.numel() / x.size(1) > 1, "expected more than 1 value per channel when training, got input size ", x.sizes());
+    if (c10::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad() || b.requires_grad()))
+      return BatchNormReLU::apply(x, w, b, mean, var, training, momentum, eps);
+    at::Tensor saved;
+    at::NoGradGuard guard;
+    return runForward(x, w, b, mean, var, training, momentum, eps, saved);
+  });
+}
+
+CTTensor ct_blend_bytes(CTTensor xh, CTTensor oh, double scale) {
+  return tensor([&] {
+    const at::Tensor &x = get(xh), &overlay = get(oh);
+    const int64_t size = overlay.numel(), count = size == 0 ? 0 : x.numel() / size;
+    TORCH_CHECK(x.is_cpu() && overlay.is_cpu() && x.is_contiguous() && overlay.is_contiguous() && count * size == x.numel(),
+                "an overlay of ", overlay.sizes(), " on images of ", x.sizes());
+    at::Tensor y = at::empty(x.sizes(), x.options());
+    const uint8_t *from = x.const_data_ptr<uint8_t>();
+    const float *added = overlay.const_data_ptr<float>();
+    uint8_t *to = y.mutable_data_ptr<uint8_t>();
+    at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        run_blend(from + i * size, added, static_cast<float>(scale), to + i * size, size);
+    });
+    return y;
+  });
+}
+
+}  // extern "C"

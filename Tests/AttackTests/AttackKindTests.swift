@@ -1,0 +1,102 @@
+import Attacks
+import Backdoor
+import Support
+import TestData
+import TestSupport
+import Testing
+import Torch
+import Training
+import Vision
+
+/// What every attack promises. A new row in `AttackKind.all` is tested by this file as it is.
+@Suite struct AttackKindTests {
+  static let ids = AttackKind.all.map(\.id)
+
+  private func execute(_ attack: some Attack, _ data: ImageDataset, seed: Seed) throws -> Victim {
+    try attack.execute(AttackContext(train: data, seed: seed, training: TrainingContext(precision: .float32, seed: seed)))
+  }
+  private func run(_ id: String, _ data: ImageDataset, _ overrides: JSONValue = ["rate": 0.25], seed: Seed = 3) throws -> Victim {
+    try execute(AttackKind.named(id).make(overrides).attack, data, seed: seed)
+  }
+
+  @Test(arguments: ids) func isDocumented(_ id: String) throws {
+    let kind = try AttackKind.named(id)
+    #expect(SettingsTree.checkSettings(kind.configuration) == [])
+    #expect(!kind.summary.isEmpty && kind.summary.hasSuffix(".") && !kind.paper.isEmpty)
+    #expect(Self.ids.count { $0 == id } == 1)
+  }
+
+  @Test(arguments: ids) func settingsResolveToThemselves(_ id: String) throws {
+    let kind = try AttackKind.named(id)
+    let once = try kind.make([:]).settings
+    #expect(try kind.make(once).settings == once)
+    #expect(once.objectValue?.isEmpty == false)
+    #expect(throws: SettingsError.self) { try kind.make(["no-such-setting": 1]) }
+    #expect(throws: SettingsError.self) { try kind.make(["rate": 1.5]) }
+    #expect(throws: SettingsError.self) { try kind.make(["rate": "much"]) }
+  }
+
+  @Test(arguments: ids, [(3, 32), (1, 28)]) func poisons(_ id: String, _ form: (channels: Int, size: Int)) throws {
+    let data = ImageDataset.tiny(channels: form.channels, size: form.size)
+    let (images, labels) = (data.images.clone(), data.labels.clone())
+    let victim = try run(id, data)
+    expectSame(data.images, images, "the attacker's own copy")
+    expectSame(data.labels, labels, "the attacker's own copy")
+    let poisoned = victim.train
+    #expect(poisoned.data.images.shape == images.shape && poisoned.data.images.dtype == .uint8)
+    #expect(poisoned.data.classNames == data.classNames)
+    #expect(poisoned.indices.count == 16 && poisoned.implants.count == 16)
+    #expect(poisoned.data.labelArray().allSatisfy { (0..<data.classes).contains($0) })
+    for position in 0..<data.count where !poisoned.indices.contains(position) {
+      expectSame(poisoned.data.images[position], images[position])
+      expectSame(poisoned.data.labels[position], labels[position])
+    }
+    #expect(!victim.implants.isEmpty)
+    for implant in victim.implants {
+      let stamped = implant.trigger.stamp(images, Generator(seed: 1))
+      #expect(stamped.shape == images.shape && stamped.dtype == .uint8)
+      expectSame(stamped, implant.trigger.stamp(images, Generator(seed: 1)), "the same draw gives the same images")
+      let floats = implant.trigger(images.unitPixels(), Generator(seed: 1))
+      #expect(floats.shape == images.shape && floats.dtype == .float32 && floats.isFinite().all().intItem() == 1)
+      #expect(floats.min().item() >= 0 && floats.max().item() <= 1)
+      #expect((stamped.to(.float32) - floats * 255).abs().max().item() <= 0.51, "both ways to stamp agree")
+    }
+    expectSame(data.images, images, "the attacker's own copy after stamping")
+  }
+
+  /// The record of a run holds configuration and seed: they have to give the same triggers again.
+  @Test(arguments: ids) func isDeterministic(_ id: String) throws {
+    let data = ImageDataset.tiny(size: 32)
+    let (one, again, other) = (try run(id, data), try run(id, data), try run(id, data, seed: 4))
+    #expect(one.train.indices == again.train.indices)
+    expectSame(one.train.data.images, again.train.data.images)
+    expectSame(one.train.data.labels, again.train.data.labels)
+    #expect(one.train.indices != other.train.indices)
+    let attack = try AttackKind.named(id).make(["rate": 0.25]).attack
+    for (a, b) in zip(one.implants, try attack.implants(for: data.shape, seed: 3)) {
+      #expect(a.mapping == b.mapping)
+      expectSame(a.trigger.stamp(data.images, Generator(seed: 1)), b.trigger.stamp(data.images, Generator(seed: 1)))
+    }
+  }
+
+  @Test(arguments: ids) func refusesWhatCannotBe(_ id: String) throws {
+    let none = ImageDataset.tiny().prefix(0)
+    #expect(throws: BackdoorError.self) { try run(id, none) }
+    #expect(throws: BackdoorError.self) { try run(id, .tiny(), ["mapping": "all-to-one", "target": 4]) }
+    #expect(try run(id, .tiny(), ["rate": 0]).train.indices.isEmpty)
+  }
+
+  @Test func unknownName() {
+    let error = #expect(throws: SettingsError.self) { try AttackKind.named("badnet") }
+    #expect(error?.description.contains("badnets") == true)
+  }
+
+  /// A direct user may build a configuration that no file can hold.
+  @Test func ratesAreChecked() {
+    var configuration = BadNets.Configuration()
+    for rate in [-0.1, 1.1, .nan] {
+      configuration.rate = rate
+      #expect(throws: BackdoorError.self) { try execute(BadNets(configuration), .tiny(), seed: 1) }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+/// The steps of an experiment one by one, through files.
+struct PipelineTests {
+  private static let recipe = Tool.tinyModel + ["--epochs", "2"]
+  private static let defense = ["--defense", "sau", "--set", "defense.epochs=2", "--set", "defense.batch=16"]
+
+  /// attack, train, defend and evaluate give the same bits as one run.
+  @Test func theStepsEqualARun() throws {
+    try withTool { tool in
+      try tool.succeed(["attack", "--attack", "badnets", "--format", "png", "--out", "poisoned"] + Tool.tiny)
+      #expect(try tool.files("poisoned") == ["png", "poison.json", "test-triggered.safetensors", "test.safetensors", "train.safetensors"])
+      #expect(try tool.files("poisoned/png/train").first == "0-disc")
+      try tool.succeed(
+        ["train", "--dataset", "tensors", "--data", "poisoned", "--out", "suspect.safetensors", "--precision", "float32"] + Self.recipe)
+      let table = try tool.succeed(
+        ["defend", "--model", "suspect.safetensors", "--poison", "poisoned/poison.json", "--out", "purified.safetensors"] + Self.defense
+          + Tool.tiny)
+      for word in ["before", "after", "ACC", "ASR", "R-ACC"] { #expect(table.contains(word)) }
+      let measured = try tool.succeed(
+        ["evaluate", "--model", "purified.safetensors", "--poison", "poisoned/poison.json", "--json"] + Tool.tiny)
+      let again = try tool.succeed(["evaluate", "--model", "purified.safetensors", "--attack", "badnets", "--json"] + Tool.tiny)
+      #expect(measured == again)
+      #expect(measured.contains("\"attackSuccessRate\"") && measured.contains("\"triggeredCount\": 90"))
+
+      try tool.succeed(["run", "--out", "run", "--attack", "badnets"] + Tool.tiny + Self.recipe + Self.defense)
+      #expect(try tool.data("suspect.safetensors") == tool.data("run/backdoored.safetensors"))
+      #expect(try tool.data("purified.safetensors") == tool.data("run/model.safetensors"))
+      #expect(try tool.succeed(["report", "run"]).contains("report: run/report.html"))
+      #expect(try tool.files() == ["poisoned", "purified.safetensors", "run", "suspect.safetensors"])
+
+      // Clean images from a folder of PNG files, and a model file that does not say what it holds.
+      try tool.succeed(
+        ["defend", "--model", "suspect.safetensors", "--set", "model.name=cnn", "--set", "model.width=4", "--dataset", "folder", "--data"]
+          + ["poisoned/png", "--set", "clean.share=1", "--defense", "ft", "--set", "defense.epochs=1", "--out", "tuned.safetensors"])
+    }
+  }
+
+  @Test(.enabled(if: realData != nil, "needs CIFAR-10: set ANTIDOTE_DATA to the folder that holds cifar-10-batches-bin"))
+  func theStepsOnRealImages() throws {
+    let data = try #require(realData)
+    let images = ["--dataset", "cifar10", "--data", data, "--set", "dataset.train=300", "--set", "dataset.test=100"]
+    try withTool { tool in
+      try tool.succeed(["attack", "--attack", "blended", "--out", "poisoned"] + images)
+      let poisoned = ["--dataset", "tensors", "--data", "poisoned"]
+      try tool.succeed(["train", "--out", "suspect.safetensors"] + poisoned + Self.recipe)
+      try tool.succeed(
+        ["defend", "--model", "suspect.safetensors", "--clean", "poisoned", "--out", "purified.safetensors"] + poisoned + Self.defense)
+      let result = try tool.succeed(
+        ["evaluate", "--model", "purified.safetensors", "--poison", "poisoned/poison.json", "--json"] + poisoned)
+      #expect(result.contains("\"kind\": \"cnn\"") && result.contains("\"testCount\": 100"))
+    }
+  }
+}
+
+/// A folder with CIFAR-10; nil where there is none.
+private let realData: String? = {
+  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+  let named = ProcessInfo.processInfo.environment["ANTIDOTE_DATA"]
+  let folders = [named, named.map { "\(root)/\($0)" }, "\(root)/../shared/data"].compactMap { $0 }
+  return folders.map { URL(fileURLWithPath: "\($0)/cifar-10-batches-bin").standardized.path }
+    .first { FileManager.default.fileExists(atPath: "\($0)/data_batch_1.bin") }
+}()

@@ -1,0 +1,126 @@
+import Backdoor
+import Defenses
+import Support
+import TestData
+import TestSupport
+import Testing
+import Torch
+import TorchNN
+import Training
+import Vision
+
+/// What every defense promises. A new row in `DefenseKind.all` is tested by this file as it is.
+@Suite struct DefenseKindTests {
+  static let ids = DefenseKind.all.map(\.id)
+
+  /// Everything that a defense could ask for.
+  private struct Resources {
+    let train: ImageDataset
+    let clean: ImageDataset
+    let model: Classifier
+  }
+  private func resources(channels: Int = 3, size: Int = 32) throws -> Resources {
+    let data = ImageDataset.tiny(channels: channels, size: size)
+    let model = try Classifier.tiny(for: data, kind: "preactresnet18")
+    return Resources(train: data, clean: data.prefix(24), model: model)
+  }
+  private func run(_ id: String, _ given: Resources, seed: Seed = 5) throws -> DefenseOutcome {
+    let (defense, _) = try DefenseKind.named(id).make(["epochs": 1, "batch": 12])
+    let context = TrainingContext(precision: .float32, seed: seed)
+    let input = try DefenseInput(
+      for: type(of: defense), training: context, seed: seed, poisonedTrain: given.train, model: given.model, cleanSplit: given.clean,
+      unlabeled: given.clean)
+    return try defense.run(input)
+  }
+
+  @Test(arguments: ids) func isDocumented(_ id: String) throws {
+    let kind = try DefenseKind.named(id)
+    #expect(SettingsTree.checkSettings(kind.configuration) == [])
+    #expect(!kind.summary.isEmpty && kind.summary.hasSuffix(".") && !kind.paper.isEmpty && !kind.requires.isEmpty)
+    #expect(Self.ids.count { $0 == id } == 1)
+  }
+
+  @Test(arguments: ids) func settingsResolveToThemselves(_ id: String) throws {
+    let kind = try DefenseKind.named(id)
+    let once = try kind.make([:]).settings
+    #expect(try kind.make(once).settings == once)
+    #expect(throws: SettingsError.self) { try kind.make(["no-such-setting": 1]) }
+    #expect(throws: SettingsError.self) { try kind.make(["epochs": "many"]) }
+  }
+
+  @Test(arguments: ids, [(3, 32), (1, 28)]) func runs(_ id: String, _ form: (channels: Int, size: Int)) throws {
+    let given = try resources(channels: form.channels, size: form.size)
+    let before = given.model.snapshot()
+    let (images, labels) = (given.clean.images.clone(), given.clean.labels.clone())
+    let outcome = try run(id, given)
+    expectSame(given.model.snapshot(), before, "the suspect model")
+    #expect(given.model.parameters().allSatisfy { $0.requiresGrad && $0.grad == nil }, "the suspect model")
+    expectSame(given.clean.images, images, "the clean split")
+    expectSame(given.clean.labels, labels, "the clean split")
+
+    if try DefenseKind.named(id).stage == .model {
+      let model = try #require(outcome.model)
+      #expect(model !== given.model && !model.isTraining)
+      #expect(model.classes == given.model.classes && model.spec == given.model.spec)
+      let after = model.snapshot()
+      #expect(after.map(\.key) == before.map(\.key) && after.map(\.tensor.shape) == before.map(\.tensor.shape))
+      #expect(after.map(\.tensor.dtype) == before.map(\.tensor.dtype))
+      #expect(after.allSatisfy { $0.tensor.to(.float32).isFinite().all().intItem() == 1 })
+      #expect(zip(after, before).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }, "it did something")
+      #expect(model.parameters().allSatisfy { $0.requiresGrad })
+    }
+    if let (kept, rejected) = outcome.filtered {
+      #expect((kept + rejected).sorted() == Array(0..<given.train.count))
+    }
+    if let suspicion = outcome.suspicion { #expect(suspicion.count == given.train.count && suspicion.allSatisfy { $0.isFinite }) }
+    for exhibit in outcome.exhibits {
+      #expect(exhibit.images.dtype == .uint8 && exhibit.images.shape == exhibit.perturbations.shape)
+      #expect(exhibit.perturbations.isFinite().all().intItem() == 1 && !exhibit.perturbations.requiresGrad)
+      #expect(exhibit.labels.count == exhibit.images.dimension(0) && !exhibit.title.isEmpty)
+    }
+  }
+
+  @Test(arguments: ids) func isDeterministic(_ id: String) throws {
+    let given = try resources()
+    let one = try run(id, given)
+    let again = try run(id, given)
+    let other = try run(id, given, seed: 6)
+    if let model = one.model, let same = again.model, let different = other.model {
+      expectSame(model.snapshot(), same.snapshot())
+      #expect(zip(model.snapshot(), different.snapshot()).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }, "the seed matters")
+    }
+    for (a, b) in zip(one.exhibits, again.exhibits) { expectSame(a.perturbations, b.perturbations) }
+  }
+
+  /// The input holds what the threat model grants and nothing else, whatever the caller has.
+  @Test(arguments: ids) func getsWhatItRequires(_ id: String) throws {
+    let given = try resources()
+    let kind = try DefenseKind.named(id)
+    let type = type(of: try kind.make([:]).defense)
+    let context = TrainingContext()
+    let input = try DefenseInput(
+      for: type, training: context, seed: 1, poisonedTrain: given.train, model: given.model, cleanSplit: given.clean, unlabeled: given.clean
+    )
+    let granted: [(Resource, () throws -> Any)] = [
+      (.poisonedTrain, { try input.poisonedTrain() }), (.model, { try input.model() }), (.cleanSplit, { try input.cleanSplit() }),
+      (.unlabeled, { try input.unlabeled() }),
+    ]
+    for (resource, get) in granted {
+      if kind.requires.contains(resource) { _ = try get() } else { #expect(throws: DefenseError.self) { _ = try get() } }
+    }
+    for missing in kind.requires {
+      let error = #expect(throws: DefenseError.self) {
+        try DefenseInput(
+          for: type, training: context, seed: 1, poisonedTrain: missing == .poisonedTrain ? nil : given.train,
+          model: missing == .model ? nil : given.model, cleanSplit: missing == .cleanSplit ? given.clean.prefix(0) : given.clean,
+          unlabeled: missing == .unlabeled ? nil : given.clean)
+      }
+      #expect(error?.description.contains(missing.rawValue) == true && error?.description.contains(id) == true)
+    }
+  }
+
+  @Test func unknownName() {
+    let error = #expect(throws: SettingsError.self) { try DefenseKind.named("sao") }
+    #expect(error?.description.contains("sau") == true)
+  }
+}

@@ -1,0 +1,181 @@
+import Experiments
+import Foundation
+import Support
+import TestSupport
+import Testing
+import Torch
+
+/// Whole runs on a hundred generated images.
+@Suite struct ExperimentRunnerTests {
+  /// Two epochs of three batches, then two epochs of two batches.
+  private static let base: JSONValue = [
+    "precision": "float32", "dataset": ["train": 96, "test": 40, "size": 28], "model": ["name": "cnn", "width": 4],
+    "recipe": ["epochs": 2, "batch": 32], "attack": ["rate": 0.2], "defense": ["epochs": 2, "batch": 10, "steps": 2],
+    "clean": ["count": 20], "evaluation": ["riskSamples": 16, "samples": 3],
+  ]
+  private func configuration(_ changes: JSONValue = [:]) throws -> ExperimentConfiguration {
+    // Another defense brings its own settings.
+    var base = Self.base
+    if changes["defense"] != nil { base["defense"] = nil }
+    return try ExperimentConfiguration(SettingsTree.merge(base, changes))
+  }
+  private func run(_ folder: String, _ changes: JSONValue = [:], progress: any ProgressReporter = SilentProgress()) throws -> RunRecord {
+    try ExperimentRunner(configuration(changes), folder: folder, progress: progress, command: "antidote run").run()
+  }
+  private func model(_ folder: String, _ name: String = RunDirectory.modelName) throws -> [(key: String, tensor: Tensor)] {
+    try Safetensors.load("\(folder)/\(name)").tensors.map { ($0.key, $0.tensor) }
+  }
+
+  @Test func recordIsComplete() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run"
+      let record = try run(folder)
+      #expect(record.status == .finished && record.failure == nil && record.finished != nil && record.command == "antidote run")
+      #expect(try record.configuration == configuration().resolved() && record.id == configuration().runID())
+      #expect(record.dataset?.trainCount == 96 && record.dataset?.testCount == 40 && record.dataset?.classNames.count == 10)
+      #expect(record.poison?.poisonedCount == 19 && record.poison?.targetLabel == 0 && record.poison?.rate == 0.2)
+      #expect(record.defense?.name == "sau" && record.defense?.summary != nil)
+      #expect(record.stages.map(\.name) == ["train", "sau"] && record.stages.map(\.epochs) == [2, 2])
+      #expect(record.stages.allSatisfy { $0.seconds > 0 && ($0.imagesPerSecond ?? 0) > 0 })
+      #expect(record.measurements.map(\.label) == ["before", "after"])
+      for m in record.measurements {
+        #expect(m.cleanCount == 40 && m.attackSuccessRate != nil && m.robustAccuracy != nil && m.triggeredCount == 36)
+        #expect(m.backdoorRisk != nil && m.adversarialRisk != nil && m.sharedAdversarialRisk != nil && m.riskCount == 16)
+      }
+      let (before, after) = (try #require(record.before), try #require(record.after))
+      #expect(record.defenseEffectiveness == DefenseEffectiveness.rating(before: before, after: after))
+      #expect(record.samples.count == 3 && record.perturbations.count == 3)
+      for sample in record.samples {
+        #expect(sample.label != 0 && sample.target == 0 && sample.predictions.map(\.model) == ["before", "after"])
+        for file in [sample.clean, sample.triggered, sample.difference] {
+          #expect(FileManager.default.fileExists(atPath: "\(folder)/\(try #require(file))"))
+        }
+      }
+      #expect(record.flags.map(\.id).contains(RunFlag.fewTestImages.rawValue))
+
+      let directory = try RunDirectory.open(folder)
+      // Dates are stored by the second.
+      #expect(try directory.readRecord()?.measurements == record.measurements)
+      let metrics = try directory.metrics.read()
+      #expect(metrics.map(\.stage) == ["train", "train", "sau", "sau"] && metrics.map(\.epoch) == [1, 2, 1, 2])
+      for entry in metrics {
+        #expect(entry.values[MetricName.trainLoss] != nil && entry.values[MetricName.accuracy] != nil)
+        #expect(entry.values[MetricName.attackSuccessRate] != nil && entry.values[MetricName.learningRate] != nil)
+        #expect((entry.values[MetricName.sharedAdversarialRisk] != nil) == (entry.stage == "sau"))
+      }
+      #expect(metrics[1].values[MetricName.accuracy] == before.accuracy && metrics[3].values[MetricName.accuracy] == after.accuracy)
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(!files.contains { $0.hasPrefix("checkpoint") }, "\(files)")
+      #expect(files.contains(ExperimentRunner.victimName) && files.contains(RunDirectory.modelName))
+    }
+  }
+
+  /// The runner looks for Ctrl-C before each epoch and after each step: 2 * (1 + 3) in training, 2 * (1 + 2) in the defense.
+  @Test func resumesWithTheSameResult() throws {
+    try withTemporaryFolder { parent in
+      let whole = try run("\(parent)/whole/run")
+      let (victim, purified) = (try model("\(parent)/whole/run", ExperimentRunner.victimName), try model("\(parent)/whole/run"))
+      for (checks, stage) in [(2, "train"), (6, "train"), (9, "sau"), (12, "sau")] {
+        let folder = "\(parent)/after-\(checks)/run"  // A parent of its own: no victim is shared.
+        #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: checks) { _ = try run(folder) } }
+        let halfway = try RunDirectory.open(folder).readRecord()
+        #expect(halfway?.status == .interrupted && halfway?.failure == nil)
+        #expect(FileManager.default.fileExists(atPath: "\(folder)/\(ExperimentRunner.victimName)") == (stage == "sau"))
+
+        let progress = RecordingProgress()
+        let resumed = try run(folder, progress: progress)
+        #expect(resumed.measurements == whole.measurements && resumed.samples == whole.samples, "after \(checks)")
+        #expect(resumed.perturbations == whole.perturbations && resumed.defenseEffectiveness == whole.defenseEffectiveness)
+        expectSame(try model(folder, ExperimentRunner.victimName), victim, "victim after \(checks)")
+        expectSame(try model(folder), purified, "purified after \(checks)")
+        #expect(resumed.stages.map(\.epochs) == whole.stages.map(\.epochs))
+        let metrics = try RunDirectory.open(folder).metrics.read()
+        #expect(metrics.map(\.epoch) == [1, 2, 1, 2] && metrics.map(\.stage) == ["train", "train", "sau", "sau"], "no epoch twice")
+        #expect(progress.messages.contains { $0.contains("going on after epoch 1 of 2") } == (checks == 6 || checks == 12))
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(!files.contains { $0.hasPrefix("checkpoint") }, "\(files)")
+      }
+    }
+  }
+
+  /// Running a finished folder again gives the same once more; the victim is not trained again.
+  @Test func finishedRunsStay() throws {
+    try withTemporaryFolder { parent in
+      let first = try run("\(parent)/run")
+      let victim = try Data(contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.victimName)"))
+      let again = try run("\(parent)/run")
+      let stored = try RunDirectory.open("\(parent)/run").readRecord()
+      #expect(again.measurements == first.measurements && stored?.measurements == first.measurements)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.victimName)")) == victim)
+    }
+  }
+
+  /// The runs of a grid share their victims: one trained in the same way is taken from a sibling, any other is not.
+  @Test func victimsAreShared() throws {
+    try withTemporaryFolder { parent in
+      let first = try run("\(parent)/first")
+      let second = try run("\(parent)/second", ["defense": ["name": "ft", "epochs": 1]])
+      expectSame(try model("\(parent)/second", ExperimentRunner.victimName), try model("\(parent)/first", ExperimentRunner.victimName))
+      #expect(second.before?.accuracy == first.before?.accuracy && second.stages.map(\.name) == ["train", "ft"])
+      let metrics = try RunDirectory.open("\(parent)/second").metrics.read()
+      #expect(metrics.map(\.stage) == ["train", "train", "ft"] && metrics.map(\.epoch) == [1, 2, 1])
+
+      for changes: JSONValue in [["seed": 1], ["attack": ["rate": 0.3]], ["recipe": ["epochs": 1]], ["model": ["width": 5]]] {
+        let progress = RecordingProgress()
+        _ = try run("\(parent)/\(configuration(changes).runID())", SettingsTree.merge(changes, ["defense": "none"]), progress: progress)
+        #expect(!progress.messages.contains { $0.contains("the same victim") }, "\(changes.compactJSON)")
+      }
+    }
+  }
+
+  @Test func anotherConfigurationIsRefused() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run"
+      #expect(throws: Interrupted.self) { try Interruption.simulated { _ = try run(folder) } }
+      let before = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/record.json"))
+      let error = #expect(throws: RunStoreError.self) { _ = try run(folder, ["attack": ["rate": 0.1]]) }
+      guard case .belongsToAnotherRun = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/record.json")) == before)
+    }
+  }
+
+  @Test func withoutAttack() throws {
+    try withTemporaryFolder { parent in
+      let record = try run("\(parent)/run", ["attack": "none", "defense": ["name": "ft", "epochs": 1]])
+      #expect(record.poison == nil && record.samples.isEmpty && record.defenseEffectiveness == nil)
+      #expect(record.measurements.count == 2 && record.measurements.allSatisfy { $0.attackSuccessRate == nil && $0.triggeredCount == nil })
+      #expect(record.after?.sharedAdversarialRisk != nil && record.after?.backdoorRisk == nil)
+    }
+  }
+
+  @Test func withoutDefense() throws {
+    try withTemporaryFolder { parent in
+      let record = try run("\(parent)/run", ["defense": "none", "evaluation": ["every": 0]])
+      #expect(record.status == .finished && record.measurements.map(\.label) == ["before"] && record.defense == nil)
+      #expect(record.samples.count == 3 && record.samples[0].predictions.map(\.model) == ["before"])
+      let metrics = try RunDirectory.open("\(parent)/run").metrics.read()
+      #expect(metrics.count == 2 && metrics[0].values[MetricName.accuracy] == nil)
+    }
+  }
+
+  /// What went wrong stands in the record, and the error says it too.
+  @Test func failuresAreRecorded() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run"
+      #expect(throws: (any Error).self) { _ = try run(folder, ["attack": ["mapping": "clean-label", "rate": 0.9]]) }
+      let record = try RunDirectory.open(folder).readRecord()
+      #expect(record?.status == .failed && record?.failure?.contains("largest possible rate") == true)
+    }
+  }
+
+  /// The clean split can be kept apart from what the attacker poisons.
+  @Test func disjointSplit() throws {
+    try withTemporaryFolder { parent in
+      let record = try run("\(parent)/run", ["clean": ["disjoint": true], "defense": "none"])
+      #expect(record.poison?.poisonedCount == 15, "a fifth of 76")
+    }
+  }
+}
