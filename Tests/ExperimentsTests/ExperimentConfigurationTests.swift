@@ -61,8 +61,8 @@ import Vision
 
   @Test(arguments: [
     ("{atack: badnets}", "atack", "Did you mean attack?"), ("{attack: {rte: 0.1}}", "attack.rte", "Did you mean attack.rate?"),
-    ("{attack: {name: badnetz}}", "", "Did you mean badnets?"), ("{defense: sao}", "", "Did you mean sau?"),
-    ("{recipe: fsat}", "", "Did you mean fast?"), ("{recipe: {epoch: 3}}", "recipe.epoch", "Did you mean recipe.epochs?"),
+    ("{attack: {name: badnetz}}", "attack.name", "Did you mean badnets?"), ("{defense: sao}", "defense.name", "Did you mean sau?"),
+    ("{recipe: fsat}", "recipe.name", "Did you mean fast?"), ("{recipe: {epoch: 3}}", "recipe.epoch", "Did you mean recipe.epochs?"),
     ("{model: {name: preactresnet19}}", "model.name", "Did you mean preactresnet18?"),
     ("{dataset: {name: cifar11}}", "dataset.name", "Did you mean cifar10"), ("{attack: {rate: 2}}", "attack.rate", "out of range"),
     ("{attack: {name: 3}}", "attack.name", "expected a name"), ("{attack: 3}", "attack", "expected a name"),

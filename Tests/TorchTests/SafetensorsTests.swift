@@ -120,7 +120,7 @@ func ioTensor(_ dtype: DType) -> Tensor {
   @Test func unreadable() throws {
     try withTemporaryFolder { folder in
       var error = #expect(throws: SafetensorsError.self) { try Safetensors.load("\(folder)/absent") }
-      #expect(error?.description == "\(folder)/absent: cannot be opened: No such file or directory.")
+      #expect(error?.description == "\(folder)/absent: cannot be opened: No such file or directory. Check the path.")
       error = #expect(throws: SafetensorsError.self) { try Safetensors.load(folder) }
       #expect(error?.description == "\(folder): is not a regular file. Give the path of the file itself.")
     }
