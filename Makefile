@@ -8,7 +8,8 @@ SHELL := /bin/bash
 
 DEPS := .deps/env
 # The run-time path of LibTorch: SwiftPM takes the rest from pkg-config, but not this.
-SWIFT_FLAGS = -c release -Xlinker -rpath -Xlinker "$$ANTIDOTE_LIBTORCH/lib"
+# Tests look inside modules; one set of flags for all targets lets them share one build.
+SWIFT_FLAGS = -c release -Xswiftc -enable-testing -Xlinker -rpath -Xlinker "$$ANTIDOTE_LIBTORCH/lib"
 
 setup: $(DEPS)
 $(DEPS): scripts/setup
@@ -26,10 +27,11 @@ test: setup
 bench: build
 	@source $(DEPS); .build/release/antidote bench --compare
 
+SWIFT_FILES = Package.swift Sources Tests $(wildcard Examples/*/Package.swift Examples/*/Sources)
 format:
-	@swift format --in-place --recursive --parallel Package.swift Sources Tests Examples
+	@swift format --in-place --recursive --parallel $(SWIFT_FILES)
 lint:
-	@swift format lint --strict --recursive --parallel Package.swift Sources Tests Examples
+	@swift format lint --strict --recursive --parallel $(SWIFT_FILES)
 
 example: setup
 	@source $(DEPS); cd Examples/Purify; swift run $(SWIFT_FLAGS) Purify
