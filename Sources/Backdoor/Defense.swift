@@ -1,5 +1,4 @@
 public import Support
-public import Torch
 public import Training
 public import Vision
 
@@ -27,98 +26,19 @@ public enum Resource: String, Sendable, Codable, CaseIterable {
   case unlabeled = "unlabeled images"
 }
 
-/// What a defense gets: what it requires and nothing else.
-public struct DefenseInput {
-  public let training: TrainingContext
-  public let seed: Seed
-  private let resources: Set<Resource>
-  private let trainSet: ImageDataset?
-  private let suspect: Classifier?
-  private let cleanSet: ImageDataset?
-  private let unlabeledSet: ImageDataset?
-
-  /// Hands over those resources that `defense` requires.
-  /// - Throws: `DefenseError.missing` if one that it requires is not given.
-  public init(
-    for defense: any Defense.Type, training: TrainingContext, seed: Seed, poisonedTrain: ImageDataset? = nil, model: Classifier? = nil,
-    cleanSplit: ImageDataset? = nil, unlabeled: ImageDataset? = nil
-  ) throws(DefenseError) {
-    self.training = training
-    self.seed = seed
-    resources = defense.requires
-    trainSet = resources.contains(.poisonedTrain) ? poisonedTrain : nil
-    suspect = resources.contains(.model) ? model : nil
-    cleanSet = resources.contains(.cleanSplit) ? cleanSplit : nil
-    unlabeledSet = resources.contains(.unlabeled) ? unlabeled : nil
-    let given: [(Resource, Bool)] = [
-      (.poisonedTrain, trainSet != nil), (.model, suspect != nil), (.cleanSplit, (cleanSet?.count ?? 0) > 0),
-      (.unlabeled, unlabeledSet != nil),
-    ]
-    for (resource, present) in given where resources.contains(resource) && !present {
-      throw .missing(defense: defense.id, resource: resource)
-    }
-  }
-
-  public func poisonedTrain() throws(DefenseError) -> ImageDataset { try granted(.poisonedTrain, trainSet) }
-  public func model() throws(DefenseError) -> Classifier { try granted(.model, suspect) }
-  public func cleanSplit() throws(DefenseError) -> ImageDataset { try granted(.cleanSplit, cleanSet) }
-  public func unlabeled() throws(DefenseError) -> ImageDataset { try granted(.unlabeled, unlabeledSet) }
-
-  private func granted<T>(_ resource: Resource, _ value: T?) throws(DefenseError) -> T {
-    guard let value else { throw .notGranted(resource) }
-    return value
-  }
-}
-
 public enum DefenseError: Error, CustomStringConvertible, Sendable {
   case missing(defense: String, resource: Resource)
   case notGranted(Resource)
+  case noArchitecture
   case invalid(String)
 
   public var description: String {
     switch self {
     case .missing(let defense, let resource): "defense \(defense) needs a \(resource.rawValue), and none was given."
     case .notGranted(let resource): "the defense uses a \(resource.rawValue) without declaring it in `requires`."
+    case .noArchitecture: "the defense trains a model, and no architecture was given; pass `architecture: { try spec.make($0) }`."
     case .invalid(let text): text
     }
-  }
-}
-
-/// What a defense found or made.
-public struct DefenseOutcome {
-  /// A model that is meant to be clean.
-  public var model: Classifier?
-  /// A sample filter's decision: positions in the training set.
-  public var filtered: (kept: [Int], rejected: [Int])?
-  /// Suspicion per training sample; higher is more suspicious.
-  public var suspicion: [Double]?
-  /// Pictures that show what the defense did.
-  public var exhibits: [Exhibit] = []
-
-  public init(
-    model: Classifier? = nil, filtered: (kept: [Int], rejected: [Int])? = nil, suspicion: [Double]? = nil, exhibits: [Exhibit] = []
-  ) {
-    self.model = model
-    self.filtered = filtered
-    self.suspicion = suspicion
-    self.exhibits = exhibits
-  }
-}
-
-/// Clean images with what a defense added to them.
-public struct Exhibit {
-  public let title: String
-  /// uint8 N x C x H x W.
-  public let images: Tensor
-  /// Float N x C x H x W, in pixels.
-  public let perturbations: Tensor
-  public let labels: [Int]
-
-  public init(title: String, images: Tensor, perturbations: Tensor, labels: [Int]) {
-    self.title = title
-    self.images = images
-    self.perturbations = perturbations
-    self.labels = labels
   }
 }
 
@@ -151,5 +71,23 @@ extension Defense {
       for: Self.self, training: context, seed: context.seed.stream("defense"), model: model, cleanSplit: clean)
     guard let purified = try run(input).model else { throw DefenseError.invalid("defense \(Self.id) gives no model.") }
     return purified
+  }
+
+  /// Trains a clean model on data that may be poisoned: the whole of a training-time defense in one call.
+  /// - Parameters:
+  ///   - data: images and labels that nobody has checked.
+  ///   - architecture: what to train, such as `{ try spec.make($0) }`.
+  ///   - unlabeled: clean images without labels, for defenses that use them.
+  ///   - context: device, precision, seed, progress and checkpoints.
+  /// - Returns: the model, and what the defense found out about the samples.
+  /// - Throws: `DefenseError` if this defense needs more than that.
+  public func train(
+    on data: ImageDataset, architecture: @escaping DefenseInput.Architecture, unlabeled: ImageDataset? = nil,
+    context: TrainingContext = TrainingContext()
+  ) throws -> DefenseOutcome {
+    let input = try DefenseInput(
+      for: Self.self, training: context, seed: context.seed.stream("defense"), architecture: architecture, poisonedTrain: data,
+      unlabeled: unlabeled)
+    return try run(input)
   }
 }

@@ -18,19 +18,6 @@ extension Trigger {
   public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
     noGrad { self(images.unitPixels(), generator).quantized() }
   }
-
-  /// Stamps stored images some at a time, so that the intermediate floats stay in the CPU's cache.
-  func stampInChunks(_ images: Tensor, _ generator: Generator, chunk: Int) -> Tensor {
-    guard images.dimension(0) > chunk else { return stamp(images, generator) }
-    return noGrad {
-      let out = Tensor.empty(images.shape, dtype: .uint8, device: images.device)
-      for start in stride(from: 0, to: images.dimension(0), by: chunk) {
-        let range = start..<min(start + chunk, images.dimension(0))
-        out[range].copy_(stamp(images[range], generator))
-      }
-      return out
-    }
-  }
 }
 
 /// No trigger: the control in which labels alone are changed.

@@ -47,11 +47,13 @@ public struct Cell {
   /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
   public func trainVictim(context: TrainingContext) throws -> Classifier {
     if let model = victim?.model { return model }
-    let spec = try configuration.model.spec(for: trainSet)
-    let model = try spec.make(Generator(seed: context.seed("init")))
+    let model = try makeModel(Generator(seed: context.seed("init")))
     try Trainer(configuration.recipe, stage: Self.stage).train(model, on: trainSet, context: context)
     return model
   }
+
+  /// A new model of the configured architecture.
+  func makeModel(_ generator: Generator) throws -> Classifier { try configuration.model.spec(for: trainSet).make(generator) }
 
   var poisonSummary: RunRecord.Poison? {
     guard let victim, let attack = configuration.attack else { return nil }

@@ -104,10 +104,10 @@ public final class ExperimentRunner {
       return
     }
     let risks = riskEvaluator(evaluator, victim, defense)
-    observe(evaluator, risks, reference: victim)
+    observe(evaluator, risks)
     let input = try DefenseInput(
-      for: type(of: defense), training: context, seed: context.seed.stream("defense"), poisonedTrain: cell.trainSet, model: victim,
-      cleanSplit: cell.cleanSplit)
+      for: type(of: defense), training: context, seed: context.seed.stream("defense"), architecture: cell.makeModel,
+      poisonedTrain: cell.trainSet, model: victim, cleanSplit: cell.cleanSplit)
     let outcome = try defense.run(input)
     finishedStages.append(type(of: defense).id)
     try noteStages()
@@ -147,7 +147,7 @@ public final class ExperimentRunner {
       finishedStages.append(Cell.stage)
       return model
     }
-    observe(evaluator, nil, reference: nil)
+    observe(evaluator, nil)
     let model = try cell.trainVictim(context: context)
     try model.save(path)
     finishedStages.append(Cell.stage)
@@ -180,12 +180,12 @@ public final class ExperimentRunner {
   }
 
   /// Measures on test data after epochs and writes `metrics.jsonl`.
-  private func observe(_ evaluator: BackdoorEvaluator, _ risks: RiskEvaluator?, reference: Classifier?) {
+  private func observe(_ evaluator: BackdoorEvaluator, _ risks: RiskEvaluator?) {
     let every = configuration.evaluation.every
     context.onStart = { [directory] stage, finished in try directory.metrics.drop(after: finished, of: stage) }
     context.onEpoch = { [context, directory, progress] report in
       var values = Dictionary(report.values.map { ($0.key == "loss" ? MetricName.trainLoss : $0.key, $0.value) }, uniquingKeysWith: { $1 })
-      if every > 0, report.epoch % every == 0 || report.epoch == report.epochs, let model = report.model as? Classifier {
+      if report.isMeasured, every > 0, report.epoch % every == 0 || report.epoch == report.epochs, let model = report.model as? Classifier {
         let metrics = evaluator.measure(model, context: context)
         values[MetricName.accuracy] = metrics.accuracy
         values[MetricName.attackSuccessRate] = metrics.attackSuccessRate

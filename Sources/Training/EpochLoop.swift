@@ -13,14 +13,16 @@ public struct EpochLoop {
   public let epochs: Int
   /// Images that one epoch visits, for the progress bar.
   public let imagesPerEpoch: Int
-  /// Numbers the epochs' random streams.
   public let context: TrainingContext
+  /// Whether `EpochReport.isMeasured`: false for helper models, such as the many weak learners of an ensemble.
+  public let isMeasured: Bool
 
-  public init(stage: String, epochs: Int, imagesPerEpoch: Int, context: TrainingContext) {
+  public init(stage: String, epochs: Int, imagesPerEpoch: Int, context: TrainingContext, isMeasured: Bool = true) {
     self.stage = stage
     self.epochs = epochs
     self.imagesPerEpoch = imagesPerEpoch
     self.context = context
+    self.isMeasured = isMeasured
   }
 
   /// - Parameters:
@@ -50,9 +52,14 @@ public struct EpochLoop {
       var values: [(key: String, value: Double)] = means
       values += [("learningRate", optimizer.learningRate), ("seconds", seconds), ("imagesPerSecond", rate)]
       context.progress.end(summary: means.map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", "))
-      try context.onEpoch?(EpochReport(stage: stage, epoch: epoch + 1, epochs: epochs, model: model, values: values))
+      try context.onEpoch?(report(epoch + 1, model, meter, values))
       try save(epoch + 1, model, optimizer)
     }
+  }
+
+  private func report(_ epoch: Int, _ model: Module, _ meter: EpochMeter, _ values: [(key: String, value: Double)]) -> EpochReport {
+    EpochReport(
+      stage: stage, epoch: epoch, epochs: epochs, model: model, isMeasured: isMeasured, selected: meter.selected(), values: values)
   }
 
   private func save(_ epoch: Int, _ model: Module, _ optimizer: Optimizer) throws {
@@ -78,6 +85,7 @@ public final class EpochMeter {
   private var sums: [(key: String, sum: Tensor, weight: Double)] = []
   private var shown = Date.distantPast
   private var note = ""
+  private var selections: [Tensor] = []
   public private(set) var images = 0
 
   init(progress: any ProgressReporter, device: Device) {
@@ -112,6 +120,13 @@ public final class EpochMeter {
     }
     progress.update(done: images, note: note)
     try Interruption.check()
+  }
+
+  /// Notes the positions in the training set (int64) that a step learned from, for defenses that choose.
+  public func select(_ indices: Tensor) { selections.append(indices.detach()) }
+
+  func selected() -> [Int]? {
+    selections.isEmpty ? nil : Tensor.concatenated(selections).array(Int64.self).map(Int.init)
   }
 
   func means() -> [(key: String, value: Double)] { sums.map { ($0.key, $0.sum.item() / $0.weight) } }

@@ -42,5 +42,9 @@ public struct EpochReport {
   public let epoch: Int
   public let epochs: Int
   public let model: Module
+  /// Whether the model is one that somebody would use, so that measuring it on test data says something.
+  public let isMeasured: Bool
+  /// Positions in the training set that the epoch learned from, where it chose; a sample may occur more than once.
+  public let selected: [Int]?
   public var values: [(key: String, value: Double)]
 }
