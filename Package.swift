@@ -67,9 +67,11 @@ let package = Package(
     tests(
       "EvaluationTests",
       ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation", "TestSupport", "TestData"]),
-    tests("ExperimentsTests", ["Support", "Torch", "Vision", "Training", "Attacks", "Defenses", "Experiments", "TestSupport"]),
+    tests(
+      "ExperimentsTests",
+      ["Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "TestSupport"]),
     tests("CLITests", ["antidote"]),
-    tests("ReportingTests", ["Support", "Experiments", "Reporting"]),
+    tests("ReportingTests", ["Support", "Evaluation", "Experiments", "Reporting"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

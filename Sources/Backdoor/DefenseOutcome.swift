@@ -17,11 +17,14 @@ public struct DefenseOutcome {
   public var exhibits: [Exhibit] = []
 
   public init(
-    model: Classifier? = nil, filtered: (kept: [Int], rejected: [Int])? = nil, suspicion: [Double]? = nil, exhibits: [Exhibit] = []
+    model: Classifier? = nil, filtered: (kept: [Int], rejected: [Int])? = nil, suspicion: [Double]? = nil, scores: [SampleScores] = [],
+    embeddings: [Embedding] = [], exhibits: [Exhibit] = []
   ) {
     self.model = model
     self.filtered = filtered
     self.suspicion = suspicion
+    self.scores = scores
+    self.embeddings = embeddings
     self.exhibits = exhibits
   }
 }

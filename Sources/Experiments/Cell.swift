@@ -16,6 +16,8 @@ public struct Cell {
   public let trainSet: ImageDataset
   /// The defender's clean images.
   public let cleanSplit: ImageDataset
+  /// The defender's images without labels; nil where there are none.
+  public let unlabeled: ImageDataset?
 
   /// Loads train and test data.
   public static func loadData(
@@ -35,7 +37,10 @@ public struct Cell {
     let seed = context.seed
     let clean = c.clean.positions(in: data.train, seed: seed)
     cleanSplit = data.train.subset(clean)
-    let attackers = c.clean.disjoint ? data.train.subset(data.train.complement(of: clean)) : data.train
+    let withoutLabels = c.clean.unlabeledPositions(in: data.train, seed: seed)
+    unlabeled = withoutLabels.isEmpty ? nil : data.train.subset(withoutLabels).withoutLabels()
+    let taken = (c.clean.disjoint ? clean : []) + withoutLabels
+    let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))
     victim = try c.makeAttack().map { attack in
       try Self.execute(attack, AttackContext(train: attackers, seed: seed.stream("attack"), training: context))
     }
@@ -47,8 +52,13 @@ public struct Cell {
   /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
   public func trainVictim(context: TrainingContext) throws -> Classifier {
     if let model = victim?.model { return model }
+    return try train(on: trainSet, stage: Self.stage, context: context)
+  }
+
+  /// Standard training with the configured recipe.
+  func train(on data: ImageDataset, stage: String, context: TrainingContext) throws -> Classifier {
     let model = try makeModel(Generator(seed: context.seed("init")))
-    try Trainer(configuration.recipe, stage: Self.stage).train(model, on: trainSet, context: context)
+    try Trainer(configuration.recipe, stage: stage).train(model, on: data, context: context)
     return model
   }
 

@@ -7,4 +7,12 @@ extension CleanSettings {
     if let count { return train.sample(count: count, balanced: balanced, seed: seed, stream: "clean") }
     return train.sample(share, balanced: balanced, seed: seed, stream: "clean")
   }
+
+  /// Positions of the images that the defender has without labels: other ones than `positions`.
+  public func unlabeledPositions(in train: ImageDataset, seed: Seed) -> [Int] {
+    guard unlabeled > 0 else { return [] }
+    let free = train.complement(of: positions(in: train, seed: seed))
+    let wanted = min(Int((unlabeled * Double(train.count)).rounded()), free.count)
+    return train.subset(free).sample(count: wanted, balanced: false, seed: seed, stream: "unlabeled").map { free[$0] }
+  }
 }

@@ -130,7 +130,7 @@ public struct ExperimentConfiguration: Sendable {
 
   /// Identifies the victim model: runs that differ in defense and evaluation alone have the same victim.
   public func victimID() throws -> String {
-    try identity(without: ["device", "threads", "defense", "evaluation"] + (clean.disjoint ? [] : ["clean"]))
+    try identity(without: ["device", "threads", "defense", "evaluation"] + (clean.disjoint || clean.unlabeled > 0 ? [] : ["clean"]))
   }
 
   private func identity(without keys: [String]) throws -> String {
@@ -192,6 +192,7 @@ public struct CleanSettings: Configurable, Hashable {
   public var count: Int? = nil
   public var balanced = false
   public var disjoint = false
+  public var unlabeled = 0.0
   public init() {}
 
   public static let settings: [Setting] = [
@@ -201,6 +202,9 @@ public struct CleanSettings: Configurable, Hashable {
     Setting(
       "disjoint", "Take these images out of the set that the attacker poisons and the victim trains on.",
       source: "default: benchmark convention, which draws them from the same training set"),
+    Setting(
+      "unlabeled", "Share of the clean training set that the defender has without labels; taken out of what the attacker poisons.",
+      unit: "fraction", range: 0...1, source: "noisy-label paper, semi-supervised: 0.8"),
   ]
 }
 

@@ -13,6 +13,7 @@ import Vision
 /// goes on where its last epoch ended, and ends with the same bits.
 public final class ExperimentRunner {
   public static let victimName = "backdoored.safetensors"
+  static let retrainStage = "retrain"
 
   public let configuration: ExperimentConfiguration
   public let directory: RunDirectory
@@ -20,7 +21,6 @@ public final class ExperimentRunner {
   private let checkpoints: RunCheckpoints
   private let progress: any ProgressReporter
   private var record: RunRecord
-  private var finishedStages: [String] = []
 
   /// - Parameters:
   ///   - folder: the run directory; made where missing. nil chooses `runs/<attack>-<defense>-<data set>-<id>`.
@@ -74,7 +74,7 @@ public final class ExperimentRunner {
       try? directory.write(record)
       throw error
     }
-    checkpoints.remove(stages: finishedStages)
+    checkpoints.removeAll()
     return record
   }
 
@@ -104,16 +104,19 @@ public final class ExperimentRunner {
       return
     }
     let risks = riskEvaluator(evaluator, victim, defense)
-    observe(evaluator, risks)
+    observe(evaluator, risks, poison: Set(cell.victim?.train.indices ?? []))
     let input = try DefenseInput(
       for: type(of: defense), training: context, seed: context.seed.stream("defense"), architecture: cell.makeModel,
-      poisonedTrain: cell.trainSet, model: victim, cleanSplit: cell.cleanSplit)
+      poisonedTrain: cell.trainSet, model: victim, cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
     let outcome = try defense.run(input)
-    finishedStages.append(type(of: defense).id)
-    try noteStages()
-    guard let model = outcome.model else {
-      throw DefenseError.invalid("defense \(type(of: defense).id) gave no model to measure.")
+    let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: cell.victim?.train.indices ?? [])
+    if !samples.isEmpty {
+      record.findings = try samples.record(pictures: c.evaluation.samples, in: directory)
+      try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))
     }
+    try directory.write(record)
+    let model = try outcome.model ?? retrain(cell, outcome)
+    try noteStages()
     try model.save(directory.modelPath)
     let after = evaluator.measure(model, context: context)
     record.measurements.append(measurement(RunRecord.Measurement.after, after, risks?.measure(model, context: context)))
@@ -132,25 +135,30 @@ public final class ExperimentRunner {
     }
   }
 
+  /// A sample filter's model: trained in the standard way on what the filter kept.
+  private func retrain(_ cell: Cell, _ outcome: DefenseOutcome) throws -> Classifier {
+    guard let kept = outcome.filtered?.kept else {
+      throw DefenseError.invalid("defense \(configuration.defense?.name ?? "") gave neither a model nor a decision about samples.")
+    }
+    return try cell.train(on: cell.trainSet.subset(kept), stage: Self.retrainStage, context: context)
+  }
+
   /// The model that the attacker's data make; taken from the run directory if an earlier process finished it.
   private func trainVictim(_ cell: Cell, _ evaluator: BackdoorEvaluator) throws -> Classifier {
     let path = directory.file(Self.victimName)
     if FileManager.default.fileExists(atPath: path) {
       try noteStages()
       progress.message("train: finished before, taken from \(path)")
-      finishedStages.append(Cell.stage)
       let model = try Classifier.open(path)
       model.to(context.device).to(.channelsLast).eval()
       return model
     }
     if let model = try adoptVictim() {
-      finishedStages.append(Cell.stage)
       return model
     }
-    observe(evaluator, nil)
+    observe(evaluator, nil, poison: [])
     let model = try cell.trainVictim(context: context)
     try model.save(path)
-    finishedStages.append(Cell.stage)
     try noteStages()
     return model
   }
@@ -180,11 +188,14 @@ public final class ExperimentRunner {
   }
 
   /// Measures on test data after epochs and writes `metrics.jsonl`.
-  private func observe(_ evaluator: BackdoorEvaluator, _ risks: RiskEvaluator?) {
+  private func observe(_ evaluator: BackdoorEvaluator, _ risks: RiskEvaluator?, poison: Set<Int>) {
     let every = configuration.evaluation.every
     context.onStart = { [directory] stage, finished in try directory.metrics.drop(after: finished, of: stage) }
     context.onEpoch = { [context, directory, progress] report in
       var values = Dictionary(report.values.map { ($0.key == "loss" ? MetricName.trainLoss : $0.key, $0.value) }, uniquingKeysWith: { $1 })
+      if let selected = report.selected, !selected.isEmpty, !poison.isEmpty {
+        values[MetricName.poisonShareLearned] = Double(selected.count(where: poison.contains)) / Double(selected.count)
+      }
       if report.isMeasured, every > 0, report.epoch % every == 0 || report.epoch == report.epochs, let model = report.model as? Classifier {
         let metrics = evaluator.measure(model, context: context)
         values[MetricName.accuracy] = metrics.accuracy

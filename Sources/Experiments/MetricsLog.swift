@@ -28,6 +28,8 @@ public enum MetricName {
   public static let sharedAdversarialRisk = "sharedAdversarialRisk"
   public static let learningRate = "learningRate"
   public static let seconds = "seconds"
+  /// Poisoned samples among those that an epoch learned from, for defenses that choose.
+  public static let poisonShareLearned = "poisonShareLearned"
   public static let imagesPerSecond = "imagesPerSecond"
 }
 

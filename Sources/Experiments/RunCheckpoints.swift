@@ -13,8 +13,11 @@ public final class RunCheckpoints: CheckpointStore {
   }
   public func save(_ checkpoint: Checkpoint, stage: String) throws { try checkpoint.write(to: directory.checkpointPath(for: stage)) }
 
-  /// Removes the checkpoints of stages that are finished for good.
-  public func remove(stages: [String]) {
-    for stage in stages { try? FileManager.default.removeItem(atPath: directory.checkpointPath(for: stage)) }
+  /// Removes all checkpoints: the run is finished.
+  public func removeAll() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+    for name in names where name.hasPrefix("checkpoint-") && name.hasSuffix(".safetensors") {
+      try? FileManager.default.removeItem(atPath: directory.file(name))
+    }
   }
 }

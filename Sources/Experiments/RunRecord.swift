@@ -33,6 +33,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
   public var flags: [RaisedFlag]
   public var samples: [Sample]
   public var perturbations: [Perturbation]
+  /// What the defense said about the training samples, if it said anything.
+  public var findings: Findings?
 
   /// Where a run stands.
   public enum Status: String, Codable, Sendable, CaseIterable {
@@ -57,7 +59,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
     defenseEffectiveness: Double? = nil,
     flags: [RaisedFlag] = [],
     samples: [Sample] = [],
-    perturbations: [Perturbation] = []
+    perturbations: [Perturbation] = [],
+    findings: Findings? = nil
   ) {
     self.formatVersion = RunRecordFormat()
     self.id = id
@@ -78,11 +81,12 @@ public struct RunRecord: Codable, Sendable, Equatable {
     self.flags = flags
     self.samples = samples
     self.perturbations = perturbations
+    self.findings = findings
   }
 
   enum CodingKeys: String, CodingKey {
     case formatVersion, id, title, status, failure, created, finished, command, configuration, environment, dataset, poison
-    case defense, stages, measurements, defenseEffectiveness, flags, samples, perturbations
+    case defense, stages, measurements, defenseEffectiveness, flags, samples, perturbations, findings
   }
 
   /// Lists that are absent read as empty ones.
@@ -107,6 +111,7 @@ public struct RunRecord: Codable, Sendable, Equatable {
     flags = try fields.decodeIfPresent([RaisedFlag].self, forKey: .flags) ?? []
     samples = try fields.decodeIfPresent([Sample].self, forKey: .samples) ?? []
     perturbations = try fields.decodeIfPresent([Perturbation].self, forKey: .perturbations) ?? []
+    findings = try fields.decodeIfPresent(Findings.self, forKey: .findings)
   }
 }
 

@@ -92,10 +92,15 @@ struct SampleGallery {
 
   /// - Parameter image: uint8 C x H x W.
   private func write(_ image: Tensor, _ name: String) throws {
+    try AtomicFile.write(Data(try DecodedImage(image: image).encodePNG()), to: directory.file(name))
+  }
+}
+
+extension DecodedImage {
+  /// - Parameter image: uint8 C x H x W.
+  init(image: Tensor) {
     let shape = image.shape
-    let png = try DecodedImage(
-      width: shape[2], height: shape[1], channels: shape[0], pixels: image.to(.cpu).permuted(1, 2, 0).contiguous().array(UInt8.self)
-    ).encodePNG()
-    try AtomicFile.write(Data(png), to: directory.file(name))
+    self.init(
+      width: shape[2], height: shape[1], channels: shape[0], pixels: image.to(.cpu).permuted(1, 2, 0).contiguous().array(UInt8.self))
   }
 }

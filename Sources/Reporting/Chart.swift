@@ -58,9 +58,30 @@ struct StageCharts {
     switch stage {
     case "train": "Training"
     case "purify": "Purification"
-    default: stage.prefix(1).uppercased() + stage.dropFirst()
+    case "retrain": "Training on what was kept"
+    default: words(stage)
     }
   }
+
+  /// A name in code as words: `uncertaintyLoss`, `weak-learner-3`.
+  static func words(_ name: String) -> String {
+    var text = ""
+    for character in name {
+      if character.isUppercase, text.last?.isLowercase == true {
+        text += " " + character.lowercased()
+      } else {
+        text.append(character == "-" || character == "_" ? " " : character)
+      }
+    }
+    return text.prefix(1).uppercased() + text.dropFirst()
+  }
+
+  /// The values that have a chart of their own or none.
+  private static let known: Set<String> = [
+    MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.backdoorRisk, MetricName.adversarialRisk,
+    MetricName.sharedAdversarialRisk, MetricName.trainLoss, MetricName.learningRate, MetricName.seconds, MetricName.imagesPerSecond,
+    MetricName.poisonShareLearned,
+  ]
 
   private static func charts(of entries: [MetricsEntry], number: Int) -> [Chart] {
     func series(_ key: String, _ name: String, style: Int, right: Bool = false) -> Chart.Series? {
@@ -83,6 +104,16 @@ struct StageCharts {
     ].compactMap { $0 }
     let loss = series(MetricName.trainLoss, "Training loss", style: 5)
     let rate = series(MetricName.learningRate, "Learning rate", style: 6, right: loss != nil)
+    // What else a method reports, by the kind of value that its name says it is.
+    let others = Set(entries.flatMap(\.values.keys)).subtracting(known).sorted()
+    func group(_ isMember: (String) -> Bool) -> [Chart.Series] {
+      others.filter(isMember).prefix(5).enumerated().compactMap { series($1, words($1), style: $0) }
+    }
+    let parts = group { $0.hasSuffix("Loss") }
+    let shares =
+      [series(MetricName.poisonShareLearned, "Poison among the samples learned from", style: 1)].compactMap { $0 }
+      + group { $0.hasSuffix("Share") || $0.hasSuffix("Rate") || $0.hasSuffix("Accuracy") }
+    let rest = others.filter { name in !(parts + shares).contains { $0.name == words(name) } }
 
     var charts: [Chart] = []
     if !scores.isEmpty {
@@ -99,6 +130,16 @@ struct StageCharts {
           id: "chart-\(number)-loss", title: loss == nil ? "Learning rate" : rate == nil ? "Loss" : "Loss and learning rate",
           left: .init(label: loss == nil ? "learning rate" : "loss"),
           right: loss != nil && rate != nil ? .init(label: "learning rate") : nil, series: [loss, rate].compactMap { $0 }))
+    }
+    if !parts.isEmpty {
+      charts.append(Chart(id: "chart-\(number)-parts", title: "Parts of the loss", left: .init(label: "loss"), series: parts))
+    }
+    if !shares.isEmpty {
+      charts.append(Chart(id: "chart-\(number)-shares", title: "Shares", left: .init(label: "share", isShare: true), series: shares))
+    }
+    for (index, name) in rest.prefix(6).enumerated() {
+      guard let line = series(name, words(name), style: 4) else { continue }
+      charts.append(Chart(id: "chart-\(number)-other-\(index)", title: words(name), left: .init(label: words(name)), series: [line]))
     }
     return charts
   }

@@ -38,6 +38,7 @@ enum ReportMarkup {
     {{/flags}}
     {{#scoreSection}}{{>scores}}{{/scoreSection}}
     {{#curves}}{{>curves}}{{/curves}}
+    {{#findingsSection}}{{>findings}}{{/findingsSection}}
     {{#samples}}
     <section id="samples">
     <h2>Clean and triggered images</h2>
@@ -131,7 +132,22 @@ enum ReportMarkup {
   static let curves = """
     <section id="curves">
     <h2>Epoch by epoch</h2>
-    {{#stages}}
+    {{#stages}}{{>stage}}{{/stages}}
+    {{#helpers}}
+    <details><summary><strong>Helper stages</strong> <small>{{foldedCount}} stages</small></summary>
+    {{#folded}}{{>stage}}{{/folded}}
+    </details>
+    {{/helpers}}
+    {{#staticNote}}<p class="note">{{.}}</p>{{/staticNote}}
+    {{#interactive}}
+    <p class="note" id="plotly-missing" hidden>The curves are static drawings: plotly.min.js is not beside this page, or was blocked.</p>
+    <script type="application/json" id="chart-data">{{{json}}}</script>
+    <script src="plotly.min.js"></script>
+    {{/interactive}}
+    </section>
+    """
+
+  static let stage = """
     <h3>{{stageTitle}}</h3>
     <div class="charts">
     {{#charts}}
@@ -145,14 +161,35 @@ enum ReportMarkup {
     </figure>
     {{/charts}}
     </div>
-    {{/stages}}
-    {{#staticNote}}<p class="note">{{.}}</p>{{/staticNote}}
-    {{#interactive}}
-    <p class="note" id="plotly-missing" hidden>The curves are static drawings: plotly.min.js is not beside this page, or was blocked.</p>
-    <script type="application/json" id="chart-data">{{{json}}}</script>
-    <script src="plotly.min.js"></script>
-    {{/interactive}}
+    """
+
+  static let findings = """
+    <section id="findings">
+    <h2>Training samples, kept and rejected</h2>
+    <p class="lead">{{findingsLead}}</p>
+    <dl class="narrow">{{#findingFacts}}<div><dt>{{name}}</dt><dd>{{text}}</dd></div>{{/findingFacts}}</dl>
+    {{#drawings}}
+    <div class="charts drawings">
+    {{#histograms}}{{>drawing}}{{/histograms}}
+    {{#maps}}{{>drawing}}{{/maps}}
+    </div>
+    {{/drawings}}
+    {{#groups}}
+    <h3>{{groupTitle}} <small class="note">{{groupNote}}</small></h3>
+    <div class="pictures">
+    {{#groupImages}}{{>picture}}{{/groupImages}}
+    </div>
+    {{/groups}}
     </section>
+    """
+
+  static let drawing = """
+    <figure>
+    <figcaption>{{drawingTitle}} <small>{{drawingNote}}</small></figcaption>
+    <ul class="legend">{{#drawingLegend}}<li><span class="swatch {{swatchClass}}"{{#swatchColor}} style="background:{{.}}"{{/swatchColor}}>\
+    </span>{{colorName}}</li>{{/drawingLegend}}</ul>
+    <div class="plot">{{{drawingSVG}}}</div>
+    </figure>
     """
 
   static let images = """
@@ -164,9 +201,7 @@ enum ReportMarkup {
     <h3>{{cardTitle}} <small>{{cardDetail}}</small></h3>
     <div class="pictures">
     {{#images}}
-    <figure style="width:{{width}}px">{{#source}}<img src="{{{.}}}" width="{{width}}" height="{{height}}" alt="{{alternative}}"\
-    {{#isPixelated}} class="pixels"{{/isPixelated}}>{{/source}}{{^source}}<span class="lost" role="img" aria-label="{{alternative}}">\
-    image not found</span>{{/source}}<figcaption>{{caption}}</figcaption></figure>
+    {{>picture}}
     {{/images}}
     </div>
     {{#answerTable}}
@@ -181,6 +216,12 @@ enum ReportMarkup {
     </article>
     {{/cards}}
     </div>
+    """
+
+  static let picture = """
+    <figure style="width:{{width}}px">{{#source}}<img src="{{{.}}}" width="{{width}}" height="{{height}}" alt="{{alternative}}"\
+    {{#isPixelated}} class="pixels"{{/isPixelated}}>{{/source}}{{^source}}<span class="lost" role="img" aria-label="{{alternative}}">\
+    image not found</span>{{/source}}<figcaption>{{caption}}</figcaption></figure>
     """
 
   static let setting = """

@@ -59,8 +59,15 @@ struct ReportPage {
 
   struct CurveSection {
     var stages: [CurveStage]
+    /// Helper stages, folded away where there are many.
+    var helpers: FoldedStages?
     var staticNote: String?
     var interactive: Interactive?
+  }
+
+  struct FoldedStages {
+    var foldedCount: String
+    var folded: [CurveStage]
   }
 
   struct Interactive {
@@ -123,6 +130,7 @@ struct ReportPage {
   var flags: Flags?
   var scoreSection: ScoreSection?
   var curves: CurveSection?
+  var findingsSection: FindingsSection?
   var samples: ImageGallery?
   var perturbations: ImageGallery?
   var poisonFacts: [Fact]
@@ -146,7 +154,8 @@ extension ReportPage {
       pageTitle: record.title, subtitle: Self.subtitle(record), status: record.status.rawValue, runID: record.id,
       shortID: String(record.id.prefix(12)), tone: verdict.tone.rawValue, toneWord: verdict.word, toneSymbol: verdict.tone.symbol,
       sentence: verdict.sentence, flags: Self.flags(record), scoreSection: Self.scores(record),
-      curves: try Self.curves(metrics, plotly: plotly), samples: ImageGallery(samplesOf: record, in: directory),
+      curves: try Self.curves(metrics, plotly: plotly),
+      findingsSection: Self.findings(record, in: directory), samples: ImageGallery(samplesOf: record, in: directory),
       perturbations: ImageGallery(perturbationsOf: record, in: directory), poisonFacts: Self.poison(record),
       defenseFacts: Self.defense(record), datasetFacts: Self.dataset(record), times: Self.times(record), settings: Self.settings(record),
       environment: Self.environment(record), reproduction: record.command.map { Reproduction(commandLine: $0) },
@@ -214,7 +223,12 @@ extension ReportPage {
         })
     }
     let interactive = plotly == .installed ? Interactive(json: try PlotlyChart.json(stages.flatMap(\.charts))) : nil
-    return CurveSection(stages: shown, staticNote: plotly.note, interactive: interactive)
+    let isMain = stages.map { stage in stages.count <= 6 || stage.charts.contains { $0.id.hasSuffix("-scores") } }
+    let main = zip(shown, isMain).filter(\.1).map(\.0)
+    let folded = zip(shown, isMain).filter { !$0.1 }.map(\.0)
+    return CurveSection(
+      stages: main, helpers: folded.isEmpty ? nil : FoldedStages(foldedCount: formatCount(folded.count), folded: folded),
+      staticNote: plotly.note, interactive: interactive)
   }
 
   private static func times(_ record: RunRecord) -> TimeSection? {

@@ -95,6 +95,16 @@ enum ReportStyle {
     .line.s4 { stroke: var(--s4); stroke-dasharray: 12 5; } .dot.s4 { fill: var(--s4); }
     .line.s5 { stroke: var(--s5); } .dot.s5 { fill: var(--s5); }
     .line.s6 { stroke: var(--s6); stroke-dasharray: 7 4; } .dot.s6 { fill: var(--s6); }
+    .charts figcaption small { color: var(--muted); font-weight: 400; }
+    .drawings { margin-top: 20px; }
+    .area { stroke-width: 1.6; fill-opacity: .28; stroke-linejoin: round; }
+    .area.s0 { stroke: var(--s0); fill: var(--s0); } .area.s1 { stroke: var(--s1); fill: var(--s1); }
+    .threshold { stroke: var(--text); stroke-width: 1.4; stroke-dasharray: 4 3; }
+    polygon.poisoned { fill: var(--text); stroke: var(--card); stroke-width: .8; }
+    .swatch { display: inline-block; width: 10px; height: 10px; margin-right: 6px; border-radius: 50%; }
+    .swatch.s0 { background: var(--s0); } .swatch.s1 { background: var(--s1); }
+    .swatch.poisoned { background: var(--text); border-radius: 0; clip-path: polygon(50% 0, 0 100%, 100% 100%); }
+    h3 small.note { margin: 0 0 0 .4em; font-weight: 400; }
 
     """
 

@@ -11,6 +11,10 @@ enum ReportTemplate {
     let library = MustacheLibrary(templates: [
       "scores": try MustacheTemplate(string: start + ReportMarkup.scores),
       "curves": try MustacheTemplate(string: start + ReportMarkup.curves),
+      "stage": try MustacheTemplate(string: start + ReportMarkup.stage),
+      "findings": try MustacheTemplate(string: start + ReportMarkup.findings),
+      "drawing": try MustacheTemplate(string: start + ReportMarkup.drawing),
+      "picture": try MustacheTemplate(string: start + ReportMarkup.picture),
       "images": try MustacheTemplate(string: start + ReportMarkup.images),
       "setting": try MustacheTemplate(string: start + ReportMarkup.setting),
     ])

@@ -21,35 +21,35 @@ struct SVGChart {
     func x(_ epoch: Double) -> Double { leftMargin + plotWidth * epochs.position(epoch) }
     func y(_ value: Double, _ scale: AxisScale) -> Double { top + plotHeight * (1 - scale.position(value)) }
 
-    var svg = "<svg viewBox=\"0 0 \(text(width)) \(text(height))\" role=\"img\" aria-label=\"\(HTMLText.escape(summary(chart)))\">"
+    var svg = SVG.open(width: width, height: height, summary: summary(chart))
     for tick in left.ticks {
       let height = y(tick, left)
-      svg += line("grid", leftMargin, height, width - rightMargin, height)
-      svg += label(chart.left.isShare ? "\(Int((100 * tick).rounded()))%" : NumberText.short(tick), leftMargin - 7, height + 4, "end")
+      svg += SVG.line("grid", leftMargin, height, width - rightMargin, height)
+      svg += SVG.label(chart.left.isShare ? "\(Int((100 * tick).rounded()))%" : NumberText.short(tick), leftMargin - 7, height + 4, "end")
     }
     for tick in epochs.ticks {
-      svg += line("tick", x(tick), top + plotHeight, x(tick), top + plotHeight + 4)
-      svg += label(NumberText.short(tick), x(tick), top + plotHeight + 17, "middle")
+      svg += SVG.line("tick", x(tick), top + plotHeight, x(tick), top + plotHeight + 4)
+      svg += SVG.label(NumberText.short(tick), x(tick), top + plotHeight + 17, "middle")
     }
     if let right {
-      for tick in right.ticks { svg += label(NumberText.short(tick), width - rightMargin + 7, y(tick, right) + 4, "start") }
+      for tick in right.ticks { svg += SVG.label(NumberText.short(tick), width - rightMargin + 7, y(tick, right) + 4, "start") }
     }
-    svg += label("epoch", leftMargin + plotWidth / 2, height - 3, "middle", "axis")
-    svg += line("base", leftMargin, top + plotHeight, width - rightMargin, top + plotHeight)
+    svg += SVG.label("epoch", leftMargin + plotWidth / 2, height - 3, "middle", "axis")
+    svg += SVG.line("base", leftMargin, top + plotHeight, width - rightMargin, top + plotHeight)
 
     for series in chart.series {
       let axis = series.onRightAxis ? right ?? left : left
       for segment in Chart.segments(series.points) {
         let points = segment.map { (x(Double($0.epoch)), y($0.value, axis)) }
         if points.count > 1 {
-          let path = points.map { "\(text($0.0)),\(text($0.1))" }.joined(separator: " ")
+          let path = points.map { "\(SVG.text($0.0)),\(SVG.text($0.1))" }.joined(separator: " ")
           svg += "<polyline class=\"line s\(series.style)\" points=\"\(path)\"/>"
         }
         // Markers carry the exact value as a tooltip; on long runs they would hide the line.
         guard segment.count <= 60 else { continue }
         for (point, value) in zip(points, segment) {
           let shown = chart.left.isShare && !series.onRightAxis ? NumberText.percent(value.value) : NumberText.short(value.value)
-          svg += "<circle class=\"dot s\(series.style)\" cx=\"\(text(point.0))\" cy=\"\(text(point.1))\" r=\"2.4\">"
+          svg += "<circle class=\"dot s\(series.style)\" cx=\"\(SVG.text(point.0))\" cy=\"\(SVG.text(point.1))\" r=\"2.4\">"
           svg += "<title>\(HTMLText.escape("\(series.name), epoch \(value.epoch): \(shown)"))</title></circle>"
         }
       }
@@ -71,18 +71,5 @@ struct SVGChart {
       return "\(series.name) from \(shown(series.points.first?.value)) to \(shown(series.points.last?.value))"
     }
     return "\(chart.title) over epochs. " + lines.joined(separator: "; ") + "."
-  }
-
-  private static func line(_ style: String, _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double) -> String {
-    "<line class=\"\(style)\" x1=\"\(text(x1))\" y1=\"\(text(y1))\" x2=\"\(text(x2))\" y2=\"\(text(y2))\"/>"
-  }
-
-  private static func label(_ content: String, _ x: Double, _ y: Double, _ anchor: String, _ style: String = "label") -> String {
-    "<text class=\"\(style)\" x=\"\(text(x))\" y=\"\(text(y))\" text-anchor=\"\(anchor)\">\(HTMLText.escape(content))</text>"
-  }
-
-  private static func text(_ value: Double) -> String {
-    let text = String(format: "%.1f", value)
-    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }
 }

@@ -1,4 +1,5 @@
 import Backdoor
+import Foundation
 public import Evaluation
 public import Support
 public import Vision
@@ -16,13 +17,19 @@ public struct DefenseJob {
   /// settings say.
   public var cleanData: DatasetSettings?
   public var triggers: TriggerSource
+  /// The model's file; of a sample filter its table of all training samples (CSV).
   public var output: String
+  /// Where the table of all training samples goes besides, for defenses that judge them while they train.
+  public var samples: String?
   /// Where checkpoints are kept; nil is `<output>.work`.
   public var work: String?
 
   /// What came out.
   public struct Result {
-    public let model: Classifier
+    /// nil of a sample filter.
+    public let model: Classifier?
+    /// Positions in the training set, where the defense filtered it.
+    public let filtered: (kept: [Int], rejected: [Int])?
     public let cleanCount: Int
     /// On the test split; nil where there is none, and `before` also where there was no model before.
     public let before: BackdoorMetrics?
@@ -31,13 +38,15 @@ public struct DefenseJob {
 
   public init(
     _ configuration: ExperimentConfiguration, model: ModelFile?, cleanData: DatasetSettings? = nil, triggers: TriggerSource = .none,
-    output: String, work: String? = nil
+    output: String, samples: String? = nil,
+    work: String? = nil
   ) {
     self.configuration = configuration
     self.model = model
     self.cleanData = cleanData
     self.triggers = triggers
     self.output = output
+    self.samples = samples
     self.work = work
   }
 
@@ -51,10 +60,19 @@ public struct DefenseJob {
       throw JobError.invalid("defense \(kind.id) purifies a model: name its file with --model.")
     }
     let context = try configuration.makeContext(progress: progress)
-    let train = try ImageDataset.load(configuration.dataset, .train)
+    var train = try ImageDataset.load(configuration.dataset, .train)
     let clean = try cleanSplit(kind, train)
+    var unlabeled: ImageDataset?
+    if kind.requires.contains(.unlabeled) {
+      let positions = configuration.clean.unlabeledPositions(in: train, seed: configuration.seed)
+      guard !positions.isEmpty else {
+        throw JobError.invalid("defense \(kind.id) uses images without labels: --set clean.unlabeled=0.8 takes so many from the data set.")
+      }
+      unlabeled = train.subset(positions).withoutLabels().to(context.device)
+      train = train.subset(train.complement(of: positions))
+    }
     let suspect = try model?.open(for: clean)
-    var identity = try configuration.identity(["defense"] + (model == nil ? ["model", "recipe"] : []))
+    var identity = try configuration.identity(["defense"] + (model == nil ? ["model"] : []))
     identity["job"] = "defend"
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
     identity["images"] = .string((kind.requires.contains(.poisonedTrain) ? train : clean).fingerprint)
@@ -64,17 +82,24 @@ public struct DefenseJob {
     return try folder.perform {
       let evaluator = try testData(context)
       suspect?.to(context.device).to(.channelsLast).eval()
-      progress.message("clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
+      if !kind.requires.isDisjoint(with: [.cleanSplit, .model]) {
+        progress.message("clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
+      }
       let before = suspect.flatMap { model in evaluator.map { $0.measure(model, context: context) } }
       context.reportEpochs(every: configuration.evaluation.every, evaluator)
+      let data = train.to(context.device)
       let input = try DefenseInput(
-        for: kind, training: context, seed: context.seed.stream("defense"), poisonedTrain: train.to(context.device), model: suspect,
-        cleanSplit: clean.to(context.device))
-      guard let purified = try defense.run(input).model else {
-        throw DefenseError.invalid("defense \(kind.id) gives no model: it judges samples. Use antidote run, which shows what it found.")
+        for: kind, training: context, seed: context.seed.stream("defense"),
+        architecture: { try configuration.model.spec(for: data).make($0) }, poisonedTrain: data, model: suspect,
+        cleanSplit: clean.to(context.device), unlabeled: unlabeled)
+      let outcome = try defense.run(input)
+      if let table = outcome.model == nil ? output : samples {
+        try AtomicFile.write(Data(SampleFindings(outcome, data: data).table().utf8), to: table)
       }
-      try purified.save(output)
-      return Result(model: purified, cleanCount: clean.count, before: before, after: evaluator?.measure(purified, context: context))
+      try outcome.model?.save(output)
+      return Result(
+        model: outcome.model, filtered: outcome.filtered, cleanCount: clean.count, before: before,
+        after: outcome.model.flatMap { model in evaluator.map { $0.measure(model, context: context) } })
     }
   }
 

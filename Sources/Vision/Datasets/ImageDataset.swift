@@ -43,6 +43,9 @@ public struct ImageDataset {
     ImageDataset(name: name, images: images, labels: labels, classNames: classNames)
   }
 
+  /// The same images with -1 for every label.
+  public func withoutLabels() -> ImageDataset { relabeled(Tensor.full(like: labels, -1)) }
+
   /// Pixels in [0, 1], float32, of a range of images.
   public func pixels(_ range: Range<Int>) -> Tensor { images[range].unitPixels() }
   /// Pixels in [0, 1], float32, at int64 positions.

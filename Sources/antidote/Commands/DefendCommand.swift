@@ -16,7 +16,14 @@ struct DefendCommand: ParsableCommand {
         antidote defend --model suspect.safetensors --defense sau \\
           --dataset folder --data path/to/clean --set clean.share=1 \\
           --out purified.safetensors
+        antidote defend --defense dbd --dataset cifar10 --data path/to/data \\
+          --out clean.safetensors --samples samples.csv
+        antidote defend --defense ispl --dataset cifar10 --data path/to/data \\
+          --out samples.csv
         antidote list defenses                          what there is
+
+      A defense that only judges samples writes a table of them: one line per training sample with its index, label, whether it was kept, \
+      and how suspicious it is.
 
       A file from PyTorch does not say what it holds; name it:
 
@@ -37,8 +44,15 @@ struct DefendCommand: ParsableCommand {
   var clean: String?
   @Option(help: ArgumentHelp("poison.json of antidote attack: measures the attack before and after as well.", valueName: "file"))
   var poison: String?
-  @Option(help: ArgumentHelp("The purified model's file; it must not exist.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The model's file, or the sample filter's table (CSV); it must not exist.", valueName: "file")
+  )
   var out: String
+  @Option(
+    help: ArgumentHelp(
+      "Table of all training samples (CSV), for defenses that train a model and judge samples.", valueName: "file")
+  )
+  var samples: String?
   @Option(help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
   var work: String?
   @OptionGroup var settings: SettingsOptions
@@ -49,15 +63,18 @@ struct DefendCommand: ParsableCommand {
     let job = DefenseJob(
       configuration, model: try model.map { ModelFile($0, named: try settings.namedModel(configuration)) },
       cleanData: clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
-      triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, work: work)
+      triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, samples: samples, work: work)
     let result = try job.run(progress: TerminalProgress.standard)
+    if let (kept, rejected) = result.filtered {
+      try Output.write("kept \(formatCount(kept.count)) training samples, rejected \(formatCount(rejected.count))\n")
+    }
     if let after = result.after {
       let columns = result.before.map { [("before", $0), ("after", after)] } ?? [("model", after)]
       try Output.write(MetricsTable.text(columns))
-    } else {
+    } else if result.model != nil {
       try Output.write("there is no test split to measure on\n")
     }
-    try Output.write("written: \(out)\n")
+    try Output.write("written: \(([out] + (result.model == nil ? [] : [samples].compactMap { $0 })).joined(separator: ", "))\n")
   }
 }
 

@@ -1,0 +1,44 @@
+import Foundation
+import Testing
+
+@testable import Evaluation
+
+/// Ten samples, poison at 1, 4 and 7; 4, 7 and the clean 2 are rejected.
+@Suite struct DetectionMetricsTests {
+  private let metrics = DetectionMetrics(rejected: [7, 2, 4], suspicion: nil, poisoned: [1, 4, 7], count: 10)
+
+  @Test func countsAndRates() {
+    #expect(metrics.keptCount == 7 && metrics.rejectedCount == 3 && metrics.poisonKept == 1 && metrics.cleanRejected == 1)
+    #expect(metrics.truePositiveRate == 2.0 / 3)
+    #expect(metrics.falsePositiveRate == 1.0 / 7)
+    #expect(metrics.precision == 2.0 / 3)
+    #expect(metrics.poisonShareKept == 1.0 / 7)
+    #expect(metrics.areaUnderROC == nil)
+  }
+
+  @Test func withoutPoisonOrWithoutRejectionThereIsNoRate() {
+    let clean = DetectionMetrics(rejected: [0], suspicion: [1, 2], poisoned: [], count: 2)
+    #expect(clean.truePositiveRate == nil && clean.falsePositiveRate == 0.5 && clean.areaUnderROC == nil)
+    let all = DetectionMetrics(rejected: [], suspicion: nil, poisoned: [0], count: 1)
+    #expect(all.precision == nil && all.falsePositiveRate == nil && all.truePositiveRate == 0)
+  }
+
+  /// Pairs (poisoned, clean): 3 > 1, 3 > 2, 3 = 3 (half), 2 > 1, 2 = 2 (half), 2 < 3: 4 of 6.
+  @Test func areaUnderROCCountsTiesHalf() {
+    #expect(DetectionMetrics.areaUnderROC([1, 3, 2, 2, 3], positives: [1, 3]) == 4.0 / 6)
+    #expect(DetectionMetrics.areaUnderROC([0, 1], positives: [1]) == 1)
+    #expect(DetectionMetrics.areaUnderROC([5, 5, 5], positives: [0]) == 0.5)
+    #expect(DetectionMetrics.areaUnderROC([.nan, 0], positives: [0]) == 0)
+  }
+
+  @Test func areaUnderROCAgreesWithCountingPairs() {
+    let scores = (0..<60).map { Double(($0 * 37) % 23) }
+    let positives = Set((0..<60).filter { ($0 * 7) % 5 < 2 })
+    var wins = 0.0
+    for p in positives {
+      for n in scores.indices where !positives.contains(n) { wins += scores[p] > scores[n] ? 1 : scores[p] == scores[n] ? 0.5 : 0 }
+    }
+    let expected = wins / Double(positives.count * (60 - positives.count))
+    #expect(abs(DetectionMetrics.areaUnderROC(scores, positives: positives)! - expected) < 1e-12)
+  }
+}

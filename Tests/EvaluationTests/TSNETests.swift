@@ -1,0 +1,37 @@
+import TestSupport
+import Testing
+import Torch
+
+@testable import Evaluation
+
+@Suite struct TSNETests {
+  @Test func affinitiesAndGradientAreThoseOfAnIndependentComputation() throws {
+    let golden = try Golden("tsne")
+    var tsne = TSNE()
+    tsne.perplexity = 4
+    let p = tsne.affinities(try golden.tensor("x"))
+    expectClose(p, try golden.tensor("affinities"), tolerance: 1e-3, floor: 1e-3)
+    expectClose(TSNE.gradient(p, try golden.tensor("y")), try golden.tensor("gradient"), tolerance: 1e-3, floor: 1e-2)
+  }
+
+  /// Three far groups of 40 points in 20 dimensions: every point's nearest neighbour in the plane is of its group.
+  @Test func groupsStayApartAndThePictureIsTheSameTwice() {
+    let generator = Generator(seed: 5)
+    let centres = generator.normal([3, 20]) * 4
+    let group = (0..<120).map { $0 % 3 }
+    let features = centres[Tensor(group.map(Int64.init))] + generator.normal([120, 20])
+    let tsne = TSNE()
+    let y = tsne(features)
+    #expect(y.shape == [120, 2])
+    expectSame(tsne(features), y)
+    let distances = TSNE.squaredDistances(y) + Tensor.eye(120) * 1e9
+    let nearest = distances.argmin(1).array(Int64.self).map { group[Int($0)] }
+    #expect(zip(nearest, group).count { $0 == $1 } == 120)
+  }
+
+  @Test func fewPointsAndFewDimensions() {
+    #expect(TSNE()(Tensor.zeros([2, 5])).shape == [2, 2])
+    let line = TSNE()(Tensor.arange(0..<20, dtype: .float32).reshaped([20, 1]))
+    #expect(line.shape == [20, 2] && line.isFinite().all().item() == 1)
+  }
+}

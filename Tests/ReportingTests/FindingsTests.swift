@@ -1,0 +1,82 @@
+import Evaluation
+import Experiments
+import Foundation
+import Testing
+
+@testable import Reporting
+
+@Suite struct FindingsTests {
+  private static let findings = RunRecord.Findings(
+    detection: DetectionMetrics(rejected: Array(0..<300), suspicion: nil, poisoned: Array(0..<200), count: 1_000),
+    histograms: [
+      .init(title: "tuningLoss", lower: 0, upper: 4, clean: [600, 150, 40, 10], poisoned: [0, 0, 50, 150], threshold: 2)
+    ],
+    maps: [.init(title: "features", x: [0, 1, 2], y: [0, 1, 0], labels: [0, 3, 3], poisoned: [false, true, false])],
+    pictures: [
+      .init(index: 5, label: 3, poisoned: true, kept: false, suspicion: 0.75, file: "samples/a.png"),
+      .init(index: 9, label: 4, poisoned: false, kept: true, suspicion: 0.25, file: "samples/a.png"),
+    ])
+
+  @Test func theSectionShowsNumbersDrawingsAndPictures() throws {
+    let example = try ReportExample { $0.findings = Self.findings }
+    try example.write(ReportExample.png, to: "samples/a.png")
+    let html = try example.html()
+    for text in [
+      "It kept 700 of 1,000 samples; 100.0% of the poison and 12.5% of the clean samples are among the rejected.",
+      "200 of 200 (100.0%)", "100 of 800 (12.5%)", "Tuning loss", "clean (800)", "poisoned (200)", "threshold 2",
+      "Poisoned and rejected", "Clean and kept", "Training image 5, labelled cat", "cat 0.75", "class=\"poisoned\" points=",
+      "t-SNE; colours are the given labels",
+    ] { #expect(html.contains(text), "\(text)") }
+    #expect(!html.contains("false alarms") && !html.contains("{{"))
+  }
+
+  @Test func withoutPoisonNothingIsSaidAboutIt() throws {
+    let html = try ReportExample { record in
+      record.findings = RunRecord.Findings(
+        detection: DetectionMetrics(rejected: [1], suspicion: nil, poisoned: [], count: 10),
+        pictures: [.init(index: 1, label: 3, poisoned: false, kept: false, suspicion: nil, file: "samples/a.png")])
+    }.html()
+    #expect(html.contains("It kept 9 of 10 samples. Every sample") && html.contains("<h3>Rejected"))
+    #expect(!html.contains("Poison rejected"))
+  }
+
+  /// Four bins of shares .75, .1875, .05, .0125: the first bar reaches three quarters of a scale to 1.
+  @Test func barsAreSharesOfTheirOwnGroup() throws {
+    let svg = HistogramChart.draw(try #require(Self.findings.histograms.first))
+    let paths = svg.components(separatedBy: "<path ").dropFirst()
+    #expect(paths.count == 2)
+    func heights(_ path: String) -> [Double] {
+      path.components(separatedBy: "V").dropFirst().compactMap { Double($0.prefix { "0123456789.".contains($0) }) }
+    }
+    let clean = heights(try #require(paths.first))
+    let zero = try #require(clean.last)
+    let parts = clean.dropLast().map { (zero - $0) / (zero - clean[0]) }
+    for (part, expected) in zip(parts, [1, 0.25, 1.0 / 15, 1.0 / 60]) { #expect(abs(part - expected) < 0.002) }
+  }
+
+  @Test func namesBecomeWords() {
+    #expect(StageCharts.words("unlabeledLoss") == "Unlabeled loss")
+    #expect(StageCharts.words("dbd-mixmatch") == "Dbd mixmatch")
+    #expect(StageCharts.words("a threshold") == "A threshold")
+  }
+
+  @Test func whatAMethodReportsIsDrawn() {
+    let entries = (1...3).map { epoch in
+      MetricsEntry(
+        stage: "x", epoch: epoch,
+        values: ["uncertainLoss": 0.5, "keptShare": 0.7, "poisonShareLearned": 0.1, "temperature": Double(epoch), "seconds": 1])
+    }
+    let charts = StageCharts.all(from: entries).flatMap(\.charts)
+    #expect(charts.map(\.title) == ["Parts of the loss", "Shares", "Temperature"])
+    #expect(charts[1].series.map(\.name) == ["Poison among the samples learned from", "Kept share"])
+  }
+
+  @Test func manyHelperStagesAreFolded() throws {
+    let example = try ReportExample()
+    for number in 1...8 {
+      try example.directory.metrics.append(MetricsEntry(stage: "learner-\(number)", epoch: 1, values: ["trainLoss": 1]))
+    }
+    let html = try example.html()
+    #expect(html.contains("<strong>Helper stages</strong> <small>8 stages</small>") && html.contains("<h3>Learner 8</h3>"))
+  }
+}
