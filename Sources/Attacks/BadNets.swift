@@ -166,7 +166,7 @@ public struct Patch: Trigger {
   public let channels: Int
 
   public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    precondition(images.dimension(1) == channels, "a patch of \(channels) channels on images \(images.summary)")
+    require(images.dimension(1) == channels, "a patch of \(channels) channels on images \(images.summary)")
     let patch = Tensor(values, shape: [1, channels, side, side]).to(images.device).unitPixels()
     return write(patch.to(images.dtype), on: images)
   }

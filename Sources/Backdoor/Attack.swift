@@ -86,7 +86,7 @@ extension Attack {
       throw BackdoorError.invalid("attack.rate \(selection.rate): a rate is between 0 and 1.")
     }
     let victim = try run(context)
-    precondition(victim.train.data.images.shape == context.train.images.shape, "\(Self.id) changed the shape of the data set")
+    require(victim.train.data.images.shape == context.train.images.shape, "\(Self.id) changed the shape of the data set")
     return victim
   }
 }

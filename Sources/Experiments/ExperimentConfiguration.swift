@@ -57,7 +57,11 @@ public struct ExperimentConfiguration: Sendable {
     }
     general = try section("", .object(members))
     dataset = try section("dataset", parts["dataset"] ?? [:])
-    model = try section("model", parts["model"] ?? [:])
+    model = try problems.collect("model", fallback: ModelSettings()) {
+      let model: ModelSettings = try SettingsTree.resolve(overrides: parts["model"] ?? [:], at: "model")
+      if let width = model.width { try ModelKind.named(model.name).check(width: width) }
+      return model
+    }
     clean = try section("clean", parts["clean"] ?? [:])
     evaluation = try section("evaluation", parts["evaluation"] ?? [:])
     // Mirrored digits and signs are other classes.

@@ -7,6 +7,7 @@ struct WrongNameTests {
     (["--attack", "badnet"], ["attack.name: unknown attack \"badnet\"", "Did you mean badnets?"]),
     (["--defense", "sua"], ["defense.name: unknown defense \"sua\"", "Did you mean sau?"]),
     (["--model", "resnet19"], ["model.name", "resnet18"]),
+    (["--model", "resnet32", "--width", "7"], ["model.width: 7 is no width of resnet32: it takes multiples of 2"]),
     (["--dataset", "cifar11"], ["dataset.name", "cifar10"]),
     (["--recipe", "fats"], ["recipe.name: unknown recipe \"fats\"", "Did you mean fast?"]),
     (["--set", "attack.rte=0.1", "--set", "recipe.epoch=1"], ["2 settings", "Did you mean attack.rate?", "Did you mean recipe.epochs?"]),

@@ -56,8 +56,8 @@ public struct ColorJitter: Augmentation {
   public let p: Double
 
   public init(brightness: Double = 0, contrast: Double = 0, saturation: Double = 0, hue: Double = 0, p: Double = 1) {
-    precondition(brightness >= 0 && contrast >= 0 && saturation >= 0, "ColorJitter: brightness, contrast and saturation are 0 or more")
-    precondition((0...0.5).contains(hue), "ColorJitter: hue \(hue) is not in 0 ... 0.5")
+    require(brightness >= 0 && contrast >= 0 && saturation >= 0, "ColorJitter: brightness, contrast and saturation are 0 or more")
+    require((0...0.5).contains(hue), "ColorJitter: hue \(hue) is not in 0 ... 0.5")
     self.brightness = brightness
     self.contrast = contrast
     self.saturation = saturation

@@ -10,7 +10,7 @@ public struct CropFlip: Augmentation {
   public let flip: Bool
 
   public init(padding: Int = 4, mode: PadMode = .constant, flip: Bool = true) {
-    precondition(padding >= 0, "CropFlip: padding \(padding) is negative")
+    require(padding >= 0, "CropFlip: padding \(padding) is negative")
     self.padding = padding
     self.mode = mode
     self.flip = flip

@@ -18,7 +18,7 @@ public struct Cutout: Augmentation {
   /// Side of the square in pixels.
   public let size: Int
   public init(size: Int) {
-    precondition(size > 0, "Cutout: size \(size) is not positive")
+    require(size > 0, "Cutout: size \(size) is not positive")
     self.size = size
   }
 

@@ -9,8 +9,8 @@ public struct GaussianBlur: Augmentation {
   public let p: Double
 
   public init(sigma: ClosedRange<Double> = 0.1...2, kernel: Int? = nil, p: Double = 0.5) {
-    precondition(sigma.lowerBound > 0, "GaussianBlur: sigma \(sigma) is not positive")
-    precondition((kernel ?? 1) % 2 == 1, "GaussianBlur: the kernel must have an odd side, not \(kernel ?? 1)")
+    require(sigma.lowerBound > 0, "GaussianBlur: sigma \(sigma) is not positive")
+    require((kernel ?? 1) % 2 == 1, "GaussianBlur: the kernel must have an odd side, not \(kernel ?? 1)")
     self.sigma = sigma
     self.kernel = kernel
     self.p = p

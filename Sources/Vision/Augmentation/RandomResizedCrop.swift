@@ -16,8 +16,8 @@ public struct RandomResizedCrop: Augmentation {
     size: Int? = nil, scale: ClosedRange<Double> = 0.2...1, ratio: ClosedRange<Double> = (3.0 / 4)...(4.0 / 3),
     filter: ResampleFilter = .bilinear
   ) {
-    precondition(scale.lowerBound > 0 && scale.upperBound <= 1, "RandomResizedCrop: scale \(scale) is not within (0, 1]")
-    precondition(ratio.lowerBound > 0, "RandomResizedCrop: ratio \(ratio) is not positive")
+    require(scale.lowerBound > 0 && scale.upperBound <= 1, "RandomResizedCrop: scale \(scale) is not within (0, 1]")
+    require(ratio.lowerBound > 0, "RandomResizedCrop: ratio \(ratio) is not positive")
     self.size = size
     self.scale = scale
     self.ratio = ratio

@@ -21,7 +21,7 @@ public struct RandomRotation: Augmentation {
   public let mode: F.Interpolation
 
   public init(degrees: Double, mode: F.Interpolation = .bilinear) {
-    precondition(degrees >= 0, "RandomRotation: \(degrees) degrees are negative")
+    require(degrees >= 0, "RandomRotation: \(degrees) degrees are negative")
     self.degrees = degrees
     self.mode = mode
   }

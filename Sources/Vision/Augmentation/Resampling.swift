@@ -60,7 +60,7 @@ extension ImageOps {
   /// As torchvision's `gaussian_blur`.
   public static func gaussianBlur(_ images: Tensor, sigma: Tensor, radius: Int) -> Tensor {
     let shape = images.shape
-    precondition(radius < min(shape[2], shape[3]), "gaussianBlur: a radius of \(radius) pixels is too large for \(images.summary)")
+    require(radius < min(shape[2], shape[3]), "gaussianBlur: a radius of \(radius) pixels is too large for \(images.summary)")
     let sigma = sigma.to(images.dtype, images.device).reshaped(-1, 1, 1)
     func weights(_ distance: Tensor) -> Tensor {
       let w = (-0.5 * (distance / sigma).square()).exp()

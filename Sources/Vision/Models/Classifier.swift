@@ -70,7 +70,7 @@ public struct Normalization: Sendable, Codable, Hashable {
   public var standardDeviation: [Float]
 
   public init(mean: [Float], standardDeviation: [Float]) {
-    precondition(mean.count == standardDeviation.count, "as many means as standard deviations")
+    require(mean.count == standardDeviation.count, "as many means as standard deviations")
     self.mean = mean
     self.standardDeviation = standardDeviation
   }

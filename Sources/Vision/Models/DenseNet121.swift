@@ -16,7 +16,7 @@ public final class DenseNet121: Classifier {
   public init(
     classes: Int, width: Int = 64, channels: Int = 3, stem: Stem = .small, normalization: Normalization = .none, _ generator: Generator
   ) {
-    precondition(width % 2 == 0, "DenseNet121: width \(width) is odd; its layers grow by half of it")
+    require(width % 2 == 0, "DenseNet121: width \(width) is odd; its layers grow by half of it")
     let growth = width / 2
     var layers: [(name: String, layer: any Layer)] = []
     switch stem {

@@ -8,6 +8,8 @@ public struct ModelKind: Sendable {
   public let summary: String
   /// The published width, which the width setting replaces.
   public let defaultWidth: Int
+  /// Widths are multiples of it.
+  public var widthStep = 1
   private let build: @Sendable (ModelShape, Generator) -> Classifier
 
   /// A new model with random weights that fits `shape`.
@@ -15,6 +17,13 @@ public struct ModelKind: Sendable {
     let model = build(shape, generator)
     model.spec = ModelSpec(kind: id, shape: shape)
     return model
+  }
+
+  /// - Throws: `SettingsError` for a width that the architecture cannot have.
+  public func check(width: Int) throws(SettingsError) {
+    guard width > 0, width % widthStep == 0 else {
+      throw SettingsError("model.width", "\(width) is no width of \(id): it takes multiples of \(widthStep).")
+    }
   }
 
   /// Where a model has two stems, images of 96 pixels and more get the large one (`Stem.fitting(imageSize:)`).
@@ -28,7 +37,10 @@ public struct ModelKind: Sendable {
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
         normalization: $0.normalization, $1)
     },
-    ModelKind(id: "resnet32", summary: "ResNet32 for small images, with shortcuts without weights: 0.46 M parameters", defaultWidth: 16) {
+    ModelKind(
+      id: "resnet32", summary: "ResNet32 for small images, with shortcuts without weights: 0.46 M parameters", defaultWidth: 16,
+      widthStep: 2
+    ) {
       ResNet32(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
     },
     ModelKind(id: "vgg19", summary: "VGG19 without BatchNorm, torchvision's layout", defaultWidth: 64) {
@@ -37,7 +49,10 @@ public struct ModelKind: Sendable {
     ModelKind(id: "vgg19_bn", summary: "VGG19 with BatchNorm, torchvision's layout", defaultWidth: 64) {
       VGG19(classes: $0.classes, width: $0.width, channels: $0.channels, batchNorm: true, normalization: $0.normalization, $1)
     },
-    ModelKind(id: "densenet121", summary: "DenseNet121; below 96 pixels with a 3x3 stem, from there on torchvision's", defaultWidth: 64) {
+    ModelKind(
+      id: "densenet121", summary: "DenseNet121; below 96 pixels with a 3x3 stem, from there on torchvision's", defaultWidth: 64,
+      widthStep: 2
+    ) {
       DenseNet121(
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
         normalization: $0.normalization, $1)

@@ -14,8 +14,12 @@ public struct ModelSpec: Sendable, Codable, Hashable {
   }
 
   /// A new model with random weights.
-  /// - Throws: an error that lists the known names.
-  public func make(_ generator: Generator) throws -> Classifier { try ModelKind.named(kind).make(shape, generator) }
+  /// - Throws: `SettingsError` that lists the known names, or says which widths there are.
+  public func make(_ generator: Generator) throws -> Classifier {
+    let kind = try ModelKind.named(kind)
+    try kind.check(width: shape.width)
+    return kind.make(shape, generator)
+  }
 }
 
 /// Why a model file cannot be used.

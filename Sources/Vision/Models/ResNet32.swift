@@ -16,7 +16,7 @@ public final class ResNet32: Classifier {
 
   /// - Parameter width: channels of the first stage, an even number; 16 is the published network.
   public init(classes: Int, width: Int = 16, channels: Int = 3, normalization: Normalization = .none, _ generator: Generator) {
-    precondition(width % 2 == 0, "ResNet32: width \(width) is odd; its shortcuts add half as many channels on either side")
+    require(width % 2 == 0, "ResNet32: width \(width) is odd; its shortcuts add half as many channels on either side")
     conv1 = Conv2d(channels, width, kernel: 3, padding: 1, bias: false, generator)
     bn1 = BatchNorm2d(width)
     func stage(_ inputs: Int, _ outputs: Int) -> [OptionABlock] {
