@@ -21,7 +21,7 @@ let package = Package(
     .library(
       name: "Antidote",
       targets: [
-        "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
+        "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "Defenses", "Evaluation",
         "Experiments", "Reporting",
       ]),
     .executable(name: "antidote", targets: ["antidote"]),
@@ -42,9 +42,10 @@ let package = Package(
     layer("TorchNN", ["Torch"]),
     layer("Vision", ["Support", "Torch", "TorchNN", "CImageCodecs"]),
     layer("Training", ["Support", "Torch", "TorchNN", "Vision"]),
+    layer("SelfSupervision", ["Support", "Torch", "TorchNN", "Vision", "Training"]),
     layer("Backdoor", ["Support", "Torch", "TorchNN", "Vision", "Training"]),
     layer("Attacks", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor"]),
-    layer("Defenses", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor"]),
+    layer("Defenses", ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor"]),
     layer("Evaluation", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses"]),
     layer("Experiments", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
     layer("Reporting", ["Support", "Experiments", .product(name: "Mustache", package: "swift-mustache")]),
@@ -61,9 +62,13 @@ let package = Package(
     tests("VisionTests", ["Torch", "TorchNN", "Vision", "Support"]),
     .target(name: "TestData", dependencies: ["Support", "Torch", "TorchNN", "Vision"], path: "Tests/TestData", swiftSettings: settings),
     tests("TrainingTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData"]),
+    tests(
+      "SelfSupervisionTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),
     tests("BackdoorTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "TestSupport"]),
     tests("AttackTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "TestSupport", "TestData"]),
-    tests("DefenseTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "TestSupport", "TestData"]),
+    tests(
+      "DefenseTests",
+      ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Defenses", "TestSupport", "TestData"]),
     tests(
       "EvaluationTests",
       ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation", "TestSupport", "TestData"]),

@@ -73,9 +73,25 @@ public struct ExperimentConfiguration: Sendable {
       try Self.choice(parts["attack"], "attack", fallback: "badnets") { try AttackKind.named($0).make($1).settings }
     }
     defense = try problems.collect("defense", fallback: nil) {
-      try Self.choice(parts["defense"], "defense", fallback: "sau") { try DefenseKind.named($0).make($1).settings }
+      try Self.choice(parts["defense"], "defense", fallback: "sau") { name, overrides in
+        let kind = try DefenseKind.named(name)
+        return try kind.make(flips ? overrides : Self.withoutFlips(overrides, kind.configuration)).settings
+      }
     }
     try problems.check()
+  }
+
+  /// The overrides with every `flip` off that they do not set themselves, in nested groups too.
+  private static func withoutFlips(_ overrides: JSONValue, _ type: any Configurable.Type) -> JSONValue {
+    guard case .object(var members) = overrides else { return overrides }
+    for setting in type.settings {
+      if let nested = setting.nested {
+        members[setting.key] = withoutFlips(members[setting.key] ?? [:], nested)
+      } else if setting.key == "flip", members["flip"] == nil {
+        members["flip"] = .bool(false)
+      }
+    }
+    return .object(members)
   }
 
   private static func recipe(_ value: JSONValue, flips: Bool) throws -> (name: String, recipe: Recipe) {

@@ -27,17 +27,22 @@ public struct EpochLoop {
 
   /// - Parameters:
   ///   - optimizer: its state is part of the checkpoint.
+  ///   - isFinished: asked before each epoch; true ends the stage early. It has to follow from the model's state, which a resumed run has.
   ///   - body: one epoch; reports each step's loss to the meter.
   /// - Throws: `TrainingError.lossNotFinite`, `Interrupted` after Ctrl-C (a resumed run goes on), and what `body` or the context throws.
-  public func run(model: Module, optimizer: Optimizer, _ body: (_ epoch: Int, _ meter: EpochMeter) throws -> Void) throws {
+  public func run(
+    model: Module, optimizer: Optimizer, until isFinished: () -> Bool = { false },
+    _ body: (_ epoch: Int, _ meter: EpochMeter) throws -> Void
+  ) throws {
     var first = 0
     if let checkpoint = try context.checkpoints?.load(stage: stage) {
       try restore(checkpoint, model, optimizer)
       first = checkpoint.epoch
-      if first < epochs { context.progress.message("\(stage): going on after epoch \(first) of \(epochs)") }
+      if first < epochs, !isFinished() { context.progress.message("\(stage): going on after epoch \(first) of \(epochs)") }
     }
     try context.onStart?(stage, first)
     for epoch in first..<max(epochs, first) {
+      if isFinished() { break }
       try Interruption.check()
       context.progress.begin("\(stage) \(epoch + 1)/\(epochs)", total: imagesPerEpoch, unit: "images")
       model.reseedDropout(context.seed("\(stage)/dropout", epoch))

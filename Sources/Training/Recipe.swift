@@ -86,29 +86,21 @@ extension Recipe {
     ),
     (
       "adversarial", "SGD .1, 100 epochs, /10 at 60 and 90: adversarial training against backdoors.",
-      sgd(epochs: 100, rate: 0.1, .multiStep, milestones: [60, 90])
+      adversarial
     ),
-    (
-      "decoupled", "SGD .1, 200 epochs, /10 at 100 and 150: decoupled training (DBD).",
-      sgd(epochs: 200, rate: 0.1, .multiStep, milestones: [100, 150])
-    ),
-    (
-      "self-expansion", "SGD .02, 100 epochs, /10 at 75 and 90: self-expansion.",
-      sgd(epochs: 100, rate: 0.02, .multiStep, milestones: [75, 90])
-    ),
+    ("decoupled", "SGD .1, 200 epochs, /10 at 100 and 150: decoupled training (DBD).", decoupled),
+    ("self-expansion", "SGD .02, 100 epochs, /10 at 75 and 90: self-expansion.", selfExpansion),
     ("noisy-label", "AdamW 3e-4, 100 epochs, no augmentation: the noisy-label meta-algorithm.", noisyLabel),
   ]
 
-  private static func sgd(epochs: Int, rate: Double, _ schedule: Shape, milestones: [Int] = []) -> Recipe {
-    var recipe = Recipe()
-    recipe.epochs = epochs
-    recipe.learningRate = rate
-    recipe.schedule = schedule
-    recipe.milestones = milestones
-    recipe.nesterov = false
-    return recipe
-  }
-  private static var noisyLabel: Recipe {
+  /// What Gao et al. (On the Effectiveness of Adversarial Training against Backdoor Attacks, 2022) train with, adversarially or not.
+  public static let adversarial = sgd(epochs: 100, rate: 0.1, .multiStep, milestones: [60, 90])
+  /// Standard training in Huang et al. (Backdoor Defense via Decoupling the Training Process, 2022).
+  public static let decoupled = sgd(epochs: 200, rate: 0.1, .multiStep, milestones: [100, 150])
+  /// The final training of Jin et al. (Self-Expansion and Compatibility, 2021).
+  public static let selfExpansion = sgd(epochs: 100, rate: 0.02, .multiStep, milestones: [75, 90])
+  /// The noisy-label paper's recipe for all its methods.
+  public static let noisyLabel = {
     var recipe = Recipe()
     recipe.epochs = 100
     recipe.optimizer = .adamw
@@ -117,6 +109,16 @@ extension Recipe {
     recipe.schedule = .constant
     recipe.crop = 0
     recipe.flip = false
+    return recipe
+  }()
+
+  private static func sgd(epochs: Int, rate: Double, _ schedule: Shape, milestones: [Int] = []) -> Recipe {
+    var recipe = Recipe()
+    recipe.epochs = epochs
+    recipe.learningRate = rate
+    recipe.schedule = schedule
+    recipe.milestones = milestones
+    recipe.nesterov = false
     return recipe
   }
 }

@@ -16,10 +16,15 @@ public struct Trainer {
 
   /// Loss of one batch: pixels (B x C x H x W, [0, 1]), labels (B), to a scalar.
   public typealias BatchLoss = (_ model: Classifier, _ images: Tensor, _ labels: Tensor) throws -> Tensor
+  /// Changes the augmented pixels of a batch before the model learns from them, in view of the model as it is. Random draws come from
+  /// `generator`, a stream of the epoch's own.
+  public typealias BatchChange = (_ model: Classifier, _ images: Tensor, _ labels: Tensor, _ generator: Generator) throws -> Tensor
 
   /// Trains the model in place and leaves it in evaluation mode.
   /// - Throws: `TrainingError`, `Interrupted`, and what the context throws.
-  public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext, loss: BatchLoss? = nil) throws {
+  public func train(
+    _ model: Classifier, on data: ImageDataset, context: TrainingContext, loss: BatchLoss? = nil, change: BatchChange? = nil
+  ) throws {
     guard data.count > 0 else { throw TrainingError.invalid("\(stage): the training set is empty.") }
     let data = data.to(context.device)
     model.to(context.device).to(.channelsLast).train()
@@ -30,12 +35,14 @@ public struct Trainer {
     try loop.run(model: model, optimizer: optimizer) { epoch, meter in
       let order = context.generator("\(stage)/shuffle", epoch).permutation(data.count)
       let generator = context.generator("\(stage)/augment", epoch)
+      let changes = context.generator("\(stage)/change", epoch)
       model.train()
       for (step, range) in batches.ranges.enumerated() {
         optimizer.learningRate = recipe.rate(epoch: epoch, step: step, stepsPerEpoch: batches.ranges.count)
         let index = order[range]
-        let images = recipe.augmentation.gather(images: data.images, indices: index, generator)
+        var images = recipe.augmentation.gather(images: data.images, indices: index, generator)
         let labels = data.labels[index]
+        if let change { images = try change(model, images, labels, changes) }
         let value = try context.compute {
           try loss?(model, images, labels) ?? F.crossEntropy(model(images), labels, labelSmoothing: smoothing)
         }

@@ -12,6 +12,20 @@ import Vision
 /// What every defense promises. A new row in `DefenseKind.all` is tested by this file as it is.
 @Suite struct DefenseKindTests {
   static let ids = DefenseKind.all.map(\.id)
+  /// Settings under which a defense finishes at once, for those that have no `epochs` and `batch` of their own.
+  private static let quick: [String: JSONValue] = {
+    let short: JSONValue = ["epochs": 1, "batch": 12, "crop": 0]
+    let recipe: JSONValue = ["recipe": short]
+    let stage: JSONValue = ["epochs": 1, "batch": 32]
+    let filter: JSONValue = ["rounds": 2, "bags": 1, "share": 0.4, "stopAt": 4, "learner": short]
+    let trained = ["spl", "spl-at", "prl", "prl-at", "bootstrap", "bootstrap-at", "noisy-at", "at", "cat"]
+    return Dictionary(uniqueKeysWithValues: trained.map { ($0, recipe) }).merging([
+      "prl-simclr": ["pretraining": stage, "recipe": short],
+      "ispl": filter, "self-expansion": ["filter": filter, "recipe": short],
+      "dbd": ["pretrain": stage, "tune": stage, "finetune": ["epochs": 1, "iterations": 2, "batch": 6], "embeddings": 5],
+      "dbd-filter": ["pretrain": stage, "tune": stage, "embeddings": 5],
+    ]) { $1 }
+  }()
 
   /// Everything that a defense could ask for.
   private struct Resources {
@@ -25,11 +39,11 @@ import Vision
     return Resources(train: data, clean: data.prefix(24), model: model)
   }
   private func run(_ id: String, _ given: Resources, seed: Seed = 5) throws -> DefenseOutcome {
-    let (defense, _) = try DefenseKind.named(id).make(["epochs": 1, "batch": 12])
+    let (defense, _) = try DefenseKind.named(id).make(Self.quick[id] ?? ["epochs": 1, "batch": 12])
     let context = TrainingContext(precision: .float32, seed: seed)
     let input = try DefenseInput(
-      for: type(of: defense), training: context, seed: seed, poisonedTrain: given.train, model: given.model, cleanSplit: given.clean,
-      unlabeled: given.clean)
+      for: type(of: defense), training: context, seed: seed, architecture: given.train.tinyArchitecture, poisonedTrain: given.train,
+      model: given.model, cleanSplit: given.clean, unlabeled: given.clean)
     return try defense.run(input)
   }
 
@@ -69,6 +83,14 @@ import Vision
       #expect(zip(after, before).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }, "it did something")
       #expect(model.parameters().allSatisfy { $0.requiresGrad })
     }
+    if try DefenseKind.named(id).stage == .training {
+      let model = try #require(outcome.model)
+      #expect(!model.isTraining && model.spec != nil && model.parameters().allSatisfy { $0.requiresGrad })
+      #expect(model.snapshot().allSatisfy { $0.tensor.to(.float32).isFinite().all().intItem() == 1 })
+    }
+    if try DefenseKind.named(id).stage == .data { #expect(outcome.filtered != nil) }
+    for scores in outcome.scores { #expect(scores.values.count == given.train.count && !scores.title.isEmpty) }
+    for embedding in outcome.embeddings { #expect(embedding.features.dimension(0) == embedding.indices.count) }
     if let (kept, rejected) = outcome.filtered {
       #expect((kept + rejected).sorted() == Array(0..<given.train.count))
     }

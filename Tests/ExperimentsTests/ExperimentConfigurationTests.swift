@@ -109,4 +109,19 @@ import Vision
     let recipe = try configuration("{dataset: {name: cifar10}, recipe: {name: adversarial, epochs: 5}}").recipe
     #expect(recipe.epochs == 5 && recipe.milestones == [60, 90] && !recipe.nesterov && recipe.flip)
   }
+
+  /// Mirrored digits and signs are other classes: nothing mirrors them unless it is asked to, in nested groups either.
+  @Test func dataThatMustNotBeMirrored() throws {
+    func defense(_ text: String) throws -> JSONValue {
+      try #require(try configuration(text).defense?.settings)
+    }
+    let tuned = try defense(#"{"dataset": {"name": "generated"}, "defense": {"name": "ft"}}"#)
+    #expect(tuned["flip"] == .bool(false))
+    let nested = try defense(#"{"dataset": {"name": "mnist"}, "defense": {"name": "cat", "recipe": {"epochs": 2}}}"#)
+    #expect(nested["recipe"]?["flip"] == .bool(false) && nested["recipe"]?["epochs"] == .int(2))
+    let asked = try defense(#"{"dataset": {"name": "generated"}, "defense": {"name": "cat", "recipe": {"flip": true}}}"#)
+    #expect(asked["recipe"]?["flip"] == .bool(true))
+    let photographs = try defense(#"{"dataset": {"name": "cifar10"}, "defense": {"name": "cat"}}"#)
+    #expect(photographs["recipe"]?["flip"] == .bool(true))
+  }
 }

@@ -30,3 +30,10 @@ extension Classifier {
   /// All floating state as it is now.
   public func snapshot() -> [(key: String, tensor: Tensor)] { stateDict().copied().entries }
 }
+
+extension ImageDataset {
+  /// What a defense trains in tests: the smallest network, from a defense's own stream of weights.
+  public func tinyArchitecture(_ generator: Generator) throws -> Classifier {
+    try ModelSpec(kind: "cnn", shape: ModelShape(classes: classes, width: 4, channels: channels, imageSize: height)).make(generator)
+  }
+}

@@ -42,10 +42,22 @@ public struct L2Ball: PerturbationSet {
 
 public struct L1Ball: PerturbationSet {
   public var radius: Double
-  public init(radius: Double) { self.radius = radius }
-  /// The one coordinate with the largest gradient.
+  /// Share of the coordinates that `direction` moves by the same length, those with the largest gradients (Tramer and Boneh, Adversarial
+  /// Training and Robustness for Multiple Perturbations, 2019); 0 moves one, which is the steepest ascent.
+  public var share: Double
+  public init(radius: Double, share: Double = 0) {
+    self.radius = radius
+    self.share = share
+  }
+  /// The one coordinate with the largest gradient, or a share of them.
   public func direction(_ gradient: Tensor) -> Tensor {
     let flat = gradient.flattened(1)
+    let moving = Int(share * Double(flat.dimension(1)))
+    if moving > 1 {
+      let index = flat.abs().topK(moving, 1).indices
+      let sign = flat.gathered(1, index).sign() / Double(moving)
+      return Tensor.zeros(like: flat).scattered(1, index, sign).reshaped(gradient.shape)
+    }
     let index = flat.abs().argmax(1, keep: true)
     let sign = flat.gathered(1, index).sign()
     return Tensor.zeros(like: flat).scattered(1, index, sign).reshaped(gradient.shape)

@@ -18,6 +18,16 @@ extern "C" {
 //   mode      the border is 0 (0), the image mirrored at its edge, which is not repeated (1), or the edge repeated (2)
 CTTensor CT_OPT ct_crop_flip(CTTensor images, CTTensor indices, CTTensor places, int64_t padding, int mode);
 
+// Views for contrastive learning: of each chosen image (as above) a box, resized to height x width; mirrored; its colours changed; gray;
+// blurred. float32 B x C x height x width in channels_last memory. Each step as `ImageOps` in Swift defines it.
+//   draws     float32 B x 12, contiguous: the box's top, left, height and width in whole pixels; 1 to mirror; 1 to change colours, the
+//             factors of brightness, contrast and saturation, the shift of the hue; 1 for gray; the blur's standard deviation, 0 for none
+//   order     int64 4: in which order brightness (0), contrast (1), saturation (2) and hue (3) change
+//   bicubic   bicubic weights, else bilinear
+//   radius    of the blur's kernel, below height and width
+CTTensor CT_OPT ct_contrastive_views(CTTensor images, CTTensor indices, CTTensor draws, CTTensor order, int64_t height, int64_t width,
+                                     bool bicubic, int64_t radius);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,7 +9,8 @@ struct AugmentationTests {
     ("RandomResizedCrop", RandomResizedCrop()), ("RandomResizedCrop bicubic", RandomResizedCrop(filter: .bicubic)),
     ("RandomRotation", RandomRotation(degrees: 15)),
     ("ColorJitter", ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1)),
-    ("RandomGrayscale", RandomGrayscale(p: 0.5)), ("GaussianBlur", GaussianBlur()), ("Cutout", Cutout(size: 8)),
+    ("RandomGrayscale", RandomGrayscale(p: 0.5)), ("ContrastiveViews", ContrastiveViews()), ("GaussianBlur", GaussianBlur()),
+    ("Cutout", Cutout(size: 8)),
     ("Compose", Compose.contrastive()),
   ]
   /// An augmentation and settings under which it is the identity.

@@ -1,0 +1,130 @@
+// Perceptual adversarial examples (Laidlaw, Singla, Feizi, Perceptual Adversarial Robustness: Defense against Unseen Threat Models, ICLR
+// 2021), self-bounded, by the fast Lagrangian attack (their algorithm 2), as perceptual adversarial training uses them (Gao et al. 2022).
+//
+// phi(x): the outputs of the attacked model's own stages, each divided at every place by the length of its channels, and by sqrt(H W);
+// d(x, x') = |phi(x) - phi(x')|. T steps t = 0, 1, ..., each
+//   up the gradient of  margin - lambda relu(d - bound),  lambda = 10 * .1^(1 - t/T), which rises from 1 to 10,
+//   along its direction g of length 1, so far that d changes by about bound * .1^(t/T): that over |phi(x') - phi(x' + .1 g)| / .1,
+//   and into [0, 1].
+// From the authors' code: the start is Gaussian noise of deviation .01, because d has no gradient at the image itself. Nothing forces d under
+// the bound in the end; the rising lambda holds it near. `projections` halves the perturbation towards the bound instead of trusting that.
+
+import Foundation
+public import Torch
+import TorchNN
+import Training
+public import Vision
+
+public struct PerceptualThreat: IterativeThreat {
+  /// Largest perceptual distance.
+  public var bound: Double
+  public var steps: Int
+  /// Standard deviation of the noise at the start, in pixels.
+  public var startDeviation: Double
+  /// Bisections that bring a perturbation inside the bound at the end, one forward pass each; 0 leaves it where it is.
+  public var projections: Int
+  public var loss: AttackLoss
+
+  public init(bound: Double = 0.5, steps: Int = 10, startDeviation: Double = 0.01, projections: Int = 0, loss: AttackLoss = .margin) {
+    self.bound = bound
+    self.steps = steps
+    self.startDeviation = startDeviation
+    self.projections = projections
+    self.loss = loss
+  }
+
+  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
+    Search(self, start: generator.normal(images.shape) * startDeviation, images, attacked)
+  }
+
+  /// A search from a given perturbation.
+  public func begin(_ images: Tensor, _ attacked: AttackedModel, from start: Tensor) -> any ThreatSearch {
+    Search(self, start: start, images, attacked)
+  }
+
+  private final class Search: ThreatSearch {
+    private let threat: PerceptualThreat
+    private let attacked: AttackedModel
+    private(set) var variable: Tensor
+    private var taken = 0
+    private var reference: (image: Tensor, phi: PerceptualFeatures)?
+    private var current: PerceptualFeatures?
+
+    init(_ threat: PerceptualThreat, start: Tensor, _ images: Tensor, _ attacked: AttackedModel) {
+      self.threat = threat
+      self.attacked = attacked
+      variable = noGrad { start.contiguous(.channelsLast) }
+    }
+
+    func apply(to base: Tensor) -> Tensor { base + variable }
+
+    func penalty(base: Tensor, changed: Tensor, features: Features?) -> Tensor? {
+      let phi = features.map { PerceptualFeatures($0) } ?? phi(changed)
+      current = phi
+      let lambda = 10 * pow(0.1, 1 - Double(taken) / Double(threat.steps))
+      return (phi.distance(to: reference(base)) - threat.bound).relu() * lambda
+    }
+
+    func step(_ gradient: Tensor, base: Tensor) {
+      let here = variable.detach()
+      let direction = gradient / (gradient.norm(2, [1, 2, 3], keep: true) + 1e-8)
+      guard let current else { fatalError("PerceptualThreat: step before penalty") }
+      let slope = current.distance(to: phi(base + here + direction * 0.1)) / 0.1
+      self.current = nil
+      let length = threat.bound * pow(0.1, Double(taken) / Double(threat.steps))
+      let moved = base + here + direction * (length / (slope + 1e-8)).reshaped(-1, 1, 1, 1)
+      variable = moved.clamped(0, 1) - base
+      taken += 1
+    }
+
+    func finish(_ base: Tensor) -> Tensor {
+      let delta = variable.detach()
+      guard threat.projections > 0 else { return (base + delta).clamped(0, 1) }
+      // The largest share of the perturbation that was seen inside the bound; nothing at all is inside.
+      let origin = reference(base)
+      var inside = Tensor.zeros([base.dimension(0), 1, 1, 1], device: base.device)
+      var outside = Tensor.ones(like: inside)
+      var share = outside
+      for _ in 0...threat.projections {
+        let distance = phi((base + delta * share).clamped(0, 1)).distance(to: origin).reshaped(-1, 1, 1, 1)
+        let fits = distance .<= threat.bound
+        inside = Tensor.where(fits, share, inside)
+        outside = Tensor.where(fits, outside, share)
+        share = (inside + outside) / 2
+      }
+      return (base + delta * inside).clamped(0, 1)
+    }
+
+    private func phi(_ images: Tensor) -> PerceptualFeatures {
+      PerceptualFeatures(attacked.context.compute { attacked.model.features(images) })
+    }
+    /// Of the images that are changed; they stay the same unless another search moves them.
+    private func reference(_ base: Tensor) -> PerceptualFeatures {
+      if let reference, reference.image === base { return reference.phi }
+      let features = noGrad { phi(base.detach()) }
+      reference = (base, features)
+      return features
+    }
+  }
+}
+
+/// A model's stage outputs as a space in which distances mean what people see: divided at each place by the length of the channels.
+public struct PerceptualFeatures {
+  /// B x C x H x W each, float32.
+  let stages: [Tensor]
+
+  public init(_ features: Features) {
+    stages = features.stages.map { stage in
+      let stage = stage.to(.float32)
+      return stage / (stage.norm(2, [1], keep: true) + 1e-10)
+    }
+  }
+
+  /// |phi - phi'|, B. Its gradient is 0 where the two are equal.
+  public func distance(to other: PerceptualFeatures) -> Tensor {
+    let parts = zip(stages, other.stages).map { a, b in
+      (a - b).norm(2, [1, 2, 3]) / Double(a.dimension(2) * a.dimension(3)).squareRoot()
+    }
+    return Tensor.stacked(parts, 1).norm(2, [1])
+  }
+}

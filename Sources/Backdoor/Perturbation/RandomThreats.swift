@@ -1,0 +1,49 @@
+// Random changes in place of adversarial ones: the baselines of Gao et al. 2022, table 1, with sigma from .05 to .2. Nothing is searched, so
+// they cost next to nothing.
+
+public import Torch
+
+/// Gaussian noise on every pixel and channel, clipped to [0, 1].
+public struct GaussianNoise: ThreatModel {
+  /// Standard deviation, in pixels.
+  public var deviation: Double
+  public init(deviation: Double = 0.1) { self.deviation = deviation }
+
+  public func search(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> Tensor {
+    noGrad { (images + generator.normal(images.shape).contiguous(.channelsLast) * deviation).clamped(0, 1) }
+  }
+}
+
+/// Random spatial transformations. The paper does not say which; a uniform flow is a random point of the set that `SpatialThreat` searches.
+public struct RandomSpatial: ThreatModel {
+  public enum Kind: String, Codable, Sendable, CaseIterable {
+    /// Each pixel moves on its own, on each axis by U(-sigma, sigma).
+    case uniform
+    /// Each pixel moves on its own, on each axis by N(0, sigma^2).
+    case normal
+    /// One affine map per image: the identity with U(-sigma, sigma) added to each of its six numbers.
+    case affine
+  }
+  public var kind: Kind
+  /// Size of the displacements, in half image sizes.
+  public var sigma: Double
+
+  public init(_ kind: Kind = .uniform, sigma: Double = 0.1) {
+    self.kind = kind
+    self.sigma = sigma
+  }
+
+  public func search(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> Tensor {
+    noGrad {
+      let shape = [images.dimension(0), images.dimension(2), images.dimension(3), 2]
+      let flow =
+        switch kind {
+        case .uniform: generator.uniform(shape, -sigma, sigma)
+        case .normal: generator.normal(shape) * sigma
+        // The grid is linear in the map: that of the change alone is the flow.
+        case .affine: F.affineGrid(generator.uniform([shape[0], 2, 3], -sigma, sigma), images.shape)
+        }
+      return Flow.warp(images, flow)
+    }
+  }
+}

@@ -1,0 +1,130 @@
+// Spatially transformed adversarial examples (Xiao et al., Spatially Transformed Adversarial Examples, ICLR 2018) by first-order steps, as
+// spatial adversarial training uses them (Gao et al. 2022, section 2.1): pixels move, their values do not.
+//
+// x'(p) = x(p + f(p)), sampled bilinearly. The flow f is a batch of B x H x W displacements (x, y) in the coordinates in which an image
+// reaches from -1 to 1: a bound of .025 is .4 pixels at 32 x 32. From the authors' code: no flow at the start, Adam with rate .01, 20 steps,
+// zeros outside the image; minimise
+//   margin + (.0025 / bound) sum_p sum_{q next to p} sqrt(|f(p) - f(q)|^2 + 1e-10)
+// where the margin is the label's logit minus the largest other; the flow is clamped to the bound before each forward pass. Where the four
+// neighbours of a pixel reach beyond the image, they do not count [decided here].
+
+import Foundation
+public import Torch
+import TorchNN
+import Vision
+
+public struct SpatialThreat: IterativeThreat {
+  public enum Start: String, Codable, Sendable, CaseIterable {
+    /// The image.
+    case zero
+    /// A random flow inside the bound: for few steps.
+    case random
+  }
+
+  /// Largest displacement on each axis, in half image sizes.
+  public var bound: Double
+  public var steps: Int
+  /// Of Adam, whose first step is about that long on each axis.
+  public var learningRate: Double
+  /// Weight of the flow's roughness against the margin, times `bound`.
+  public var smoothness: Double
+  public var start: Start
+  public var loss: AttackLoss
+
+  public init(
+    bound: Double = 0.025, steps: Int = 20, learningRate: Double = 0.01, smoothness: Double = 0.0025, start: Start = .zero,
+    loss: AttackLoss = .margin
+  ) {
+    self.bound = bound
+    self.steps = steps
+    self.learningRate = learningRate
+    self.smoothness = smoothness
+    self.start = start
+    self.loss = loss
+  }
+
+  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
+    Search(self, images, generator)
+  }
+
+  private final class Search: ThreatSearch {
+    private let threat: SpatialThreat
+    private let grid: Tensor
+    private let adam: Adam
+    let variable: Tensor
+
+    init(_ threat: SpatialThreat, _ images: Tensor, _ generator: Generator) {
+      self.threat = threat
+      grid = Flow.identity(like: images)
+      let shape = [images.dimension(0), images.dimension(2), images.dimension(3), 2]
+      variable =
+        switch threat.start {
+        case .zero: Tensor.zeros(shape, device: images.device)
+        case .random: generator.uniform(shape, -threat.bound, threat.bound)
+        }
+      adam = Adam([variable], learningRate: threat.learningRate)
+    }
+
+    func apply(to base: Tensor) -> Tensor { F.gridSample(base, grid + variable).contiguous(.channelsLast) }
+    func step(_ gradient: Tensor, base: Tensor) {
+      // Adam goes down; the roughness has its gradient in closed form, many times faster than by recording.
+      var slope = -gradient
+      if threat.smoothness > 0, threat.bound > 0 {
+        slope = slope + Flow.roughnessGradient(variable.detach()) * (threat.smoothness / threat.bound)
+      }
+      adam.step(gradients: [slope])
+      variable.clamp_(-threat.bound, threat.bound)
+    }
+    func finish(_ base: Tensor) -> Tensor { Flow.warp(base, variable.detach()) }
+  }
+}
+
+/// Displacements of pixels: B x H x W x 2 of x and y, in coordinates in which an image reaches from -1 to 1.
+public enum Flow {
+  /// The sampling grid that changes nothing, 1 x H x W x 2.
+  public static func identity(like images: Tensor) -> Tensor {
+    let theta = Tensor([1, 0, 0, 0, 1, 0] as [Float], shape: [1, 2, 3]).to(images.device)
+    return F.affineGrid(theta, [1, 1, images.dimension(2), images.dimension(3)])
+  }
+
+  /// Images sampled at displaced places, in [0, 1]; zeros come in from outside.
+  public static func warp(_ images: Tensor, _ flow: Tensor) -> Tensor {
+    // Bilinear weights can sum to a little more than 1.
+    F.gridSample(images, identity(like: images) + flow).clamped(0, 1).contiguous(.channelsLast)
+  }
+
+  /// How much neighbours differ: the sum over pixels and their up to four neighbours of sqrt(du^2 + dv^2 + 1e-10), B.
+  public static func roughness(_ flow: Tensor) -> Tensor {
+    let (across, down) = differences(flow.permuted(0, 3, 1, 2))
+    // Each pair of neighbours is met from both sides.
+    func lengths(_ d: Tensor) -> Tensor { (d.square().sum([1]) + epsilon).sqrt().sum([1, 2]) * 2 }
+    return lengths(across) + lengths(down)
+  }
+
+  /// d sum(roughness(flow)) / d flow, in the flow's shape.
+  public static func roughnessGradient(_ flow: Tensor) -> Tensor {
+    noGrad {
+      // Planes of x and of y: sums over the two of them are then whole vectors.
+      let planes = flow.permuted(0, 3, 1, 2).contiguous()
+      let out = Tensor.zeros(like: planes)
+      let (across, down) = differences(planes)
+      for (d, axis) in [(across, 3), (down, 2)] {
+        let (x, y) = (d.selected(1, 0), d.selected(1, 1))
+        d.mul_(((x.square() + y.square() + epsilon).rsqrt() * 2).unsqueezed(1))
+        let size = planes.dimension(axis)
+        out.narrowed(axis, 1..<size).add_(d)
+        out.narrowed(axis, 0..<(size - 1)).sub_(d)
+      }
+      return out.permuted(0, 2, 3, 1).contiguous()
+    }
+  }
+
+  private static let epsilon = 1e-10
+  private static func differences(_ planes: Tensor) -> (across: Tensor, down: Tensor) {
+    let (height, width) = (planes.dimension(2), planes.dimension(3))
+    return (
+      planes.narrowed(3, 1..<width) - planes.narrowed(3, 0..<(width - 1)),
+      planes.narrowed(2, 1..<height) - planes.narrowed(2, 0..<(height - 1))
+    )
+  }
+}

@@ -1,0 +1,81 @@
+import Backdoor
+public import SelfSupervision
+public import Support
+import Torch
+import TorchNN
+import Training
+import Vision
+
+/// The settings of the first two stages, which the defense and the filter share.
+public protocol DecoupledSettings: Configurable {
+  var pretrain: SelfSupervision { get }
+  var tune: HeadTuning { get }
+  var credible: Double { get }
+  var flip: Bool { get }
+  var embeddings: Int { get }
+}
+
+extension DecoupledSettings {
+  static var shared: [Setting] {
+    [
+      Setting("pretrain", "Stage 1: features without labels.", nested: SelfSupervision.self),
+      Setting("tune", "Stage 2: the last layer on these features.", nested: HeadTuning.self),
+      Setting(
+        "credible", "Share of the training set whose labels are believed: the smallest losses.", unit: "fraction", range: 0.001...0.999,
+        source: "paper"),
+      Setting("flip", "Mirror images at random, in all stages; false where a mirrored image is another class."),
+      Setting("embeddings", "Training images whose features are kept for a picture; 0 keeps none.", unit: "images", range: 0...100_000),
+    ]
+  }
+
+  /// Stage 1: the backbone's features from images alone.
+  func learnFeatures(_ model: Classifier, _ data: ImageDataset, _ context: TrainingContext, stage: String) throws {
+    var pretrain = pretrain
+    pretrain.flip = pretrain.flip && flip
+    try pretrain.pretrain(model, on: data, context: context, stage: stage)
+  }
+
+  /// A split as an outcome: who is kept, and why.
+  func outcome(_ split: CredibleSplit) -> DefenseOutcome {
+    func positions(_ side: Tensor) -> [Int] { side.array(Int64.self).map(Int.init).sorted() }
+    return DefenseOutcome(
+      filtered: (positions(split.credible), positions(split.other)), suspicion: split.losses.to(.float64).array(Double.self))
+  }
+
+  func scores(_ title: String, _ split: CredibleSplit) -> SampleScores {
+    SampleScores(title: title, values: split.losses.to(.float64).array(Double.self), threshold: split.threshold)
+  }
+
+  /// Features of a random part of the training set.
+  func embedding(_ title: String, _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext) -> [Embedding] {
+    let count = min(embeddings, data.count)
+    guard count > 0 else { return [] }
+    var generator = context.seed.generator("dbd/embeddings")
+    let indices = generator.sample(count, of: data.count, sorted: true)
+    let chosen = data.subset(indices)
+    let features = model.withMode(training: false) {
+      noGrad {
+        Tensor.concatenated(
+          Batches(count: count, size: 512).ranges.map { range in
+            context.compute { model.features(chosen.pixels(range).contiguous(.channelsLast)).penultimate }.to(.float32)
+          })
+      }
+    }
+    return [Embedding(title: title, features: features, indices: indices)]
+  }
+
+  /// What no stage could work with.
+  func check(_ data: ImageDataset) throws(DefenseError) {
+    for (key, crop) in [("tune.crop", tune.crop)] { try checkCrop(key, crop, data) }
+    guard Int(credible * Double(data.count)) > 0 else {
+      throw .invalid("defense.credible \(credible): that is no sample of \(data.count). Raise it, or use more data.")
+    }
+  }
+
+  func checkCrop(_ key: String, _ crop: Int, _ data: ImageDataset) throws(DefenseError) {
+    guard crop < min(data.height, data.width) else {
+      throw .invalid(
+        "defense.\(key) \(crop): the border mirrors the image, which has \(data.height) x \(data.width) pixels. Make it smaller.")
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// Stages 1 and 2 of the decoupled training as a sample filter (DBD, appendix, tables 22 to 24): features without labels, then the last
+// layer; the samples that it cannot fit are suspicious. See DecouplingDefense.swift.
+
+public import Backdoor
+public import SelfSupervision
+public import Support
+import Training
+import Vision
+
+public struct DecouplingFilter: Defense {
+  public static let id = "dbd-filter"
+  public static let summary = "Rejects training samples whose labels do not fit features that were learned without labels."
+  public static let paper = "Huang et al. 2022, Backdoor Defense via Decoupling the Training Process (ICLR)"
+  public static let stage = DefenseStage.data
+  public static let requires: Set<Resource> = [.poisonedTrain]
+
+  public struct Configuration: DecoupledSettings {
+    public var pretrain = SelfSupervision()
+    public var tune = HeadTuning()
+    public var credible = 0.5
+    public var flip = true
+    public var embeddings = 1000
+    public init() {}
+    public static var settings: [Setting] { shared }
+  }
+
+  public let configuration: Configuration
+  public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+
+  public func run(_ input: DefenseInput) throws -> DefenseOutcome {
+    let (c, context) = (configuration, input.training)
+    let data = try input.poisonedTrain().to(context.device)
+    try c.check(data)
+    let model = try input.makeModel()
+    try c.learnFeatures(model, data, context, stage: "\(Self.id)-pretrain")
+    let embedding = c.embedding("features after self-supervision", model, data, context)
+    try c.tune.tune(model, on: data, flip: c.flip, context: context, stage: "\(Self.id)-tune")
+    let split = c.tune.split(data, by: model, share: c.credible, context: context)
+    var outcome = c.outcome(split)
+    outcome.scores = [c.scores("loss after stage 2", split)]
+    outcome.embeddings = embedding
+    return outcome
+  }
+}

@@ -1,0 +1,87 @@
+// Stage 2 of the decoupled training (DBD, section 4.4): the last layer alone learns from all labels, on features that know none. Poisoned
+// samples lie among those of their true class there, so a single layer cannot fit their labels, and their loss stays large.
+
+public import Support
+import Torch
+import TorchNN
+public import Training
+public import Vision
+import SelfSupervision
+
+/// How the last layer is trained on fixed features.
+public struct HeadTuning: Configurable, Hashable {
+  public enum Statistics: String, Codable, Sendable, CaseIterable { case frozen, moving }
+
+  public var epochs = 10
+  public var warmup = 0
+  public var batch = 128
+  public var learningRate = 0.002
+  public var crop = 4
+  public var loss = RobustLoss.Kind.sce
+  public var sceAlpha = 0.1
+  public var sceBeta = 1.0
+  public var gceQ = 0.7
+  public var statistics = Statistics.frozen
+
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting("epochs", "Passes over the training set.", unit: "epochs", range: 0...100_000, source: "DBD"),
+    Setting(
+      "warmup", "First epochs, which train by cross entropy: from nothing, a few steps of sce alone may end in the most frequent class.",
+      unit: "epochs", range: 0...100_000, source: "DBD: none"),
+    Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "DBD"),
+    Setting("learningRate", "Adam's learning rate.", range: 0...1, source: "DBD"),
+    Setting("crop", "Mirrored padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64, source: "DBD's code"),
+    Setting(
+      "loss", "Loss of this stage, which also decides whose labels are credible.", choices: RobustLoss.Kind.allCases.map(\.rawValue),
+      source: "DBD: sce"),
+    Setting("sceAlpha", "Weight of cross entropy in sce.", range: 0...1000, source: "DBD"),
+    Setting("sceBeta", "Weight of reverse cross entropy in sce.", range: 0...1000, source: "DBD"),
+    Setting("gceQ", "Exponent q of gce.", range: 0.001...1, source: "GCE"),
+    Setting(
+      "statistics", "The backbone's BatchNorm: running statistics frozen, or normalising by the batch and moving.",
+      choices: Statistics.allCases.map(\.rawValue), source: "open in the paper; its code: moving"),
+  ]
+
+  public var robustLoss: RobustLoss {
+    var robust = RobustLoss(loss)
+    (robust.alpha, robust.beta, robust.q) = (sceAlpha, sceBeta, gceQ)
+    return robust
+  }
+
+  /// Trains the last layer in place and leaves the model in evaluation mode; the backbone's weights stay.
+  public func tune(_ model: Classifier, on data: ImageDataset, flip: Bool, context: TrainingContext, stage: String) throws {
+    let head = model.headParameters(features: model.featureCount(for: data)).map(\.tensor)
+    let optimizer = Adam(head, learningRate: learningRate)
+    let augmentation = CropFlip(padding: crop, mode: .reflect, flip: flip)
+    let batches = Batches(count: data.count, size: batch)
+    let robust = robustLoss
+    let loop = EpochLoop(stage: stage, epochs: epochs, imagesPerEpoch: batches.images, context: context)
+    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
+      let order = context.generator("\(stage)/shuffle", epoch).permutation(data.count)
+      let generator = context.generator("\(stage)/augment", epoch)
+      model.train(statistics == .moving)
+      for range in batches.ranges {
+        let index = order[range]
+        let images = augmentation.gather(images: data.images, indices: index, generator)
+        let logits = context.compute {
+          let features = noGrad { model.features(images).penultimate }
+          return model.logits(features).to(.float32)
+        }
+        let loss = epoch < warmup ? F.crossEntropy(logits, data.labels[index]) : robust.mean(logits, data.labels[index])
+        optimizer.zeroGrad()
+        loss.backward()
+        optimizer.step()
+        try meter.step(images: range.count, ["loss": loss])
+      }
+    }
+    optimizer.zeroGrad()
+    model.eval()
+  }
+
+  /// The samples with the smallest losses, in evaluation mode and without augmentation.
+  public func split(_ data: ImageDataset, by model: Classifier, share: Double, context: TrainingContext) -> CredibleSplit {
+    CredibleSplit(losses: noGrad { robustLoss(model.logits(of: data, context: context), data.labels) }, share: share)
+  }
+}

@@ -1,0 +1,108 @@
+import Backdoor
+public import Support
+public import Torch
+import TorchNN
+import Training
+import Vision
+
+/// A noisy-label algorithm as the meta-algorithm sees it: from what a model says about a batch, which samples to learn from, and towards
+/// which targets. The published ones are `SPL`, `PRL` and `Bootstrap`; with one of your own, `NoisyLabelTraining(rule:)` is the plain
+/// algorithm and `NoisyLabelTraining(rule:adversary:)` its form that withstands backdoors.
+public protocol NoisyLabelRule: Sendable {
+  /// The samples and targets of a batch. Called without recording of gradients.
+  /// - Parameters:
+  ///   - logits: float32 B x K, of the images that the step looks at.
+  ///   - labels: the given labels, int64 B.
+  ///   - epoch: from 0; for rules that become stricter. `Int.max` asks for the final verdict on a whole data set.
+  func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice
+
+  /// How little each label fits what the model says: float32 B, higher is more suspicious. Cross entropy unless a rule has its own.
+  func suspicion(_ logits: Tensor, _ labels: Tensor) -> Tensor
+}
+
+extension NoisyLabelRule {
+  public func suspicion(_ logits: Tensor, _ labels: Tensor) -> Tensor { SampleScore.crossEntropy(logits, labels) }
+}
+
+/// What a batch's step learns.
+public struct NoisyLabelChoice {
+  /// Rows of the batch to learn from, int64; nil means all.
+  public var rows: Tensor?
+  /// Targets of these rows: int64 classes, or probabilities (float32, rows x K).
+  public var targets: Tensor
+
+  public init(rows: Tensor? = nil, targets: Tensor) {
+    self.rows = rows
+    self.targets = targets
+  }
+}
+
+/// A rule with a name and settings: the command line has it as `<id>`, and its reinforced form as `<id>-at`.
+public protocol NoisyLabelAlgorithm: NoisyLabelRule, Configurable {
+  static var id: String { get }
+  /// As in the paper's tables.
+  static var title: String { get }
+  /// What it does, as the end of a sentence: "learns from ...".
+  static var idea: String { get }
+  static var paper: String { get }
+}
+
+/// No rule: every sample with its given label. Takes the place of a rule in the paper's ablations.
+public struct EverySample: NoisyLabelRule {
+  public init() {}
+  public func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice { NoisyLabelChoice(targets: labels) }
+}
+
+/// What the published rules look at, for each sample of a batch.
+public enum SampleScore: String, Sendable, CaseIterable {
+  /// The sample's loss.
+  case crossEntropy = "cross entropy"
+  /// ||softmax(logits) - one-hot label||_2: the norm of the loss layer's gradient. In 0 ... sqrt 2.
+  case predictionDistance = "distance of prediction and label"
+
+  /// - Parameters: logits: float B x K; labels: int64 B.
+  /// - Returns: float32 B.
+  public func callAsFunction(_ logits: Tensor, _ labels: Tensor) -> Tensor {
+    switch self {
+    case .crossEntropy: F.crossEntropy(logits, labels, reduction: .none)
+    case .predictionDistance: (F.softmax(logits, 1) - labels.oneHot(logits.dimension(1)).to(logits.dtype)).norm(2, [1])
+    }
+  }
+}
+
+/// The loss of one step by a rule: mean cross entropy over the samples that it chose.
+struct RuleLoss {
+  let value: Tensor
+  /// Rows that it chose; nil means all.
+  let rows: Tensor?
+
+  init(_ logits: Tensor, _ labels: Tensor, _ rule: any NoisyLabelRule, epoch: Int, labelSmoothing: Double = 0) {
+    let choice = noGrad { rule.choose(logits.detach(), labels, epoch: epoch) }
+    let chosen = choice.rows.map { logits[$0] } ?? logits
+    value = F.crossEntropy(chosen, choice.targets, labelSmoothing: labelSmoothing)
+    rows = choice.rows
+  }
+}
+
+extension NoisyLabelRule {
+  /// What the rule finds on a whole training set with a trained model in evaluation mode.
+  func outcome(_ model: Classifier, on data: ImageDataset, logits: Tensor) -> DefenseOutcome {
+    noGrad {
+      let labels = data.labels.to(logits.device)
+      func values(_ scores: Tensor) -> [Double] { scores.array(Float.self).map(Double.init) }
+      var outcome = DefenseOutcome(model: model, suspicion: values(suspicion(logits, labels)))
+      if let rows = choose(logits, labels, epoch: .max).rows {
+        let kept = rows.array(Int64.self).map(Int.init).sorted()
+        let chosen = Set(kept)
+        outcome.filtered = (kept, (0..<data.count).filter { !chosen.contains($0) })
+      }
+      outcome.scores = SampleScore.allCases.map { score in
+        let all = values(score(logits, labels))
+        let mine = (self as? any FilteringRule).map { type(of: $0).score == score } ?? false
+        return SampleScores(
+          title: "\(score.rawValue), final model", values: all, threshold: mine ? outcome.filtered?.kept.map { all[$0] }.max() : nil)
+      }
+      return outcome
+    }
+  }
+}

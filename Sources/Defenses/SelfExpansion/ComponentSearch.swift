@@ -1,0 +1,119 @@
+// Inverse Self-Paced Learning (algorithm 2 of Jin, Sun, Rinard), several rounds one after another, in several bags.
+//
+// A round looks for the subset of the active samples that generalises best to itself. It trains one network on a random quarter of the
+// current subset, takes a running mean of each active sample's loss, keeps the easiest, and so on with fewer and fewer. What is left at its
+// end is a component; the next round does without it. Bags repeat the whole from other weights.
+//
+// An epoch of this stage is an iteration of a round. All that changes is in SearchState, so a run that is killed goes on with the iteration.
+
+import Backdoor
+import Torch
+import TorchNN
+import Training
+import Vision
+
+/// What a search keeps between iterations.
+final class SearchState: Module {
+  let network: Classifier
+  /// The round, from 0, whose component holds the sample, -1 for none: int64, bags x N.
+  @Buffer var components: Tensor
+  /// Each sample's running loss in the last round that it was active in: float32, bags x N.
+  @Buffer var losses: Tensor
+  /// The current subset: 0 or 1, uint8 N.
+  @Buffer var subset: Tensor
+  /// Bag, round and iteration that come next, int64.
+  @Buffer var place: Tensor
+
+  init(_ network: Classifier, bags: Int, samples: Int) {
+    self.network = network
+    components = Tensor.full([bags, samples], -1, dtype: .int64)
+    losses = Tensor.zeros([bags, samples])
+    subset = Tensor.zeros([samples], dtype: .uint8)
+    place = Tensor.zeros([3], dtype: .int64)
+  }
+
+  var next: (bag: Int, round: Int, iteration: Int) {
+    let place = place.array(Int64.self).map(Int.init)
+    return (place[0], place[1], place[2])
+  }
+  /// Positions in no component of a bag yet, int64.
+  func active(_ bag: Int) -> Tensor { (components[bag] .< 0).nonzero().reshaped(-1) }
+}
+
+struct ComponentSearch {
+  static let stage = "ispl-search"
+
+  let settings: ExpansionSettings
+  let input: DefenseInput
+  let pass: LearningPass
+
+  /// All rounds of all bags.
+  func run() throws -> SearchState {
+    let data = pass.data
+    let state = SearchState(try input.makeModel("\(Self.stage)/0/0"), bags: settings.bags, samples: data.count)
+    state.to(input.training.device)
+    let optimizer = pass.recipe.makeOptimizer(state.network.parameters())
+    let limit = settings.bags * settings.rounds * max(1, settings.baseIterations + settings.extraIterations)
+    let labels = data.labelArray()
+    let loop = EpochLoop(
+      stage: Self.stage, epochs: limit, imagesPerEpoch: data.count + data.count / 4, context: input.training, isMeasured: false)
+    try loop.run(model: state, optimizer: optimizer, until: { state.next.bag >= settings.bags }) { epoch, meter in
+      try iterate(state, optimizer, labels, epoch, meter)
+    }
+    return state
+  }
+
+  /// Lines 3 to 8 of algorithm 2, once.
+  private func iterate(_ state: SearchState, _ optimizer: Optimizer, _ labels: [Int], _ epoch: Int, _ meter: EpochMeter) throws {
+    let (bag, round, iteration) = state.next
+    let active = state.active(bag)
+    if iteration == 0 {
+      try state.network.restart(as: input.makeModel("\(Self.stage)/\(bag)/\(round)"), optimizer)
+      state.subset.copy_((state.components[bag] .< 0).to(.uint8))
+      state.losses[bag].put_([active], Tensor.zeros([active.count], device: active.device))
+    }
+    let plan = settings.plan(active: active.count, total: labels.count)
+
+    // S' <- Sample(S, alpha); theta <- A(S', theta)
+    let subset = state.subset.nonzero().reshaped(-1)
+    let order = input.training.generator("\(Self.stage)/sample", epoch).permutation(subset.count)
+    let sample = subset[order[0..<Trimming.count(settings.alpha, of: subset.count)]]
+    for turn in 0..<settings.epochs(iteration: iteration) {
+      try pass.run(state.network, optimizer, on: sample, stream: "\(Self.stage)/\(turn)", epoch: epoch, meter: meter) { _, _ in
+        settings.searchRate
+      }
+    }
+    meter.select(sample)
+
+    // L <- eta L + (1 - eta) loss; S <- Trim(L, beta)
+    let (losses, agrees) = pass.judge(state.network, active)
+    let running = Self.running(state.losses[bag][active], losses, eta: settings.eta)
+    state.losses[bag].put_([active], running)
+    let positions = active.array(Int64.self).map(Int.init)
+    let kept = Trimming.kept(
+      losses: running.array(Float.self), labels: positions.map { labels[$0] }, beta: plan.betas[iteration],
+      classShare: plan.p / settings.classDivisor)
+    let chosen = active[Tensor(kept.map(Int64.init)).to(active.device)]
+    let inSubset = state.subset[active] .== 1
+    try meter.step(
+      images: active.count,
+      [
+        "activeSamples": Tensor(Double(active.count)), "subsetSamples": Tensor(Double(kept.count)),
+        "compatibleShare": agrees.to(.float32).mean(), "expansionError": 1 - agrees.masked(inSubset).to(.float32).mean(),
+      ])
+
+    state.subset.zero_()
+    state.subset.put_([chosen], Tensor.ones([kept.count], dtype: .uint8, device: active.device))
+    guard iteration + 1 == plan.betas.count else { return advance(state, bag, round, iteration + 1) }
+    state.components[bag].put_([chosen], Tensor.full([kept.count], Double(round), dtype: .int64, device: active.device))
+    let isLast = round + 1 == settings.rounds || active.count - kept.count <= settings.stopAt
+    isLast ? advance(state, bag + 1, 0, 0) : advance(state, bag, round + 1, 0)
+  }
+
+  /// Line 6: the mean starts at 0, as in the paper, so its first values are (1 - eta) of the loss; only their order matters.
+  static func running(_ mean: Tensor, _ losses: Tensor, eta: Double) -> Tensor { mean * eta + losses * (1 - eta) }
+
+  private func advance(_ state: SearchState, _ bag: Int, _ round: Int, _ iteration: Int) {
+    state.place.copy_(Tensor([bag, round, iteration].map(Int64.init)))
+  }
+}

@@ -1,0 +1,162 @@
+import Backdoor
+@testable import Defenses
+import Support
+import TestData
+import TestSupport
+import Testing
+import Torch
+import TorchNN
+import Training
+import Vision
+
+@Suite struct ComponentSearchTests {
+  private let data = ImageDataset.tiny(count: 100)
+
+  private func input(_ context: TrainingContext) throws -> DefenseInput {
+    try DefenseInput(
+      for: InverseSelfPacedLearning.self, training: context, seed: 1,
+      architecture: data.tinyArchitecture,
+      poisonedTrain: data)
+  }
+  private func search(_ context: TrainingContext, _ edit: (inout ExpansionSettings) -> Void = { _ in }) throws -> SearchState {
+    let settings = ExpansionSettings.tiny(edit)
+    let pass = LearningPass(data: data, recipe: settings.learner, context: context)
+    return try ComponentSearch(settings: settings, input: input(context), pass: pass).run()
+  }
+
+  /// Components are disjoint, at least as large as asked for, hold every class, and with enough rounds cover the set.
+  @Test(arguments: [3, 4, 9]) func components(_ rounds: Int) throws {
+    let state = try search(TrainingContext(precision: .float32)) {
+      $0.rounds = rounds
+      $0.bags = 2
+      $0.share = 0.25
+      $0.stopAt = 0
+    }
+    let bags = CompatibilityFilter.components(state)
+    #expect(bags.count == 2 && bags[0] != bags[1])
+    for parts in bags {
+      let all = parts.flatMap { $0 }
+      #expect(Set(all).count == all.count && parts.count <= rounds)
+      #expect(parts.dropLast().allSatisfy { $0.count >= 25 } && !parts.contains { $0.isEmpty })
+      if rounds > 3 { #expect(all.sorted() == Array(0..<100)) } else { #expect((75..<100).contains(all.count)) }
+      #expect(Set(parts[0].map { data.labelArray()[$0] }) == [0, 1, 2, 3])
+    }
+  }
+
+  @Test func stopsWhenFewAreLeft() throws {
+    let state = try search(TrainingContext(precision: .float32)) {
+      $0.share = 0.4
+      $0.rounds = 8
+      $0.stopAt = 30
+    }
+    #expect(CompatibilityFilter.components(state).map(\.count) == [2, 2], "the second round leaves less than 30 of 100")
+  }
+
+  /// What an iteration reports and learns from: a quarter of the subset, which begins as the active samples.
+  @Test func reports() throws {
+    let context = TrainingContext(precision: .float32)
+    var reports: [EpochReport] = []
+    context.onEpoch = { reports.append($0) }
+    _ = try search(context) { $0.bags = 1 }
+    let first = try #require(reports.first)
+    #expect(first.stage == "ispl-search" && !first.isMeasured && Set(first.selected ?? []).count == 25)
+    func value(_ name: String, _ report: EpochReport) -> Double? { report.values.first { $0.key == name }?.value }
+    #expect(value("activeSamples", first) == 100)
+    // p .3: 90 of 100, then 60, then 30, and 3.75% of each class, which are among them or a few more.
+    let sizes = reports.prefix(5).compactMap { value("subsetSamples", $0) }
+    #expect(zip(sizes, [90.0, 60, 30, 30, 30]).allSatisfy { $0 >= $1 && $0 <= $1 + 4 }, "\(sizes)")
+    #expect(reports[1].selected?.count == Int((sizes[0] / 4).rounded()))
+    for report in reports {
+      let compatible = try #require(value("compatibleShare", report))
+      let error = try #require(value("expansionError", report))
+      #expect((0...1).contains(compatible) && (0...1).contains(error))
+    }
+    #expect(abs((value("compatibleShare", first) ?? 0) + (value("expansionError", first) ?? 0) - 1) < 1e-6, "the first subset is all")
+  }
+
+  /// A pass over all samples is an epoch of the trainer, bit for bit.
+  @Test func passIsTraining() throws {
+    let context = TrainingContext(precision: .float32, seed: 3)
+    var recipe = ExpansionSettings.tiny().learner
+    recipe.epochs = 1
+    let trained = try Classifier.tiny(for: data)
+    try Trainer(recipe).train(trained, on: data, context: context)
+    let model = try Classifier.tiny(for: data)
+    let optimizer = recipe.makeOptimizer(model.parameters())
+    let pass = LearningPass(data: data, recipe: recipe, context: context)
+    try EpochLoop(stage: "other", epochs: 1, imagesPerEpoch: 100, context: context).run(model: model, optimizer: optimizer) {
+      epoch, meter in
+      try pass.run(model, optimizer, on: Tensor.arange(100), stream: "train", epoch: epoch, meter: meter) { step, steps in
+        recipe.rate(epoch: epoch, step: step, stepsPerEpoch: steps)
+      }
+    }
+    expectSame(model.snapshot(), trained.snapshot())
+  }
+
+  /// Losses are those of evaluation mode, of the samples asked for, and the model's mode stays.
+  @Test func judges() throws {
+    let model = try Classifier.tiny(for: data).train()
+    let pass = LearningPass(data: data, recipe: Recipe(), context: TrainingContext(precision: .float32))
+    let chosen = Tensor([7, 3, 50] as [Int64])
+    let (losses, agrees) = pass.judge(model, chosen)
+    #expect(model.isTraining)
+    let logits = noGrad { model.eval()(data.pixels(at: chosen)) }
+    expectClose(losses, F.crossEntropy(logits, data.labels[chosen], reduction: .none))
+    #expect(agrees.array(Bool.self) == (logits.argmax(1) .== data.labels[chosen]).array(Bool.self))
+  }
+
+  /// A learner knows its own component and nothing of the learner before it; its votes are int64 classes of every sample.
+  @Test func learnersAreIndependent() throws {
+    let context = TrainingContext(precision: .float32)
+    var recipe = ExpansionSettings.tiny().learner
+    recipe.epochs = 10
+    recipe.batch = 5
+    recipe.learningRate = 0.05
+    let learners = WeakLearners(input: try input(context), pass: LearningPass(data: data, recipe: recipe, context: context))
+    // What the second says of classes 0 and 1, which it never sees, would tell where it started.
+    func members(_ classes: ClosedRange<Int>) -> [Int] { (0..<100).filter { classes.contains($0 % 4) } }
+    let one = try learners.run([members(0...0), members(2...3)])
+    let other = try learners.run([members(1...1), members(2...3)])
+    #expect(one.shape == [2, 100] && one.dtype == .int64)
+    expectSame(one[1], other[1], "the second learner")
+    #expect((one[0] .!= other[0]).any().intItem() == 1, "the first learner")
+    #expect(Set(one[1].array(Int64.self)).count > 1, "it learned something")
+  }
+
+  /// A restart leaves neither weights nor momentum behind.
+  @Test func restarts() throws {
+    let recipe = ExpansionSettings.tiny().learner
+    func step(_ model: Classifier, _ optimizer: Optimizer) {
+      optimizer.zeroGrad()
+      F.crossEntropy(model.train()(data.pixels(0..<20)), data.labels[0..<20]).backward()
+      optimizer.step()
+    }
+    let used = try Classifier.tiny(for: data)
+    let optimizer = recipe.makeOptimizer(used.parameters())
+    step(used, optimizer)
+    step(used, optimizer)
+    try used.restart(as: .tiny(for: data, seed: 9), optimizer)
+    let fresh = try Classifier.tiny(for: data, seed: 9)
+    expectSame(used.snapshot(), fresh.snapshot())
+    step(used, optimizer)
+    step(fresh, recipe.makeOptimizer(fresh.parameters()))
+    expectSame(used.snapshot(), fresh.snapshot())
+  }
+}
+
+extension ExpansionSettings {
+  /// Two bags of three rounds on a hundred small images.
+  static func tiny(_ edit: (inout ExpansionSettings) -> Void = { _ in }) -> ExpansionSettings {
+    var settings = ExpansionSettings()
+    settings.rounds = 3
+    settings.bags = 2
+    settings.share = 0.3
+    settings.stopAt = 4
+    settings.learner.epochs = 2
+    settings.learner.batch = 10
+    settings.learner.crop = 0
+    settings.learner.flip = false
+    edit(&settings)
+    return settings
+  }
+}
