@@ -124,6 +124,7 @@ public final class ExperimentRunner {
       let found = risks.measure(victim, context: context)
       record.measurements[0] = measurement(RunRecord.Measurement.before, evaluator.measure(before), found)
     }
+    if type(of: defense).stage == .training { record.lastEpochs = RunRecord.EpochMeans(try directory.metrics.read()) }
     if let first = record.before, let last = record.after {
       record.defenseEffectiveness = DefenseEffectiveness.rating(before: first, after: last)
     }
@@ -201,6 +202,7 @@ public final class ExperimentRunner {
         values[MetricName.accuracy] = metrics.accuracy
         values[MetricName.attackSuccessRate] = metrics.attackSuccessRate
         values[MetricName.robustAccuracy] = metrics.robustAccuracy
+        values[MetricName.targetedMisclassification] = metrics.targetedMisclassification
         var line = "\(report.stage) \(report.epoch)/\(report.epochs): accuracy \(formatPercent(metrics.accuracy))"
         if let rate = metrics.attackSuccessRate { line += ", attack success \(formatPercent(rate))" }
         if let risks {
@@ -228,7 +230,9 @@ public final class ExperimentRunner {
   private func measurement(_ label: String, _ metrics: BackdoorMetrics, _ risks: Risks?) -> RunRecord.Measurement {
     RunRecord.Measurement(
       label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount, attackSuccessRate: metrics.attackSuccessRate,
-      robustAccuracy: metrics.robustAccuracy, triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount,
+      robustAccuracy: metrics.robustAccuracy, poisonAccuracy: metrics.poisonAccuracy,
+      targetedMisclassification: metrics.targetedMisclassification,
+      triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount,
       backdoorRisk: risks?.backdoor, adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared,
       riskCount: risks == nil ? nil : min(configuration.evaluation.riskSamples, metrics.testCount))
   }

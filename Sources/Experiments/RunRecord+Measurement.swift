@@ -16,6 +16,10 @@ extension RunRecord {
     public var attackSuccessRate: Double?
     /// Robust accuracy (R-ACC): share of the same triggered images predicted as their true label.
     public var robustAccuracy: Double?
+    /// Share of all triggered test images, those of the target class included, predicted as their true label.
+    public var poisonAccuracy: Double?
+    /// Source-to-target attacks (A): share of the source class that is right without the trigger and the target with it.
+    public var targetedMisclassification: Double?
     /// How many triggered test images `attackSuccessRate` and `robustAccuracy` were measured on.
     public var triggeredCount: Int?
     /// Share of test images of other classes that the trigger turns into the target.
@@ -29,7 +33,8 @@ extension RunRecord {
 
     public init(
       label: String, accuracy: Double, cleanCount: Int, attackSuccessRate: Double? = nil, robustAccuracy: Double? = nil,
-      triggeredCount: Int? = nil, backdoorRisk: Double? = nil, adversarialRisk: Double? = nil, sharedAdversarialRisk: Double? = nil,
+      poisonAccuracy: Double? = nil, targetedMisclassification: Double? = nil, triggeredCount: Int? = nil, backdoorRisk: Double? = nil,
+      adversarialRisk: Double? = nil, sharedAdversarialRisk: Double? = nil,
       riskCount: Int? = nil
     ) {
       self.label = label
@@ -37,11 +42,46 @@ extension RunRecord {
       self.cleanCount = cleanCount
       self.attackSuccessRate = attackSuccessRate
       self.robustAccuracy = robustAccuracy
+      self.poisonAccuracy = poisonAccuracy
+      self.targetedMisclassification = targetedMisclassification
       self.triggeredCount = triggeredCount
       self.backdoorRisk = backdoorRisk
       self.adversarialRisk = adversarialRisk
       self.sharedAdversarialRisk = sharedAdversarialRisk
       self.riskCount = riskCount
+    }
+  }
+
+  /// Means over the last epochs of a training, of what was measured after each of them.
+  public struct EpochMeans: Codable, Sendable, Equatable {
+    public var stage: String
+    /// How many epochs the means are of.
+    public var epochs: Int
+    public var accuracy: Double
+    public var attackSuccessRate: Double?
+    public var robustAccuracy: Double?
+
+    public init(stage: String, epochs: Int, accuracy: Double, attackSuccessRate: Double? = nil, robustAccuracy: Double? = nil) {
+      self.stage = stage
+      self.epochs = epochs
+      self.accuracy = accuracy
+      self.attackSuccessRate = attackSuccessRate
+      self.robustAccuracy = robustAccuracy
+    }
+
+    /// Of the last ten measured epochs of the last measured stage; nil where fewer than two were measured.
+    public init?(_ metrics: [MetricsEntry]) {
+      let measured = metrics.filter { $0.values[MetricName.accuracy] != nil }
+      guard let stage = measured.last?.stage else { return nil }
+      let last = measured.filter { $0.stage == stage }.suffix(10)
+      guard last.count > 1 else { return nil }
+      func mean(_ key: String) -> Double? {
+        let values = last.compactMap { $0.values[key] }
+        return values.count == last.count ? values.reduce(0, +) / Double(values.count) : nil
+      }
+      self.init(
+        stage: stage, epochs: last.count, accuracy: mean(MetricName.accuracy) ?? .nan,
+        attackSuccessRate: mean(MetricName.attackSuccessRate), robustAccuracy: mean(MetricName.robustAccuracy))
     }
   }
 

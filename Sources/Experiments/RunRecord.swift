@@ -28,6 +28,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
   public var stages: [Stage]
   /// One entry for each measured model, in the order in which they were measured.
   public var measurements: [Measurement]
+  /// Of a training-time defense: a last epoch may be a lucky or an unlucky one.
+  public var lastEpochs: EpochMeans?
   /// The defense effectiveness rating, in [0, 1]; see ``DefenseEffectiveness``.
   public var defenseEffectiveness: Double?
   public var flags: [RaisedFlag]
@@ -60,7 +62,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
     flags: [RaisedFlag] = [],
     samples: [Sample] = [],
     perturbations: [Perturbation] = [],
-    findings: Findings? = nil
+    findings: Findings? = nil,
+    lastEpochs: EpochMeans? = nil
   ) {
     self.formatVersion = RunRecordFormat()
     self.id = id
@@ -82,11 +85,12 @@ public struct RunRecord: Codable, Sendable, Equatable {
     self.samples = samples
     self.perturbations = perturbations
     self.findings = findings
+    self.lastEpochs = lastEpochs
   }
 
   enum CodingKeys: String, CodingKey {
     case formatVersion, id, title, status, failure, created, finished, command, configuration, environment, dataset, poison
-    case defense, stages, measurements, defenseEffectiveness, flags, samples, perturbations, findings
+    case defense, stages, measurements, defenseEffectiveness, flags, samples, perturbations, findings, lastEpochs
   }
 
   /// Lists that are absent read as empty ones.
@@ -112,6 +116,7 @@ public struct RunRecord: Codable, Sendable, Equatable {
     samples = try fields.decodeIfPresent([Sample].self, forKey: .samples) ?? []
     perturbations = try fields.decodeIfPresent([Perturbation].self, forKey: .perturbations) ?? []
     findings = try fields.decodeIfPresent(Findings.self, forKey: .findings)
+    lastEpochs = try fields.decodeIfPresent(EpochMeans.self, forKey: .lastEpochs)
   }
 }
 

@@ -64,6 +64,7 @@ struct SampleFindings {
     var (lower, upper) = (sorted[sorted.count / 200], sorted[sorted.count - 1 - sorted.count / 200])
     if let threshold = score.threshold { (lower, upper) = (min(lower, threshold), max(upper, threshold)) }
     if lower == upper { (lower, upper) = (least, most) }
+    if lower > 0, lower < 0.01 * upper { lower = 0 }
     let bins = 40
     var (clean, poisoned) = ([Int](repeating: 0, count: bins), [Int](repeating: 0, count: bins))
     for (index, value) in score.values.enumerated() where value.isFinite {

@@ -59,8 +59,19 @@ struct StageCharts {
     case "train": "Training"
     case "purify": "Purification"
     case "retrain": "Training on what was kept"
-    default: words(stage)
+    default: methodTitle(stage)
     }
+  }
+
+  /// Methods' short names as people write them: `dbd-mixmatch` is "DBD MixMatch".
+  private static func methodTitle(_ stage: String) -> String {
+    let short: Set = ["sau", "dbd", "ispl", "spl", "prl", "cat", "at", "ft"]
+    let known = ["simclr": "SimCLR", "mixmatch": "MixMatch"]
+    let parts = stage.split(separator: "-").map { part in
+      short.contains(String(part)) ? part.uppercased() : known[String(part)] ?? words(String(part)).lowercased()
+    }
+    let title = parts.joined(separator: " ").replacing(" AT", with: "-AT")
+    return title.prefix(1).uppercased() + title.dropFirst()
   }
 
   /// A name in code as words: `uncertaintyLoss`, `weak-learner-3`.
@@ -80,7 +91,7 @@ struct StageCharts {
   private static let known: Set<String> = [
     MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.backdoorRisk, MetricName.adversarialRisk,
     MetricName.sharedAdversarialRisk, MetricName.trainLoss, MetricName.learningRate, MetricName.seconds, MetricName.imagesPerSecond,
-    MetricName.poisonShareLearned,
+    MetricName.poisonShareLearned, MetricName.targetedMisclassification,
   ]
 
   private static func charts(of entries: [MetricsEntry], number: Int) -> [Chart] {
@@ -96,6 +107,7 @@ struct StageCharts {
       series(MetricName.accuracy, "Clean accuracy", style: 0),
       series(MetricName.attackSuccessRate, "Attack success rate", style: 1),
       series(MetricName.robustAccuracy, "Robust accuracy", style: 2),
+      series(MetricName.targetedMisclassification, "Targeted misclassification", style: 3),
     ].compactMap { $0 }
     let risks = [
       series(MetricName.backdoorRisk, "Backdoor risk", style: 1),

@@ -17,6 +17,10 @@ enum Glossary {
     abbreviation: "R-ACC", name: "Robust accuracy",
     explanation: "Share of the same triggered images that the model still takes for what they show. Higher is better.",
     higherIsBetter: true)
+  static let targetedMisclassification = Term(
+    abbreviation: "A", name: "Targeted misclassification",
+    explanation: "Share of the source class that the model knows without the trigger and takes for the target with it. Lower is better.",
+    higherIsBetter: false)
   static let effectiveness = Term(
     abbreviation: "DER", name: "Defense effectiveness rating",
     explanation: "Fall of ASR less fall of ACC, scaled to 0–1: 1 is a full cure at no cost, 0.5 is no effect, 0 is damage only.",

@@ -124,6 +124,7 @@ enum ReportMarkup {
     </tbody>
     {{/riskRows}}
     </table>
+    {{#lastEpochs}}<p class="note">{{.}}</p>{{/lastEpochs}}
     <p class="note">Below each share: how many images it counts, and its 95% interval in percent (Wilson), which covers the choice of test
     images but not the choice of seeds.</p>
     </section>

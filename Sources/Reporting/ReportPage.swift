@@ -23,6 +23,7 @@ struct ReportPage {
     var changes: Bool
     var scores: [ScoreRow]
     var riskRows: RiskRows?
+    var lastEpochs: String?
     var rating: Rating?
   }
 
@@ -202,7 +203,7 @@ extension ReportPage {
     let width = table.columns.count + (changes ? 1 : 0)
     return ScoreSection(
       columns: table.columns, changes: changes, scores: rows(table.scores),
-      riskRows: table.risks.isEmpty ? nil : RiskRows(risks: rows(table.risks), width: width + 1),
+      riskRows: table.risks.isEmpty ? nil : RiskRows(risks: rows(table.risks), width: width + 1), lastEpochs: record.lastEpochs?.sentence,
       rating: table.effectiveness.map {
         Rating(ratingValue: $0, ratingExplanation: Glossary.effectiveness.explanation, span: width)
       })

@@ -1,3 +1,4 @@
+import Evaluation
 import Experiments
 import Support
 
@@ -24,7 +25,7 @@ struct ScoreTable {
   }
 
   var columns: [String]
-  /// ACC, ASR and R-ACC; those that nobody measured are left out.
+  /// ACC, ASR, R-ACC and A; those that nobody measured are left out.
   var scores: [Row]
   /// Backdoor, adversarial and shared adversarial risk; those that nobody measured are left out.
   var risks: [Row]
@@ -55,6 +56,7 @@ struct ScoreTable {
       row(Glossary.accuracy, { $0.accuracy }, { $0.cleanCount }),
       row(Glossary.attackSuccessRate, { $0.attackSuccessRate }, { $0.triggeredCount }),
       row(Glossary.robustAccuracy, { $0.robustAccuracy }, { $0.triggeredCount }),
+      row(Glossary.targetedMisclassification, { $0.targetedMisclassification }, { $0.triggeredCount }),
     ].compactMap { $0 }
     risks = [
       row(Glossary.backdoorRisk, { $0.backdoorRisk }, { $0.riskCount }),
@@ -69,6 +71,26 @@ struct ScoreTable {
     let hits = formatCount(Int((min(max(share, 0), 1) * Double(count)).rounded()))
     let interval = NumberText.interval(share, count: count).map { ["95%: \($0)"] } ?? []
     return ["\(hits) of \(formatCount(count))"] + interval
+  }
+}
+
+extension RunRecord.EpochMeans {
+  /// "Mean of the last 10 epochs: ACC 81.9%, ASR 1.2%, R-ACC 80.0%."
+  var sentence: String {
+    let values = [("ACC", accuracy), ("ASR", attackSuccessRate), ("R-ACC", robustAccuracy)].compactMap { name, value in
+      value.map { "\(name) \(NumberText.percent($0))" }
+    }
+    return "Mean of the last \(epochs) epochs: \(values.joined(separator: ", "))."
+  }
+}
+
+extension DetectionMetrics {
+  /// "Kept 900 of 1,000 samples; rejected 98.0% of the poison and 2.0% of the clean samples."
+  var sentence: String? {
+    guard rejectedCount > 0 else { return nil }
+    let kept = "Kept \(formatCount(keptCount)) of \(formatCount(keptCount + rejectedCount)) samples"
+    guard let caught = truePositiveRate, let lost = falsePositiveRate else { return "\(kept)." }
+    return "\(kept); rejected \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples."
   }
 }
 

@@ -30,6 +30,7 @@ enum TerminalTable {
       }
       lines.append("")
     }
+    lines += [record.lastEpochs?.sentence, record.findings?.detection?.sentence].compactMap { $0 }
     lines.append(plain(Verdict(record).sentence))
     lines += record.flags.map { "! \(plain($0.id)): \(plain($0.message))" }
     return lines.joined(separator: "\n") + "\n"

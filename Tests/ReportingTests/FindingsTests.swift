@@ -79,4 +79,31 @@ import Testing
     let html = try example.html()
     #expect(html.contains("<strong>Helper stages</strong> <small>8 stages</small>") && html.contains("<h3>Learner 8</h3>"))
   }
+
+  @Test func stagesAreCalledByTheirMethods() {
+    #expect(
+      ["sau", "dbd-mixmatch", "prl-at", "ispl-learners", "self-expansion"].map(StageCharts.title)
+        == ["SAU", "DBD MixMatch", "PRL-AT", "ISPL learners", "Self expansion"])
+  }
+
+  @Test func aFilterAndTheLastEpochsStandInTheTerminalTable() {
+    var record = ReportExample.record
+    record.findings = Self.findings
+    record.lastEpochs = .init(stage: "x", epochs: 10, accuracy: 0.9, attackSuccessRate: 0.02, robustAccuracy: nil)
+    record.measurements[1].targetedMisclassification = 0.031
+    let text = Report.terminalTable(record)
+    #expect(text.contains("Kept 700 of 1,000 samples; rejected 100.0% of the poison and 12.5% of the clean samples."))
+    #expect(text.contains("Mean of the last 10 epochs: ACC 90.0%, ASR 2.0%.") && text.contains("3.1%"))
+  }
+
+  /// Twelve epochs of one stage after two of another: means of epochs 3 to 12.
+  @Test func meansOfTheLastTenEpochs() throws {
+    let first = (1...2).map { MetricsEntry(stage: "train", epoch: $0, values: ["accuracy": 0.1]) }
+    let last = (1...12).map { MetricsEntry(stage: "prl-at", epoch: $0, values: ["accuracy": Double($0) / 100, "robustAccuracy": 0.5]) }
+    let helper = [MetricsEntry(stage: "other", epoch: 1, values: ["trainLoss": 1])]
+    let means = try #require(RunRecord.EpochMeans(first + last + helper))
+    #expect(means.stage == "prl-at" && means.epochs == 10 && means.attackSuccessRate == nil && means.robustAccuracy == 0.5)
+    #expect(abs(means.accuracy - 0.075) < 1e-12)
+    #expect(RunRecord.EpochMeans(Array(first.prefix(1))) == nil)
+  }
 }
