@@ -37,6 +37,29 @@ struct PipelineTests {
     }
   }
 
+  /// A training-time defense on files equals the one of a run, and a filter writes its table.
+  @Test func defensesThatTrainOrFilter() throws {
+    try withTool { tool in
+      let defense = ["--defense", "prl-at", "--set", "defense.recipe.epochs=1", "--set", "defense.recipe.batch=32"]
+      let data = [
+        "--dataset", "tensors", "--data", "poisoned", "--precision", "float32", "--set", "model.name=cnn", "--set", "model.width=4",
+      ]
+      try tool.succeed(["attack", "--attack", "badnets", "--out", "poisoned"] + Tool.tiny)
+      let text = try tool.succeed(["defend", "--out", "clean.safetensors", "--samples", "all.csv"] + data + defense)
+      #expect(text.contains("kept") && text.contains("ACC") && text.contains("written: clean.safetensors"))
+      try tool.succeed(["run", "--out", "run", "--attack", "badnets"] + Tool.tiny + Self.recipe + defense)
+      #expect(try tool.data("clean.safetensors") == tool.data("run/model.safetensors"))
+
+      let learner = ["--set", "defense.learner.epochs=1", "--set", "defense.learner.batch=32"]
+      let filter = ["--defense", "ispl", "--set", "defense.rounds=2", "--set", "defense.bags=1", "--set", "defense.share=0.4"] + learner
+      let verdict = try tool.succeed(["defend", "--out", "kept.csv", "--set", "defense.stopAt=4"] + data + filter)
+      #expect(verdict.contains("kept") && verdict.contains("written: kept.csv"))
+      let table = try String(decoding: tool.data("kept.csv"), as: UTF8.self)
+      #expect(table.hasPrefix("index,label,kept,suspicion") && !table.contains("poisoned"))
+      #expect(try tool.files() == ["all.csv", "clean.safetensors", "kept.csv", "poisoned", "run"])
+    }
+  }
+
   @Test(.enabled(if: realData != nil, "needs CIFAR-10: set ANTIDOTE_DATA to the folder that holds cifar-10-batches-bin"))
   func theStepsOnRealImages() throws {
     let data = try #require(realData)

@@ -1,3 +1,4 @@
+import Evaluation
 import Experiments
 import Foundation
 import Support
@@ -176,6 +177,76 @@ import Torch
     try withTemporaryFolder { parent in
       let record = try run("\(parent)/run", ["clean": ["disjoint": true], "defense": "none"])
       #expect(record.poison?.poisonedCount == 15, "a fifth of 76")
+    }
+  }
+
+  private static let decoupled: JSONValue = [
+    "pretrain": ["epochs": 2, "batch": 32], "tune": ["epochs": 2, "batch": 32], "finetune": ["epochs": 2, "iterations": 2, "batch": 8],
+    "embeddings": 10,
+  ]
+
+  /// A defense that trains by itself: what it learned from, what it believes of each sample, and how its last epochs did.
+  @Test func aTrainingTimeDefense() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run"
+      let record = try run(
+        folder, ["defense": ["name": "prl-at", "rule": ["rate": 0.25], "recipe": ["epochs": 3, "batch": 32, "dropLast": false]]])
+      #expect(record.stages.map(\.name) == ["train", "prl-at"] && record.measurements.map(\.label) == ["before", "after"])
+      let findings = try #require(record.findings)
+      let detection = try #require(findings.detection)
+      #expect(detection.keptCount == 72 && detection.rejectedCount == 24 && detection.poisonedCount == 19)
+      #expect(detection.areaUnderROC.map { (0...1).contains($0) } == true)
+      #expect(findings.histograms.allSatisfy { ($0.clean + $0.poisoned).reduce(0, +) == 96 && $0.poisoned.reduce(0, +) == 19 })
+      let lines = try String(contentsOfFile: "\(folder)/samples.csv", encoding: .utf8).split(separator: "\n")
+      #expect(lines.count == 97 && lines[0].hasPrefix("index,label,kept,suspicion,") && lines[0].hasSuffix(",poisoned"))
+      #expect(lines.dropFirst().count { $0.hasSuffix(",1") } == 19)
+
+      let metrics = try RunDirectory.open(folder).metrics.read().filter { $0.stage == "prl-at" }
+      #expect(metrics.count == 3)
+      #expect(metrics.allSatisfy { $0.values[MetricName.poisonShareLearned].map { (0...1).contains($0) } == true })
+      let means = try #require(record.lastEpochs)
+      #expect(means.epochs == 3 && means.stage == "prl-at")
+      #expect(abs(means.accuracy - metrics.compactMap { $0.values[MetricName.accuracy] }.reduce(0, +) / 3) < 1e-12)
+    }
+  }
+
+  /// A sample filter gives no model: one is trained on what it kept.
+  @Test func aSampleFilter() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run"
+      var settings = Self.decoupled
+      settings["finetune"] = nil
+      settings["name"] = "dbd-filter"
+      let record = try run(folder, ["defense": settings])
+      #expect(record.stages.map(\.name) == ["train", "dbd-filter-pretrain", "dbd-filter-tune", "retrain"])
+      #expect(record.stages.last?.epochs == 2 && record.findings?.detection?.keptCount == 48)
+      #expect(record.findings?.maps.first?.x.count == 10)
+      let pictures = try #require(record.findings?.pictures)
+      #expect(pictures.contains { $0.kept } && pictures.contains { !$0.kept })
+      for picture in pictures { #expect(FileManager.default.fileExists(atPath: "\(folder)/\(picture.file)")) }
+      #expect(record.after != nil && FileManager.default.fileExists(atPath: "\(folder)/\(RunDirectory.modelName)"))
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(!files.contains { $0.hasPrefix("checkpoint") }, "\(files)")
+    }
+  }
+
+  /// Checks for Ctrl-C: 8 in training, 8 in each of the first two stages, 6 in the third.
+  @Test func aSystemOfSeveralStagesGoesOnInItsStage() throws {
+    try withTemporaryFolder { parent in
+      var settings = Self.decoupled
+      settings["name"] = "dbd"
+      let changes: JSONValue = ["defense": settings]
+      let whole = try run("\(parent)/whole/run", changes)
+      let purified = try model("\(parent)/whole/run")
+      for (checks, stage) in [(14, "dbd-pretrain"), (17, "dbd-tune"), (22, "dbd-tune"), (29, "dbd-mixmatch")] {
+        let folder = "\(parent)/after-\(checks)/run"
+        #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: checks) { _ = try run(folder, changes) } }
+        let progress = RecordingProgress()
+        let resumed = try run(folder, changes, progress: progress)
+        if checks != 17 { #expect(progress.messages.contains { $0.hasPrefix("\(stage): going on after epoch 1") }, "\(checks)") }
+        #expect(resumed.measurements == whole.measurements && resumed.findings == whole.findings, "after \(checks)")
+        expectSame(try model(folder), purified, "after \(checks)")
+      }
     }
   }
 }

@@ -16,8 +16,8 @@ struct DefendCommand: ParsableCommand {
         antidote defend --model suspect.safetensors --defense sau \\
           --dataset folder --data path/to/clean --set clean.share=1 \\
           --out purified.safetensors
-        antidote defend --defense dbd --dataset cifar10 --data path/to/data \\
-          --out clean.safetensors --samples samples.csv
+        antidote defend --defense prl-at --dataset cifar10 --data path/to/data \\
+          --set model.width=16 --out clean.safetensors --samples samples.csv
         antidote defend --defense ispl --dataset cifar10 --data path/to/data \\
           --out samples.csv
         antidote list defenses                          what there is
