@@ -48,6 +48,7 @@ public struct DecouplingDefense: Defense {
     public var pretrain = SelfSupervision()
     public var tune = HeadTuning()
     public var finetune = MixMatch()
+    public var resplit = true
     public var supervised = Recipe.decoupled
     public var credible = 0.5
     public var flip = true
@@ -60,6 +61,8 @@ public struct DecouplingDefense: Defense {
           "variant", "The whole defense, or a part of it as in the paper's ablation.", choices: Variant.allCases.map(\.rawValue),
           source: "paper, table 3"),
         Setting("finetune", "Stage 3: the whole model, semi-supervised.", nested: MixMatch.self),
+        Setting(
+          "resplit", "Choose the credible samples anew before each epoch of stage 3, or keep stage 2's choice.", source: "paper: anew"),
         Setting("supervised", "Training of the backbone in the variant no-ssl.", nested: Recipe.self),
       ] + shared
     }
@@ -99,7 +102,7 @@ public struct DecouplingDefense: Defense {
       try c.tune.tune(model, on: credible, flip: c.flip, context: context, stage: "dbd-tune-credible")
     case .full, .noSSL:
       try c.finetune.train(model, on: data, flip: c.flip, context: context, stage: "dbd-mixmatch") { epoch in
-        epoch == 0 ? first : c.tune.split(data, by: model, share: c.credible, context: context)
+        epoch == 0 || !c.resplit ? first : c.tune.split(data, by: model, share: c.credible, context: context)
       }
       last = c.tune.split(data, by: model, share: c.credible, context: context)
     }

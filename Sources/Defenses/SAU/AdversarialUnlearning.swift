@@ -6,11 +6,11 @@ public import Training
 public import Vision
 
 /// The loop of SAU and of its ablations: inner maximisation, outer minimisation.
-public struct AdversarialUnlearning<Settings: AdversarialUnlearningSettings> {
-  public let settings: Settings
+public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
+  public let settings: UnlearningSettings<Defaults>
   public let stage: String
 
-  public init(_ settings: Settings, stage: String) {
+  public init(_ settings: UnlearningSettings<Defaults>, stage: String) {
     self.settings = settings
     self.stage = stage
   }

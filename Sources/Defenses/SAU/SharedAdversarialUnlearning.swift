@@ -17,12 +17,14 @@ import TorchNN
 import Training
 import Vision
 
-public struct SharedAdversarialUnlearning: Defense {
+public struct SharedAdversarialUnlearning: Defense, UnlearningDefaults {
   public static let id = "sau"
   public static let summary = "Unlearns adversarial examples that the suspect model and its purified copy share."
   public static let paper = "Wei et al. 2023, Shared Adversarial Unlearning (NeurIPS)"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .cleanSplit]
+  public static let inner = SharedAdversary.Objective.shared
+  public static let outer = SharedAdversarialUnlearning.Outer.shared
 
   public enum Outer: String, Codable, Sendable, CaseIterable {
     /// Unlearn shared examples (L_sar): part B of the paper's ablation.
@@ -31,30 +33,7 @@ public struct SharedAdversarialUnlearning: Defense {
     case vanilla
   }
 
-  public struct Configuration: AdversarialUnlearningSettings {
-    public var epochs = 100
-    public var batch = 256
-    public var learningRate = 1e-4
-    public var amsgrad = true
-    public var weightDecay = 0.0
-    public var norm = Norm.linf
-    public var radius = 0.2
-    public var steps = 5
-    public var stepSize = 0.2
-    public var stepRule = SharedAdversary.StepRule.sign
-    public var start = SharedAdversary.Start.max
-    public var universal = false
-    public var target: Int? = nil
-    public var clamp = false
-    public var inner = SharedAdversary.Objective.shared
-    public var outer = Outer.shared
-    public var lambda1 = 1.0
-    public var lambda2 = 1.0
-    public var lambda3 = 0.01
-    public var lambda4 = 1.0
-    public var adversarialWeight = 0.0
-    public init() {}
-  }
+  public typealias Configuration = UnlearningSettings<SharedAdversarialUnlearning>
 
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }

@@ -4,37 +4,16 @@
 public import Backdoor
 import Support
 
-public struct VanillaAdversarialTraining: Defense {
+public struct VanillaAdversarialTraining: Defense, UnlearningDefaults {
   public static let id = "vanilla-at"
   public static let summary = "Adversarial training of the suspect model on clean images (ablation C+D of SAU)."
   public static let paper = "Madry et al. 2018; as in Wei et al. 2023, table 5"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .cleanSplit]
+  public static let inner = SharedAdversary.Objective.vanilla
+  public static let outer = SharedAdversarialUnlearning.Outer.vanilla
 
-  public struct Configuration: AdversarialUnlearningSettings {
-    public var epochs = 100
-    public var batch = 256
-    public var learningRate = 1e-4
-    public var amsgrad = true
-    public var weightDecay = 0.0
-    public var norm = Norm.linf
-    public var radius = 0.2
-    public var steps = 5
-    public var stepSize = 0.2
-    public var stepRule = SharedAdversary.StepRule.sign
-    public var start = SharedAdversary.Start.max
-    public var universal = false
-    public var target: Int? = nil
-    public var clamp = false
-    public var inner = SharedAdversary.Objective.vanilla
-    public var outer = SharedAdversarialUnlearning.Outer.vanilla
-    public var lambda1 = 1.0
-    public var lambda2 = 1.0
-    public var lambda3 = 0.01
-    public var lambda4 = 1.0
-    public var adversarialWeight = 0.0
-    public init() {}
-  }
+  public typealias Configuration = UnlearningSettings<VanillaAdversarialTraining>
 
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }

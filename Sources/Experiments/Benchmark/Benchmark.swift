@@ -148,7 +148,7 @@ public final class Benchmark {
     let classes = noGrad { reference.logits(of: batch, context: context).argmax(1) }
     let method = AdversarialUnlearning(configuration, stage: SharedAdversarialUnlearning.id)
     let optimizer = Adam(student.parameters(), learningRate: configuration.learningRate, amsgrad: configuration.amsgrad)
-    let step = AdversarialUnlearning<SharedAdversarialUnlearning.Configuration>.Step(
+    let step = AdversarialUnlearning<SharedAdversarialUnlearning>.Step(
       images: batch.pixels(0..<batch.count).contiguous(.channelsLast), labels: batch.labels, referenceClasses: classes)
     return rate(batch.count) { _ = method.unlearn(step, student, reference, optimizer, context, Generator(seed: 0)) }
   }

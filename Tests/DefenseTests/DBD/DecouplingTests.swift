@@ -183,6 +183,12 @@ import Vision
     #expect(measured == ["dbd-pretrain": false, "dbd-tune": true, "dbd-mixmatch": true])
   }
 
+  @Test func keepsTheFirstSplitIfAsked() throws {
+    var selected: [[Int]] = []
+    _ = try run(configuration { $0.resplit = false }, onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
+    #expect(selected.count == 2 && selected[0] == selected[1])
+  }
+
   /// Wrong labels of an easy set have the large losses: the filter rejects them.
   @Test(arguments: [RobustLoss.Kind.sce, .gce, .apl]) func filterFindsWrongLabels(_ loss: RobustLoss.Kind) throws {
     let clean = ImageDataset.tiny(count: 80)

@@ -11,7 +11,7 @@ import Vision
 /// The outer problem and one optimizer step, against `sau.py`. The ablations of the paper: A+B and A+D are the two outer problems of
 /// `published`, C+B and C+D those of `vanilla`.
 @Suite struct OuterMinimisationTests {
-  private typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning.Configuration>
+  private typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning>
 
   private func outer(_ key: String) -> SharedAdversarialUnlearning.Outer { key == "outer_b" ? .shared : .vanilla }
 
@@ -94,14 +94,14 @@ import Vision
     let mask = Tensor([1, 1, 0, 1, 1] as [Float])
     func term(_ pt: Double) -> Double { -log(1e-6 + min(1 - pt, 0.999)) - log(1 + 1e-6 - max(pt, 0.001)) }
     let expected = (term(0.7) + term(0) + term(0.998) + term(0.0005)) / 10
-    let found = AdversarialUnlearning<SharedAdversarialUnlearning.Configuration>.sharedRisk(logits, misled, mask)
+    let found = AdversarialUnlearning<SharedAdversarialUnlearning>.sharedRisk(logits, misled, mask)
     expectClose(found.item(), expected, tolerance: 1e-4)
     #expect(found.shape == [])
   }
 
   /// The two ends of the clamps: no pull once the class has vanished, and a finite pull where it is certain.
   @Test func sharedRiskSaturates() {
-    typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning.Configuration>
+    typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning>
     func slope(_ logit: Float) -> Double {
       let logits = Tensor([logit, 0] as [Float], shape: [1, 2]).requiresGrad_()
       return gradient(of: Engine.sharedRisk(logits, Tensor([0] as [Int64]), Tensor([1] as [Float])), at: logits)[0].array(Float.self).map(

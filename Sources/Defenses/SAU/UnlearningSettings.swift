@@ -1,32 +1,37 @@
 public import Backdoor
 public import Support
 
-/// The settings that SAU and its ablations share; the types differ in their defaults.
-public protocol AdversarialUnlearningSettings: Configurable {
-  var epochs: Int { get }
-  var batch: Int { get }
-  var learningRate: Double { get }
-  var amsgrad: Bool { get }
-  var weightDecay: Double { get }
-  var norm: Norm { get }
-  var radius: Double { get }
-  var steps: Int { get }
-  var stepSize: Double { get }
-  var stepRule: SharedAdversary.StepRule { get }
-  var start: SharedAdversary.Start { get }
-  var universal: Bool { get }
-  var target: Int? { get }
-  var clamp: Bool { get }
-  var inner: SharedAdversary.Objective { get }
-  var outer: SharedAdversarialUnlearning.Outer { get }
-  var lambda1: Double { get }
-  var lambda2: Double { get }
-  var lambda3: Double { get }
-  var lambda4: Double { get }
-  var adversarialWeight: Double { get }
+/// Which objectives a defense of this family starts with.
+public protocol UnlearningDefaults: Sendable {
+  static var inner: SharedAdversary.Objective { get }
+  static var outer: SharedAdversarialUnlearning.Outer { get }
 }
 
-extension AdversarialUnlearningSettings {
+/// The settings of SAU and of its ablations, which differ in the defaults of `inner` and `outer`.
+public struct UnlearningSettings<Defaults: UnlearningDefaults>: Configurable {
+  public var epochs = 100
+  public var batch = 256
+  public var learningRate = 1e-4
+  public var amsgrad = true
+  public var weightDecay = 0.0
+  public var norm = Norm.linf
+  public var radius = 0.2
+  public var steps = 5
+  public var stepSize = 0.2
+  public var stepRule = SharedAdversary.StepRule.sign
+  public var start = SharedAdversary.Start.max
+  public var universal = false
+  public var target: Int? = nil
+  public var clamp = false
+  public var inner = Defaults.inner
+  public var outer = Defaults.outer
+  public var lambda1 = 1.0
+  public var lambda2 = 1.0
+  public var lambda3 = 0.01
+  public var lambda4 = 1.0
+  public var adversarialWeight = 0.0
+  public init() {}
+
   public static var settings: [Setting] {
     [
       Setting("epochs", "Passes over the clean images.", unit: "epochs", range: 0...100_000, source: "paper: 100, Tiny ImageNet 20"),
