@@ -16,7 +16,7 @@ struct DemoCommand: ParsableCommand {
   static let defaults: JSONValue = [
     "dataset": ["name": "generated"], "model": ["width": 8], "recipe": ["epochs": 6],
     "attack": ["name": "badnets"], "clean": ["share": 0.1],
-    "defense": ["name": "sau", "epochs": 12, "batch": 64, "learningRate": 5e-4],
+    "defense": ["name": "sau", "epochs": 12, "batch": 64, "learningRate": 1e-3],
   ]
 
   func run() throws {
