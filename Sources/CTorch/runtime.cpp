@@ -123,7 +123,8 @@ void ct_keep_freed_memory(void) {
   // A user who has set the allocator by hand keeps that.
   for (const char *name : {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES"})
     if (std::getenv(name)) return;
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  // Blocks beyond that go back at once: they are few, their pages cost little beside the work on them, and kept ones leave holes.
+  mallopt(M_MMAP_THRESHOLD, 48 << 20);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   mallopt(M_TOP_PAD, 64 << 20);
 #endif

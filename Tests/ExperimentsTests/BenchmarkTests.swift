@@ -11,6 +11,7 @@ struct BenchmarkTests {
     settings.batch = 8
     settings.evaluationBatch = 16
     settings.unlearningBatch = 4
+    settings.epochImages = 16
     return try Benchmark(settings)
   }
 
@@ -48,6 +49,19 @@ struct BenchmarkTests {
     #expect(lines.contains("train/tuned 200 190 0.95x 1.0x not met"))
     #expect(lines.contains("sau/published 5.0 15.0 3.00x 3.3x not met"))
     #expect(lines.last == "peak memory 1.0 GiB")
+  }
+
+  @Test func epochsAreComparedWithStandardOnes() {
+    var result = BenchmarkResult(threads: 2, width: 16, libtorch: "2.13.0", cpu: "a processor")
+    for (row, rate) in [("epoch/standard", 1000.0), ("epoch/dbd-pretrain", 400), ("epoch/prl-at", 500)] { result.add(row, rate) }
+    let lines = result.text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+    #expect(lines.contains { $0.hasPrefix("epoch/dbd-pretrain 2.50x 4x ") })
+    #expect(lines.contains { $0.hasPrefix("epoch/prl-at 2.00x noisy-label") })
+  }
+
+  @Test func epochsAreMeasuredOnlyWhenNamed() throws {
+    #expect(Benchmark.groups.contains("epoch") && !Benchmark.usualGroups.contains("epoch"))
+    #expect(try Benchmark.rows(named: "epoch").count == EpochCost.all.count)
   }
 
   @Test func whatIsMissingIsNamed() {

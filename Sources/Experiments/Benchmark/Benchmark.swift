@@ -25,6 +25,8 @@ public final class Benchmark {
     public var unlearningBatch = 64
     /// Steps of training and evaluation in one measurement.
     public var steps = 6
+    /// Images in the training set of which an epoch is measured.
+    public var epochImages = 1024
     /// A folder with CIFAR-10; nil draws random images.
     public var data: String? = nil
     public init() {}
@@ -42,18 +44,22 @@ public final class Benchmark {
     public var group: String { String(id.prefix { $0 != "/" }) }
   }
 
-  public static let rows: [Row] = [
-    Row(id: "train/auto", summary: "training from uint8 images: crop, flip, SGD with momentum") { try $0.train(.auto, warmUp: $1) },
-    Row(id: "train/float32", summary: "the same without bfloat16") { try $0.train(.float32, warmUp: $1) },
-    Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) },
-    Row(id: "eval/auto", summary: "logits of a data set") { try $0.evaluate(.auto, warmUp: $1) },
-    Row(id: "eval/float32", summary: "the same without bfloat16") { try $0.evaluate(.float32, warmUp: $1) },
-    Row(id: "sau/auto", summary: "one batch of SAU, inner and outer problem") { try $0.unlearn(.auto, warmUp: $1) },
-    Row(id: "sau/float32", summary: "the same without bfloat16") { try $0.unlearn(.float32, warmUp: $1) },
-    Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
-    Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },
-    Row(id: "poison/wanet", summary: "stamping uint8 images with WaNet") { try $0.poison("wanet", warmUp: $1) },
-  ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } }
+  public static let rows: [Row] =
+    [
+      Row(id: "train/auto", summary: "training from uint8 images: crop, flip, SGD with momentum") { try $0.train(.auto, warmUp: $1) },
+      Row(id: "train/float32", summary: "the same without bfloat16") { try $0.train(.float32, warmUp: $1) },
+      Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) },
+      Row(id: "eval/auto", summary: "logits of a data set") { try $0.evaluate(.auto, warmUp: $1) },
+      Row(id: "eval/float32", summary: "the same without bfloat16") { try $0.evaluate(.float32, warmUp: $1) },
+      Row(id: "sau/auto", summary: "one batch of SAU, inner and outer problem") { try $0.unlearn(.auto, warmUp: $1) },
+      Row(id: "sau/float32", summary: "the same without bfloat16") { try $0.unlearn(.float32, warmUp: $1) },
+      Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
+      Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },
+      Row(id: "poison/wanet", summary: "stamping uint8 images with WaNet") { try $0.poison("wanet", warmUp: $1) },
+    ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } } + EpochCost.all.map(\.row)
+
+  /// Groups that are quick enough to measure unasked: all but the epochs of every system.
+  public static var usualGroups: [String] { groups.filter { $0 != EpochCost.group } }
 
   public static var groups: [String] {
     rows.map(\.group).reduce(into: []) { groups, group in if !groups.contains(group) { groups.append(group) } }
@@ -70,7 +76,7 @@ public final class Benchmark {
   }
 
   public let settings: Settings
-  private let data: ImageDataset
+  let data: ImageDataset
   private var warm: Set<String> = []
 
   /// - Throws: `DataError` if the folder does not hold CIFAR-10.
@@ -97,12 +103,12 @@ public final class Benchmark {
     return try row.measure(self, false)
   }
 
-  private func model() -> Classifier {
+  func model() -> Classifier {
     PreActResNet18(classes: 10, width: settings.width, normalization: .cifar10, Generator(seed: 0))
   }
 
   /// Images per second of a body that handles `images`.
-  private func rate(_ images: Int, _ body: () throws -> Void) rethrows -> Double {
+  func rate(_ images: Int, _ body: () throws -> Void) rethrows -> Double {
     let seconds = try ContinuousClock().measure { try body() } / .seconds(1)
     return Double(images) / max(seconds, 1e-9)
   }

@@ -68,6 +68,17 @@ public struct BenchmarkResult: Codable, Sendable {
       lines.append("")
       lines += Self.table([["peer's row", "peer images/s", "Antidote images/s", "ratio", "target", ""]] + body, left: [0, 5])
     }
+    if let standard = imagesPerSecond[EpochCost.standard] {
+      let body = EpochCost.all.compactMap { cost in
+        imagesPerSecond[cost.row.id].map { rate in
+          [
+            cost.row.id, String(format: "%.2fx", standard / rate), cost.published.map { String(format: "%gx", $0) } ?? "", cost.row.summary,
+          ]
+        }
+      }
+      lines.append("")
+      lines += Self.table([["one epoch", "standard ones", "paper", ""]] + body, left: [0, 3])
+    }
     lines += ["", "peak memory \(formatBytes(peakMemory))"]
     return lines.joined(separator: "\n")
   }

@@ -12,12 +12,15 @@ struct BenchCommand: ParsableCommand {
       Rates are images per second, the best of all rounds. --compare measures the two sides in turns, so that both see the same machine: \
       it runs peer.py with a Python that has torch, numpy and pillow.
 
+      The group epoch is measured only where it is named: what an epoch of each training-time system costs beside standard training.
+
         antidote bench
+        antidote bench --rows epoch --width 16
         antidote bench --rows train,poison --compare --python venv/bin/python
       """)
 
   @Option(help: ArgumentHelp("Rows or groups of rows: \(Benchmark.groups.joined(separator: ", ")).", valueName: "names"))
-  var rows = Benchmark.groups.joined(separator: ",")
+  var rows = Benchmark.usualGroups.joined(separator: ",")
   @Option(help: ArgumentHelp("Channels of PreAct-ResNet18's first stage.", valueName: "channels"))
   var width = 64
   @Option(help: ArgumentHelp("Threads of one operation; by default one for each core.", valueName: "n"))
