@@ -6,7 +6,7 @@ extension Classifier {
   /// Logits (N x K, float32) of a whole data set in evaluation mode, batch by batch.
   /// - Parameter transform: changes each batch of pixels (B x C x H x W, [0, 1]) before the model sees it; gets the batch's range.
   public func logits(
-    of data: ImageDataset, context: TrainingContext, batch: Int = 512, transform: ((Tensor, Range<Int>) -> Tensor)? = nil
+    of data: ImageDataset, context: TrainingContext, batch: Int = Batches.evaluationSize, transform: ((Tensor, Range<Int>) -> Tensor)? = nil
   ) -> Tensor {
     withMode(training: false) {
       noGrad {

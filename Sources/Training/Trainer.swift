@@ -60,6 +60,9 @@ public struct Trainer {
 
 /// Ranges of a shuffled order, batch by batch.
 public struct Batches {
+  /// Images in a batch that is only looked at: more are no faster on a CPU and hold more memory.
+  public static let evaluationSize = 256
+
   public let ranges: [Range<Int>]
   /// Images in all batches together.
   public var images: Int { ranges.reduce(0) { $0 + $1.count } }

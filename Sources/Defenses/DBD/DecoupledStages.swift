@@ -56,7 +56,7 @@ extension DecoupledSettings {
     let features = model.withMode(training: false) {
       noGrad {
         Tensor.concatenated(
-          Batches(count: count, size: 512).ranges.map { range in
+          Batches(count: count, size: Batches.evaluationSize).ranges.map { range in
             context.compute { model.features(chosen.pixels(range).contiguous(.channelsLast)).penultimate }.to(.float32)
           })
       }

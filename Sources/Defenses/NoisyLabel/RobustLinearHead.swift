@@ -111,7 +111,7 @@ public struct RobustLinearHead: Sendable {
   /// Penultimate activations, float32 N x D, without graph.
   static func features(of data: ImageDataset, _ model: Classifier, _ context: TrainingContext) -> Tensor {
     noGrad {
-      let parts = Batches(count: data.count, size: 512).ranges.map { range in
+      let parts = Batches(count: data.count, size: Batches.evaluationSize).ranges.map { range in
         context.compute { model.features(data.pixels(range).contiguous(.channelsLast)).penultimate }.to(.float32)
       }
       return Tensor.concatenated(parts)

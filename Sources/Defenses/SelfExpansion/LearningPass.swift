@@ -43,7 +43,7 @@ struct LearningPass {
   func judge(_ model: Classifier, _ indices: Tensor) -> (losses: Tensor, agrees: Tensor) {
     model.withMode(training: false) {
       noGrad {
-        let parts = Batches(count: indices.count, size: 512).ranges.map { range in
+        let parts = Batches(count: indices.count, size: Batches.evaluationSize).ranges.map { range in
           let index = indices[range]
           let pixels = data.pixels(at: index).contiguous(.channelsLast)
           let logits = context.compute { model(pixels) }

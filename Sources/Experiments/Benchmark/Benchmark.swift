@@ -20,7 +20,7 @@ public final class Benchmark {
     /// Images in one training step.
     public var batch = 128
     /// Images in one evaluation batch.
-    public var evaluationBatch = 256
+    public var evaluationBatch = Batches.evaluationSize
     /// Images in one batch of Shared Adversarial Unlearning.
     public var unlearningBatch = 64
     /// Steps of training and evaluation in one measurement.
