@@ -21,6 +21,8 @@ public final class ExperimentRunner {
   private let checkpoints: RunCheckpoints
   private let progress: any ProgressReporter
   private var record: RunRecord
+  /// What the folder held already.
+  private let earlier: RunRecord?
 
   /// - Parameters:
   ///   - folder: the run directory; made where missing. nil chooses `runs/<attack>-<defense>-<data set>-<id>`.
@@ -41,7 +43,7 @@ public final class ExperimentRunner {
     directory = try RunDirectory.create(at: path, id: id)
     checkpoints = RunCheckpoints(directory)
     context.checkpoints = checkpoints
-    let earlier = try directory.readRecord()
+    earlier = try directory.readRecord()
     record = RunRecord(
       id: id, title: title, created: earlier?.created ?? Date(), command: command, configuration: try configuration.resolved(),
       environment: Machine.environment(context))
@@ -55,10 +57,14 @@ public final class ExperimentRunner {
     return "\(c.attack?.name ?? "no attack") against \(c.defense?.name ?? "no defense") on \(data)"
   }
 
-  /// Runs to the end, or goes on with what an earlier process left.
+  /// Runs to the end, or goes on with what an earlier process left; a run that is finished already stays as it is.
   /// - Returns: the finished record, as it stands in `record.json`.
   /// - Throws: what the parts throw; the record then says that the run was interrupted or failed, and why.
   public func run() throws -> RunRecord {
+    if let earlier, earlier.status == .finished {
+      progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
+      return earlier
+    }
     // The callbacks hold the context that holds them, and the directory with its lock.
     defer { (context.onStart, context.onEpoch) = (nil, nil) }
     try directory.write(record)

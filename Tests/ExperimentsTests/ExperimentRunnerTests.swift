@@ -99,12 +99,17 @@ import Torch
     }
   }
 
-  /// Running a finished folder again gives the same once more; the victim is not trained again.
+  /// The command of a finished run computes nothing and loses nothing.
   @Test func finishedRunsStay() throws {
     try withTemporaryFolder { parent in
       let first = try run("\(parent)/run")
       let victim = try Data(contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.victimName)"))
-      let again = try run("\(parent)/run")
+      let files = ["record.json", "metrics.jsonl", "model.safetensors"].map { "\(parent)/run/\($0)" }
+      let contents = try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+      let progress = RecordingProgress()
+      let again = try run("\(parent)/run", progress: progress)
+      #expect(progress.messages.contains { $0.contains("finished before") && $0.contains("\(parent)/run") })
+      #expect(try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } == contents)
       let stored = try RunDirectory.open("\(parent)/run").readRecord()
       #expect(again.measurements == first.measurements && stored?.measurements == first.measurements)
       #expect(try Data(contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.victimName)")) == victim)
