@@ -44,7 +44,7 @@ let package = Package(
     layer("Training", ["Support", "Torch", "TorchNN", "Vision"]),
     layer("SelfSupervision", ["Support", "Torch", "TorchNN", "Vision", "Training"]),
     layer("Backdoor", ["Support", "Torch", "TorchNN", "Vision", "Training"]),
-    layer("Attacks", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor"]),
+    layer("Attacks", ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor"]),
     layer("Defenses", ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor"]),
     layer("Evaluation", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses"]),
     layer("Experiments", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
@@ -65,7 +65,9 @@ let package = Package(
     tests(
       "SelfSupervisionTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),
     tests("BackdoorTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "TestSupport"]),
-    tests("AttackTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "TestSupport", "TestData"]),
+    tests(
+      "AttackTests",
+      ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "TestSupport", "TestData"]),
     tests(
       "DefenseTests",
       ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Defenses", "TestSupport", "TestData"]),

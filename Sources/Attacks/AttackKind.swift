@@ -11,7 +11,10 @@ public struct AttackKind: Sendable {
   public let make: @Sendable (_ overrides: JSONValue) throws -> (attack: any Attack, settings: JSONValue)
 
   /// Adding an attack is adding a file and a row here.
-  public static let all = [AttackKind(BadNets.self), AttackKind(Blended.self), AttackKind(LabelFlip.self)]
+  public static let all = [
+    AttackKind(BadNets.self), AttackKind(Blended.self), AttackKind(LabelFlip.self), AttackKind(SleeperAgent.self),
+    AttackKind(ClusteredTrigger.self),
+  ]
 
   init<A: Attack>(_ type: A.Type) {
     id = A.id

@@ -73,7 +73,7 @@ public struct BadNets: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { configuration.poisonSelection }
 
-  public func implants(for shape: ImageShape, seed: Seed) throws -> [Implant] {
+  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
     let c = configuration
     if c.triggers > 1, c.mapping != .allToOne {
       throw BackdoorError.invalid(

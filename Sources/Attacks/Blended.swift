@@ -37,7 +37,7 @@ public struct Blended: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { configuration.poisonSelection }
 
-  public func implants(for shape: ImageShape, seed: Seed) throws -> [Implant] {
+  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
     let pattern: [Float]
     if let path = configuration.image {
       pattern = try TriggerImage.load(path, height: shape.height, width: shape.width, channels: shape.channels).array(Float.self)

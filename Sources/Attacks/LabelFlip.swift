@@ -2,6 +2,7 @@
 
 public import Backdoor
 public import Support
+public import Torch
 
 public struct LabelFlip: Attack {
   public static let id = "label-flip"
@@ -23,7 +24,7 @@ public struct LabelFlip: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { configuration.poisonSelection }
 
-  public func implants(for shape: ImageShape, seed: Seed) throws -> [Implant] {
+  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
     [Implant(name: "none", trigger: NoTrigger(), mapping: configuration.labelMapping)]
   }
 }

@@ -1,6 +1,7 @@
 public import Support
 public import Training
-import Torch
+public import Torch
+import TorchNN
 public import Vision
 
 /// What an attacker has.
@@ -10,11 +11,26 @@ public struct AttackContext {
   /// The attack's own source of randomness.
   public let seed: Seed
   public let training: TrainingContext
+  private let architecture: DefenseInput.Architecture?
 
-  public init(train: ImageDataset, seed: Seed, training: TrainingContext) {
+  /// - Parameter architecture: what the attacker expects the victim to train; for attacks that train networks of their own.
+  public init(train: ImageDataset, seed: Seed, training: TrainingContext, architecture: DefenseInput.Architecture? = nil) {
     self.train = train
     self.seed = seed
     self.training = training
+    self.architecture = architecture
+  }
+
+  /// A new network of the victim's architecture, on the context's device, in channels-last layout.
+  /// - Parameter name: of its random stream; another name gives other weights.
+  /// - Throws: `BackdoorError` where no architecture was given.
+  public func makeModel(_ name: String) throws -> Classifier {
+    guard let architecture else {
+      throw BackdoorError.invalid("this attack trains networks: give AttackContext an architecture to make them.")
+    }
+    let model = try architecture(Generator(seed: seed(name)))
+    model.to(training.device).to(.channelsLast)
+    return model
   }
 }
 
@@ -25,9 +41,12 @@ public struct Victim {
   public let implants: [Implant]
   /// The backdoored model of an attack that controls training; nil where training on `train` makes it.
   public let model: Classifier?
+  /// What was done to the poisoned images, in words that follow on "500 images": `carry the trigger`.
+  public let manner: String
 
-  public init(train: PoisonedDataset, implants: [Implant], model: Classifier? = nil) {
+  public init(train: PoisonedDataset, implants: [Implant], model: Classifier? = nil, manner: String = "carry the trigger") {
     self.train = train
+    self.manner = manner
     self.implants = implants
     self.model = model
   }
@@ -45,14 +64,21 @@ public protocol Attack: Sendable {
   var configuration: Configuration { get }
   init(_ configuration: Configuration)
 
-  /// The triggers for images of this shape. The same configuration and seed give the same triggers, so that a record of both is enough
-  /// to evaluate a model later.
-  /// - Throws: `BackdoorError` if the configuration does not fit the images.
-  func implants(for shape: ImageShape, seed: Seed) throws -> [Implant]
+  /// Whether `learn` does anything.
+  static var learns: Bool { get }
+  /// What costs the attacker networks and hours: tensors by name, from which the rest follows at once. They are kept with the run and with
+  /// the poisoned data. Its stages have names that begin with `attack-`. By default: nothing.
+  /// - Throws: `BackdoorError`, `TrainingError`, `Interrupted`.
+  func learn(_ context: AttackContext) throws -> [String: Tensor]
+  /// The triggers for images of this shape. The same configuration, seed and tensors give the same triggers, so that a record of them is
+  /// enough to evaluate a model later.
+  /// - Parameter learned: what `learn` gave.
+  /// - Throws: `BackdoorError` if the configuration or the tensors do not fit the images.
+  func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant]
   /// How samples are chosen.
   var selection: PoisonSelection { get }
   /// The idea of the attack; call `execute`. By default: stamps the implants on chosen samples.
-  func run(_ context: AttackContext) throws -> Victim
+  func run(_ context: AttackContext, learned: [String: Tensor]) throws -> Victim
 }
 
 /// The shape of a data set's images.
@@ -72,20 +98,27 @@ extension ImageDataset {
 }
 
 extension Attack {
-  public func run(_ context: AttackContext) throws -> Victim {
-    let implants = try implants(for: context.train.shape, seed: context.seed)
+  public static var learns: Bool { false }
+  public func learn(_ context: AttackContext) throws -> [String: Tensor] { [:] }
+
+  /// The triggers of an attack that learns nothing.
+  public func implants(for shape: ImageShape, seed: Seed) throws -> [Implant] { try implants(for: shape, seed: seed, learned: [:]) }
+
+  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> Victim {
+    let implants = try implants(for: context.train.shape, seed: context.seed, learned: learned)
     let train = try PoisonedDataset(poisoning: context.train, with: implants, selection: selection, seed: context.seed)
     return Victim(train: train, implants: implants)
   }
 
   /// Checks what every attack promises, and runs it.
-  /// - Throws: `BackdoorError`.
-  public func execute(_ context: AttackContext) throws -> Victim {
+  /// - Parameter learned: what `learn` gave before; nil calls it.
+  /// - Throws: `BackdoorError`, and what `learn` throws.
+  public func execute(_ context: AttackContext, learned: [String: Tensor]? = nil) throws -> Victim {
     guard context.train.count > 0 else { throw BackdoorError.invalid("\(Self.id): the training set is empty.") }
     guard (0...1).contains(selection.rate) else {
       throw BackdoorError.invalid("attack.rate \(selection.rate): a rate is between 0 and 1.")
     }
-    let victim = try run(context)
+    let victim = try run(context, learned: learned ?? learn(context))
     require(victim.train.data.images.shape == context.train.images.shape, "\(Self.id) changed the shape of the data set")
     return victim
   }

@@ -47,19 +47,7 @@ extension PoisonedDataset {
     poisoning clean: ImageDataset, with implants: [Implant], selection: PoisonSelection, seed: Seed
   ) throws(BackdoorError) {
     let labels = clean.labelArray()
-    for implant in implants { try implant.mapping.check(classes: clean.classes) }
-    var random = seed.generator("poison/select")
-    var chosen: [(position: Int, source: Int, label: Int, implant: Int)] = []
-    var taken = Set<Int>()
-    for (number, implant) in implants.enumerated() {
-      let share = selection.rate / Double(implants.count)
-      let plan = try Self.plan(implant.mapping, share, labels, clean.classes, selection.excludeTarget, taken, &random)
-      for item in plan {
-        taken.insert(item.position)
-        chosen.append((item.position, item.source, item.label, number))
-      }
-    }
-    chosen.sort { $0.position < $1.position }
+    let chosen = try Self.choose(from: clean, implants.map(\.mapping), selection, seed)
     let device = clean.device
     let images = clean.images.clone()
     var newLabels = labels.map(Int64.init)
@@ -79,6 +67,35 @@ extension PoisonedDataset {
     self.init(
       data: ImageDataset(name: clean.name, images: images, labels: Tensor(newLabels).to(device), classNames: clean.classNames),
       indices: chosen.map(\.position), implants: chosen.map(\.implant), trueLabels: Tensor(trueLabels).to(device))
+  }
+
+  /// The images that poisoning with one implant of this mapping will stamp, as positions in `clean`, for attacks that make their trigger in
+  /// view of them.
+  /// - Throws: `BackdoorError` as `init(poisoning:with:selection:seed:)` does.
+  public static func sources(
+    in clean: ImageDataset, mapping: LabelMapping, selection: PoisonSelection, seed: Seed
+  ) throws(BackdoorError) -> [Int] {
+    try choose(from: clean, [mapping], selection, seed).map(\.source)
+  }
+
+  /// Who is poisoned, by which implant, in ascending order of the positions.
+  private static func choose(
+    from clean: ImageDataset, _ mappings: [LabelMapping], _ selection: PoisonSelection, _ seed: Seed
+  ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int, implant: Int)] {
+    let labels = clean.labelArray()
+    for mapping in mappings { try mapping.check(classes: clean.classes) }
+    var random = seed.generator("poison/select")
+    var chosen: [(position: Int, source: Int, label: Int, implant: Int)] = []
+    var taken = Set<Int>()
+    for (number, mapping) in mappings.enumerated() {
+      let share = selection.rate / Double(mappings.count)
+      let plan = try plan(mapping, share, labels, clean.classes, selection.excludeTarget, taken, &random)
+      for item in plan {
+        taken.insert(item.position)
+        chosen.append((item.position, item.source, item.label, number))
+      }
+    }
+    return chosen.sorted { $0.position < $1.position }
   }
 
   /// Where poisoned samples go (`position`), which images they are made of (`source`), and their labels.
@@ -132,6 +149,8 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
   case sameClass(Int)
   case noShift(Int, classes: Int)
   case rate(asked: Double, largest: Double, what: String, held: Int)
+  /// The tensors that an attack learned are not at hand.
+  case notLearned(attack: String, key: String)
   case invalid(String)
 
   public var description: String {
@@ -143,6 +162,8 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
     case .rate(let asked, let largest, let what, let held):
       "attack.rate \(asked) is more than \(what) can hold: \(held) samples are there. The largest possible rate is "
         + "\((largest * 10_000).rounded(.down) / 10_000)."
+    case .notLearned(let attack, let key):
+      "\(attack) is learned from the training set, and its \(key) is not at hand. Name the poison.json of the run or of antidote attack."
     case .invalid(let text): text
     }
   }

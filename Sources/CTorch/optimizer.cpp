@@ -5,12 +5,29 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+
+#include <stdexcept>
 
 #include "shim.h"
 
 using namespace ct;
+
+namespace {
+
+/// The gradients in their parameters' memory order: the fused kernels read both as flat arrays.
+std::vector<at::Tensor> matched(const std::vector<at::Tensor> &params, std::vector<at::Tensor> grads) {
+  for (size_t i = 0; i < params.size(); i++) {
+    if (!grads[i].sizes().equals(params[i].sizes()))
+      throw std::invalid_argument("a gradient has another shape than its parameter");
+    if (!grads[i].strides().equals(params[i].strides())) grads[i] = at::empty_like(params[i]).copy_(grads[i]);
+  }
+  return grads;
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -19,7 +36,8 @@ int ct_fused_sgd_(const CTTensor *params, const CTTensor *grads, const CTTensor 
   return status([&] {
     std::vector<at::Tensor> buffers;
     if (momenta) buffers = list(momenta, n);
-    at::_fused_sgd_(list(params, n), list(grads, n), buffers, weight_decay, momentum, lr, dampening, nesterov, maximize, first);
+    const auto p = list(params, n);
+    at::_fused_sgd_(p, matched(p, list(grads, n)), buffers, weight_decay, momentum, lr, dampening, nesterov, maximize, first);
   });
 }
 int ct_fused_adam_(const CTTensor *params, const CTTensor *grads, const CTTensor *m, const CTTensor *v, const CTTensor *vmax,
@@ -28,7 +46,8 @@ int ct_fused_adam_(const CTTensor *params, const CTTensor *grads, const CTTensor
   return status([&] {
     std::vector<at::Tensor> maxima;
     if (vmax) maxima = list(vmax, n);
-    auto p = list(params, n), g = list(grads, n), a = list(m, n), b = list(v, n), s = list(steps, n);
+    const auto p = list(params, n), g = matched(p, list(grads, n));
+    auto a = list(m, n), b = list(v, n), s = list(steps, n);
     if (decoupled)
       at::_fused_adamw_(p, g, a, b, maxima, s, lr, beta1, beta2, weight_decay, eps, amsgrad, maximize);
     else

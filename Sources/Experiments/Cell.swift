@@ -32,7 +32,10 @@ public struct Cell {
     return (train, test)
   }
 
-  public init(_ c: ExperimentConfiguration, data: (train: ImageDataset, test: ImageDataset), context: TrainingContext) throws {
+  /// - Parameter attackFile: where what the attack learns is kept, and taken from if it is there; nil keeps nothing.
+  public init(
+    _ c: ExperimentConfiguration, data: (train: ImageDataset, test: ImageDataset), context: TrainingContext, attackFile: String? = nil
+  ) throws {
     configuration = c
     let seed = context.seed
     let clean = c.clean.positions(in: data.train, seed: seed)
@@ -42,12 +45,16 @@ public struct Cell {
     let taken = (c.clean.disjoint ? clean : []) + withoutLabels
     let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))
     victim = try c.makeAttack().map { attack in
-      try Self.execute(attack, AttackContext(train: attackers, seed: seed.stream("attack"), training: context))
+      let spec = try c.model.spec(for: attackers)
+      let context = AttackContext(train: attackers, seed: seed.stream("attack"), training: context, architecture: { try spec.make($0) })
+      return try Self.execute(attack, context, attackFile)
     }
     trainSet = victim?.train.data ?? attackers
   }
 
-  private static func execute(_ attack: some Attack, _ context: AttackContext) throws -> Victim { try attack.execute(context) }
+  private static func execute(_ attack: some Attack, _ context: AttackContext, _ file: String?) throws -> Victim {
+    try attack.execute(context, learned: LearnedAttack.tensors(of: attack, context, at: file))
+  }
 
   /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
   public func trainVictim(context: TrainingContext) throws -> Classifier {
@@ -73,7 +80,7 @@ public struct Cell {
     return RunRecord.Poison(
       attack: attack.name,
       summary: "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(victim.train.rate))) "
-        + "carry the trigger (\(names)).",
+        + "\(victim.manner) (\(names)).",
       rate: attack.settings["rate"]?.doubleValue ?? victim.train.rate, poisonedCount: count,
       mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
       targetLabel: victim.implants.count == 1 ? victim.implants[0].mapping.singleTarget : nil)

@@ -92,8 +92,13 @@ public final class ExperimentRunner {
       name: c.dataset.name, trainCount: data.train.count, testCount: test.count, classNames: test.classNames, channels: test.channels,
       height: test.height, width: test.width)
 
-    let cell = try Cell(c, data: data, context: context)
+    observe(nil, nil, poison: [])
+    try adoptAttack()
+    let cell = try Cell(c, data: data, context: context, attackFile: directory.file(LearnedAttack.fileName))
     record.poison = cell.poisonSummary
+    if let victim = cell.victim, let attack = c.attack {
+      try PoisonManifest(victim, attack: attack, configuration: c).write(to: directory.file(PoisonManifest.fileName))
+    }
     record.defense = c.defense.map { choice in
       RunRecord.Defense(name: choice.name, summary: DefenseKind.all.first { $0.id == choice.name }?.summary)
     }
@@ -172,30 +177,50 @@ public final class ExperimentRunner {
 
   /// The victim of a run beside this one, if it was made in the same way: the runs of a grid share their victims.
   private func adoptVictim() throws -> Classifier? {
+    guard let (path, sibling) = try sibling(with: Self.victimName) else { return nil }
+    let model = try Classifier.open("\(path)/\(Self.victimName)")
+    progress.message("train: the same victim was trained for \(path); taken from there")
+    try copyMetrics(of: sibling) { $0 == Cell.stage }
+    model.to(context.device).to(.channelsLast).eval()
+    try model.save(directory.file(Self.victimName))
+    try noteStages()
+    return model
+  }
+
+  /// What the attack of such a run learned.
+  private func adoptAttack() throws {
+    guard !RunFiles.exists(directory.file(LearnedAttack.fileName)), let (path, sibling) = try sibling(with: LearnedAttack.fileName)
+    else { return }
+    progress.message("attack: the same was learned for \(path); taken from there")
+    try copyMetrics(of: sibling) { $0.hasPrefix("attack-") }
+    try LearnedAttack.write(LearnedAttack.read("\(path)/\(LearnedAttack.fileName)"), to: directory.file(LearnedAttack.fileName))
+  }
+
+  private func copyMetrics(of sibling: RunDirectory, _ isWanted: (_ stage: String) -> Bool) throws {
+    let entries = try sibling.metrics.read().filter { isWanted($0.stage) }
+    for stage in Set(entries.map(\.stage)) { try directory.metrics.drop(after: 0, of: stage) }
+    for entry in entries { try directory.metrics.append(entry) }
+  }
+
+  /// A run beside this one whose victim is made in the same way and that has this safetensors file, whole.
+  private func sibling(with file: String) throws -> (path: String, directory: RunDirectory)? {
     let folder = (directory.path as NSString).deletingLastPathComponent
     let own = (directory.path as NSString).lastPathComponent
     let wanted = try configuration.victimID()
     let siblings = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
     for name in siblings.sorted() where name != own {
       let path = folder.isEmpty ? name : "\(folder)/\(name)"
-      let file = "\(path)/\(Self.victimName)"
-      guard FileManager.default.fileExists(atPath: file), let sibling = try? RunDirectory.open(path),
+      guard FileManager.default.fileExists(atPath: "\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
         let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
-        (try? theirs.victimID()) == wanted, let model = try? Classifier.open(file)
+        (try? theirs.victimID()) == wanted, (try? Safetensors.load("\(path)/\(file)")) != nil
       else { continue }
-      progress.message("train: the same victim was trained for \(path); taken from there")
-      try directory.metrics.drop(after: 0, of: Cell.stage)
-      for entry in try sibling.metrics.read() where entry.stage == Cell.stage { try directory.metrics.append(entry) }
-      model.to(context.device).to(.channelsLast).eval()
-      try model.save(directory.file(Self.victimName))
-      try noteStages()
-      return model
+      return (path, sibling)
     }
     return nil
   }
 
-  /// Measures on test data after epochs and writes `metrics.jsonl`.
-  private func observe(_ evaluator: BackdoorEvaluator, _ risks: RiskEvaluator?, poison: Set<Int>) {
+  /// Measures on test data after epochs, where there is an evaluator, and writes `metrics.jsonl`.
+  private func observe(_ evaluator: BackdoorEvaluator?, _ risks: RiskEvaluator?, poison: Set<Int>) {
     let every = configuration.evaluation.every
     context.onStart = { [directory] stage, finished in try directory.metrics.drop(after: finished, of: stage) }
     context.onEpoch = { [context, directory, progress] report in
@@ -203,7 +228,8 @@ public final class ExperimentRunner {
       if let selected = report.selected, !selected.isEmpty, !poison.isEmpty {
         values[MetricName.poisonShareLearned] = Double(selected.count(where: poison.contains)) / Double(selected.count)
       }
-      if report.isMeasured, every > 0, report.epoch % every == 0 || report.epoch == report.epochs, let model = report.model as? Classifier {
+      let isDue = every > 0 && (report.epoch % every == 0 || report.epoch == report.epochs)
+      if let evaluator, report.isMeasured, isDue, let model = report.model as? Classifier {
         let metrics = evaluator.measure(model, context: context)
         values[MetricName.accuracy] = metrics.accuracy
         values[MetricName.attackSuccessRate] = metrics.attackSuccessRate

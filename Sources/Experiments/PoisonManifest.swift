@@ -86,6 +86,7 @@ public struct PoisonManifest: Codable, Sendable {
 
   /// The triggers, made again for images of this shape.
   /// - Throws: `SettingsError` for an attack that this version does not know, `JobError` where the images are of another shape.
+  ///   What an attack learned is read from the file beside `source`.
   public func makeImplants(for data: ImageDataset, source: String) throws -> [Implant] {
     guard data.shape == shape, data.classes == classNames.count else {
       func text(_ shape: ImageShape, _ classes: Int) -> String { "\(shape.channels)x\(shape.height)x\(shape.width) and \(classes) classes" }
@@ -93,6 +94,9 @@ public struct PoisonManifest: Codable, Sendable {
         "\(source) is for images of \(text(shape, classNames.count)); the data set \(data.name) has \(text(data.shape, data.classes)). "
           + "Name the data set that was poisoned (--dataset, --data, --set dataset.size).")
     }
-    return try AttackKind.named(attack).make(settings).attack.implants(for: shape, seed: Seed(seed).stream("attack"))
+    let file = (source as NSString).deletingLastPathComponent + "/" + LearnedAttack.fileName
+    let attack = try AttackKind.named(attack).make(settings).attack
+    let learned = type(of: attack).learns && RunFiles.exists(file) ? try LearnedAttack.read(file) : [:]
+    return try attack.implants(for: shape, seed: Seed(seed).stream("attack"), learned: learned)
   }
 }

@@ -60,6 +60,29 @@ struct PipelineTests {
     }
   }
 
+  /// An attack that learns keeps what it learned beside the poisoned data and in the run; a run beside it takes it from there.
+  @Test func attacksThatLearn() throws {
+    try withTool { tool in
+      let attack = [
+        "--attack", "clustered-trigger", "--set", "attack.epochs=2", "--set", "attack.pretrain.epochs=1", "--set",
+        "attack.pretrain.batch=32",
+      ]
+      let settings = Tool.tiny + Self.recipe
+      try tool.succeed(["attack", "--out", "poisoned"] + attack + settings)
+      #expect(try tool.files("poisoned").contains("attack.safetensors"))
+      try tool.succeed(["run", "--out", "run"] + attack + settings + ["--defense", "none"])
+      #expect(try tool.data("run/attack.safetensors") == tool.data("poisoned/attack.safetensors"))
+      func measure(_ source: [String]) throws -> String {
+        try tool.succeed(["evaluate", "--model", "run/backdoored.safetensors", "--json"] + source + Tool.tiny)
+      }
+      #expect(try measure(["--poison", "poisoned/poison.json"]) == measure(["--poison", "run/poison.json"]))
+      try tool.refuse(["evaluate", "--model", "run/backdoored.safetensors"] + attack + Tool.tiny, ["poison.json"])
+      let other = try tool.run(["run", "--out", "other"] + attack + settings + ["--defense", "ft", "--set", "defense.epochs=1"])
+      #expect(other.code == 0 && other.errors.contains("the same was learned for"), "\(other.errors)")
+      #expect(try tool.data("other/attack.safetensors") == tool.data("run/attack.safetensors"))
+    }
+  }
+
   @Test(.enabled(if: realData != nil, "needs CIFAR-10: set ANTIDOTE_DATA to the folder that holds cifar-10-batches-bin"))
   func theStepsOnRealImages() throws {
     let data = try #require(realData)

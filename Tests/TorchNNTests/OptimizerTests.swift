@@ -98,6 +98,19 @@ enum OptimizerKind: String, CaseIterable {
     }
   }
 
+  /// A gradient may lie in memory in another order than its parameter.
+  @Test(arguments: OptimizerKind.allCases, [MemoryFormat.contiguous, .channelsLast])
+  func memoryOrderOfGradients(_ kind: OptimizerKind, _ format: MemoryFormat) {
+    let (same, other) = (parameters(), parameters(format))
+    let (one, two) = (kind.make(same), kind.make(other))
+    let others: [MemoryFormat] = format == .contiguous ? [.channelsLast, .channelsLast] : [.contiguous, .channelsLast]
+    for (step, order) in others.enumerated() {
+      one.step(gradients: gradients(step))
+      two.step(gradients: gradients(step).map { $0.rank == 4 ? $0.contiguous(order) : $0 })
+    }
+    for (a, b) in zip(same, other) { expectClose(b.detach(), a.detach(), tolerance: 1e-6) }
+  }
+
   @Test(arguments: OptimizerKind.allCases) func absentGradients(_ kind: OptimizerKind) {
     let parameters = parameters()
     let before = parameters.map { $0.detach().clone() }

@@ -53,15 +53,7 @@ extension DecoupledSettings {
     var generator = context.seed.generator("dbd/embeddings")
     let indices = generator.sample(count, of: data.count, sorted: true)
     let chosen = data.subset(indices)
-    let features = model.withMode(training: false) {
-      noGrad {
-        Tensor.concatenated(
-          Batches(count: count, size: Batches.evaluationSize).ranges.map { range in
-            context.compute { model.features(chosen.pixels(range).contiguous(.channelsLast)).penultimate }.to(.float32)
-          })
-      }
-    }
-    return [Embedding(title: title, features: features, indices: indices)]
+    return [Embedding(title: title, features: model.penultimateFeatures(of: chosen, context: context), indices: indices)]
   }
 
   /// What no stage could work with.

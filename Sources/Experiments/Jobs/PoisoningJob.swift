@@ -13,6 +13,7 @@ import Vision
 /// test.safetensors             the clean test set, where there is one
 /// test-triggered.safetensors   test images that the attack aims at, with trigger, true labels and targets; one file an implant
 /// poison.json                  what was done; see PoisonManifest
+/// attack.safetensors           what the attack learned, if it is one that learns: a trigger, say
 /// model.safetensors            of an attack that trains the model itself
 /// png/train/<class>/...        the same images for other programs, if asked for
 /// ```
@@ -43,11 +44,13 @@ public struct PoisoningJob {
     let folder = try JobFolder(output: output, identity: identity)
     context.checkpoints = folder
     return try folder.perform {
-      let cell = try Cell(configuration, data: (train.to(context.device), train), context: context)
+      let learned = "\(folder.path)/\(LearnedAttack.fileName)"
+      let cell = try Cell(configuration, data: (train.to(context.device), train), context: context, attackFile: learned)
       guard let victim = cell.victim else { throw JobError.invalid("attack \(choice.name) left no data.") }
       return try NewFolder.write(to: output) { path in
         var manifest = try PoisonManifest(victim, attack: choice, configuration: configuration)
         try write(victim, test: test, to: path, &manifest, progress: progress)
+        if RunFiles.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
         try manifest.write(to: "\(path)/\(PoisonManifest.fileName)")
         return manifest
       }
