@@ -62,4 +62,15 @@ import Training
     let ties = CredibleSplit(losses: Tensor.ones([6]), share: 0.5)
     #expect(ties.credible.array(Int64.self) == [0, 1, 2], "of equal losses the earlier sample")
   }
+
+  /// Class 0 has positions 0, 1, 4, 5 and class 1 positions 2, 3, 6: two of the first and one of the second are half of each.
+  @Test func withinClasses() {
+    let losses = Tensor([9, 8, 1, 2, 7, 6, 3] as [Float])
+    let split = CredibleSplit(losses: losses, share: 0.5, within: Tensor([0, 0, 1, 1, 0, 0, 1] as [Int64]))
+    #expect(split.credible.array(Int64.self) == [2, 5, 4], "the smallest of each class, the smallest of all first")
+    #expect(split.other.array(Int64.self) == [3, 6, 1, 0])
+    #expect(split.threshold == nil)
+    let one = CredibleSplit(losses: losses, share: 0.5, within: Tensor.zeros([7], dtype: .int64))
+    expectSame(one.credible, CredibleSplit(losses: losses, share: 0.5).credible, "one class is the whole set")
+  }
 }

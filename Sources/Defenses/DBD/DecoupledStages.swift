@@ -11,8 +11,17 @@ public protocol DecoupledSettings: Configurable {
   var pretrain: SelfSupervision { get }
   var tune: HeadTuning { get }
   var credible: Double { get }
+  var within: CredibleScope { get }
   var flip: Bool { get }
   var embeddings: Int { get }
+}
+
+/// Among whom the smallest losses are looked for.
+public enum CredibleScope: String, Codable, Sendable, CaseIterable {
+  /// The whole training set.
+  case all
+  /// The samples of each given label.
+  case `class`
 }
 
 extension DecoupledSettings {
@@ -23,6 +32,10 @@ extension DecoupledSettings {
       Setting(
         "credible", "Share of the training set whose labels are believed: the smallest losses.", unit: "fraction", range: 0.001...0.999,
         source: "paper"),
+      Setting(
+        "within",
+        "Where that share is taken: of the whole set, or of each given label, which keeps classes that weak features do not separate.",
+        choices: CredibleScope.allCases.map(\.rawValue), source: "paper: all"),
       Setting("flip", "Mirror images at random, in all stages; false where a mirrored image is another class."),
       Setting("embeddings", "Training images whose features are kept for a picture; 0 keeps none.", unit: "images", range: 0...100_000),
     ]
@@ -40,6 +53,11 @@ extension DecoupledSettings {
     func positions(_ side: Tensor) -> [Int] { side.array(Int64.self).map(Int.init).sorted() }
     return DefenseOutcome(
       filtered: (positions(split.credible), positions(split.other)), suspicion: split.losses.to(.float64).array(Double.self))
+  }
+
+  /// Who is credible to the model as it is.
+  func split(_ data: ImageDataset, by model: Classifier, _ context: TrainingContext) -> CredibleSplit {
+    tune.split(data, by: model, share: credible, within: within, context: context)
   }
 
   func scores(_ title: String, _ split: CredibleSplit) -> SampleScores {

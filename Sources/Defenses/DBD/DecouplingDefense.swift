@@ -51,6 +51,7 @@ public struct DecouplingDefense: Defense {
     public var resplit = true
     public var supervised = Recipe.decoupled
     public var credible = 0.5
+    public var within = CredibleScope.all
     public var flip = true
     public var embeddings = 1000
     public init() {}
@@ -90,7 +91,7 @@ public struct DecouplingDefense: Defense {
 
     // Stage 2
     try c.tune.tune(model, on: data, flip: c.flip, context: context, stage: "dbd-tune")
-    let first = c.tune.split(data, by: model, share: c.credible, context: context)
+    let first = c.split(data, by: model, context)
     var last = first
 
     // Stage 3
@@ -102,9 +103,9 @@ public struct DecouplingDefense: Defense {
       try c.tune.tune(model, on: credible, flip: c.flip, context: context, stage: "dbd-tune-credible")
     case .full, .noSSL:
       try c.finetune.train(model, on: data, flip: c.flip, context: context, stage: "dbd-mixmatch") { epoch in
-        epoch == 0 || !c.resplit ? first : c.tune.split(data, by: model, share: c.credible, context: context)
+        epoch == 0 || !c.resplit ? first : c.split(data, by: model, context)
       }
-      last = c.tune.split(data, by: model, share: c.credible, context: context)
+      last = c.split(data, by: model, context)
     }
 
     var outcome = c.outcome(last)

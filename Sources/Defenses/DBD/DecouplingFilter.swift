@@ -18,6 +18,7 @@ public struct DecouplingFilter: Defense {
     public var pretrain = SelfSupervision()
     public var tune = HeadTuning()
     public var credible = 0.5
+    public var within = CredibleScope.all
     public var flip = true
     public var embeddings = 1000
     public init() {}
@@ -35,7 +36,7 @@ public struct DecouplingFilter: Defense {
     try c.learnFeatures(model, data, context, stage: "\(Self.id)-pretrain")
     let embedding = c.embedding("features after self-supervision", model, data, context)
     try c.tune.tune(model, on: data, flip: c.flip, context: context, stage: "\(Self.id)-tune")
-    let split = c.tune.split(data, by: model, share: c.credible, context: context)
+    let split = c.split(data, by: model, context)
     var outcome = c.outcome(split)
     outcome.scores = [c.scores("loss after stage 2", split)]
     outcome.embeddings = embedding

@@ -81,7 +81,10 @@ public struct HeadTuning: Configurable, Hashable {
   }
 
   /// The samples with the smallest losses, in evaluation mode and without augmentation.
-  public func split(_ data: ImageDataset, by model: Classifier, share: Double, context: TrainingContext) -> CredibleSplit {
-    CredibleSplit(losses: noGrad { robustLoss(model.logits(of: data, context: context), data.labels) }, share: share)
+  public func split(
+    _ data: ImageDataset, by model: Classifier, share: Double, within: CredibleScope = .all, context: TrainingContext
+  ) -> CredibleSplit {
+    let losses = noGrad { robustLoss(model.logits(of: data, context: context), data.labels) }
+    return CredibleSplit(losses: losses, share: share, within: within == .class ? data.labels : nil)
   }
 }

@@ -183,6 +183,18 @@ import Vision
     #expect(measured == ["dbd-pretrain": false, "dbd-tune": true, "dbd-mixmatch": true])
   }
 
+  /// Half of each label's samples in every epoch, and in the end.
+  @Test func splitsWithinClassesIfAsked() throws {
+    var selected: [[Int]] = []
+    let outcome = try run(configuration { $0.within = .class }, onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
+    let labels = data.labelArray()
+    let half = Dictionary(grouping: labels, by: { $0 }).mapValues { $0.count / 2 }
+    #expect(selected.count == 2)
+    for kept in selected + [try #require(outcome.filtered).kept] {
+      #expect(Dictionary(grouping: kept, by: { labels[$0] }).mapValues(\.count) == half)
+    }
+  }
+
   @Test func keepsTheFirstSplitIfAsked() throws {
     var selected: [[Int]] = []
     _ = try run(configuration { $0.resplit = false }, onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
