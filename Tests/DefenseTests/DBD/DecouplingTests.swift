@@ -186,7 +186,8 @@ import Vision
   /// Half of each label's samples in every epoch, and in the end.
   @Test func splitsWithinClassesIfAsked() throws {
     var selected: [[Int]] = []
-    let outcome = try run(configuration { $0.within = .class }, onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
+    let outcome = try run(
+      configuration { $0.within = .class }, onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
     let labels = data.labelArray()
     let half = Dictionary(grouping: labels, by: { $0 }).mapValues { $0.count / 2 }
     #expect(selected.count == 2)
