@@ -82,7 +82,7 @@ public struct EpochLoop {
   }
 }
 
-/// Collects an epoch's losses without making the device wait.
+/// Collects an epoch's losses without making the device wait. Several threads may report steps.
 public final class EpochMeter {
   private let progress: any ProgressReporter
   private let device: Device
@@ -91,6 +91,7 @@ public final class EpochMeter {
   private var shown = Date.distantPast
   private var note = ""
   private var selections: [Tensor] = []
+  private let lock = NSLock()
   public private(set) var images = 0
 
   init(progress: any ProgressReporter, device: Device) {
@@ -106,6 +107,11 @@ public final class EpochMeter {
   /// Adds one step. `values` are scalar tensors (means over the step's images); the first should be called `loss`.
   /// - Throws: `Interrupted` after Ctrl-C.
   public func step(images count: Int, _ values: KeyValuePairs<String, Tensor>) throws {
+    lock.withLock { add(count, values) }
+    try Interruption.check()
+  }
+
+  private func add(_ count: Int, _ values: KeyValuePairs<String, Tensor>) {
     noGrad {
       for (key, value) in values {
         let weighted = value.detach().to(.float64) * Double(count)
@@ -124,7 +130,6 @@ public final class EpochMeter {
       note = "\(first.key) \(String(format: "%.4f", first.value.item()))"
     }
     progress.update(done: images, note: note)
-    try Interruption.check()
   }
 
   /// Notes the positions in the training set (int64) that a step learned from, for defenses that choose.

@@ -111,6 +111,17 @@ enum OptimizerKind: String, CaseIterable {
     for (a, b) in zip(same, other) { expectClose(b.detach(), a.detach(), tolerance: 1e-6) }
   }
 
+  /// The state of a group is its members' state, each under its number.
+  @Test func groups() throws {
+    func members() -> [Optimizer] { [OptimizerKind.adam.make(parameters()), OptimizerKind.momentum.make(parameters())] }
+    let (one, two) = (members(), members())
+    for member in one { member.step(gradients: gradients(0)) }
+    let state = OptimizerGroup(one).stateDict()
+    #expect(state.contains { $0.key == "0.0.exp_avg" } && state.contains { $0.key == "1.2.momentum_buffer" })
+    try OptimizerGroup(two).load(state: Dictionary(uniqueKeysWithValues: state.map { ($0.key, $0.tensor) }))
+    for (a, b) in zip(one, two) { expectSame(a.stateDict(), b.stateDict()) }
+  }
+
   @Test(arguments: OptimizerKind.allCases) func absentGradients(_ kind: OptimizerKind) {
     let parameters = parameters()
     let before = parameters.map { $0.detach().clone() }

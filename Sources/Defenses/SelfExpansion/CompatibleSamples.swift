@@ -51,7 +51,7 @@ struct CompatibilityFilter {
     let pass = LearningPass(data: data, recipe: settings.learner, context: input.training)
     let search = try ComponentSearch(settings: settings, input: input, pass: pass).run()
     let components = Self.components(search)
-    let votes = try WeakLearners(input: input, pass: pass).run(components.flatMap { $0 }).to(.cpu)
+    let votes = try WeakLearners(input: input, pass: pass, together: settings.together).run(components.flatMap { $0 }).to(.cpu)
     let labels = data.labels.to(.cpu)
     let verdict = noGrad {
       settings.ballot == .sample ? sampleVote(votes, labels) : componentVote(votes, labels, components)

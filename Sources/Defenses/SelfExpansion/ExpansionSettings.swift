@@ -35,6 +35,7 @@ public struct ExpansionSettings: Configurable, Hashable {
   public var ballot = Ballot.sample
   public var selfTraining = 1
   public var learner = ExpansionSettings.weakLearner
+  public var together: Int? = nil
   public init() {}
 
   public static let settings: [Setting] = [
@@ -70,6 +71,9 @@ public struct ExpansionSettings: Configurable, Hashable {
     Setting(
       "learner", "Training of each weak learner and of the self-training model.", source: "paper: SGD .02, 40 epochs, batch 128",
       nested: Recipe.self),
+    Setting(
+      "together", "Weak learners that are trained at the same time, on threads of their own. Empty: one for each CPU thread, at most 4.",
+      unit: "learners", range: 1...1024),
   ]
 
   /// SGD .02 with momentum .9, 40 epochs at a constant rate.

@@ -48,6 +48,27 @@ public struct OptimizerStateError: Error, CustomStringConvertible, Sendable {
   public let description: String
 }
 
+/// Optimizers of networks that are trained side by side as one state: `2.0.momentum_buffer` belongs to the third. Each one steps by itself.
+public final class OptimizerGroup: Optimizer {
+  private let members: [Optimizer]
+
+  public init(_ members: [Optimizer]) {
+    self.members = members
+    super.init(members.flatMap(\.parameters), learningRate: members.first?.learningRate ?? 0)
+  }
+
+  public override func stateDict() -> [(key: String, tensor: Tensor)] {
+    members.enumerated().flatMap { number, member in member.stateDict().map { ("\(number).\($0.key)", $0.tensor) } }
+  }
+  public override func load(state: [String: Tensor]) throws(OptimizerStateError) {
+    for (number, member) in members.enumerated() {
+      let prefix = "\(number)."
+      let own = state.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) }
+      try member.load(state: Dictionary(uniqueKeysWithValues: own))
+    }
+  }
+}
+
 /// State that appears when a parameter is first updated.
 struct Slots {
   var tensors: [Int: Tensor] = [:]

@@ -123,6 +123,30 @@ import Vision
     #expect(Set(one[1].array(Int64.self)).count > 1, "it learned something")
   }
 
+  private struct Killed: Error {}
+
+  /// Five learners, one by one, in pairs and all together: the same votes, also when the run is killed on the way.
+  @Test(arguments: [2, 5, 9]) func learnersTogether(_ lanes: Int) throws {
+    var recipe = ExpansionSettings.tiny().learner
+    (recipe.epochs, recipe.batch) = (3, 5)
+    let components = (0..<5).map { part in Array((part * 20)..<(part * 20 + 10 + part)) }
+    let threads = Runtime.threadCount
+    Runtime.threadCount = 1
+    defer { Runtime.threadCount = threads }
+    func votes(_ lanes: Int, _ context: TrainingContext) throws -> Tensor {
+      let pass = LearningPass(data: data, recipe: recipe, context: context)
+      return try WeakLearners(input: try input(context), pass: pass, together: lanes).run(components)
+    }
+    let expected = try votes(1, TrainingContext(precision: .float32))
+    expectSame(try votes(lanes, TrainingContext(precision: .float32)), expected)
+
+    let store = MemoryCheckpoints()
+    let killed = TrainingContext(precision: .float32, checkpoints: store)
+    killed.onEpoch = { report in if report.epoch == 2 { throw Killed() } }
+    #expect(throws: Killed.self) { try votes(lanes, killed) }
+    expectSame(try votes(lanes, TrainingContext(precision: .float32, checkpoints: store)), expected, "after a kill")
+  }
+
   /// A restart leaves neither weights nor momentum behind.
   @Test func restarts() throws {
     let recipe = ExpansionSettings.tiny().learner

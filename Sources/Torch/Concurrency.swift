@@ -1,0 +1,39 @@
+import Dispatch
+import Foundation
+
+extension Runtime {
+  /// Runs `body(0)` to `body(count - 1)` at the same time, as far as there are cores, and waits for all of them: for independent work in
+  /// small pieces, such as networks too small for the threads of one operation.
+  ///
+  /// Each runs on one thread, with an equal share of the CPU threads for its operations. Bodies may share tensors that none of them writes.
+  /// Nothing else may compute meanwhile.
+  /// - Throws: the error of the lowest number that threw, after all have ended.
+  public static func concurrently(_ count: Int, _ body: (_ number: Int) throws -> Void) throws {
+    guard count > 1 else {
+      if count == 1 { try body(0) }
+      return
+    }
+    let threads = threadCount
+    let errors = Errors()
+    // Called on several threads, and on none after `concurrentPerform` returns.
+    nonisolated(unsafe) let body = body
+    DispatchQueue.concurrentPerform(iterations: count) { number in
+      threadCount = max(1, threads / count)
+      do { try body(number) } catch { errors.note(error, number) }
+    }
+    // LibTorch keeps the number for the process and for each thread; this thread took part.
+    threadCount = threads
+    if let error = errors.first { throw error }
+  }
+
+  private final class Errors: @unchecked Sendable {
+    private let lock = NSLock()
+    private var noted: (number: Int, error: any Error)?
+    var first: (any Error)? { lock.withLock { noted?.error } }
+    func note(_ error: any Error, _ number: Int) {
+      lock.withLock {
+        if noted.map({ number < $0.number }) ?? true { noted = (number, error) }
+      }
+    }
+  }
+}
