@@ -11,6 +11,9 @@ struct AttackCommand: ParsableCommand {
       The folder holds train.safetensors (poisoned), test.safetensors (clean), test-triggered.safetensors (the test images that the attack \
       aims at, with trigger, true labels and targets) and poison.json (what was done). Train on it with --dataset tensors --data FOLDER.
 
+      Attacks that learn (sleeper-agent, clustered-trigger) train networks of the architecture of --model and --width, and keep what they \
+      learned in attack.safetensors. Interrupted, they go on where they were.
+
         antidote attack --attack badnets --dataset cifar10 --data path/to/data \\
           --out poisoned
         antidote attack --attack blended --set attack.rate=0.01 --format png \\

@@ -42,7 +42,8 @@ struct DefendCommand: ParsableCommand {
       "Folder with clean images by class, or one that antidote wrote: all its training images are used.", valueName: "folder")
   )
   var clean: String?
-  @Option(help: ArgumentHelp("poison.json of antidote attack: measures the attack before and after as well.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("poison.json of antidote attack or of a run: measures the attack before and after as well.", valueName: "file"))
   var poison: String?
   @Option(
     help: ArgumentHelp("The model's file, or the sample filter's table (CSV); it must not exist.", valueName: "file")

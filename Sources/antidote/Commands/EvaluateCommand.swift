@@ -21,7 +21,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The model's safetensors file.", valueName: "file"))
   var model: String
   @OptionGroup var data: DatasetOptions
-  @Option(help: ArgumentHelp("poison.json of antidote attack: measure by its triggers.", valueName: "file"))
+  @Option(help: ArgumentHelp("poison.json of antidote attack or of a run: measure by its triggers.", valueName: "file"))
   var poison: String?
   @Option(help: ArgumentHelp("Attack whose triggers are made anew from --set attack... and --seed.", valueName: "name"))
   var attack: String?
