@@ -11,10 +11,10 @@ public struct AttackContext {
   /// The attack's own source of randomness.
   public let seed: Seed
   public let training: TrainingContext
-  private let architecture: DefenseInput.Architecture?
+  private let architecture: Architecture?
 
   /// - Parameter architecture: what the attacker expects the victim to train; for attacks that train networks of their own.
-  public init(train: ImageDataset, seed: Seed, training: TrainingContext, architecture: DefenseInput.Architecture? = nil) {
+  public init(train: ImageDataset, seed: Seed, training: TrainingContext, architecture: Architecture? = nil) {
     self.train = train
     self.seed = seed
     self.training = training

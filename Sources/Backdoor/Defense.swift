@@ -82,7 +82,7 @@ extension Defense {
   /// - Returns: the model, and what the defense found out about the samples.
   /// - Throws: `DefenseError` if this defense needs more than that.
   public func train(
-    on data: ImageDataset, architecture: @escaping DefenseInput.Architecture, unlabeled: ImageDataset? = nil,
+    on data: ImageDataset, architecture: @escaping Architecture, unlabeled: ImageDataset? = nil,
     context: TrainingContext = TrainingContext()
   ) throws -> DefenseOutcome {
     let input = try DefenseInput(

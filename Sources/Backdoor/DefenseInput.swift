@@ -4,6 +4,9 @@ import TorchNN
 public import Training
 public import Vision
 
+/// A new model with random weights on the CPU, in training mode.
+public typealias Architecture = (_ generator: Generator) throws -> Classifier
+
 /// What a defense gets: what it requires and nothing else.
 public struct DefenseInput {
   public let training: TrainingContext
@@ -14,9 +17,6 @@ public struct DefenseInput {
   private let suspect: Classifier?
   private let cleanSet: ImageDataset?
   private let unlabeledSet: ImageDataset?
-
-  /// A new model with random weights on the CPU, in training mode.
-  public typealias Architecture = (_ generator: Generator) throws -> Classifier
 
   /// Hands over those resources that `defense` requires.
   /// - Parameter architecture: what a defense that trains should train.

@@ -1,25 +1,32 @@
 import Dispatch
 import Foundation
+import Synchronization
 
 extension Runtime {
-  /// Runs `body(0)` to `body(count - 1)` at the same time, as far as there are cores, and waits for all of them: for independent work in
-  /// small pieces, such as networks too small for the threads of one operation.
+  /// Runs `body(0)` to `body(count - 1)`, as many at the same time as there are CPU threads (`threadCount`), and waits for all of them: for
+  /// independent work in small pieces, such as networks too small for the threads of one operation.
   ///
   /// Each runs on one thread, with an equal share of the CPU threads for its operations. Bodies may share tensors that none of them writes.
   /// Nothing else may compute meanwhile.
-  /// - Throws: the error of the lowest number that threw, after all have ended.
+  /// - Throws: the error of the lowest number that threw, after all that had begun have ended; no other begins then.
   public static func concurrently(_ count: Int, _ body: (_ number: Int) throws -> Void) throws {
-    guard count > 1 else {
-      if count == 1 { try body(0) }
+    let threads = threadCount
+    let workers = min(count, threads)
+    guard workers > 1 else {
+      for number in 0..<count { try body(number) }
       return
     }
-    let threads = threadCount
     let errors = Errors()
+    let next = Atomic(0)
     // Called on several threads, and on none after `concurrentPerform` returns.
     nonisolated(unsafe) let body = body
-    DispatchQueue.concurrentPerform(iterations: count) { number in
-      threadCount = max(1, threads / count)
-      do { try body(number) } catch { errors.note(error, number) }
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      threadCount = threads / workers
+      while errors.first == nil {
+        let number = next.add(1, ordering: .relaxed).oldValue
+        guard number < count else { break }
+        do { try body(number) } catch { errors.note(error, number) }
+      }
     }
     // LibTorch keeps the number for the process and for each thread; this thread took part.
     threadCount = threads

@@ -35,7 +35,7 @@ public struct ExpansionSettings: Configurable, Hashable {
   public var ballot = Ballot.sample
   public var selfTraining = 1
   public var learner = ExpansionSettings.weakLearner
-  public var together: Int? = nil
+  public var together = 4
   public init() {}
 
   public static let settings: [Setting] = [
@@ -72,7 +72,7 @@ public struct ExpansionSettings: Configurable, Hashable {
       "learner", "Training of each weak learner and of the self-training model.", source: "paper: SGD .02, 40 epochs, batch 128",
       nested: Recipe.self),
     Setting(
-      "together", "Weak learners that are trained at the same time, on threads of their own. Empty: one for each CPU thread, at most 4.",
+      "together", "Weak learners that are trained in step, on threads of their own as far as there are CPU threads.",
       unit: "learners", range: 1...1024),
   ]
 

@@ -28,15 +28,15 @@ struct WeakLearners {
 
   let input: DefenseInput
   let pass: LearningPass
-  /// Learners that are trained at the same time, in step; nil is one for each CPU thread, at most 4, and one on a GPU.
-  var together: Int?
+  /// Learners that are trained in step: at the same time as far as there are CPU threads, one after the other on a GPU.
+  var together = 4
 
   /// Trains a learner on each component.
   /// - Parameter components: positions in the data.
   /// - Returns: predicted classes, int64 learners x N.
   func run(_ components: [[Int]]) throws -> Tensor {
     let (data, recipe, context) = (pass.data, pass.recipe, input.training)
-    let lanes = min(together ?? (context.device.isCUDA ? 1 : min(Runtime.threadCount, 4)), components.count)
+    let lanes = min(together, components.count)
     let networks = try (0..<lanes).map { _ in try input.makeModel("\(Self.stage)/0") }
     let state = LearnerState(networks, learners: components.count, samples: data.count)
     state.to(context.device)
@@ -56,7 +56,7 @@ struct WeakLearners {
           try networks[lane].restart(as: input.makeModel("\(Self.stage)/\(learner)"), optimizers[lane])
         }
       }
-      try Runtime.concurrently(learners.count) { lane in
+      func learn(_ lane: Int) throws {
         let (network, learner) = (networks[lane], learners[lane])
         try pass.run(
           network, optimizers[lane], on: members[learner], stream: Self.stage, epoch: learner * recipe.epochs + epoch, meter: meter
@@ -68,6 +68,11 @@ struct WeakLearners {
         noGrad { state.votes[learner].copy_(predicted) }
         let agrees = noGrad { (predicted .== data.labels).to(.float32).mean() }
         try meter.step(images: data.count, ["compatibleShare": agrees])
+      }
+      if context.device.isCUDA {
+        for lane in learners.indices { try learn(lane) }
+      } else {
+        try Runtime.concurrently(learners.count, learn)
       }
       for learner in learners { meter.select(members[learner]) }
     }

@@ -176,6 +176,7 @@ extension ExpansionSettings {
     settings.bags = 2
     settings.share = 0.3
     settings.stopAt = 4
+    settings.together = 2
     settings.learner.epochs = 2
     settings.learner.batch = 10
     settings.learner.crop = 0
