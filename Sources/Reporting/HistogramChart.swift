@@ -22,7 +22,7 @@ enum HistogramChart {
     var svg = SVG.open(width: width, height: height, summary: summary(histogram))
     for tick in scale.ticks {
       svg += SVG.line("grid", margin.left, y(tick), width - margin.right, y(tick))
-      svg += SVG.label(NumberText.percent(tick), margin.left - 7, y(tick) + 4, "end")
+      svg += SVG.label("\(NumberText.short(tick * 100))%", margin.left - 7, y(tick) + 4, "end")
     }
     for (number, group) in groups.enumerated() {
       var path = "M\(SVG.text(x(0))) \(SVG.text(y(0)))"
