@@ -38,21 +38,22 @@ struct GradientMatching {
     return 1 - Self.sum(products) / (Self.length(found) * length)
   }
 
-  /// The 2-norm of the loss's gradient at all parameters for each sample by itself, in evaluation mode.
-  static func gradientNorms(_ model: Classifier, _ data: ImageDataset, progress: any ProgressReporter) throws -> [Float] {
+  /// The 2-norm of the loss's gradient at all parameters for each sample by itself, N, in evaluation mode.
+  static func gradientNorms(_ model: Classifier, _ data: ImageDataset, progress: any ProgressReporter) throws -> Tensor {
     model.requiresGrad(true).eval()
     let parameters = model.parameters()
     progress.begin("attack-choose", total: data.count, unit: "images")
-    var norms: [Float] = []
+    var norms: [Tensor] = []
     for position in 0..<data.count {
       try Interruption.check()
       let one = position..<(position + 1)
       let loss = F.crossEntropy(model(data.pixels(one).contiguous(.channelsLast)), data.labels[one])
-      norms.append(Float(length(gradients(of: loss, at: parameters)).item()))
+      norms.append(length(gradients(of: loss, at: parameters)).unsqueezed(0))
       progress.update(done: position + 1, note: "")
     }
-    progress.end(summary: "gradient norms \(norms.min() ?? 0) to \(norms.max() ?? 0)")
-    return norms
+    let all = Tensor.concatenated(norms)
+    progress.end(summary: "gradient norms \(all.min().item()) to \(all.max().item())")
+    return all
   }
 
   private static func length(_ tensors: [Tensor]) -> Tensor { sum(tensors.map { $0.pow(2).sum() }).sqrt() }

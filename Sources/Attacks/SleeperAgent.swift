@@ -122,25 +122,21 @@ public struct SleeperAgent: Attack {
     let data = context.train.to(training.device)
     let labels = data.labelArray()
     let implant = try implants(for: data.shape, seed: context.seed, learned: [:])[0]
-    for number in [c.target] + (c.source.map { [$0] } ?? []) where !(0..<data.classes).contains(number) {
-      throw BackdoorError.unknownClass(number, classes: data.classes)
-    }
-    let candidates = labels.indices.filter { labels[$0] == c.target }
-    let count = Int((c.rate * Double(data.count)).rounded())
-    guard count > 0 else { throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.") }
-    guard count <= candidates.count else {
-      throw BackdoorError.rate(
-        asked: c.rate, largest: Double(candidates.count) / Double(data.count), what: "target class \(c.target)", held: candidates.count)
-    }
+    // As a clean-label attack draws: it knows what a class can hold.
+    let drawn = try PoisonedDataset.sources(in: data, mapping: .cleanLabel(target: c.target), selection: selection, seed: context.seed)
+    guard !drawn.isEmpty else { throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.") }
     var random = context.seed.generator("sleeper-agent/sources")
     let pool = labels.indices.filter { c.source == nil ? labels[$0] != c.target : labels[$0] == c.source }
-    guard !pool.isEmpty else { throw BackdoorError.invalid("attack.source: no image of the source class is in the training set.") }
+    guard !pool.isEmpty else {
+      throw BackdoorError.invalid("attack.source: the training set has no image of \(c.source.map { "class \($0)" } ?? "another class").")
+    }
     let sources = data.subset(random.sample(min(c.sources, pool.count), from: pool).sorted())
     let triggered = implant.trigger(
       sources.pixels(0..<sources.count), Generator(seed: context.seed("sleeper-agent/trigger"), device: training.device))
 
     var surrogate = try trainSurrogate(0, on: data, context)
-    let positions = try choose(count, of: candidates, data, surrogate, context)
+    let candidates = labels.indices.filter { labels[$0] == c.target }
+    let positions = c.choice == .random ? drawn : try largestGradients(drawn.count, of: candidates, data, surrogate, context)
     let chosen = data.subset(positions)
     let index = Tensor(positions.map(Int64.init)).to(training.device)
     let pixels = chosen.pixels(0..<chosen.count)
@@ -172,36 +168,28 @@ public struct SleeperAgent: Attack {
     let (c, training) = (configuration, context.training)
     let model = try context.makeModel("sleeper-agent/surrogate-\(round)")
     let trainer = Trainer(c.surrogate, stage: "attack-surrogate-\(round)")
-    guard c.adversarial else {
+    if c.adversarial {
+      try trainer.train(model, on: data, context: training, against: c.linf.threat(LinfBall(radius: c.linf.radius)))
+    } else {
       try trainer.train(model, on: data, context: training)
-      return model
     }
-    let threat = c.linf.threat(LinfBall(radius: c.linf.radius))
-    try trainer.train(
-      model, on: data, context: training,
-      change: { model, images, labels, generator in
-        threat.perturb(images, labels: labels, model: model, context: training, generator: generator)
-      })
     return model
   }
 
-  /// Which images of the target class are changed, in ascending order.
-  private func choose(
+  /// The candidates with the largest gradients, in ascending order.
+  private func largestGradients(
     _ count: Int, of candidates: [Int], _ data: ImageDataset, _ surrogate: Classifier, _ context: AttackContext
   ) throws -> [Int] {
-    if configuration.choice == .random {
-      var random = context.seed.generator("sleeper-agent/choice")
-      return random.sample(count, from: candidates).sorted()
-    }
     let stage = "attack-choose"
     let checkpoints = context.training.checkpoints
-    let norms: [Float]
+    let found: Tensor
     if let known = try checkpoints?.load(stage: stage)?.tensors.first?.tensor {
-      norms = known.array(Float.self)
+      found = known
     } else {
-      norms = try GradientMatching.gradientNorms(surrogate, data.subset(candidates), progress: context.training.progress)
-      try checkpoints?.save(Checkpoint(epoch: 1, tensors: [("norms", Tensor(norms))]), stage: stage)
+      found = try GradientMatching.gradientNorms(surrogate, data.subset(candidates), progress: context.training.progress)
+      try checkpoints?.save(Checkpoint(epoch: 1, tensors: [("norms", found)]), stage: stage)
     }
+    let norms = found.array(Float.self)
     let order = candidates.indices.sorted { norms[$0] != norms[$1] ? norms[$0] > norms[$1] : $0 < $1 }
     return order.prefix(count).map { candidates[$0] }.sorted()
   }

@@ -177,8 +177,7 @@ public final class ExperimentRunner {
 
   /// The victim of a run beside this one, if it was made in the same way: the runs of a grid share their victims.
   private func adoptVictim() throws -> Classifier? {
-    guard let (path, sibling) = try sibling(with: Self.victimName) else { return nil }
-    let model = try Classifier.open("\(path)/\(Self.victimName)")
+    guard let (model, path, sibling) = try fromSibling(Self.victimName, { try Classifier.open($0) }) else { return nil }
     progress.message("train: the same victim was trained for \(path); taken from there")
     try copyMetrics(of: sibling) { $0 == Cell.stage }
     model.to(context.device).to(.channelsLast).eval()
@@ -189,11 +188,12 @@ public final class ExperimentRunner {
 
   /// What the attack of such a run learned.
   private func adoptAttack() throws {
-    guard !RunFiles.exists(directory.file(LearnedAttack.fileName)), let (path, sibling) = try sibling(with: LearnedAttack.fileName)
+    guard !RunFiles.exists(directory.file(LearnedAttack.fileName)),
+      let (learned, path, sibling) = try fromSibling(LearnedAttack.fileName, LearnedAttack.read)
     else { return }
     progress.message("attack: the same was learned for \(path); taken from there")
     try copyMetrics(of: sibling) { $0.hasPrefix("attack-") }
-    try LearnedAttack.write(LearnedAttack.read("\(path)/\(LearnedAttack.fileName)"), to: directory.file(LearnedAttack.fileName))
+    try LearnedAttack.write(learned, to: directory.file(LearnedAttack.fileName))
   }
 
   private func copyMetrics(of sibling: RunDirectory, _ isWanted: (_ stage: String) -> Bool) throws {
@@ -202,8 +202,11 @@ public final class ExperimentRunner {
     for entry in entries { try directory.metrics.append(entry) }
   }
 
-  /// A run beside this one whose victim is made in the same way and that has this safetensors file, whole.
-  private func sibling(with file: String) throws -> (path: String, directory: RunDirectory)? {
+  /// What a file of a run beside this one holds whose victim is made in the same way; runs in which it is missing or cannot be read are
+  /// passed over.
+  private func fromSibling<T>(
+    _ file: String, _ read: (_ path: String) throws -> T
+  ) throws -> (value: T, path: String, directory: RunDirectory)? {
     let folder = (directory.path as NSString).deletingLastPathComponent
     let own = (directory.path as NSString).lastPathComponent
     let wanted = try configuration.victimID()
@@ -212,9 +215,9 @@ public final class ExperimentRunner {
       let path = folder.isEmpty ? name : "\(folder)/\(name)"
       guard FileManager.default.fileExists(atPath: "\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
         let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
-        (try? theirs.victimID()) == wanted, (try? Safetensors.load("\(path)/\(file)")) != nil
+        (try? theirs.victimID()) == wanted, let value = try? read("\(path)/\(file)")
       else { continue }
-      return (path, sibling)
+      return (value, path, sibling)
     }
     return nil
   }

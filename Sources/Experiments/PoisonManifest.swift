@@ -94,7 +94,8 @@ public struct PoisonManifest: Codable, Sendable {
         "\(source) is for images of \(text(shape, classNames.count)); the data set \(data.name) has \(text(data.shape, data.classes)). "
           + "Name the data set that was poisoned (--dataset, --data, --set dataset.size).")
     }
-    let file = (source as NSString).deletingLastPathComponent + "/" + LearnedAttack.fileName
+    let folder = (source as NSString).deletingLastPathComponent as NSString
+    let file = folder.appendingPathComponent(LearnedAttack.fileName)
     let attack = try AttackKind.named(attack).make(settings).attack
     let learned = type(of: attack).learns && RunFiles.exists(file) ? try LearnedAttack.read(file) : [:]
     return try attack.implants(for: shape, seed: Seed(seed).stream("attack"), learned: learned)

@@ -75,7 +75,10 @@ struct PipelineTests {
       func measure(_ source: [String]) throws -> String {
         try tool.succeed(["evaluate", "--model", "run/backdoored.safetensors", "--json"] + source + Tool.tiny)
       }
-      #expect(try measure(["--poison", "poisoned/poison.json"]) == measure(["--poison", "run/poison.json"]))
+      let measured = try measure(["--poison", "poisoned/poison.json"])
+      #expect(try measured == measure(["--poison", "run/poison.json"]))
+      for name in ["poison.json", "attack.safetensors"] { try tool.data("run/\(name)").write(to: URL(fileURLWithPath: tool.path(name))) }
+      #expect(try measured == measure(["--poison", "poison.json"]), "beside a manifest in the current folder")
       try tool.refuse(["evaluate", "--model", "run/backdoored.safetensors"] + attack + Tool.tiny, ["poison.json"])
       let other = try tool.run(["run", "--out", "other"] + attack + settings + ["--defense", "ft", "--set", "defense.epochs=1"])
       #expect(other.code == 0 && other.errors.contains("the same was learned for"), "\(other.errors)")

@@ -24,9 +24,10 @@ import Torch
 
   @Test(arguments: [1, 2, 3, 7]) func resultsAreThoseOfOneAfterTheOther(_ count: Int) throws {
     let threads = Runtime.threadCount
+    defer { Runtime.threadCount = threads }
     Runtime.threadCount = 1
     let expected = (0..<count).map(fit)
-    Runtime.threadCount = threads
+    Runtime.threadCount = count
     nonisolated(unsafe) var found = [Tensor?](repeating: nil, count: count)
     try found.withUnsafeMutableBufferPointer { places in
       nonisolated(unsafe) let places = places
@@ -35,7 +36,7 @@ import Torch
     for (number, (a, b)) in zip(found, expected).enumerated() {
       expectClose(try #require(a), b, "body \(number)")
     }
-    #expect(Runtime.threadCount == threads)
+    #expect(Runtime.threadCount == count)
   }
 
   @Test func theFirstErrorIsThrownWhenAllHaveEnded() {

@@ -71,3 +71,14 @@ public enum AttackLoss: String, Codable, Sendable, CaseIterable {
     }
   }
 }
+
+extension Trainer {
+  /// Adversarial training (equation 1 of Gao et al. 2022): each batch is what the threat makes of it, in view of the model as it is.
+  public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext, against threat: any ThreatModel) throws {
+    try train(
+      model, on: data, context: context,
+      change: { model, images, labels, generator in
+        threat.perturb(images, labels: labels, model: model, context: context, generator: generator)
+      })
+  }
+}

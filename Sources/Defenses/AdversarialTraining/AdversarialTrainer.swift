@@ -21,11 +21,7 @@ struct AdversarialTrainer {
     guard model.classes > 1 else {
       throw DefenseError.invalid("defense \(stage): the model has one class, so nothing can mislead it. Choose data with two or more.")
     }
-    try Trainer(recipe, stage: stage).train(
-      model, on: data, context: context,
-      change: { model, images, labels, generator in
-        threat.perturb(images, labels: labels, model: model, context: context, generator: generator)
-      })
+    try Trainer(recipe, stage: stage).train(model, on: data, context: context, against: threat)
     let few = data.prefix(8)
     let images = few.pixels(0..<few.count)
     let changed = threat.perturb(

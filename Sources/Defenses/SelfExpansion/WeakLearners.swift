@@ -48,7 +48,8 @@ struct WeakLearners {
     let loop = EpochLoop(
       stage: Self.stage, epochs: waves.count * recipe.epochs,
       imagesPerEpoch: waves.map { wave in wave.reduce(0) { $0 + members[$1].count } }.max() ?? 0, context: context, isMeasured: false)
-    try loop.run(model: state, optimizer: OptimizerGroup(optimizers)) { number, meter in
+    let group = OptimizerGroup(optimizers)
+    try loop.run(model: state, optimizer: group) { number, meter in
       let (wave, epoch) = number.quotientAndRemainder(dividingBy: recipe.epochs)
       let learners = waves[wave]
       if epoch == 0 {
@@ -75,6 +76,7 @@ struct WeakLearners {
         try Runtime.concurrently(learners.count, learn)
       }
       for learner in learners { meter.select(members[learner]) }
+      group.learningRate = optimizers[0].learningRate
     }
     return state.votes.to(.int64)
   }

@@ -138,6 +138,8 @@ import Vision
       return try WeakLearners(input: try input(context), pass: pass, together: lanes).run(components)
     }
     let expected = try votes(1, TrainingContext(precision: .float32))
+    // From here on they run side by side, each with one thread.
+    Runtime.threadCount = min(lanes, components.count)
     expectSame(try votes(lanes, TrainingContext(precision: .float32)), expected)
 
     let store = MemoryCheckpoints()
