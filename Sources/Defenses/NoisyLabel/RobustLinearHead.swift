@@ -80,7 +80,7 @@ public struct RobustLinearHead: Sendable {
     try check()
     model.to(context.device).to(.channelsLast).eval()
     let data = data.to(context.device)
-    let features = Self.features(of: data, model, context)
+    let features = model.penultimateFeatures(of: data, context: context)
     let labels = data.labels
     let head = model.headParameters(features: features.dimension(1)).map(\.tensor)
     let optimizer = recipe.makeOptimizer(head)
@@ -106,15 +106,5 @@ public struct RobustLinearHead: Sendable {
     }
     optimizer.zeroGrad()
     return noGrad { model.logits(features).to(.float32) }
-  }
-
-  /// Penultimate activations, float32 N x D, without graph.
-  static func features(of data: ImageDataset, _ model: Classifier, _ context: TrainingContext) -> Tensor {
-    noGrad {
-      let parts = Batches(count: data.count, size: Batches.evaluationSize).ranges.map { range in
-        context.compute { model.features(data.pixels(range).contiguous(.channelsLast)).penultimate }.to(.float32)
-      }
-      return Tensor.concatenated(parts)
-    }
   }
 }
