@@ -17,4 +17,9 @@ extension SettingsOptions {
     for section in unused { tree[section] = "none" }
     return try configuration(tree)
   }
+
+  /// A model's file, with the architecture where the user named one: for files that do not say what they hold.
+  func modelFile(_ path: String, _ configuration: ExperimentConfiguration) throws -> ModelFile {
+    ModelFile(path, named: try tree(options: [])["model"] == nil ? nil : configuration.model)
+  }
 }

@@ -1,0 +1,9 @@
+import Foundation
+
+/// plotly.js from its pip package, if the set-up found one.
+enum Plotly {
+  static var path: String? {
+    let named = ProcessInfo.processInfo.environment["ANTIDOTE_PLOTLY"] ?? ""
+    return FileManager.default.fileExists(atPath: named) ? named : nil
+  }
+}
