@@ -76,7 +76,7 @@ let package = Package(
       ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation", "TestSupport", "TestData"]),
     tests(
       "ExperimentsTests",
-      ["Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "TestSupport"]),
+      ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "TestSupport"]),
     tests("CLITests", ["antidote"]),
     tests("ReportingTests", ["Support", "Evaluation", "Experiments", "Reporting"]),
   ],

@@ -1,7 +1,8 @@
-import Experiments
 import Foundation
 import Glibc
 import Testing
+
+@testable import Experiments
 
 struct RunDirectoryTests {
   let folder: TemporaryFolder
@@ -19,7 +20,6 @@ struct RunDirectoryTests {
     #expect(try RunDirectory.open(path + "/").readRecord() == record)
     #expect(try FileManager.default.contentsOfDirectory(atPath: path).sorted() == [".lock", "record.json", "samples"])
     #expect(directory.modelPath == path + "/model.safetensors")
-    #expect(directory.checkpointPath(for: "train/../x") == path + "/checkpoint-train----x.safetensors")
   }
 
   @Test func theSameRunIsTakenUpAgain() throws {

@@ -1,7 +1,8 @@
-import Experiments
 import Foundation
 import Support
 import Testing
+
+@testable import Experiments
 
 struct RunRecordTests {
   @Test func everyFieldSurvivesARoundTrip() throws {
@@ -57,6 +58,26 @@ struct RunRecordTests {
   ])
   func damageIsNamed(text: String, reason: String) {
     #expect(throws: RunStoreError.damaged(path: "record.json", reason: reason)) { try RunRecord.decoded(from: Data(text.utf8)) }
+  }
+
+  /// 1,000 and 600 images in 40 s, and another stage.
+  @Test func stagesAddUpTheirEpochs() {
+    let stages = RunRecord.Stage.all(in: [
+      MetricsEntry(stage: "train", epoch: 1, values: ["seconds": 10, "imagesPerSecond": 100]),
+      MetricsEntry(stage: "train", epoch: 2, values: ["seconds": 30, "imagesPerSecond": 20]),
+      MetricsEntry(stage: "ft", epoch: 1, values: ["seconds": 5, "imagesPerSecond": 8]),
+    ])
+    #expect(stages.map(\.name) == ["train", "ft"] && stages.map(\.epochs) == [2, 1])
+    #expect(stages.map(\.seconds) == [40, 5] && stages.map(\.imagesPerSecond) == [40, 8])
+  }
+
+  @Test func theDurationIsThatOfTheProcessesOrElseOfTheStages() {
+    var record = RunRecordExample.full()
+    #expect(record.duration == 5700.5)
+    record.seconds = nil
+    #expect(record.duration == 5420.5)
+    record.stages = []
+    #expect(record.duration == nil)
   }
 
   @Test func beforeAndAfterAreFoundByLabel() {

@@ -5,10 +5,9 @@ public import Training
 /// What a long job keeps beside its output so that the same command goes on after an interruption: checkpoints, and what the job is.
 ///
 /// The folder belongs to one process at a time, and is removed when the job is finished.
-public final class JobFolder: CheckpointStore {
+public final class JobFolder {
   public let path: String
-  /// True where an earlier process began this job.
-  public let isResumed: Bool
+  public let checkpoints: FolderCheckpoints
   private let lock: RunLock
 
   /// Takes up or makes the folder.
@@ -22,6 +21,7 @@ public final class JobFolder: CheckpointStore {
     while output.count > 1, output.hasSuffix("/") { output.removeLast() }
     let path = path ?? output + ".work"
     self.path = path
+    checkpoints = FolderCheckpoints(path)
     let stored = try Self.storedIdentity(path)
     if stored == nil, RunFiles.exists(output) { throw JobError.outputExists(path: output) }
     try RunFiles.makeDirectory(path)
@@ -32,20 +32,19 @@ public final class JobFolder: CheckpointStore {
       throw JobError.otherJob(folder: path, differences: SettingsDifference.lines(stored, identity))
     }
     lock = try RunLock(path: "\(path)/\(Self.lockName)", directory: path)
-    isResumed = stored != nil
     if stored == nil { try RunFiles.replace("\(path)/\(Self.identityName)", with: Data((identity.prettyJSON + "\n").utf8)) }
     Self.removeLeftovers(of: output)
   }
 
-  /// Does the job. The folder is gone afterwards, unless the job stopped with a checkpoint to go on from.
-  public func perform<R>(_ job: () throws -> R) throws -> R {
+  /// Does the job with the checkpoints of this folder. The folder is gone afterwards, unless the job stopped with a checkpoint to go on from.
+  public func perform<R>(_ context: TrainingContext, _ job: () throws -> R) throws -> R {
+    context.checkpoints = checkpoints
     do {
       let result = try job()
       remove()
       return result
     } catch {
-      let names = (try? Self.content(of: path)) ?? []
-      if !names.contains(where: { $0.hasPrefix(Self.checkpointPrefix) && !$0.hasSuffix(".tmp") }) { remove() }
+      if checkpoints.isEmpty { remove() }
       throw error
     }
   }
@@ -55,20 +54,8 @@ public final class JobFolder: CheckpointStore {
     try? FileManager.default.removeItem(atPath: path)
   }
 
-  public func load(stage: String) throws -> Checkpoint? {
-    let path = checkpointPath(stage)
-    return RunFiles.exists(path) ? try Checkpoint(contentsOf: path) : nil
-  }
-  public func save(_ checkpoint: Checkpoint, stage: String) throws { try checkpoint.write(to: checkpointPath(stage)) }
-
   private static let lockName = ".lock"
   private static let identityName = "job.json"
-  private static let checkpointPrefix = "checkpoint-"
-
-  private func checkpointPath(_ stage: String) -> String {
-    let safe = stage.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_-".contains($0)) ? $0 : "-" }
-    return "\(path)/\(Self.checkpointPrefix)\(String(safe)).safetensors"
-  }
 
   private static func storedIdentity(_ folder: String) throws -> JSONValue? {
     let path = "\(folder)/\(identityName)"

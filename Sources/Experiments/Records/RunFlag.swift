@@ -1,12 +1,17 @@
 /// A reason to look twice before a run's numbers are used.
 public enum RunFlag: String, CaseIterable, Codable, Sendable {
+  /// Clean accuracy is at most 1.2 times chance, or within three standard errors of it.
   case chanceAccuracy = "chance-accuracy"
+  /// The attack success rate of the undefended model is below 50%.
   case weakAttack = "weak-attack"
+  /// A measurement or a value of an epoch is NaN or infinite.
   case notFinite = "not-finite"
+  /// A share was measured on fewer than 200 images.
   case fewTestImages = "few-test-images"
+  /// The defense lowered clean accuracy by more than 10 points.
   case accuracyLoss = "accuracy-loss"
+  /// After the defense, robust accuracy is more than 20 points below clean accuracy while attack success is below 50%.
   case notRecovered = "not-recovered"
-  case notDeterministic = "not-deterministic"
 
   /// A few words for headings and tables.
   public var title: String {
@@ -17,20 +22,6 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
     case .fewTestImages: "Few test images"
     case .accuracyLoss: "The defense cost much accuracy"
     case .notRecovered: "Triggered images are still misclassified"
-    case .notDeterministic: "Not deterministic"
-    }
-  }
-
-  /// When the flag is raised.
-  public var rule: String {
-    switch self {
-    case .chanceAccuracy: "clean accuracy is at most 1.2 times chance, or within three standard errors of it"
-    case .weakAttack: "the attack success rate of the undefended model is below 50%"
-    case .notFinite: "a measurement or a value of an epoch is NaN or infinite"
-    case .fewTestImages: "a share was measured on fewer than 200 images"
-    case .accuracyLoss: "the defense lowered clean accuracy by more than 10 points"
-    case .notRecovered: "after the defense, robust accuracy is more than 20 points below clean accuracy while attack success is below 50%"
-    case .notDeterministic: "the run allowed kernels whose results differ from one time to the next"
     }
   }
 
@@ -39,12 +30,12 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
     switch self {
     case .chanceAccuracy:
       """
-      A model that guesses has no backdoor worth the name, so its attack success rate says nothing. Look at the loss curve: the \
+      The attack success rate of a model that guesses says nothing about a backdoor. Look at the loss curve: the \
       learning rate may be too high, the training too short, or the defense may have destroyed the model.
       """
     case .weakAttack:
       """
-      The backdoor was not learned, or not reliably. A low attack success rate after the defense is then no merit of the defense. \
+      The backdoor was not learned, or not reliably. A low attack success rate after the defense then does not show that the defense works. \
       Raise the poisoning rate, train longer, or check that augmentation leaves the trigger intact.
       """
     case .notFinite:
@@ -54,12 +45,12 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
       """
     case .fewTestImages:
       """
-      A share measured on 200 images is known to about seven points either way (95%); with fewer, differences between methods drown \
-      in chance. Measure on the whole test set before comparing.
+      A share measured on 200 images is known to about seven points either way (95%); with fewer, differences between methods \
+      are within chance. Measure on the whole test set before comparing.
       """
     case .accuracyLoss:
       """
-      The defense paid for its effect with the model's usefulness. A model that is wrong about everything also ignores the trigger, \
+      The defense cost the model much of its accuracy. A model that is wrong about everything also ignores the trigger, \
       so read attack success together with accuracy and the defense effectiveness rating (DER).
       """
     case .notRecovered:
@@ -67,18 +58,7 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
       The trigger no longer leads to the target, but it still leads away from the truth: the model is disturbed by the trigger \
       rather than cured of it.
       """
-    case .notDeterministic:
-      """
-      Running the same command again will give slightly different numbers. That does no harm to a conclusion that holds over several \
-      seeds, but a single run cannot be repeated bit for bit.
-      """
     }
-  }
-
-  /// All flags as a Markdown table, for documentation.
-  public static var markdownTable: String {
-    let rows = allCases.map { "| `\($0.rawValue)` | \($0.rule) | \($0.explanation) |" }
-    return (["| flag | raised when | meaning |", "|---|---|---|"] + rows).joined(separator: "\n") + "\n"
   }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// Looks for reasons to distrust a run.
 public enum RunFlags {
@@ -10,7 +11,7 @@ public enum RunFlags {
   public static func raised(by record: RunRecord, metrics: [MetricsEntry] = []) -> [RaisedFlag] {
     [
       chanceAccuracy(record), weakAttack(record), notFinite(record, metrics), fewTestImages(record), accuracyLoss(record),
-      notRecovered(record), notDeterministic(record),
+      notRecovered(record),
     ].compactMap { $0 }
   }
 
@@ -21,7 +22,7 @@ public enum RunFlags {
       let standardError = (chance * (1 - chance) / Double(model.cleanCount)).squareRoot()
       if model.accuracy <= max(1.2 * chance, chance + 3 * standardError) {
         return RaisedFlag(
-          .chanceAccuracy, "Clean accuracy \(model.label) is \(percent(model.accuracy)); guessing gives \(percent(chance)).")
+          .chanceAccuracy, "Clean accuracy \(model.label) is \(formatPercent(model.accuracy)); guessing gives \(formatPercent(chance)).")
       }
     }
     return nil
@@ -29,7 +30,7 @@ public enum RunFlags {
 
   private static func weakAttack(_ record: RunRecord) -> RaisedFlag? {
     guard let rate = record.before?.attackSuccessRate, rate < 0.5 else { return nil }
-    return RaisedFlag(.weakAttack, "The attack succeeds on \(percent(rate)) of triggered images before any defense.")
+    return RaisedFlag(.weakAttack, "The attack succeeds on \(formatPercent(rate)) of triggered images before any defense.")
   }
 
   private static func notFinite(_ record: RunRecord, _ metrics: [MetricsEntry]) -> RaisedFlag? {
@@ -39,13 +40,8 @@ public enum RunFlags {
       }
     }
     for model in record.measurements {
-      let values: [(String, Double?)] = [
-        ("Accuracy", model.accuracy), ("Attack success rate", model.attackSuccessRate), ("Robust accuracy", model.robustAccuracy),
-        ("Backdoor risk", model.backdoorRisk), ("Adversarial risk", model.adversarialRisk),
-        ("Shared adversarial risk", model.sharedAdversarialRisk),
-      ]
-      if let (name, _) = values.first(where: { $0.1?.isFinite == false }) {
-        return RaisedFlag(.notFinite, "\(name) \(model.label) is not finite.")
+      if let (name, _) = model.shares.first(where: { $0.value?.isFinite == false }) {
+        return RaisedFlag(.notFinite, "The value \(name) is not finite for the model \(model.label).")
       }
     }
     return nil
@@ -67,7 +63,7 @@ public enum RunFlags {
     guard before.accuracy - after.accuracy > 0.1 + 1e-9 else { return nil }
     let points = String(format: "%.1f", 100 * (before.accuracy - after.accuracy))
     return RaisedFlag(
-      .accuracyLoss, "Clean accuracy fell by \(points) points, from \(percent(before.accuracy)) to \(percent(after.accuracy)).")
+      .accuracyLoss, "Clean accuracy fell by \(points) points, from \(formatPercent(before.accuracy)) to \(formatPercent(after.accuracy)).")
   }
 
   private static func notRecovered(_ record: RunRecord) -> RaisedFlag? {
@@ -75,15 +71,6 @@ public enum RunFlags {
       after.accuracy - robust > 0.2 + 1e-9
     else { return nil }
     return RaisedFlag(
-      .notRecovered, "Robust accuracy is \(percent(robust)) after the defense, clean accuracy \(percent(after.accuracy)).")
-  }
-
-  private static func notDeterministic(_ record: RunRecord) -> RaisedFlag? {
-    guard record.environment.deterministic == false else { return nil }
-    return RaisedFlag(.notDeterministic, "Non-deterministic kernels were allowed on \(record.environment.device).")
-  }
-
-  private static func percent(_ share: Double) -> String {
-    String(format: "%.1f%%", 100 * share)
+      .notRecovered, "Robust accuracy is \(formatPercent(robust)) after the defense, clean accuracy \(formatPercent(after.accuracy)).")
   }
 }

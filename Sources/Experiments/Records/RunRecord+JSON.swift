@@ -20,7 +20,7 @@ extension RunRecord {
   public static func decoded(from data: Data, path: String = RunDirectory.recordName) throws(RunStoreError) -> RunRecord {
     do {
       return try JSONDecoder.forRuns.decode(RunRecord.self, from: data)
-    } catch let error as RunRecordFormat.Unknown {
+    } catch let error as RunRecord.UnknownFormat {
       throw .unknownFormat(path: path, found: error.version)
     } catch {
       throw .damaged(path: path, reason: describeDecoding(error))

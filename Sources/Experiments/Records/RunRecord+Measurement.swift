@@ -1,3 +1,5 @@
+import Evaluation
+
 extension RunRecord {
   /// What one model scored. Shares are fractions in [0, 1].
   public struct Measurement: Codable, Sendable, Equatable {
@@ -30,59 +32,6 @@ extension RunRecord {
     public var sharedAdversarialRisk: Double?
     /// How many test images the three risks were measured on.
     public var riskCount: Int?
-
-    public init(
-      label: String, accuracy: Double, cleanCount: Int, attackSuccessRate: Double? = nil, robustAccuracy: Double? = nil,
-      poisonAccuracy: Double? = nil, targetedMisclassification: Double? = nil, triggeredCount: Int? = nil, backdoorRisk: Double? = nil,
-      adversarialRisk: Double? = nil, sharedAdversarialRisk: Double? = nil,
-      riskCount: Int? = nil
-    ) {
-      self.label = label
-      self.accuracy = accuracy
-      self.cleanCount = cleanCount
-      self.attackSuccessRate = attackSuccessRate
-      self.robustAccuracy = robustAccuracy
-      self.poisonAccuracy = poisonAccuracy
-      self.targetedMisclassification = targetedMisclassification
-      self.triggeredCount = triggeredCount
-      self.backdoorRisk = backdoorRisk
-      self.adversarialRisk = adversarialRisk
-      self.sharedAdversarialRisk = sharedAdversarialRisk
-      self.riskCount = riskCount
-    }
-  }
-
-  /// Means over the last epochs of a training, of what was measured after each of them.
-  public struct EpochMeans: Codable, Sendable, Equatable {
-    public var stage: String
-    /// How many epochs the means are of.
-    public var epochs: Int
-    public var accuracy: Double
-    public var attackSuccessRate: Double?
-    public var robustAccuracy: Double?
-
-    public init(stage: String, epochs: Int, accuracy: Double, attackSuccessRate: Double? = nil, robustAccuracy: Double? = nil) {
-      self.stage = stage
-      self.epochs = epochs
-      self.accuracy = accuracy
-      self.attackSuccessRate = attackSuccessRate
-      self.robustAccuracy = robustAccuracy
-    }
-
-    /// Of the last ten measured epochs of the last measured stage; nil where fewer than two were measured.
-    public init?(_ metrics: [MetricsEntry]) {
-      let measured = metrics.filter { $0.values[MetricName.accuracy] != nil }
-      guard let stage = measured.last?.stage else { return nil }
-      let last = measured.filter { $0.stage == stage }.suffix(10)
-      guard last.count > 1 else { return nil }
-      func mean(_ key: String) -> Double? {
-        let values = last.compactMap { $0.values[key] }
-        return values.count == last.count ? values.reduce(0, +) / Double(values.count) : nil
-      }
-      self.init(
-        stage: stage, epochs: last.count, accuracy: mean(MetricName.accuracy) ?? .nan,
-        attackSuccessRate: mean(MetricName.attackSuccessRate), robustAccuracy: mean(MetricName.robustAccuracy))
-    }
   }
 
   /// The measurement of the undefended model, if there is one.
@@ -93,5 +42,26 @@ extension RunRecord {
   /// The measurement of the defended model, if there is one.
   public var after: Measurement? {
     measurements.last { $0.label == Measurement.after }
+  }
+}
+
+extension RunRecord.Measurement {
+  /// - Parameter risks: nil where none were measured.
+  init(_ label: String, _ metrics: BackdoorMetrics, _ risks: Risks? = nil) {
+    self.init(
+      label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount, attackSuccessRate: metrics.attackSuccessRate,
+      robustAccuracy: metrics.robustAccuracy, poisonAccuracy: metrics.poisonAccuracy,
+      targetedMisclassification: metrics.targetedMisclassification,
+      triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount, backdoorRisk: risks?.backdoor,
+      adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared, riskCount: risks?.count)
+  }
+
+  /// The shares that are measured after epochs too, by their names in `metrics.jsonl`; nil where one was not measured.
+  var shares: KeyValuePairs<String, Double?> {
+    [
+      MetricName.accuracy: accuracy, MetricName.attackSuccessRate: attackSuccessRate, MetricName.robustAccuracy: robustAccuracy,
+      MetricName.targetedMisclassification: targetedMisclassification, MetricName.backdoorRisk: backdoorRisk,
+      MetricName.adversarialRisk: adversarialRisk, MetricName.sharedAdversarialRisk: sharedAdversarialRisk,
+    ]
   }
 }

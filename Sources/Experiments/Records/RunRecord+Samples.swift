@@ -14,21 +14,7 @@ extension RunRecord {
     public var difference: String?
     /// The factor by which `difference` is magnified.
     public var magnification: Double?
-    public var predictions: [SamplePrediction]
-
-    public init(
-      index: Int, label: Int, target: Int? = nil, clean: String, triggered: String, difference: String? = nil,
-      magnification: Double? = nil, predictions: [SamplePrediction] = []
-    ) {
-      self.index = index
-      self.label = label
-      self.target = target
-      self.clean = clean
-      self.triggered = triggered
-      self.difference = difference
-      self.magnification = magnification
-      self.predictions = predictions
-    }
+    public var predictions: [SamplePrediction] = []
   }
 
   /// What one model says about a sample.
@@ -37,23 +23,12 @@ extension RunRecord {
     public var model: String
     public var clean: Prediction
     public var triggered: Prediction
-
-    public init(model: String, clean: Prediction, triggered: Prediction) {
-      self.model = model
-      self.clean = clean
-      self.triggered = triggered
-    }
   }
 
   /// A predicted class and its softmax probability, in [0, 1].
   public struct Prediction: Codable, Sendable, Equatable {
     public var label: Int
     public var confidence: Double
-
-    public init(label: Int, confidence: Double) {
-      self.label = label
-      self.confidence = confidence
-    }
   }
 
   /// An adversarial perturbation of a clean image that the defense worked with.
@@ -69,20 +44,7 @@ extension RunRecord {
     public var magnification: Double?
     public var perturbed: String
     /// What each model says about the perturbed image.
-    public var predictions: [PerturbedPrediction]
-
-    public init(
-      index: Int, label: Int, clean: String, perturbation: String, magnification: Double? = nil, perturbed: String,
-      predictions: [PerturbedPrediction] = []
-    ) {
-      self.index = index
-      self.label = label
-      self.clean = clean
-      self.perturbation = perturbation
-      self.magnification = magnification
-      self.perturbed = perturbed
-      self.predictions = predictions
-    }
+    public var predictions: [PerturbedPrediction] = []
   }
 
   /// What one model says about a perturbed image.
@@ -90,10 +52,5 @@ extension RunRecord {
     /// The model's label, as in ``Measurement/label``.
     public var model: String
     public var prediction: Prediction
-
-    public init(model: String, prediction: Prediction) {
-      self.model = model
-      self.prediction = prediction
-    }
   }
 }

@@ -6,8 +6,7 @@ import Foundation
 /// record.json             what was asked and what came out; always complete, never half written
 /// metrics.jsonl           one line an epoch
 /// model.safetensors       the resulting model
-/// checkpoint-<stage>.safetensors   what a killed run resumes from
-/// log.txt                 what the terminal showed
+/// checkpoint-<stage>.safetensors   what a killed run resumes from; see FolderCheckpoints
 /// samples/                PNG images for the report
 /// report.html             the report, and plotly.min.js beside it
 /// .lock                   held while a process works here
@@ -16,7 +15,6 @@ public struct RunDirectory: Sendable {
   public static let recordName = "record.json"
   public static let metricsName = "metrics.jsonl"
   public static let modelName = "model.safetensors"
-  public static let logName = "log.txt"
   public static let samplesName = "samples"
   public static let reportName = "report.html"
   static let lockName = ".lock"
@@ -65,7 +63,6 @@ public struct RunDirectory: Sendable {
 
   public var recordPath: String { file(Self.recordName) }
   public var modelPath: String { file(Self.modelName) }
-  public var logPath: String { file(Self.logName) }
   public var samplesPath: String { file(Self.samplesName) }
   public var reportPath: String { file(Self.reportName) }
   /// The metrics of each epoch.
@@ -73,12 +70,6 @@ public struct RunDirectory: Sendable {
 
   /// The path of any other file of the run.
   public func file(_ name: String) -> String { path + "/" + name }
-
-  /// The path of a stage's checkpoint. Characters of the stage's name that do not suit a file name become "-".
-  public func checkpointPath(for stage: String) -> String {
-    let safe = stage.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_-".contains($0)) ? $0 : "-" }
-    return file("checkpoint-\(String(safe)).safetensors")
-  }
 
   /// Reads the record.
   ///
@@ -130,7 +121,7 @@ public struct RunDirectory: Sendable {
       throw .unreadable(path: path, reason: "its content cannot be listed")
     }
     // Unfinished atomic writes are called ".antidote-...".
-    let own: Set = [lockName, logName, samplesName, metricsName]
+    let own: Set = [lockName, samplesName, metricsName]
     if let other = entries.sorted().first(where: { !own.contains($0) && !$0.hasPrefix(".antidote-") }) {
       throw .holdsOtherFiles(directory: path, example: other)
     }

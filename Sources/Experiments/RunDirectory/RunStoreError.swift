@@ -26,8 +26,8 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unknownFormat(let path, let found):
       return """
-        \(path) has record format \(found); this version of antidote reads format \(RunRecordFormat.supported). \
-        Open it with the version that wrote it\(found > RunRecordFormat.supported ? ", or update antidote" : "").
+        \(path) has record format \(found); this version of antidote reads format \(RunRecord.supportedFormat). \
+        Open it with the version that wrote it\(found > RunRecord.supportedFormat ? ", or update antidote" : "").
         """
     case .damaged(let path, let reason):
       return "\(path) is damaged: \(reason). Restore it from a copy, or remove the run's folder and run again."

@@ -45,8 +45,8 @@ public struct Cell {
     let taken = (c.clean.disjoint ? clean : []) + withoutLabels
     let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))
     victim = try c.makeAttack().map { attack in
-      let spec = try c.model.spec(for: attackers)
-      let context = AttackContext(train: attackers, seed: seed.stream("attack"), training: context, architecture: { try spec.make($0) })
+      let context = AttackContext(
+        train: attackers, seed: seed.stream("attack"), training: context, architecture: { try c.makeModel(for: attackers, $0) })
       return try Self.execute(attack, context, attackFile)
     }
     trainSet = victim?.train.data ?? attackers
@@ -59,19 +59,16 @@ public struct Cell {
   /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
   public func trainVictim(context: TrainingContext) throws -> Classifier {
     if let model = victim?.model { return model }
-    return try train(on: trainSet, stage: Self.stage, context: context)
+    return try configuration.train(on: trainSet, stage: Self.stage, context: context)
   }
 
-  /// Standard training with the configured recipe.
-  func train(on data: ImageDataset, stage: String, context: TrainingContext) throws -> Classifier {
-    let model = try makeModel(Generator(seed: context.seed("init")))
-    try Trainer(configuration.recipe, stage: stage).train(model, on: data, context: context)
-    return model
+  /// What the attacker did, for `poison.json`; nil where there is no attack.
+  func manifest() throws -> PoisonManifest? {
+    guard let victim, let attack = configuration.attack else { return nil }
+    return try PoisonManifest(victim, attack: attack, configuration: configuration)
   }
 
-  /// A new model of the configured architecture.
-  func makeModel(_ generator: Generator) throws -> Classifier { try configuration.model.spec(for: trainSet).make(generator) }
-
+  /// The same for the record.
   var poisonSummary: RunRecord.Poison? {
     guard let victim, let attack = configuration.attack else { return nil }
     let mapping = victim.implants.map(\.mapping.description)

@@ -1,4 +1,3 @@
-import Attacks
 import Backdoor
 import Defenses
 import Evaluation
@@ -18,11 +17,11 @@ public final class ExperimentRunner {
   public let configuration: ExperimentConfiguration
   public let directory: RunDirectory
   private let context: TrainingContext
-  private let checkpoints: RunCheckpoints
-  private let progress: any ProgressReporter
+  private let checkpoints: FolderCheckpoints
   private var record: RunRecord
   /// What the folder held already.
   private let earlier: RunRecord?
+  private let start = ContinuousClock.now
 
   /// - Parameters:
   ///   - folder: the run directory; made where missing. nil chooses `runs/<attack>-<defense>-<data set>-<id>`.
@@ -32,21 +31,15 @@ public final class ExperimentRunner {
     _ configuration: ExperimentConfiguration, folder: String? = nil, progress: any ProgressReporter, command: String? = nil
   ) throws {
     self.configuration = configuration
-    self.progress = progress
     let id = try configuration.runID()
-    let title = Self.title(configuration)
-    if let threads = configuration.general.threads { Runtime.threadCount = threads }
-    context = TrainingContext(
-      device: try Device(named: configuration.general.device), precision: configuration.general.precision,
-      seed: Seed(UInt64(configuration.general.seed)), progress: progress)
-    let path = folder ?? "runs/\(Self.slug(configuration))-\(id)"
-    directory = try RunDirectory.create(at: path, id: id)
-    checkpoints = RunCheckpoints(directory)
+    context = try configuration.makeContext(progress: progress)
+    directory = try RunDirectory.create(at: folder ?? "runs/\(Self.slug(configuration))-\(id)", id: id)
+    checkpoints = FolderCheckpoints(directory.path)
     context.checkpoints = checkpoints
     earlier = try directory.readRecord()
     record = RunRecord(
-      id: id, title: title, created: earlier?.created ?? Date(), command: command, configuration: try configuration.resolved(),
-      environment: Machine.environment(context))
+      id: id, title: Self.title(configuration), created: earlier?.created ?? Date(), command: command,
+      configuration: try configuration.resolved(), environment: Machine.environment(context))
   }
 
   private static func slug(_ c: ExperimentConfiguration) -> String {
@@ -62,22 +55,20 @@ public final class ExperimentRunner {
   /// - Throws: what the parts throw; the record then says that the run was interrupted or failed, and why.
   public func run() throws -> RunRecord {
     if let earlier, earlier.status == .finished {
-      progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
+      context.progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
       return earlier
     }
-    // The callbacks hold the context that holds them, and the directory with its lock.
-    defer { (context.onStart, context.onEpoch) = (nil, nil) }
-    try directory.write(record)
+    try store()
     do {
       try work()
       record.status = .finished
       record.finished = Date()
       record.flags = RunFlags.raised(by: record, metrics: try directory.metrics.read())
-      try directory.write(record)
+      try store()
     } catch {
       record.status = error is Interrupted ? .interrupted : .failed
       record.failure = error is Interrupted ? nil : "\(error)"
-      try? directory.write(record)
+      try? store()
       throw error
     }
     checkpoints.removeAll()
@@ -85,66 +76,83 @@ public final class ExperimentRunner {
   }
 
   private func work() throws {
-    let c = configuration
-    let data = try Cell.loadData(c, on: context.device, progress: progress)
-    let test = data.test
-    record.dataset = RunRecord.Dataset(
-      name: c.dataset.name, trainCount: data.train.count, testCount: test.count, classNames: test.classNames, channels: test.channels,
-      height: test.height, width: test.width)
+    let data = try Cell.loadData(configuration, on: context.device, progress: context.progress)
+    record.dataset = RunRecord.Dataset(configuration.dataset.name, train: data.train, test: data.test)
+    let defense = try configuration.makeDefense()
+    let cell = try poison(data)
+    record.defense = defense.map { RunRecord.Defense(name: type(of: $0).id, summary: type(of: $0).summary) }
+    try store()
 
-    observe(nil, nil, poison: [])
-    try adoptAttack()
-    let cell = try Cell(c, data: data, context: context, attackFile: directory.file(LearnedAttack.fileName))
+    let evaluator = BackdoorEvaluator(test: data.test, implants: cell.victim?.implants ?? [], seed: context.seed)
+    let measurer = ModelMeasurer(evaluator)
+    let victim = try trainVictim(cell, measurer)
+    try noteStages()
+    let risks = defense.flatMap { riskEvaluator($0, evaluator, victim) }
+    let before = RunRecord.Measurement(
+      RunRecord.Measurement.before, measurer.measure(victim, context).metrics, risks?.measure(victim, context: context))
+    record.measurements = [before]
+    try store()
+
+    let gallery = SampleGallery(evaluator, count: configuration.evaluation.samples, directory: directory)
+    var models = [(label: before.label, model: victim)]
+    guard let defense else { return try gallery.fill(&record, models: models, context) }
+    let (model, exhibits) = try defend(cell, victim, defense, ModelMeasurer(evaluator, risks: risks))
+    models.append((RunRecord.Measurement.after, model))
+    try gallery.fill(&record, models: models, context)
+    for exhibit in exhibits { try gallery.add(exhibit, to: &record, models: models, context) }
+  }
+
+  /// The data as the attacker and the defender have them.
+  private func poison(_ data: (train: ImageDataset, test: ImageDataset)) throws -> Cell {
+    observe(nil)
+    try siblings.takeAttack()
+    let cell = try Cell(configuration, data: data, context: context, attackFile: directory.file(LearnedAttack.fileName))
     record.poison = cell.poisonSummary
-    if let victim = cell.victim, let attack = c.attack {
-      try PoisonManifest(victim, attack: attack, configuration: c).write(to: directory.file(PoisonManifest.fileName))
-    }
-    record.defense = c.defense.map { choice in
-      RunRecord.Defense(name: choice.name, summary: DefenseKind.all.first { $0.id == choice.name }?.summary)
-    }
-    try directory.write(record)
+    try cell.manifest()?.write(to: directory.file(PoisonManifest.fileName))
+    return cell
+  }
 
-    let evaluator = BackdoorEvaluator(test: test, implants: cell.victim?.implants ?? [], seed: context.seed)
-    let victim = try trainVictim(cell, evaluator)
-    let before = evaluator.predictions(victim, context: context)
-    record.measurements = [measurement(RunRecord.Measurement.before, evaluator.measure(before), nil)]
-    try directory.write(record)
-
-    guard let defense = try c.makeDefense() else {
-      try SampleGallery(evaluator, count: c.evaluation.samples, directory: directory).fill(&record, models: [("before", victim)], context)
-      return
+  /// The model that the attacker's data make; taken from the run directory if an earlier process finished it, or from a sibling.
+  private func trainVictim(_ cell: Cell, _ measurer: ModelMeasurer) throws -> Classifier {
+    let path = directory.file(Self.victimName)
+    if FileManager.default.fileExists(atPath: path) {
+      context.progress.message("train: finished before, taken from \(path)")
+      return try Classifier.open(path).prepared(for: context)
     }
-    let risks = riskEvaluator(evaluator, victim, defense)
-    observe(evaluator, risks, poison: Set(cell.victim?.train.indices ?? []))
+    if let model = try siblings.takeVictim() { return model.prepared(for: context) }
+    observe(measurer)
+    let model = try cell.trainVictim(context: context)
+    try model.save(path)
+    return model
+  }
+
+  /// Lets the defense act on the victim or on its data, and measures the model that comes out.
+  private func defend(
+    _ cell: Cell, _ victim: Classifier, _ defense: any Defense, _ measurer: ModelMeasurer
+  ) throws -> (model: Classifier, exhibits: [Exhibit]) {
+    let poisoned = cell.victim?.train.indices ?? []
+    observe(measurer, poisoned: Set(poisoned))
     let input = try DefenseInput(
-      for: type(of: defense), training: context, seed: context.seed.stream("defense"), architecture: cell.makeModel,
-      poisonedTrain: cell.trainSet, model: victim, cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
+      for: type(of: defense), training: context, seed: context.seed.stream("defense"),
+      architecture: { try self.configuration.makeModel(for: cell.trainSet, $0) }, poisonedTrain: cell.trainSet, model: victim,
+      cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
     let outcome = try defense.run(input)
-    let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: cell.victim?.train.indices ?? [])
+    let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: poisoned)
     if !samples.isEmpty {
-      record.findings = try samples.record(pictures: c.evaluation.samples, in: directory)
+      record.findings = try samples.record(pictures: configuration.evaluation.samples, in: directory)
       try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))
     }
-    try directory.write(record)
+    try store()
+
     let model = try outcome.model ?? retrain(cell, outcome)
     try noteStages()
     try model.save(directory.modelPath)
-    let after = evaluator.measure(model, context: context)
-    record.measurements.append(measurement(RunRecord.Measurement.after, after, risks?.measure(model, context: context)))
-    if let risks {
-      let found = risks.measure(victim, context: context)
-      record.measurements[0] = measurement(RunRecord.Measurement.before, evaluator.measure(before), found)
-    }
+    let (metrics, risks) = measurer.measure(model, context)
+    let after = RunRecord.Measurement(RunRecord.Measurement.after, metrics, risks)
+    record.measurements.append(after)
     if type(of: defense).stage == .training { record.lastEpochs = RunRecord.EpochMeans(try directory.metrics.read()) }
-    if let first = record.before, let last = record.after {
-      record.defenseEffectiveness = DefenseEffectiveness.rating(before: first, after: last)
-    }
-    let gallery = SampleGallery(evaluator, count: c.evaluation.samples, directory: directory)
-    let models = [(label: RunRecord.Measurement.before, model: victim), (label: RunRecord.Measurement.after, model: model)]
-    try gallery.fill(&record, models: models, context)
-    for exhibit in outcome.exhibits {
-      try gallery.add(exhibit, to: &record, models: models, context)
-    }
+    record.defenseEffectiveness = record.before.flatMap { DefenseEffectiveness.rating(before: $0, after: after) }
+    return (model, outcome.exhibits)
   }
 
   /// A sample filter's model: trained in the standard way on what the filter kept.
@@ -152,108 +160,10 @@ public final class ExperimentRunner {
     guard let kept = outcome.filtered?.kept else {
       throw DefenseError.invalid("defense \(configuration.defense?.name ?? "") gave neither a model nor a decision about samples.")
     }
-    return try cell.train(on: cell.trainSet.subset(kept), stage: Self.retrainStage, context: context)
+    return try configuration.train(on: cell.trainSet.subset(kept), stage: Self.retrainStage, context: context)
   }
 
-  /// The model that the attacker's data make; taken from the run directory if an earlier process finished it.
-  private func trainVictim(_ cell: Cell, _ evaluator: BackdoorEvaluator) throws -> Classifier {
-    let path = directory.file(Self.victimName)
-    if FileManager.default.fileExists(atPath: path) {
-      try noteStages()
-      progress.message("train: finished before, taken from \(path)")
-      let model = try Classifier.open(path)
-      model.to(context.device).to(.channelsLast).eval()
-      return model
-    }
-    if let model = try adoptVictim() {
-      return model
-    }
-    observe(evaluator, nil, poison: [])
-    let model = try cell.trainVictim(context: context)
-    try model.save(path)
-    try noteStages()
-    return model
-  }
-
-  /// The victim of a run beside this one, if it was made in the same way: the runs of a grid share their victims.
-  private func adoptVictim() throws -> Classifier? {
-    guard let (model, path, sibling) = try fromSibling(Self.victimName, { try Classifier.open($0) }) else { return nil }
-    progress.message("train: the same victim was trained for \(path); taken from there")
-    try copyMetrics(of: sibling) { $0 == Cell.stage }
-    model.to(context.device).to(.channelsLast).eval()
-    try model.save(directory.file(Self.victimName))
-    try noteStages()
-    return model
-  }
-
-  /// What the attack of such a run learned.
-  private func adoptAttack() throws {
-    guard !RunFiles.exists(directory.file(LearnedAttack.fileName)),
-      let (learned, path, sibling) = try fromSibling(LearnedAttack.fileName, LearnedAttack.read)
-    else { return }
-    progress.message("attack: the same was learned for \(path); taken from there")
-    try copyMetrics(of: sibling) { $0.hasPrefix("attack-") }
-    try LearnedAttack.write(learned, to: directory.file(LearnedAttack.fileName))
-  }
-
-  private func copyMetrics(of sibling: RunDirectory, _ isWanted: (_ stage: String) -> Bool) throws {
-    let entries = try sibling.metrics.read().filter { isWanted($0.stage) }
-    for stage in Set(entries.map(\.stage)) { try directory.metrics.drop(after: 0, of: stage) }
-    for entry in entries { try directory.metrics.append(entry) }
-  }
-
-  /// What a file of a run beside this one holds whose victim is made in the same way; runs in which it is missing or cannot be read are
-  /// passed over.
-  private func fromSibling<T>(
-    _ file: String, _ read: (_ path: String) throws -> T
-  ) throws -> (value: T, path: String, directory: RunDirectory)? {
-    let folder = (directory.path as NSString).deletingLastPathComponent
-    let own = (directory.path as NSString).lastPathComponent
-    let wanted = try configuration.victimID()
-    let siblings = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-    for name in siblings.sorted() where name != own {
-      let path = folder.isEmpty ? name : "\(folder)/\(name)"
-      guard FileManager.default.fileExists(atPath: "\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
-        let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
-        (try? theirs.victimID()) == wanted, let value = try? read("\(path)/\(file)")
-      else { continue }
-      return (value, path, sibling)
-    }
-    return nil
-  }
-
-  /// Measures on test data after epochs, where there is an evaluator, and writes `metrics.jsonl`.
-  private func observe(_ evaluator: BackdoorEvaluator?, _ risks: RiskEvaluator?, poison: Set<Int>) {
-    let every = configuration.evaluation.every
-    context.onStart = { [directory] stage, finished in try directory.metrics.drop(after: finished, of: stage) }
-    context.onEpoch = { [context, directory, progress] report in
-      var values = Dictionary(report.values.map { ($0.key == "loss" ? MetricName.trainLoss : $0.key, $0.value) }, uniquingKeysWith: { $1 })
-      if let selected = report.selected, !selected.isEmpty, !poison.isEmpty {
-        values[MetricName.poisonShareLearned] = Double(selected.count(where: poison.contains)) / Double(selected.count)
-      }
-      let isDue = every > 0 && (report.epoch % every == 0 || report.epoch == report.epochs)
-      if let evaluator, report.isMeasured, isDue, let model = report.model as? Classifier {
-        let metrics = evaluator.measure(model, context: context)
-        values[MetricName.accuracy] = metrics.accuracy
-        values[MetricName.attackSuccessRate] = metrics.attackSuccessRate
-        values[MetricName.robustAccuracy] = metrics.robustAccuracy
-        values[MetricName.targetedMisclassification] = metrics.targetedMisclassification
-        var line = "\(report.stage) \(report.epoch)/\(report.epochs): accuracy \(formatPercent(metrics.accuracy))"
-        if let rate = metrics.attackSuccessRate { line += ", attack success \(formatPercent(rate))" }
-        if let risks {
-          let found = risks.measure(model, context: context)
-          values[MetricName.backdoorRisk] = found.backdoor
-          values[MetricName.adversarialRisk] = found.adversarial
-          values[MetricName.sharedAdversarialRisk] = found.shared
-          if let shared = found.shared { line += ", shared risk \(formatPercent(shared))" }
-        }
-        progress.message(line)
-      }
-      try directory.metrics.append(MetricsEntry(stage: report.stage, epoch: report.epoch, values: values))
-    }
-  }
-
-  private func riskEvaluator(_ evaluator: BackdoorEvaluator, _ victim: Classifier, _ defense: any Defense) -> RiskEvaluator? {
+  private func riskEvaluator(_ defense: any Defense, _ evaluator: BackdoorEvaluator, _ victim: Classifier) -> RiskEvaluator? {
     let count = min(configuration.evaluation.riskSamples, evaluator.test.count)
     guard count > 0, type(of: defense).stage == .model else { return nil }
     return RiskEvaluator(
@@ -262,34 +172,23 @@ public final class ExperimentRunner {
       context: context)
   }
 
-  private func measurement(_ label: String, _ metrics: BackdoorMetrics, _ risks: Risks?) -> RunRecord.Measurement {
-    RunRecord.Measurement(
-      label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount, attackSuccessRate: metrics.attackSuccessRate,
-      robustAccuracy: metrics.robustAccuracy, poisonAccuracy: metrics.poisonAccuracy,
-      targetedMisclassification: metrics.targetedMisclassification,
-      triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount,
-      backdoorRisk: risks?.backdoor, adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared,
-      riskCount: risks == nil ? nil : min(configuration.evaluation.riskSamples, metrics.testCount))
+  private var siblings: SiblingRuns { SiblingRuns(directory: directory, configuration: configuration, progress: context.progress) }
+
+  private func observe(_ measurer: ModelMeasurer?, poisoned: Set<Int> = []) {
+    let every = configuration.evaluation.every
+    EpochObserver(every: every, measurer: measurer, poisoned: poisoned, log: directory.metrics).observe(context)
   }
 
-  /// Times of the stages, from the epochs' own notes: they add up over interruptions.
+  /// Puts the stages so far into the record.
   private func noteStages() throws {
-    var stages: [RunRecord.Stage] = []
-    for entry in try directory.metrics.read() {
-      let seconds = entry.values[MetricName.seconds] ?? 0
-      let images = (entry.values[MetricName.imagesPerSecond] ?? 0) * seconds
-      if let index = stages.firstIndex(where: { $0.name == entry.stage }) {
-        let before = (stages[index].imagesPerSecond ?? 0) * stages[index].seconds
-        stages[index].seconds += seconds
-        stages[index].epochs = max(stages[index].epochs, entry.epoch)
-        stages[index].imagesPerSecond = (before + images) / max(stages[index].seconds, 1e-9)
-      } else {
-        stages.append(
-          RunRecord.Stage(name: entry.stage, seconds: seconds, epochs: entry.epoch, imagesPerSecond: images / max(seconds, 1e-9)))
-      }
-    }
-    if let last = stages.indices.last { stages[last].peakMemoryBytes = Machine.peakMemory }
-    record.stages = stages
+    record.stages = RunRecord.Stage.all(in: try directory.metrics.read())
+    if let last = record.stages.indices.last { record.stages[last].peakMemoryBytes = Machine.peakMemory }
+    try store()
+  }
+
+  /// Writes the record as it stands.
+  private func store() throws {
+    record.seconds = (earlier?.seconds ?? 0) + (ContinuousClock.now - start) / .seconds(1)
     try directory.write(record)
   }
 }

@@ -48,7 +48,6 @@ extension ReportPage {
       Fact(name: "Precision", text: machine.precision),
     ]
     if let memory = machine.memory { facts.append(Fact(name: "Memory", text: formatBytes(memory))) }
-    if let deterministic = machine.deterministic { facts.append(Fact(name: "Deterministic", text: deterministic ? "yes" : "no")) }
     facts.append(Fact(name: "Started", text: NumberText.date(record.created)))
     if let finished = record.finished { facts.append(Fact(name: "Ended", text: NumberText.date(finished))) }
     return facts
