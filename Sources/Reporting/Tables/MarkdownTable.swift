@@ -6,8 +6,7 @@ enum MarkdownTable {
   static func text(_ records: [RunRecord]) -> String {
     let header = [
       "Run", "Attack", "Poisoning rate", "Defense", "ACC before", "ASR before", "R-ACC before", "ACC after", "ASR after", "R-ACC after",
-      "DER",
-      "Flags",
+      "DER", "Flags",
     ]
     let rule = header.indices.map { (4...10).contains($0) || $0 == 2 ? "---:" : "---" }
     let rows = records.map { record in

@@ -38,8 +38,7 @@ enum TerminalTable {
 
   private static func subtitle(_ record: RunRecord) -> String {
     var parts = ["run \(record.id.prefix(12))", record.status.rawValue]
-    let seconds = record.stages.reduce(0) { $0 + $1.seconds }
-    if seconds > 0 { parts.append(formatDuration(seconds)) }
+    if let duration = record.duration { parts.append(formatDuration(duration)) }
     return parts.joined(separator: " · ")
   }
 
