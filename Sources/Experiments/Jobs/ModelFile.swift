@@ -27,8 +27,8 @@ public struct ModelFile: Sendable {
     } catch let error as StateDictError {
       guard let given, let stored = ModelSpec.stored(in: path), stored != given else { throw error }
       throw JobError.invalid(
-        "\(error)\n  By its own words the file holds \(Self.words(stored)); asked for was \(Self.words(given)).\n"
-          + "  Leave out model.name and model.width to take the file at its word.")
+        "\(error)\n  According to its metadata the file holds \(Self.words(stored)); asked for was \(Self.words(given)).\n"
+          + "  Leave out model.name and model.width to use what the metadata says.")
     }
     if let spec = model.spec, given == nil {
       var problems: [String] = []

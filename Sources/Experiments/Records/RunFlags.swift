@@ -3,7 +3,7 @@ import Support
 
 /// Looks for reasons to distrust a run.
 public enum RunFlags {
-  /// The flags that a record deserves, in the order of ``RunFlag/allCases``.
+  /// The flags of a record, in the order of ``RunFlag/allCases``.
   ///
   /// - Parameters:
   ///   - record: A record with its measurements. Its `flags` are not looked at.
