@@ -187,6 +187,8 @@ private struct Resolution {
 
   private mutating func noteUnknown(_ key: String, _ type: any Configurable.Type, _ defaults: JSONValue, path: String) {
     let prefix = path.isEmpty ? "" : path + "."
+    // Of a file that is no configuration at all, a screenful is explained, and the rest is counted.
+    guard issues.count < SettingsError.mostShown else { return note(prefix + key, "unknown setting.") }
     let names = (defaults.objectValue ?? [:]).keys
     let question = Nearest.question(key, among: names, prefix: prefix)
     note(

@@ -322,3 +322,20 @@ struct BadNets: Configurable, Equatable {
     #expect(Nearest.question("abcdef", among: ["q"]) == "")
   }
 }
+
+extension SettingsTests {
+  @Test func aFileOfUnknownKeysIsRefusedQuicklyAndBriefly() throws {
+    let keys = (0..<100_000).map { "setting\($0)" }
+    let overrides = JSONValue.object(Dictionary(uniqueKeysWithValues: keys.map { ($0, .int(1)) }))
+    let clock = ContinuousClock()
+    let start = clock.now
+    do {
+      _ = try SettingsTree.resolve(BadNets.self, overrides: overrides)
+      Issue.record("unknown keys passed")
+    } catch {
+      #expect(error.issues.count == 100_000)
+      #expect(error.description.split(separator: "\n").count == 21 && error.description.hasSuffix("... and 99980 more"))
+    }
+    #expect(clock.now - start < .seconds(3))
+  }
+}

@@ -46,11 +46,12 @@ public struct ExperimentConfiguration: Sendable {
     for section in Self.sections { parts[section] = members.removeValue(forKey: section) }
     var problems = SettingsProblems()
     let known = GeneralSettings.settings.map(\.key) + Self.sections
-    for key in members.keys.sorted() where !known.contains(key) {
-      let question = Nearest.question(key, among: known)
+    let unknown = members.keys.filter { !known.contains($0) }.sorted()
+    for (index, key) in unknown.enumerated() {
+      members[key] = nil
+      let question = index < SettingsError.mostShown ? Nearest.question(key, among: known) : ""
       problems.note(
         key, "unknown setting. " + (question.isEmpty ? "" : question + " ") + "Known settings: \(known.joined(separator: ", ")).")
-      members[key] = nil
     }
     func section<T: Configurable>(_ name: String, _ overrides: JSONValue) throws -> T {
       try problems.collect(name, fallback: T()) { try SettingsTree.resolve(overrides: overrides, at: name) }

@@ -21,6 +21,8 @@ open class Classifier: Module, Layer {
   public let classes: Int
   /// How to build this architecture again; a model without it cannot be copied or described in files.
   public var spec: ModelSpec?
+  /// The names of the classes in the order of the logits, where they are known. They travel with model files.
+  public var classNames: [String]?
   private let mean: [Float]
   private let deviation: [Float]
   private var constants: Constant?
