@@ -60,7 +60,7 @@ let package = Package(
     tests("TorchTests", ["Torch", "TestSupport"]),
     tests("TorchNNTests", ["Torch", "TorchNN", "TestSupport"]),
     tests("VisionTests", ["Torch", "TorchNN", "Vision", "Support"]),
-    .target(name: "TestData", dependencies: ["Support", "Torch", "TorchNN", "Vision"], path: "Tests/TestData", swiftSettings: settings),
+    .target(name: "TestData", dependencies: ["Support", "Torch", "TorchNN", "Vision", "Training"], path: "Tests/TestData", swiftSettings: settings),
     tests("TrainingTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData"]),
     tests(
       "SelfSupervisionTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),

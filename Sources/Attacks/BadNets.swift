@@ -119,7 +119,7 @@ public struct BadNets: Attack {
       case .random: (random.integer(below: shape.height - side + 1), random.integer(below: shape.width - side + 1))
       }
     return Patch(
-      row: row, column: column, side: side, mask: mask, values: try values(side, shape.channels, &random), channels: shape.channels)
+      row: row, column: column, side: side, mask: mask, values: try values(side: side, channels: shape.channels, &random), channels: shape.channels)
   }
 
   static func mask(_ outline: Outline, _ size: Int) -> (mask: [Bool], side: Int) {
@@ -132,7 +132,7 @@ public struct BadNets: Attack {
   }
 
   /// Patch pixels in uint8, C x side x side.
-  private func values(_ side: Int, _ channels: Int, _ random: inout Xoshiro256StarStar) throws -> [UInt8] {
+  private func values(side: Int, channels: Int, _ random: inout Xoshiro256StarStar) throws -> [UInt8] {
     func plane(_ value: (Int, Int) -> UInt8) -> [UInt8] {
       let one = (0..<side).flatMap { row in (0..<side).map { column in value(row, column) } }
       return [[UInt8]](repeating: one, count: channels).flatMap { $0 }

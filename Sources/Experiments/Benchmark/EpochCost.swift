@@ -74,7 +74,7 @@ extension Benchmark {
   }
 
   fileprivate func pretrainingEpoch(_ warmUp: Bool) throws -> Double {
-    var stage = SelfSupervision()
+    var stage = SelfSupervisedTraining()
     stage.epochs = 1
     stage.batch = min(stage.batch, settings.epochImages)
     let (model, images) = (model(), data.prefix(warmUp ? stage.batch : settings.epochImages))

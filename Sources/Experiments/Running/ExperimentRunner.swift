@@ -168,7 +168,7 @@ public final class ExperimentRunner {
     guard count > 0, type(of: defense).stage == .model else { return nil }
     return RiskEvaluator(
       images: evaluator.test.prefix(count), triggered: evaluator.hasTrigger ? evaluator.triggered().prefix(count) : nil,
-      targets: (0..<count).map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: victim, adversary: SharedAdversary(),
+      targets: (0..<count).map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: victim, adversary: .init(),
       context: context)
   }
 

@@ -50,7 +50,7 @@ public struct SleeperAgent: Attack {
     public var choice = Choice.gradientNorm
     public var surrogate = Recipe()
     public var adversarial = false
-    public var linf = LpSettings(radius: 8.0 / 255)
+    public var linf = LinfThreat(radius: 8.0 / 255)
     public init() {}
 
     public static let settings: [Setting] = [
@@ -81,7 +81,7 @@ public struct SleeperAgent: Attack {
       Setting(
         "adversarial", "Train the surrogates on adversarial images: the adaptive attack against adversarial training.",
         source: "Gao et al."),
-      Setting("linf", "The adversarial images, where `adversarial` is on.", source: "Gao et al.: 8/255", nested: LpSettings.self),
+      Setting("linf", "The adversarial images, where `adversarial` is on.", source: "Gao et al.: 8/255", nested: LinfThreat.self),
     ]
   }
 
@@ -141,7 +141,7 @@ public struct SleeperAgent: Attack {
     let index = Tensor(positions.map(Int64.init)).to(training.device)
     let pixels = chosen.pixels(0..<chosen.count)
     let noise = Generator(seed: context.seed("sleeper-agent/start"), device: training.device)
-    let change = PixelChange(Self.projected(noise.normal(pixels.shape) * c.bound, pixels, bound: c.bound))
+    let change = PixelChange(Self.projected(noise.normal(pixels.shape) * c.bound, around: pixels, bound: c.bound))
     let optimizer = Adam([change.value], learningRate: c.learningRate)
     func poisons() -> Tensor { noGrad { (pixels + change.value).quantized() } }
 
@@ -152,7 +152,9 @@ public struct SleeperAgent: Attack {
         let poisoned = ImageDataset(name: data.name, images: images, labels: data.labels, classNames: data.classNames)
         surrogate = try trainSurrogate(round, on: poisoned, context)
       }
-      try craft(change, optimizer, pixels, triggered, surrogate, stage: "attack-craft-\(round)", steps, training)
+      try craft(
+        change, optimizer, pixels: pixels, triggered: triggered, surrogate: surrogate, stage: "attack-craft-\(round)", steps: steps,
+        context: training)
     }
     return ["positions": index.to(.cpu), "images": poisons().to(.cpu)]
   }
@@ -169,7 +171,7 @@ public struct SleeperAgent: Attack {
     let model = try context.makeModel("sleeper-agent/surrogate-\(round)")
     let trainer = Trainer(c.surrogate, stage: "attack-surrogate-\(round)")
     if c.adversarial {
-      try trainer.train(model, on: data, context: training, against: c.linf.threat(LinfBall(radius: c.linf.radius)))
+      try trainer.train(model, on: data, context: training, against: c.linf)
     } else {
       try trainer.train(model, on: data, context: training)
     }
@@ -195,9 +197,12 @@ public struct SleeperAgent: Attack {
   }
 
   /// Some steps of signed Adam; each sees all changed images.
+  /// - Parameters:
+  ///   - pixels: the images before their change; triggered: those whose gradient is wanted. B x C x H x W in [0, 1].
+  ///   - steps: those of the whole optimisation that this stage does.
   func craft(
-    _ change: PixelChange, _ optimizer: Adam, _ pixels: Tensor, _ triggered: Tensor, _ surrogate: Classifier, stage: String,
-    _ steps: Range<Int>, _ training: TrainingContext
+    _ change: PixelChange, _ optimizer: Adam, pixels: Tensor, triggered: Tensor, surrogate: Classifier, stage: String,
+    steps: Range<Int>, context training: TrainingContext
   ) throws {
     let c = configuration
     let label = Int64(c.target)
@@ -207,18 +212,18 @@ public struct SleeperAgent: Attack {
     surrogate.requiresGrad(true).eval()
     var target: GradientMatching?
     try loop.run(model: change, optimizer: optimizer) { step, meter in
-      let matching = target ?? GradientMatching(surrogate, triggered, labels(triggered.dimension(0)))
+      let matching = target ?? GradientMatching(surrogate, images: triggered, labels: labels(triggered.dimension(0)))
       target = matching
       optimizer.learningRate = Self.rate(c.learningRate, step: steps.lowerBound + step, of: c.steps)
       var parts: [Tensor] = []
       for range in batches.ranges {
         let delta = change.value[range].detach().requiresGrad_()
-        let loss = matching.loss((pixels[range] + delta).contiguous(.channelsLast), labels(range.count))
+        let loss = matching.loss((pixels[range] + delta).contiguous(.channelsLast), labels: labels(range.count))
         parts.append(gradient(of: loss, at: delta))
         try meter.step(images: range.count, ["loss": loss])
       }
       optimizer.step(gradients: [Tensor.concatenated(parts).sign()])
-      noGrad { change.value.copy_(Self.projected(change.value, pixels, bound: c.bound)) }
+      noGrad { change.value.copy_(Self.projected(change.value, around: pixels, bound: c.bound)) }
     }
   }
 
@@ -227,7 +232,7 @@ public struct SleeperAgent: Attack {
   }
 
   /// Into the bound, and such that the images stay in [0, 1].
-  static func projected(_ change: Tensor, _ pixels: Tensor, bound: Double) -> Tensor {
+  static func projected(_ change: Tensor, around pixels: Tensor, bound: Double) -> Tensor {
     noGrad { (pixels + change.clamped(-bound, bound)).clamped(0, 1) - pixels }
   }
 }

@@ -21,16 +21,3 @@ public final class ExponentialMovingAverage {
     }
   }
 }
-
-/// Scales gradients so that their common 2-norm is at most `limit`. Returns the norm from before (`clip_grad_norm_`).
-@discardableResult
-public func clipGradientNorm(_ parameters: [Tensor], to limit: Double) -> Double {
-  noGrad {
-    let gradients = parameters.compactMap(\.grad)
-    guard !gradients.isEmpty else { return 0 }
-    let norm = Fused.totalNorm(gradients).item()
-    let scale = limit / (norm + 1e-6)
-    if scale < 1 { Fused.multiply(gradients, scale) }
-    return norm
-  }
-}

@@ -16,7 +16,7 @@ struct GradientMatching {
 
   /// - Parameters:
   ///   - images: triggered ones, float32 S x C x H x W; labels: what the attacker wants them to be, int64 S.
-  init(_ model: Classifier, _ images: Tensor, _ labels: Tensor) {
+  init(_ model: Classifier, images: Tensor, labels: Tensor) {
     self.model = model
     let parameters = model.parameters()
     self.parameters = parameters
@@ -28,14 +28,14 @@ struct GradientMatching {
       sums = sums.isEmpty ? part : zip(sums, part).map { sum, part in sum + part }
     }
     wanted = sums
-    length = Self.length(sums)
+    length = globalNorm(sums)
   }
 
   /// 1 - cos of the angle between both gradients, over all parameters together: a scalar, differentiable with respect to `poisons`.
-  func loss(_ poisons: Tensor, _ labels: Tensor) -> Tensor {
+  func loss(_ poisons: Tensor, labels: Tensor) -> Tensor {
     let found = gradients(of: F.crossEntropy(model(poisons), labels), at: parameters, createGraph: true)
     let products = zip(found, wanted).map { found, wanted in (found * wanted).sum() }
-    return 1 - Self.sum(products) / (Self.length(found) * length)
+    return 1 - products.dropFirst().reduce(products[0], +) / (globalNorm(found) * length)
   }
 
   /// The 2-norm of the loss's gradient at all parameters for each sample by itself, N, in evaluation mode.
@@ -48,14 +48,11 @@ struct GradientMatching {
       try Interruption.check()
       let one = position..<(position + 1)
       let loss = F.crossEntropy(model(data.pixels(one).contiguous(.channelsLast)), data.labels[one])
-      norms.append(length(gradients(of: loss, at: parameters)).unsqueezed(0))
+      norms.append(globalNorm(gradients(of: loss, at: parameters)).unsqueezed(0))
       progress.update(done: position + 1, note: "")
     }
     let all = Tensor.concatenated(norms)
     progress.end(summary: "gradient norms \(all.min().item()) to \(all.max().item())")
     return all
   }
-
-  private static func length(_ tensors: [Tensor]) -> Tensor { sum(tensors.map { $0.pow(2).sum() }).sqrt() }
-  private static func sum(_ scalars: [Tensor]) -> Tensor { scalars.dropFirst().reduce(scalars[0], +) }
 }

@@ -30,7 +30,7 @@ public struct ClusteredTrigger: Attack {
     public var source = 1
     public var shift = 1
     public var excludeTarget = true
-    public var pretrain = SelfSupervision()
+    public var pretrain = SelfSupervisedTraining()
     public var epochs = 100
     public var batch = 128
     public var learningRate = 0.1
@@ -39,7 +39,7 @@ public struct ClusteredTrigger: Attack {
 
     public static let settings: [Setting] =
       poisoningSettings + [
-        Setting("pretrain", "How the attacker's backbone learns; the defender's way is the strongest.", nested: SelfSupervision.self),
+        Setting("pretrain", "How the attacker's backbone learns; the defender's way is the strongest.", nested: SelfSupervisedTraining.self),
         Setting("epochs", "Passes over the images to be poisoned.", unit: "epochs", range: 0...100_000, source: "DBD"),
         Setting("batch", "Images in one step; their centre stands for that of all.", unit: "images", range: 2...65_536),
         Setting("learningRate", "Adam's learning rate.", unit: "pixels in [0,1]", range: 0...1, source: "DBD"),
@@ -65,25 +65,19 @@ public struct ClusteredTrigger: Attack {
     let centers = Self.centers(of: data, by: backbone, training)
 
     let change = PixelChange(Tensor.zeros([1, data.channels, data.height, data.width], device: training.device))
-    let optimizer = Adam([change.value], learningRate: c.learningRate)
-    let poisoned = data.subset(sources)
-    let batches = Batches(count: poisoned.count, size: c.batch, dropLast: true)
-    let stage = "attack-trigger"
-    let loop = EpochLoop(stage: stage, epochs: c.epochs, imagesPerEpoch: batches.images, context: training, isMeasured: false)
+    var recipe = Recipe.constant(epochs: c.epochs, batch: c.batch, learningRate: c.learningRate)
+    recipe.dropLast = true
+    var trainer = Trainer(recipe, stage: "attack-trigger")
+    trainer.isMeasured = false
     try backbone.withFrozenParameters {
-      try loop.run(model: change, optimizer: optimizer) { epoch, meter in
-        let order = training.generator("\(stage)/shuffle", epoch).permutation(poisoned.count)
-        for range in batches.ranges {
-          let images = (poisoned.pixels(at: order[range]) + change.value).clamped(0, 1).contiguous(.channelsLast)
+      try trainer.train(
+        change, on: data.subset(sources), context: training,
+        afterStep: { change.value.clamp_(-c.bound, c.bound) },
+        loss: { batch in
+          let images = (batch.images + change.value).clamped(0, 1).contiguous(.channelsLast)
           let features = training.compute { backbone.features(images).penultimate.to(.float32) }
-          let loss = Self.objective(features, centers: centers)
-          optimizer.zeroGrad()
-          loss.backward()
-          optimizer.step()
-          noGrad { change.value.copy_(change.value.clamped(-c.bound, c.bound)) }
-          try meter.step(images: range.count, ["loss": loss])
-        }
-      }
+          return BatchLoss(Self.objective(features, centers: centers))
+        })
     }
     return [Self.key: change.value.detach().squeezed(0)]
   }
@@ -120,17 +114,5 @@ public struct ClusteredTrigger: Attack {
     }
     let trigger = AddedPattern(pattern: pattern.to(.cpu).array(Float.self), shape: shape)
     return [Implant(name: "optimised pattern", trigger: trigger, mapping: configuration.labelMapping)]
-  }
-}
-
-/// `clip(x + t, 0, 1)`.
-public struct AddedPattern: Trigger {
-  /// C x H x W, in pixels; may be negative.
-  public let pattern: [Float]
-  public let shape: ImageShape
-
-  public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    let pattern = Tensor(pattern, shape: [1, shape.channels, shape.height, shape.width]).to(images.device).to(images.dtype)
-    return (images + pattern).clamped(0, 1)
   }
 }

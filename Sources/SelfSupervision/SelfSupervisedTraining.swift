@@ -15,7 +15,7 @@ public import Training
 public import Vision
 
 /// How to learn a classifier's features from images alone.
-public struct SelfSupervision: Configurable, Hashable {
+public struct SelfSupervisedTraining: Configurable, Hashable {
   public enum Method: String, Codable, Sendable, CaseIterable { case simclr, moco, byol }
 
   public var method = Method.simclr
@@ -114,16 +114,16 @@ public struct SelfSupervision: Configurable, Hashable {
     switch method {
     case .simclr:
       return SimCLR(
-        Encoder(backbone, Projector(features, hidden, width, normalized: true, generator)), temperature: temperature ?? 0.5,
+        Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: true, generator)), temperature: temperature ?? 0.5,
         anchors: anchors)
     case .moco:
       return try MoCo(
-        Encoder(backbone, Projector(features, hidden, width, normalized: false, generator)), queue: queue, temperature: temperature ?? 0.1,
+        Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: false, generator)), queue: queue, temperature: temperature ?? 0.1,
         momentum: targetMomentum, groups: groups, generator)
     case .byol:
       return try BYOL(
-        Encoder(backbone, Projector(features, hidden, width, normalized: true, generator)),
-        predictor: Projector(width, hidden, width, normalized: true, generator), momentum: targetMomentum)
+        Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: true, generator)),
+        predictor: Projector(width, hidden: hidden, outputs: width, normalized: true, generator), momentum: targetMomentum)
     }
   }
 
@@ -153,14 +153,11 @@ public struct SelfSupervision: Configurable, Hashable {
         let index = order[range]
         let pair = views.gather(images: data.images, indices: Tensor.concatenated([index, index]), generator)
         let (loss, similarity) = learner.loss(of: pair, context, generator)
-        optimizer.zeroGrad()
-        loss.backward()
-        optimizer.step()
+        optimizer.step(minimizing: loss)
         learner.afterStep()
         try meter.step(images: range.count, ["loss": loss, "viewSimilarity": similarity])
       }
     }
-    optimizer.zeroGrad()
     backbone.eval()
   }
 }
