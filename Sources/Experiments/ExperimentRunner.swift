@@ -2,6 +2,7 @@ import Attacks
 import Backdoor
 import Defenses
 import Evaluation
+import Files
 import Foundation
 public import Support
 import Torch
@@ -123,7 +124,7 @@ public final class ExperimentRunner {
     let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: cell.victim?.train.indices ?? [])
     if !samples.isEmpty {
       record.findings = try samples.record(pictures: c.evaluation.samples, in: directory)
-      try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))
+      try AtomicFile.write(samples.table(), to: directory.file(SampleFindings.tableName))
     }
     try directory.write(record)
     let model = try outcome.model ?? retrain(cell, outcome)
@@ -158,7 +159,7 @@ public final class ExperimentRunner {
   /// The model that the attacker's data make; taken from the run directory if an earlier process finished it.
   private func trainVictim(_ cell: Cell, _ evaluator: BackdoorEvaluator) throws -> Classifier {
     let path = directory.file(Self.victimName)
-    if FileManager.default.fileExists(atPath: path) {
+    if FileSystem.exists(path) {
       try noteStages()
       progress.message("train: finished before, taken from \(path)")
       let model = try Classifier.open(path)
@@ -188,7 +189,7 @@ public final class ExperimentRunner {
 
   /// What the attack of such a run learned.
   private func adoptAttack() throws {
-    guard !RunFiles.exists(directory.file(LearnedAttack.fileName)),
+    guard !FileSystem.exists(directory.file(LearnedAttack.fileName)),
       let (learned, path, sibling) = try fromSibling(LearnedAttack.fileName, LearnedAttack.read)
     else { return }
     progress.message("attack: the same was learned for \(path); taken from there")
@@ -210,10 +211,10 @@ public final class ExperimentRunner {
     let folder = (directory.path as NSString).deletingLastPathComponent
     let own = (directory.path as NSString).lastPathComponent
     let wanted = try configuration.victimID()
-    let siblings = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+    let siblings = (try? FileSystem.list(folder.isEmpty ? "." : folder)) ?? []
     for name in siblings.sorted() where name != own {
       let path = folder.isEmpty ? name : "\(folder)/\(name)"
-      guard FileManager.default.fileExists(atPath: "\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
+      guard FileSystem.exists("\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
         let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
         (try? theirs.victimID()) == wanted, let value = try? read("\(path)/\(file)")
       else { continue }

@@ -1,4 +1,4 @@
-import Foundation
+import Files
 import Torch
 public import Training
 
@@ -9,15 +9,15 @@ public final class RunCheckpoints: CheckpointStore {
 
   public func load(stage: String) throws -> Checkpoint? {
     let path = directory.checkpointPath(for: stage)
-    return FileManager.default.fileExists(atPath: path) ? try Checkpoint(contentsOf: path) : nil
+    return FileSystem.exists(path) ? try Checkpoint(contentsOf: path) : nil
   }
   public func save(_ checkpoint: Checkpoint, stage: String) throws { try checkpoint.write(to: directory.checkpointPath(for: stage)) }
 
   /// Removes all checkpoints: the run is finished.
   public func removeAll() {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+    let names = (try? FileSystem.list(directory.path)) ?? []
     for name in names where name.hasPrefix("checkpoint-") && name.hasSuffix(".safetensors") {
-      try? FileManager.default.removeItem(atPath: directory.file(name))
+      try? FileSystem.remove(directory.file(name))
     }
   }
 }

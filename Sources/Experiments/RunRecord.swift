@@ -1,5 +1,6 @@
+public import Files
 public import Foundation
-public import Support
+import Support
 
 /// Everything that is worth keeping about one run: what was asked, on what, with what, and what came out.
 ///

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 
@@ -17,7 +18,7 @@ public struct BenchmarkPeer: Sendable {
   ) throws(BenchmarkError) -> BenchmarkPeer {
     let environment = environment ?? ProcessInfo.processInfo.environment
     let scripts = choice(script, environment["ANTIDOTE_PEER"], ["bench/peer.py", "../shared/bench/peer.py"])
-    guard let script = scripts.first(where: { FileManager.default.isReadableFile(atPath: $0) }) else {
+    guard let script = scripts.first(where: { FileSystem.isFile($0) }) else {
       throw BenchmarkError(
         "--compare needs the peer's script, and there is none at \(scripts.joined(separator: ", ")). "
           + "Name it: --peer path/to/peer.py, or ANTIDOTE_PEER=path/to/peer.py.")

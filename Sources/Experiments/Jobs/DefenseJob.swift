@@ -1,4 +1,5 @@
 import Backdoor
+import Files
 import Foundation
 public import Evaluation
 public import Support
@@ -78,6 +79,7 @@ public struct DefenseJob {
     identity["images"] = .string((kind.requires.contains(.poisonedTrain) ? train : clean).fingerprint)
     identity["cleanImages"] = .string(clean.fingerprint)
     let folder = try JobFolder(at: work, output: output, identity: identity)
+    if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
     context.checkpoints = folder
     return try folder.perform {
       let evaluator = try testData(context)
@@ -94,7 +96,7 @@ public struct DefenseJob {
         cleanSplit: clean.to(context.device), unlabeled: unlabeled)
       let outcome = try defense.run(input)
       if let table = outcome.model == nil ? output : samples {
-        try AtomicFile.write(Data(SampleFindings(outcome, data: data).table().utf8), to: table)
+        try AtomicFile.write(SampleFindings(outcome, data: data).table(), to: table)
       }
       try outcome.model?.save(output)
       return Result(

@@ -1,4 +1,5 @@
 import Evaluation
+import Files
 import Support
 import Training
 import Vision

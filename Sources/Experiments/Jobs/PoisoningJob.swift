@@ -1,5 +1,6 @@
 import Backdoor
 import Evaluation
+import Files
 import Foundation
 public import Support
 import Torch
@@ -47,10 +48,10 @@ public struct PoisoningJob {
       let learned = "\(folder.path)/\(LearnedAttack.fileName)"
       let cell = try Cell(configuration, data: (train.to(context.device), train), context: context, attackFile: learned)
       guard let victim = cell.victim else { throw JobError.invalid("attack \(choice.name) left no data.") }
-      return try NewFolder.write(to: output) { path in
+      return try AtomicFolder.write(to: output) { path in
         var manifest = try PoisonManifest(victim, attack: choice, configuration: configuration)
         try write(victim, test: test, to: path, &manifest, progress: progress)
-        if RunFiles.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
+        if FileSystem.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
         try manifest.write(to: "\(path)/\(PoisonManifest.fileName)")
         return manifest
       }

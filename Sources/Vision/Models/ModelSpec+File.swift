@@ -1,4 +1,4 @@
-import Foundation
+import Files
 import Torch
 
 extension ModelSpec {
@@ -8,7 +8,7 @@ extension ModelSpec {
   }
 
   init?(metadata text: String) {
-    guard let spec = try? JSONDecoder().decode(ModelSpec.self, from: Data(text.utf8)) else { return nil }
+    guard let spec = try? JSONValue(json: text).decode(ModelSpec.self) else { return nil }
     self = spec
   }
 

@@ -1,4 +1,4 @@
-import Foundation
+import Files
 public import Torch
 import TorchNN
 
@@ -46,11 +46,7 @@ extension Classifier {
   /// - Throws: an error that names the file; then nothing is left under its name.
   public func save(_ path: String) throws {
     var metadata = ["format": "pt"]
-    if let spec {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      metadata[Self.metadataKey] = String(decoding: try encoder.encode(spec), as: UTF8.self)
-    }
+    if let spec { metadata[Self.metadataKey] = try JSONValue(encoding: spec).compactJSON }
     try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
   }
 

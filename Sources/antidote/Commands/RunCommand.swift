@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Foundation
 import Reporting
 import Support
@@ -53,6 +54,6 @@ struct ExperimentSession {
 enum Plotly {
   static var path: String? {
     let named = ProcessInfo.processInfo.environment["ANTIDOTE_PLOTLY"] ?? ""
-    return FileManager.default.fileExists(atPath: named) ? named : nil
+    return FileSystem.exists(named) ? named : nil
   }
 }

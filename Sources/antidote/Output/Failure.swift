@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Support
 
@@ -14,7 +15,7 @@ struct Failure {
     if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") {
       Antidote.exit(withError: error)
     }
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    FileHandle.standardError.write(Data((escapedLines(text) + "\n").utf8))
     exit((error as? Interrupted)?.exitCode ?? 1)
   }
 
