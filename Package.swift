@@ -54,7 +54,8 @@ let package = Package(
     .executableTarget(
       name: "antidote",
       dependencies: [
-        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "Reporting",
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments",
+        "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Torch", "TorchNN"], path: "Tests/TestSupport", swiftSettings: settings),
@@ -64,7 +65,8 @@ let package = Package(
     tests("TorchTests", ["Files", "Formats", "Torch", "TestSupport"]),
     tests("TorchNNTests", ["Torch", "TorchNN", "TestSupport"]),
     tests("VisionTests", ["Files", "Formats", "Torch", "TorchNN", "Vision", "Support"]),
-    .target(name: "TestData", dependencies: ["Files", "Support", "Torch", "TorchNN", "Vision"], path: "Tests/TestData", swiftSettings: settings),
+    .target(
+      name: "TestData", dependencies: ["Files", "Support", "Torch", "TorchNN", "Vision"], path: "Tests/TestData", swiftSettings: settings),
     tests("TrainingTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData"]),
     tests(
       "SelfSupervisionTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),

@@ -16,7 +16,11 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: 
   while done < bytes.count {
     let start = bytes.baseAddress.map { $0 + done }
     let count = retrying {
-      if let offset { pwrite(descriptor, start, bytes.count - done, off_t(offset + done)) } else { write(descriptor, start, bytes.count - done) }
+      if let offset {
+        pwrite(descriptor, start, bytes.count - done, off_t(offset + done))
+      } else {
+        write(descriptor, start, bytes.count - done)
+      }
     }
     guard count > 0 else { throw FileError(.write, path, code: count == 0 ? ENOSPC : errno, needed: bytes.count - done) }
     done += count

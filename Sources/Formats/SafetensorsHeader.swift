@@ -34,7 +34,8 @@ extension SafetensorsHeader {
     }
     guard file.size >= 8 else {
       throw malformed(
-        "\(file.size) bytes are too few for a safetensors file, which begins with 8 bytes of header length", "The file is truncated: \(Self.again)")
+        "\(file.size) bytes are too few for a safetensors file, which begins with 8 bytes of header length",
+        "The file is truncated: \(Self.again)")
     }
     let length = try file.read(8, at: 0).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard length <= UInt64(Self.largestHeader) else {
@@ -141,7 +142,9 @@ extension SafetensorsHeader {
     for (index, entry) in entries.enumerated() {
       if entry.begin < end {
         throw Problem(
-          text: "\(tensor(entry)): begins at byte \(entry.begin), inside '\(escaped(entries[index - 1].key, limit: 200))', which ends at \(end)")
+          text:
+            "\(tensor(entry)): begins at byte \(entry.begin), inside '\(escaped(entries[index - 1].key, limit: 200))', which ends at \(end)"
+        )
       }
       if entry.begin > end {
         throw Problem(
