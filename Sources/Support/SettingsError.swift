@@ -1,3 +1,5 @@
+import Files
+
 /// Everything that is wrong with a configuration, reported together.
 public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable {
   /// One wrong setting.

@@ -1,3 +1,4 @@
+import Files
 import Backdoor
 import Defenses
 import Foundation

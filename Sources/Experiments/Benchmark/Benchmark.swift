@@ -1,6 +1,7 @@
 import Attacks
 import Backdoor
 import Defenses
+import Files
 import Foundation
 public import Support
 import Torch

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 
@@ -18,7 +19,7 @@ public struct BenchmarkPeer: Sendable {
   ) throws(BenchmarkError) -> BenchmarkPeer {
     let environment = environment ?? ProcessInfo.processInfo.environment
     let scripts = choice(script, environment["ANTIDOTE_PEER"], usualScripts)
-    guard let script = scripts.first(where: { FileManager.default.isReadableFile(atPath: $0) }) else {
+    guard let script = scripts.first(where: { FileSystem.isFile($0) }) else {
       throw BenchmarkError(
         "--compare needs the peer's script, and there is none at \(scripts.joined(separator: ", ")). "
           + "Name it: --peer path/to/Benchmarks/peer.py, or ANTIDOTE_PEER=path/to/Benchmarks/peer.py.")

@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import Files
 import SelfSupervision
 import Support
 import Torch

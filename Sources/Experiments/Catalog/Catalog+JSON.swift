@@ -1,4 +1,5 @@
-public import Support
+public import Files
+import Support
 
 extension Catalog.Entry {
   /// The entry for other programs.

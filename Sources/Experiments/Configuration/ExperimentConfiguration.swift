@@ -1,6 +1,7 @@
 import Attacks
 public import Backdoor
 import Defenses
+public import Files
 public import Support
 public import Training
 public import Vision

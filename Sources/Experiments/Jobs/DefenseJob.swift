@@ -1,4 +1,5 @@
 import Backdoor
+import Files
 import Foundation
 public import Evaluation
 public import Support
@@ -75,6 +76,7 @@ public struct DefenseJob {
     var identity = try configuration.identity(job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
     identity["cleanImages"] = .string(clean.fingerprint)
+    if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
     return try JobFolder(at: work, output: output, identity: identity).perform(context) {
       let measurer = try testData(context).map { ModelMeasurer($0) }
       suspect?.prepared(for: context)
@@ -90,7 +92,7 @@ public struct DefenseJob {
         cleanSplit: clean.to(context.device), unlabeled: unlabeled)
       let outcome = try defense.run(input)
       if let table = outcome.model == nil ? output : samples {
-        try AtomicFile.write(Data(SampleFindings(outcome, data: data).table().utf8), to: table)
+        try AtomicFile.write(SampleFindings(outcome, data: data).table(), to: table)
       }
       try outcome.model?.save(output)
       return Result(

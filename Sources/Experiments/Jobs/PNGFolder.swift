@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 import Torch
@@ -12,13 +13,13 @@ enum PNGFolder {
     let classes = data.classNames.enumerated().map { number, name in
       "\(folder)/\(padded(number, digits))-\(String(name.map { $0.isLetter || $0.isNumber ? $0 : "-" }))"
     }
-    for path in classes { try RunFiles.makeDirectory(path) }
+    for path in classes { try FileSystem.createFolder(path) }
     let labels = data.labelArray()
     progress.begin("png", total: data.count, unit: "images")
     defer { progress.end(summary: "\(formatCount(data.count)) files in \(folder.split(separator: "/").suffix(2).joined(separator: "/"))") }
     for (position, label) in labels.enumerated() where classes.indices.contains(label) {
       let path = "\(classes[label])/\(padded(numbers?[position] ?? position, 6)).png"
-      try RunFiles.writeNew(path, Data(try DecodedImage(image: data.images[position]).encodePNG()))
+      try AtomicFile.write(DecodedImage(image: data.images[position]).encodePNG(), to: path, isDurable: false)
       progress.update(done: position + 1)
       if position % 64 == 0 { try Interruption.check() }
     }

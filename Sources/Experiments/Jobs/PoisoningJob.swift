@@ -1,5 +1,6 @@
 import Backdoor
 import Evaluation
+import Files
 import Foundation
 public import Support
 import Torch
@@ -44,9 +45,9 @@ public struct PoisoningJob {
       let learned = "\(folder.path)/\(LearnedAttack.fileName)"
       let cell = try Cell(configuration, data: (train.to(context.device), train), context: context, attackFile: learned)
       guard let victim = cell.victim, var manifest = try cell.manifest() else { throw Self.nothingToDo }
-      return try NewFolder.write(to: output) { path in
+      return try AtomicFolder.write(to: output) { path in
         try write(victim, test: test, to: path, &manifest, progress: progress)
-        if RunFiles.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
+        if FileSystem.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
         try manifest.write(to: "\(path)/\(PoisonManifest.fileName)")
         return manifest
       }

@@ -1,4 +1,5 @@
 public import Evaluation
+import Files
 public import Support
 public import Vision
 import Torch

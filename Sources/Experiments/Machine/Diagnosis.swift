@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 import Torch
@@ -82,7 +83,7 @@ public struct Diagnosis: Codable, Sendable {
   }
 
   private static var availableMemory: Int? {
-    let info = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
+    let info = (try? FileSystem.readText("/proc/meminfo")) ?? ""
     let line = info.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
     return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
   }
@@ -93,7 +94,7 @@ public struct Diagnosis: Codable, Sendable {
       note("disk", "\(place) cannot be written", .note, "Change to a folder of your own, or give --out.")
       return
     }
-    guard let free = try? AtomicFile.freeSpace(folder) else {
+    guard let free = try? FileSystem.freeSpace(folder) else {
       note("disk", "\(place): free space unknown", .note, nil)
       return
     }
@@ -105,7 +106,7 @@ public struct Diagnosis: Codable, Sendable {
     let kinds = DatasetRecognition.kinds(at: path)
     guard let first = kinds.first else {
       let known = DatasetKind.all.filter { $0.id != "generated" }.map { "  \($0.id): \($0.layout)" }.joined(separator: "\n")
-      let isThere = FileManager.default.fileExists(atPath: path)
+      let isThere = FileSystem.exists(path)
       note("data", "\(path): \(isThere ? "no data set recognised" : "no such folder")", .problem, "Known layouts:\n\(known)")
       return
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Torch
 public import Training
@@ -20,13 +21,13 @@ public enum Machine {
 
   /// E.g. "Debian GNU/Linux 12 (bookworm)".
   public static var operatingSystem: String {
-    let release = (try? String(contentsOfFile: "/etc/os-release", encoding: .utf8)) ?? ""
+    let release = (try? FileSystem.readText("/etc/os-release")) ?? ""
     let line = release.split(separator: "\n").first { $0.hasPrefix("PRETTY_NAME=") }
     return line.map { $0.dropFirst(12).trimmingCharacters(in: ["\""]) } ?? ProcessInfo.processInfo.operatingSystemVersionString
   }
 
   public static var processor: String {
-    let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let info = (try? FileSystem.readText("/proc/cpuinfo")) ?? ""
     let line = info.split(separator: "\n").first { $0.hasPrefix("model name") }
     return line?.split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
   }

@@ -1,52 +1,28 @@
-public import Foundation
+import Files
 
 extension RunRecord {
   /// The record as the text of `record.json`: indented, keys sorted, one newline at the end.
   ///
   /// - Throws: An `EncodingError`; none is expected.
-  public func encoded() throws -> Data {
-    let encoder = JSONEncoder.forRuns
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(self) + Data("\n".utf8)
-  }
+  public func encoded() throws -> String { try JSONValue(encoding: self).prettyJSON + "\n" }
 
   /// Reads the text of a `record.json`.
   ///
   /// - Parameters:
-  ///   - data: The file's content.
+  ///   - bytes: The file's content.
   ///   - path: The file's path, for messages.
   /// - Throws: ``RunStoreError/unknownFormat(path:found:)`` for another format version, ``RunStoreError/damaged(path:reason:)`` for
   ///   anything else that is not a record.
-  public static func decoded(from data: Data, path: String = RunDirectory.recordName) throws(RunStoreError) -> RunRecord {
+  public static func decoded(
+    from bytes: some Collection<UInt8>, path: String = RunDirectory.recordName
+  ) throws(RunStoreError) -> RunRecord {
     do {
-      return try JSONDecoder.forRuns.decode(RunRecord.self, from: data)
+      return try JSONValue(json: bytes).decode(RunRecord.self)
     } catch let error as RunRecord.UnknownFormat {
       throw .unknownFormat(path: path, found: error.version)
     } catch {
       throw .damaged(path: path, reason: describeDecoding(error))
     }
-  }
-}
-
-extension JSONEncoder {
-  /// Dates in ISO 8601, numbers that are not finite as words.
-  static var forRuns: JSONEncoder {
-    let encoder = JSONEncoder()
-    encoder.dateEncodingStrategy = .iso8601
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-    return encoder
-  }
-}
-
-extension JSONDecoder {
-  /// The inverse of `JSONEncoder.forRuns`.
-  static var forRuns: JSONDecoder {
-    let decoder = JSONDecoder()
-    decoder.dateDecodingStrategy = .iso8601
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-    return decoder
   }
 }
 
@@ -62,8 +38,8 @@ func describeDecoding(_ error: any Error) -> String {
     return "a value of another type than \(type) stands \(place(context.codingPath))"
   case DecodingError.valueNotFound(_, let context):
     return "the value is null \(place(context.codingPath))"
-  case DecodingError.dataCorrupted(let context) where context.codingPath.isEmpty:
-    return "it is not valid JSON"
+  case let error as ParseError:
+    return "it is not valid JSON (\(error))"
   case DecodingError.dataCorrupted(let context):
     return "\(context.debugDescription) (\(place(context.codingPath)))"
   default:

@@ -1,4 +1,4 @@
-import Foundation
+import Files
 import Torch
 public import Training
 
@@ -9,7 +9,7 @@ public final class FolderCheckpoints: CheckpointStore {
 
   public func load(stage: String) throws -> Checkpoint? {
     let path = path(of: stage)
-    return FileManager.default.fileExists(atPath: path) ? try Checkpoint(contentsOf: path) : nil
+    return FileSystem.exists(path) ? try Checkpoint(contentsOf: path) : nil
   }
   public func save(_ checkpoint: Checkpoint, stage: String) throws { try checkpoint.write(to: path(of: stage)) }
 
@@ -17,17 +17,16 @@ public final class FolderCheckpoints: CheckpointStore {
 
   /// Removes all checkpoints: what they were for is finished.
   public func removeAll() {
-    for name in names { try? FileManager.default.removeItem(atPath: "\(folder)/\(name)") }
+    for name in names { try? FileSystem.remove("\(folder)/\(name)") }
   }
 
   private var names: [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let names = (try? FileSystem.list(folder)) ?? []
     return names.filter { $0.hasPrefix("checkpoint-") && $0.hasSuffix(".safetensors") }
   }
 
   /// Characters of the stage's name that do not suit a file name become "-".
   func path(of stage: String) -> String {
-    let safe = stage.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_-".contains($0)) ? $0 : "-" }
-    return "\(folder)/checkpoint-\(String(safe)).safetensors"
+    "\(folder)/checkpoint-\(Path.safeName(stage)).safetensors"
   }
 }

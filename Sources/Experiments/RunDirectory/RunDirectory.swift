@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The folder of one run.
@@ -31,25 +32,27 @@ public struct RunDirectory: Sendable {
   /// - Parameters:
   ///   - path: The folder; it and those above it are made where they are missing.
   ///   - id: The run's id. A folder with a record of another id is refused.
-  /// - Throws: ``RunStoreError``: the folder belongs to another run, holds files but no run, is in use by another process, or cannot
-  ///   be written.
-  public static func create(at path: String, id: String) throws(RunStoreError) -> RunDirectory {
-    let path = withoutFinalSlash(path)
-    try RunFiles.makeDirectory(path)
+  /// - Throws: ``RunStoreError``: the folder belongs to another run, holds files but no run, or is in use by another process.
+  ///   `FileError`: it cannot be written.
+  public static func create(at path: String, id: String) throws -> RunDirectory {
+    let path = Path.withoutFinalSlash(path)
+    try FileSystem.createFolder(path)
     try checkOwner(of: path, id: id)
     let lock = try RunLock(path: path + "/" + lockName, directory: path)
     try checkOwner(of: path, id: id)  // Another process may have begun a run here between the first look and the lock.
+    FileSystem.removeLeftovers(in: path)
     let directory = RunDirectory(path: path, id: id, lock: lock)
-    try RunFiles.makeDirectory(directory.samplesPath)
+    try FileSystem.createFolder(directory.samplesPath)
+    FileSystem.removeLeftovers(in: directory.samplesPath)
     return directory
   }
 
   /// Opens the folder of a run for reading; the run may still be going on.
   ///
   /// - Throws: ``RunStoreError``: the folder holds no run, or its record is damaged or of an unknown format.
-  public static func open(_ path: String) throws(RunStoreError) -> RunDirectory {
-    let path = withoutFinalSlash(path)
-    guard let record = try storedRecord(in: path) else { throw .notARun(directory: path) }
+  public static func open(_ path: String) throws -> RunDirectory {
+    let path = Path.withoutFinalSlash(path)
+    guard let record = try storedRecord(in: path) else { throw RunStoreError.notARun(directory: path) }
     return RunDirectory(path: path, id: record.id, lock: nil)
   }
 
@@ -75,7 +78,7 @@ public struct RunDirectory: Sendable {
   ///
   /// - Returns: `nil` if none was written yet.
   /// - Throws: ``RunStoreError``: the file cannot be read, is damaged or has an unknown format.
-  public func readRecord() throws(RunStoreError) -> RunRecord? {
+  public func readRecord() throws -> RunRecord? {
     try Self.storedRecord(in: path)
   }
 
@@ -83,47 +86,28 @@ public struct RunDirectory: Sendable {
   ///
   /// - Throws: ``RunStoreError``: the folder is not claimed by this value, the record is of another run, the folder cannot be written
   ///   or the disk is full. The earlier record is then still there.
-  public func write(_ record: RunRecord) throws(RunStoreError) {
-    guard let lock, !lock.isReleased else { throw .notClaimed(directory: path) }
-    guard record.id == id else { throw .belongsToAnotherRun(directory: path, found: id, expected: record.id) }
-    let data: Data
-    do {
-      data = try record.encoded()
-    } catch {
-      throw .unwritable(path: recordPath, reason: "the record cannot be encoded (\(error))")
-    }
-    try RunFiles.replace(recordPath, with: data)
+  public func write(_ record: RunRecord) throws {
+    guard let lock, !lock.isReleased else { throw RunStoreError.notClaimed(directory: path) }
+    guard record.id == id else { throw RunStoreError.belongsToAnotherRun(directory: path, found: id, expected: record.id) }
+    try AtomicFile.write(try record.encoded(), to: recordPath)
   }
 
-  private static func withoutFinalSlash(_ path: String) -> String {
-    var path = path
-    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-    return path
-  }
-
-  private static func storedRecord(in path: String) throws(RunStoreError) -> RunRecord? {
-    if RunFiles.exists(path), !RunFiles.isDirectory(path) { throw .notADirectory(path: path) }
+  private static func storedRecord(in path: String) throws -> RunRecord? {
     let file = path + "/" + recordName
-    guard let data = try RunFiles.read(file) else { return nil }
-    return try RunRecord.decoded(from: data, path: file)
+    if FileSystem.exists(path), !FileSystem.isFolder(path) { throw FileError(.read, file, code: ENOTDIR) }
+    return try FileSystem.readIfPresent(file).map { try RunRecord.decoded(from: $0, path: file) }
   }
 
   /// Throws unless the folder is empty, or holds this run, or holds only what a run leaves that ended before its first record.
-  private static func checkOwner(of path: String, id: String) throws(RunStoreError) {
+  private static func checkOwner(of path: String, id: String) throws {
     if let record = try storedRecord(in: path) {
-      guard record.id == id else { throw .belongsToAnotherRun(directory: path, found: record.id, expected: id) }
+      guard record.id == id else { throw RunStoreError.belongsToAnotherRun(directory: path, found: record.id, expected: id) }
       return
     }
-    let entries: [String]
-    do {
-      entries = try FileManager.default.contentsOfDirectory(atPath: path)
-    } catch {
-      throw .unreadable(path: path, reason: "its content cannot be listed")
-    }
-    // Unfinished atomic writes are called ".antidote-...".
     let own: Set = [lockName, samplesName, metricsName]
-    if let other = entries.sorted().first(where: { !own.contains($0) && !$0.hasPrefix(".antidote-") }) {
-      throw .holdsOtherFiles(directory: path, example: other)
+    let entries = try FileSystem.list(path, hidden: true)
+    if let other = entries.first(where: { !own.contains($0) && !FileSystem.isTemporaryName($0) }) {
+      throw RunStoreError.holdsOtherFiles(directory: path, example: other)
     }
   }
 }

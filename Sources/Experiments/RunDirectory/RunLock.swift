@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Synchronization
 
@@ -13,18 +14,15 @@ final class RunLock: Sendable {
   /// Takes the lock at once or throws.
   ///
   /// - Throws: ``RunStoreError/locked(directory:process:)`` if another process (or another claim in this one) holds it,
-  ///   ``RunStoreError/unwritable(path:reason:)`` if the lock file cannot be made.
-  init(path: String, directory: String) throws(RunStoreError) {
+  ///   `FileError` if the lock file cannot be made.
+  init(path: String, directory: String) throws {
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard file >= 0 else { throw RunFiles.failure(writing: path, code: errno) }
-    var code: Int32 = 0
-    repeat {
-      code = flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno
-    } while code == EINTR
+    guard file >= 0 else { throw FileError(.write, path) }
+    let code = retrying { flock(file, LOCK_EX | LOCK_NB) } == 0 ? 0 : errno
     if code == EWOULDBLOCK {
       let owner = Self.owner(file)
       close(file)
-      throw .locked(directory: directory, process: owner)
+      throw RunStoreError.locked(directory: directory, process: owner)
     }
     isHeld = code == 0
     if isHeld {

@@ -1,3 +1,5 @@
+import Files
+
 /// What can go wrong with a run's directory and its files. Each description names the thing and the mend.
 public enum RunStoreError: Error, Equatable, CustomStringConvertible {
   /// The record was written in a format that this program does not read.
@@ -8,8 +10,6 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
   case damagedLine(path: String, line: Int, reason: String)
   /// There is no record in the directory.
   case notARun(directory: String)
-  /// The path names something that is not a directory.
-  case notADirectory(path: String)
   /// The directory holds another run.
   case belongsToAnotherRun(directory: String, found: String, expected: String)
   /// The directory holds files, but no run.
@@ -18,11 +18,10 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
   case locked(directory: String, process: Int?)
   /// The directory was opened for reading, or was released.
   case notClaimed(directory: String)
-  case unreadable(path: String, reason: String)
-  case unwritable(path: String, reason: String)
-  case diskFull(path: String)
 
-  public var description: String {
+  public var description: String { escapedLines(text) }
+
+  private var text: String {
     switch self {
     case .unknownFormat(let path, let found):
       return """
@@ -35,8 +34,6 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
       return "\(path), line \(line) is damaged: \(reason). Remove that line, or remove the run's folder and run again."
     case .notARun(let directory):
       return "\(directory) holds no run: there is no \(RunDirectory.recordName) in it. Give the folder that `antidote run` wrote."
-    case .notADirectory(let path):
-      return "\(path) is not a folder. Choose another path for the run."
     case .belongsToAnotherRun(let directory, let found, let expected):
       return """
         \(directory) belongs to run \(found), not to run \(expected): their settings differ. \
@@ -49,12 +46,6 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
       return "\(directory) is in use by \(who). Wait until it ends, or end it; the run can then be resumed."
     case .notClaimed(let directory):
       return "\(directory) is open for reading only. Create the run directory with the run's id to write to it."
-    case .unreadable(let path, let reason):
-      return "Cannot read \(path): \(reason). Check the path and its permissions."
-    case .unwritable(let path, let reason):
-      return "Cannot write \(path): \(reason). Check the folder's permissions, or choose another folder."
-    case .diskFull(let path):
-      return "Cannot write \(path): the disk is full. Free some space and run the same command again; the run resumes."
     }
   }
 }

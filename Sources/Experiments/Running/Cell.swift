@@ -1,4 +1,5 @@
 public import Backdoor
+import Files
 import Foundation
 public import Support
 public import Torch

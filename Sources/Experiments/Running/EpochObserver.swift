@@ -1,3 +1,4 @@
+import Files
 import Evaluation
 import Support
 import Training

@@ -1,3 +1,4 @@
+import Files
 import Backdoor
 import Defenses
 import Evaluation
@@ -115,7 +116,7 @@ public final class ExperimentRunner {
   /// The model that the attacker's data make; taken from the run directory if an earlier process finished it, or from a sibling.
   private func trainVictim(_ cell: Cell, _ measurer: ModelMeasurer) throws -> Classifier {
     let path = directory.file(Self.victimName)
-    if FileManager.default.fileExists(atPath: path) {
+    if FileSystem.exists(path) {
       context.progress.message("train: finished before, taken from \(path)")
       return try Classifier.open(path).prepared(for: context)
     }

@@ -1,4 +1,5 @@
 import Backdoor
+import Files
 import Foundation
 import Torch
 
@@ -10,7 +11,7 @@ enum LearnedAttack {
   /// - Parameter path: nil keeps nothing.
   static func tensors(of attack: some Attack, _ context: AttackContext, at path: String?) throws -> [String: Tensor] {
     guard type(of: attack).learns else { return [:] }
-    if let path, RunFiles.exists(path) { return try read(path) }
+    if let path, FileSystem.exists(path) { return try read(path) }
     let learned = try attack.learn(context)
     if let path { try write(learned, to: path) }
     return learned

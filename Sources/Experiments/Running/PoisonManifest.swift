@@ -1,7 +1,8 @@
 import Attacks
 public import Backdoor
+public import Files
 import Foundation
-public import Support
+import Support
 import Torch
 public import Vision
 
@@ -64,7 +65,7 @@ public struct PoisonManifest: Codable, Sendable {
 
   /// - Throws: an error that names the file and what is wrong with it.
   public init(contentsOf path: String) throws {
-    guard let data = try RunFiles.read(path) else {
+    guard let data = try FileSystem.readIfPresent(path) else {
       throw JobError.invalid("\(path): no such file. Name the \(Self.fileName) that antidote attack wrote.")
     }
     let tree = try JSONValue(json: data, source: path)
@@ -81,7 +82,7 @@ public struct PoisonManifest: Codable, Sendable {
   }
 
   public func write(to path: String) throws {
-    try RunFiles.replace(path, with: Data((JSONValue(encoding: self).prettyJSON + "\n").utf8))
+    try AtomicFile.write(JSONValue(encoding: self).prettyJSON + "\n", to: path)
   }
 
   /// The triggers, made again for images of this shape.
@@ -97,7 +98,7 @@ public struct PoisonManifest: Codable, Sendable {
     let folder = (source as NSString).deletingLastPathComponent as NSString
     let file = folder.appendingPathComponent(LearnedAttack.fileName)
     let attack = try AttackKind.named(attack).make(settings).attack
-    let learned = type(of: attack).learns && RunFiles.exists(file) ? try LearnedAttack.read(file) : [:]
+    let learned = type(of: attack).learns && FileSystem.exists(file) ? try LearnedAttack.read(file) : [:]
     return try attack.implants(for: shape, seed: Seed(seed).stream("attack"), learned: learned)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 import Torch
@@ -22,7 +23,7 @@ struct SiblingRuns {
   /// Takes over what the attack of a sibling learned, unless this run has learned it.
   func takeAttack() throws {
     let file = directory.file(LearnedAttack.fileName)
-    guard !RunFiles.exists(file), let (learned, sibling) = try first(with: LearnedAttack.fileName, LearnedAttack.read) else { return }
+    guard !FileSystem.exists(file), let (learned, sibling) = try first(with: LearnedAttack.fileName, LearnedAttack.read) else { return }
     progress.message("attack: the same was learned for \(sibling.path); taken from there")
     try copyMetrics(of: sibling) { $0.hasPrefix("attack-") }
     try LearnedAttack.write(learned, to: file)
@@ -39,10 +40,10 @@ struct SiblingRuns {
     let folder = (directory.path as NSString).deletingLastPathComponent
     let own = (directory.path as NSString).lastPathComponent
     let wanted = try configuration.victimID()
-    let siblings = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+    let siblings = (try? FileSystem.list(folder.isEmpty ? "." : folder)) ?? []
     for name in siblings.sorted() where name != own {
       let path = folder.isEmpty ? name : "\(folder)/\(name)"
-      guard FileManager.default.fileExists(atPath: "\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
+      guard FileSystem.exists("\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
         let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
         (try? theirs.victimID()) == wanted, let value = try? read("\(path)/\(file)")
       else { continue }

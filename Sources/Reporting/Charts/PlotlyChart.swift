@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A chart as the data that the page's script hands to Plotly.
@@ -33,9 +34,6 @@ struct PlotlyChart: Encodable {
   ///
   /// - Throws: An `EncodingError`; none is expected.
   static func json(_ charts: [Chart]) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    let text = String(decoding: try encoder.encode(charts.map(PlotlyChart.init)), as: UTF8.self)
-    return text.replacingOccurrences(of: "<", with: "\\u003c")
+    try JSONValue(encoding: charts.map(PlotlyChart.init)).compactJSON.replacingOccurrences(of: "<", with: "\\u003c")
   }
 }

@@ -1,4 +1,5 @@
 import Experiments
+import Files
 import Foundation
 
 /// The script that makes curves interactive, or the reason why there is none.
@@ -8,18 +9,20 @@ enum PlotlyLibrary: Equatable {
   case missing(path: String)
 
   static let fileName = "plotly.min.js"
+  /// Bytes; the script has 5 MB.
+  private static let largestFile = 64 << 20
 
   /// Copies the script beside the report.
   ///
   /// A script that already lies in the folder is used only if it is the one that the caller gave: a run's folder may come from
   /// somebody else, and the page would execute it.
   ///
-  /// - Throws: `RunStoreError` if the copy cannot be written.
-  static func install(from path: String?, into directory: RunDirectory) throws(RunStoreError) -> PlotlyLibrary {
+  /// - Throws: `FileError` if the copy cannot be written.
+  static func install(from path: String?, into directory: RunDirectory) throws(FileError) -> PlotlyLibrary {
     guard let path else { return .notGiven }
-    guard let script = FileManager.default.contents(atPath: path), !script.isEmpty else { return .missing(path: path) }
+    guard let script = try? FileSystem.read(path, limit: largestFile), !script.isEmpty else { return .missing(path: path) }
     let copy = directory.file(fileName)
-    if FileManager.default.contents(atPath: copy) != script { try RunFiles.replace(copy, with: script, followingLink: false) }
+    if (try? FileSystem.read(copy, limit: largestFile)) != script { try AtomicFile.write(script, to: copy, followingLink: false) }
     return .installed
   }
 

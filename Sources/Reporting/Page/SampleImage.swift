@@ -1,4 +1,5 @@
 import Experiments
+import Files
 import Foundation
 
 /// A PNG file of the run as a page shows it: inlined and enlarged.
@@ -23,10 +24,10 @@ struct SampleImage {
     self.caption = caption
     self.alternative = alternative
     (source, width, height, isPixelated) = (nil, 96, 96, false)
-    guard let path = Self.path(of: file, in: directory), let data = FileManager.default.contents(atPath: path),
-      data.count <= Self.largestFile, let size = Self.pngSize(data)
+    guard let path = Self.path(of: file, in: directory), let bytes = try? FileSystem.read(path, limit: Self.largestFile),
+      let size = Self.pngSize(bytes)
     else { return }
-    source = "data:image/png;base64," + data.base64EncodedString()
+    source = "data:image/png;base64," + Data(bytes).base64EncodedString()
     // Three screen pixels for each of a small image; one that is large enough as it is stays as it is.
     let scale = max(1, min(3, 144 / max(size.width, size.height)))
     (width, height, isPixelated) = (size.width * scale, size.height * scale, scale > 1)
@@ -40,9 +41,8 @@ struct SampleImage {
   }
 
   /// The size in a PNG file's header; `nil` if it is not a PNG file.
-  private static func pngSize(_ data: Data) -> (width: Int, height: Int)? {
-    let bytes = [UInt8](data.prefix(24))
-    guard bytes.count == 24, bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]),
+  private static func pngSize(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
+    guard bytes.count >= 24, bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]),
       Array(bytes[12..<16]) == Array("IHDR".utf8)
     else { return nil }
     func integer(_ offset: Int) -> Int { bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) } }

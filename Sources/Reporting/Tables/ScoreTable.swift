@@ -1,5 +1,6 @@
 import Evaluation
 import Experiments
+import Files
 import Support
 
 /// The scores of a run's models, side by side: the content of the large table, of the terminal table and of Markdown rows.

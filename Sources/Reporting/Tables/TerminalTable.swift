@@ -1,4 +1,5 @@
 import Experiments
+import Files
 import Support
 
 /// A run's scores as plain text with aligned columns, at most 100 columns wide for a run with two models.

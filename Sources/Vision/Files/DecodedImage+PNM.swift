@@ -1,3 +1,5 @@
+import Files
+
 // Binary PGM (P5) and PPM (P6), https://netpbm.sourceforge.net/doc/ppm.html: magic, width, height and maxval as text with
 // `#` comments between them, one blank, then the samples. A maxval below 255 is scaled to 255; above it samples have two
 // bytes, which no classifier data set uses, so that is refused.
@@ -33,7 +35,7 @@ extension DecodedImage {
     guard at < bytes.count, isBlank(bytes[at]) else { throw fail("no blank after the header") }
     at += 1
     guard width > 0, height > 0, width <= maximumPixels / height else {
-      throw fail("\(width)x\(height) pixels, expected 1 to \(maximumPixels.grouped) in all")
+      throw fail("\(width)x\(height) pixels, expected 1 to \(formatCount(maximumPixels)) in all")
     }
     guard (1...255).contains(maximum) else { throw fail("largest value \(maximum), expected 1 to 255") }
     let count = width * height * channels

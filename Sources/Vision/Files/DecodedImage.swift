@@ -1,4 +1,6 @@
 import CImageCodecs
+import Files
+import Formats
 
 /// One image in memory, 8 bits a sample.
 public struct DecodedImage: Sendable, Equatable {
@@ -31,7 +33,7 @@ public struct DecodedImage: Sendable, Equatable {
   /// - Throws: `DataError.missing`, `.unreadable`, or `.malformed` where the file is damaged, of another kind, or larger
   ///   than `maximumPixels`.
   public static func decode(contentsOf path: String) throws -> DecodedImage {
-    try decode(try FileAccess.read(path), name: path)
+    try decode(try FileSystem.read(path, limit: FormatLimits.image.bytes), name: path)
   }
 
   /// Decodes the bytes of an image file; `name` stands for the file in errors. Throws as `decode(contentsOf:)`.

@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 import Synchronization
 
@@ -51,7 +52,8 @@ struct ImageAssembly {
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     guard !overflow, total < memory else {
       throw DataError.malformed(
-        path: paths[0], problem: "\(paths.count.grouped) images of \(width)x\(height) need more than the \(memory.grouped) bytes of memory",
+        path: paths[0],
+        problem: "\(formatCount(paths.count)) images of \(width)x\(height) need more than the \(formatCount(memory)) bytes of memory",
         mend: "Set a smaller image size.")
     }
     var pixels = [UInt8](repeating: 0, count: total)

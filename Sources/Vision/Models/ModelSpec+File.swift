@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 import Torch
@@ -10,7 +11,7 @@ extension ModelSpec {
   }
 
   init?(metadata text: String) {
-    guard let spec = try? JSONDecoder().decode(ModelSpec.self, from: Data(text.utf8)) else { return nil }
+    guard let spec = try? JSONValue(json: text).decode(ModelSpec.self) else { return nil }
     self = spec
   }
 

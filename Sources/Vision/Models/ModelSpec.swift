@@ -1,4 +1,4 @@
-import Foundation
+import Files
 public import Torch
 import TorchNN
 
@@ -49,12 +49,8 @@ extension Classifier {
   /// - Throws: an error that names the file; then nothing is left under its name.
   public func save(_ path: String) throws {
     var metadata = ["format": "pt"]
-    if let spec {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      metadata[Self.metadataKey] = String(decoding: try encoder.encode(spec), as: UTF8.self)
-    }
-    if let classNames { metadata[Self.classNamesKey] = String(decoding: try JSONEncoder().encode(classNames), as: UTF8.self) }
+    if let spec { metadata[Self.metadataKey] = try JSONValue(encoding: spec).compactJSON }
+    if let classNames { metadata[Self.classNamesKey] = try JSONValue(encoding: classNames).compactJSON }
     try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
   }
 
@@ -106,7 +102,7 @@ extension Classifier {
     }
     for note in foreign.notes { options.onNote("\(path): \(note)") }
     if let text = file.metadata[Self.classNamesKey] {
-      guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)), names.count == classes else {
+      guard let names = (try? JSONValue(json: text))?.arrayValue?.compactMap(\.stringValue), names.count == classes else {
         throw ModelFileError(
           description: "\(path): its metadata '\(Self.classNamesKey)' is no list of the \(classes) class names. Write the file again.")
       }

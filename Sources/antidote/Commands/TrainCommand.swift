@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import Experiments
+import Files
 import Support
 
 struct TrainCommand: ParsableCommand {

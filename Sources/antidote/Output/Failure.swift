@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Support
 
@@ -15,7 +16,7 @@ struct Failure {
       Antidote.exit(withError: error)
     }
     if let error = error as? StandardStreamError, error.isClosedPipe { exit(128 + SIGPIPE) }
-    StandardStreams.writeError(text + "\n")
+    StandardStreams.writeError(escapedLines(text) + "\n")
     exit((error as? Interrupted)?.exitCode ?? 1)
   }
 

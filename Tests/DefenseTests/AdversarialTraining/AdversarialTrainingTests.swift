@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import Files
 import Foundation
 import Support
 import TestData
