@@ -1,6 +1,6 @@
-import Files
+public import Files
 public import Foundation
-public import Support
+import Support
 
 /// What is kept of one run: what was asked, on what, with what, and what came out.
 ///
