@@ -36,7 +36,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "antidote-libtorch"),
     .target(name: "CTorch", dependencies: ["CLibTorch"]),
-    .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+    .target(name: "CImageCodecs", linkerSettings: ["png", "jpeg", "webp", "gif", "tiff", "z"].map { .linkedLibrary($0) }),
     layer("Support", [.product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams")]),
     layer("Torch", ["CTorch"]),
     layer("TorchNN", ["Torch"]),

@@ -37,9 +37,7 @@ public enum DatasetRecognition {
     let classes = ((try? FileAccess.subfolders(root)) ?? []).prefix(4)
     return classes.contains { name in
       let names = (try? FileAccess.list(FileAccess.join(root, name))) ?? []
-      return names.prefix(16).contains { file in
-        [".png", ".jpg", ".jpeg", ".ppm", ".pgm"].contains { file.lowercased().hasSuffix($0) }
-      }
+      return names.prefix(16).contains { ImageFileExtension(of: $0) == .readable }
     }
   }
 }
