@@ -36,10 +36,10 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "antidote-libtorch"),
     .target(name: "CTorch", dependencies: ["CLibTorch"]),
-    .target(name: "CImageCodecs", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+    .target(name: "CImageCodecs", linkerSettings: ["png", "jpeg", "webp", "gif", "tiff", "z"].map { .linkedLibrary($0) }),
     layer("Files", []),
-    layer("Formats", ["Files", "CImageCodecs"]),
     layer("Support", ["Files", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams")]),
+    layer("Formats", ["Files", "Support", "CImageCodecs"]),
     layer("Torch", ["Files", "Formats", "CTorch"]),
     layer("TorchNN", ["Files", "Torch"]),
     layer("Vision", ["Files", "Formats", "Support", "Torch", "TorchNN", "CImageCodecs"]),

@@ -161,6 +161,7 @@ public struct ExperimentConfiguration: Sendable {
     if var dataset = tree["dataset"] {
       let holdsOwnFiles = try DatasetKind.named(self.dataset.name).holdsOwnFiles
       dataset["path"] = holdsOwnFiles ? self.dataset.path.map { .string(AbsolutePath.of($0)) } ?? .null : .null
+      dataset["maximumPixels"] = nil  // A limit decides whether files are read, not what they hold.
       tree["dataset"] = dataset
     }
     return Digest.runID(tree)

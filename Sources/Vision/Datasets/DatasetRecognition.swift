@@ -40,7 +40,7 @@ public enum DatasetRecognition {
     return classes.contains { name in
       let names = (try? FileSystem.list(Path.join(root, name))) ?? []
       return names.prefix(16).contains { file in
-        [".png", ".jpg", ".jpeg", ".ppm", ".pgm"].contains { file.lowercased().hasSuffix($0) }
+        ImageFileExtension(of: file) == .readable
       }
     }
   }

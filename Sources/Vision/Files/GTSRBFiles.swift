@@ -15,6 +15,7 @@ public enum GTSRBFiles {
   /// - Throws: `DataError`.
   public static func read(
     _ path: String, split: DataSplit, cropToSign: Bool = false, size: Int? = nil, resize: ImageResize? = nil,
+    limits: DecodingLimits = DecodingLimits(),
     classes: Int = 43, progress: LoadProgress? = nil
   ) throws -> RawImages {
     let rows: [GTSRBRow]
@@ -23,7 +24,7 @@ public enum GTSRBFiles {
     case .test: rows = try test(path, classes)
     case .unlabeled: throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
     }
-    let block = try ImageAssembly(size: size, resize: resize, progress: progress).run(rows.map(\.path)) { index, image in
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(rows.map(\.path)) { index, image in
       let row = rows[index]
       guard image.width == row.width, image.height == row.height else {
         throw DataError.malformed(

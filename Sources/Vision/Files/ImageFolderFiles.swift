@@ -1,6 +1,6 @@
 import Files
 
-/// A folder of classes: `root/<class>/*.png|jpg|jpeg|ppm|pgm`, or the same under `root/train` and `root/test`.
+/// A folder of classes: image files in `root/<class>`, or the same under `root/train` and `root/test`.
 public enum ImageFolderFiles {
   /// Reads the images class by class, both sorted by name; a class is numbered by its place among the train classes.
   ///
@@ -15,7 +15,8 @@ public enum ImageFolderFiles {
   /// - Returns: (N, C, H, W), C 1 or 3.
   /// - Throws: `DataError`, `.sizesDiffer` where `size` is nil and the images are not of one size.
   public static func read(
-    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, progress: LoadProgress? = nil
+    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, limits: DecodingLimits = DecodingLimits(),
+    progress: LoadProgress? = nil
   ) throws -> RawImages {
     guard FileSystem.isFolder(path) else {
       throw DataError.missing(path: path, lookedFor: [], suggestion: Path.similar(to: path))
@@ -43,7 +44,7 @@ public enum ImageFolderFiles {
       items = try imageNames(folder).map { (Path.join(folder, $0), -1) }
       guard !items.isEmpty else { throw DataError.missing(path: folder, lookedFor: [patterns], suggestion: nil) }
     }
-    let block = try ImageAssembly(size: size, resize: resize, progress: progress).run(items.map(\.path))
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(items.map(\.path))
     return RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
       labels: items.map(\.label), classNames: classes)
@@ -52,13 +53,11 @@ public enum ImageFolderFiles {
   /// Image files directly in a folder, by their name's extension in any case, sorted.
   static func imageNames(_ folder: String) throws -> [String] {
     try FileSystem.list(folder).filter { name in
-      guard let dot = name.lastIndex(of: ".") else { return false }
-      return extensions.contains(name[name.index(after: dot)...].lowercased())
+      ImageFileExtension(of: name) == .readable
     }
   }
 
-  private static let extensions: Set<String> = ["png", "jpg", "jpeg", "ppm", "pgm"]
-  private static let patterns = "*.png, *.jpg, *.jpeg, *.ppm or *.pgm"
+  private static let patterns = ImageFileExtension.readableExtensions.map { "*.\($0)" }.joined(separator: ", ")
 
   /// A folder is a split and not a class of that name (`train` is one in some vehicle data sets) where it holds folders.
   private static func splitFolder(_ root: String, _ names: [String]) throws -> String? {

@@ -14,7 +14,8 @@ public enum TinyImageNetFiles {
   /// - Returns: (N, 3, H, W), train images class by class and sorted by name, validation images in file-name order.
   /// - Throws: `DataError`.
   public static func read(
-    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, imagesPerClass: Int? = 500,
+    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, limits: DecodingLimits = DecodingLimits(),
+    imagesPerClass: Int? = 500,
     progress: LoadProgress? = nil
   ) throws -> RawImages {
     let markers = [DataSplit.train: ["train"], .test: ["val/images", "val/val_annotations.txt"], .unlabeled: ["test/images"]]
@@ -36,7 +37,7 @@ public enum TinyImageNetFiles {
     guard !items.isEmpty else {
       throw DataError.missing(path: folder, lookedFor: ["images of the \(split.rawValue) split"], suggestion: nil)
     }
-    let block = try ImageAssembly(size: size, resize: resize, progress: progress).run(items.map(\.path))
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(items.map(\.path))
     return RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
       labels: items.map(\.label), classNames: try classNames(folder, wnids))

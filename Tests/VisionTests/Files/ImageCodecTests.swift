@@ -13,7 +13,7 @@ import Vision
     #expect(image.pixels == (try golden("\(name).raw")))
   }
 
-  @Test(arguments: [("colour", 3), ("progressive", 3), ("gray", 1), ("cmyk", 3)])
+  @Test(arguments: [("colour", 3), ("progressive", 3), ("gray", 1), ("cmyk", 3), ("cmyk_plain", 3)])
   func jpegIsWithinTwoLevelsOfPillow(name: String, channels: Int) throws {
     let image = try DecodedImage.decode(try golden("\(name).jpg"), name: name)
     let expected = try golden("\(name).raw")
@@ -48,8 +48,8 @@ import Vision
     #expect(decode("P6 2 2 65535\nabcdefghijkl").contains("largest value 65535, expected 1 to 255"))
     #expect(decode("P6 2").contains("no height"))
     #expect(decode("P6 -2 2 255\n").contains("no width"))
-    #expect(decode("P6 999999999 999999999 255\n").contains("999999999x999999999 pixels"))
-    #expect(decode("P6 0 2 255\n").contains("0x2 pixels"))
+    #expect(decode("P6 999999999 999999999 255\n").contains("999999999 x 999999999 pixels"))
+    #expect(decode("P6 0 2 255\n").contains("0 x 2 pixels"))
     #expect(decode("P5 1 1 3 z").contains("larger than the largest value 3"))
     #expect(decode("P6").contains("no width"))
   }
@@ -91,14 +91,15 @@ import Vision
     png.replaceSubrange(29..<33, with: (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * $0)) })
     // An empty IDAT chunk in place of image data: the refusal must come from the header.
     let big = png + [0, 0, 0, 0, 0x49, 0x44, 0x41, 0x54, 0x35, 0xaf, 0x06, 0x1e]
-    #expect(message { _ = try DecodedImage.decode(big, name: "big.png") }.contains("more pixels than the limit"))
+    #expect(
+      message { _ = try DecodedImage.decode(big, name: "big.png") }.contains("2000000 x 2000000 pixels, and the limit is 65535 a side"))
   }
 
   @Test func otherFilesAreNamed() throws {
     #expect(
       message { _ = try DecodedImage.decode([], name: "e.png") }
         == "e.png: the file is empty. The file is damaged: copy or download it again.")
-    #expect(message { _ = try DecodedImage.decode(Array("GIF89a".utf8), name: "g.png") }.contains("starts with the bytes 47 49 46 38"))
+    #expect(message { _ = try DecodedImage.decode(Array("<svg>".utf8), name: "g.png") }.contains("starts with the bytes 3c 73 76 67"))
     #expect(message { _ = try DecodedImage.decode([0x47], name: "g.png") }.contains("bytes 47."))
     let folder = try TemporaryFolder()
     try folder.write("photo.jpeg", [1])
