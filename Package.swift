@@ -55,19 +55,23 @@ let package = Package(
         "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
+    .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Torch", "TorchNN"], path: "Tests/TestSupport", swiftSettings: settings),
-    tests("SupportTests", ["Support"]),
-    tests("TorchTests", ["Torch", "TestSupport"]),
-    tests("TorchNNTests", ["Torch", "TorchNN", "TestSupport"]),
-    tests("VisionTests", ["Torch", "TorchNN", "Vision", "Support"]),
+    tests("SupportTests", ["Support", "TestFiles"]),
+    tests("TorchTests", ["Torch", "TestFiles", "TestSupport"]),
+    tests("TorchNNTests", ["Torch", "TorchNN", "TestFiles", "TestSupport"]),
+    tests("VisionTests", ["Torch", "TorchNN", "Vision", "Support", "TestFiles", "TestSupport"]),
     .target(name: "TestData", dependencies: ["Support", "Torch", "TorchNN", "Vision"], path: "Tests/TestData", swiftSettings: settings),
-    tests("TrainingTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData"]),
+    tests("TrainingTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "TestFiles", "TestSupport", "TestData"]),
     tests(
       "SelfSupervisionTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),
     tests("BackdoorTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "TestSupport"]),
     tests(
       "AttackTests",
-      ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "TestSupport", "TestData"]),
+      [
+        "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "TestFiles", "TestSupport",
+        "TestData",
+      ]),
     tests(
       "DefenseTests",
       ["Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Defenses", "TestSupport", "TestData"]),
@@ -76,9 +80,12 @@ let package = Package(
       ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation", "TestSupport", "TestData"]),
     tests(
       "ExperimentsTests",
-      ["Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "TestSupport"]),
-    tests("CLITests", ["antidote"]),
-    tests("ReportingTests", ["Support", "Evaluation", "Experiments", "Reporting"]),
+      [
+        "Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "TestFiles",
+        "TestSupport",
+      ]),
+    tests("CLITests", ["antidote", "TestFiles"]),
+    tests("ReportingTests", ["Support", "Evaluation", "Experiments", "Reporting", "TestFiles"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

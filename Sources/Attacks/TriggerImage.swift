@@ -7,8 +7,7 @@ enum TriggerImage {
   /// Float C x H x W in [0, 1], resized.
   static func load(_ path: String, height: Int, width: Int, channels: Int) throws -> Tensor {
     let image = try DecodedImage.decode(contentsOf: path)
-    let pixels = Tensor(image.pixels, shape: [1, image.height, image.width, image.channels]).permuted(0, 3, 1, 2).unitPixels()
-    let resized = F.interpolate(pixels, height: height, width: width, mode: .bilinear, antialias: true).clamped(0, 1)[0]
+    let resized = F.interpolate(image.tensor.unitPixels(), height: height, width: width, mode: .bilinear, antialias: true).clamped(0, 1)[0]
     if channels == image.channels { return resized.contiguous() }
     if channels == 3 { return resized.expanded([3, height, width]).contiguous() }
     return resized.mean([0], keep: true).contiguous()

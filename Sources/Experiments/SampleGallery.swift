@@ -92,15 +92,6 @@ struct SampleGallery {
 
   /// - Parameter image: uint8 C x H x W.
   private func write(_ image: Tensor, _ name: String) throws {
-    try AtomicFile.write(Data(try DecodedImage(image: image).encodePNG()), to: directory.file(name))
-  }
-}
-
-extension DecodedImage {
-  /// - Parameter image: uint8 C x H x W.
-  init(image: Tensor) {
-    let shape = image.shape
-    self.init(
-      width: shape[2], height: shape[1], channels: shape[0], pixels: image.to(.cpu).permuted(1, 2, 0).contiguous().array(UInt8.self))
+    try AtomicFile.write(Data(try DecodedImage(image).encodePNG()), to: directory.file(name))
   }
 }

@@ -1,6 +1,7 @@
 import Experiments
 import Foundation
 import Glibc
+import TestFiles
 import Testing
 
 struct RunDirectoryTests {
@@ -49,7 +50,7 @@ struct RunDirectoryTests {
   }
 
   @Test func aFolderWithOtherFilesIsRefusedAndLeftAlone() throws {
-    try folder.write("precious", to: "thesis.tex")
+    try folder.write("thesis.tex", "precious")
     #expect(throws: RunStoreError.holdsOtherFiles(directory: folder.path, example: "thesis.tex")) {
       try RunDirectory.create(at: folder.path, id: "a")
     }
@@ -129,7 +130,7 @@ struct RunDirectoryTests {
   @Test func placesWithoutARunAreNamed() throws {
     #expect(throws: RunStoreError.notARun(directory: folder.path)) { try RunDirectory.open(folder.path) }
     #expect(throws: RunStoreError.notARun(directory: folder.path + "/none")) { try RunDirectory.open(folder.path + "/none") }
-    try folder.write("", to: "file")
+    try folder.write("file", "")
     #expect(throws: RunStoreError.notADirectory(path: folder.path + "/file")) { try RunDirectory.open(folder.path + "/file") }
     #expect(throws: RunStoreError.notADirectory(path: folder.path + "/file")) {
       try RunDirectory.create(at: folder.path + "/file", id: "a")
@@ -143,7 +144,7 @@ struct RunDirectoryTests {
   }
 
   @Test func aDamagedRecordIsNotOverwritten() throws {
-    try folder.write("{\"formatVersion\": 1, ", to: "record.json")
+    try folder.write("record.json", "{\"formatVersion\": 1, ")
     #expect(throws: RunStoreError.damaged(path: folder.path + "/record.json", reason: "it is not valid JSON")) {
       try RunDirectory.create(at: folder.path, id: "a")
     }

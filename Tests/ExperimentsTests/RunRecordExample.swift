@@ -2,7 +2,7 @@ import Experiments
 import Foundation
 import Support
 
-/// A record with every field set, and a folder for a test's files.
+/// A record with every field set.
 enum RunRecordExample {
   static func full(id: String = "9f2c4a7be1d0") -> RunRecord {
     RunRecord(
@@ -41,29 +41,5 @@ enum RunRecordExample {
           index: 4, label: 5, clean: "samples/4-clean.png", perturbation: "samples/4-perturbation.png", magnification: 2,
           perturbed: "samples/4-perturbed.png", predictions: [.init(model: "after", prediction: .init(label: 5, confidence: 0.8))])
       ])
-  }
-}
-
-/// A folder that is gone when the test is.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    path = NSTemporaryDirectory() + "/antidote-test-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func write(_ text: String, to name: String) throws {
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
-  }
-
-  func read(_ name: String) throws -> String {
-    try String(contentsOfFile: path + "/" + name, encoding: .utf8)
-  }
-
-  func entries() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: path).sorted()
   }
 }

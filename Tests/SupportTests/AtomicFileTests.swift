@@ -1,4 +1,5 @@
 import Foundation
+import TestFiles
 import Testing
 
 @testable import Support
@@ -7,7 +8,7 @@ import Testing
   struct Stop: Error {}
 
   @Test func writesAndReplaces() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let path = folder + "/record.json"
       try AtomicFile.write("one", to: path)
       #expect(contents(path) == "one")
@@ -32,7 +33,7 @@ import Testing
   }
 
   @Test func newFilesFollowTheUmask() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.write("x", to: folder + "/a")
       close(open(folder + "/b", O_CREAT | O_WRONLY, 0o666))
       var a = stat()
@@ -44,7 +45,7 @@ import Testing
   }
 
   @Test func failureLeavesTheOldFileAlone() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let path = folder + "/f"
       try AtomicFile.write("old", to: path)
       #expect(throws: Stop.self) {
@@ -71,7 +72,7 @@ import Testing
   }
 
   @Test func aKilledProcessLeavesTheOldFile() async throws {
-    try await withAsyncScratch { folder in
+    try await withTemporaryFolder { folder in
       try AtomicFile.write("old", to: folder + "/f")
       await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String] in
         try AtomicFile.write(
@@ -90,7 +91,7 @@ import Testing
   }
 
   @Test func linksAreFollowed() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.createDirectory(folder + "/real")
       try AtomicFile.write("old", to: folder + "/real/f")
       symlink(folder + "/real/f", folder + "/link")
@@ -101,7 +102,7 @@ import Testing
   }
 
   @Test func foldersAreMadeOnce() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.createDirectory(folder + "/a/b/c")
       try AtomicFile.createDirectory(folder + "/a/b/c")
       try AtomicFile.createDirectory(folder + "/a/b/d/")
@@ -117,7 +118,7 @@ import Testing
 /// The wrong places, and what the user is told.
 @Suite struct FileErrorTests {
   @Test func missingParents() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let error = #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/no/such/f") }
       #expect(error?.reason == .missingParent(folder + "/no"))
       #expect(
@@ -128,7 +129,7 @@ import Testing
   }
 
   @Test func foldersInTheWay() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.createDirectory(folder + "/d")
       #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/d/") }
       let error = #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/d") }
@@ -140,7 +141,7 @@ import Testing
   }
 
   @Test func filesInTheWay() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.write("x", to: folder + "/f")
       let write = #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/f/g") }
       #expect(write?.reason == .notADirectory(folder + "/f"))
@@ -155,7 +156,7 @@ import Testing
 
   /// Root may write anywhere, so the attempt is made as nobody, in a process of its own.
   @Test func foldersOfOthers() async throws {
-    try await withAsyncScratch { folder in
+    try await withTemporaryFolder { folder in
       try AtomicFile.write("old", to: folder + "/f")
       chmod(folder, 0o555)
       await #expect(processExitsWith: .success) { [folder = folder as String] in
@@ -172,7 +173,7 @@ import Testing
 
   /// The kernel refuses every byte past the limit, as it does on a full disk.
   @Test func theFileThatDoesNotFit() async throws {
-    try await withAsyncScratch { folder in
+    try await withTemporaryFolder { folder in
       try AtomicFile.write("old", to: folder + "/f")
       await #expect(processExitsWith: .success) { [folder = folder as String] in
         signal(SIGXFSZ, SIG_IGN)
@@ -206,7 +207,7 @@ import Testing
 
   @Test(.enabled(if: TinyDisk.isPossible, "mounting a tiny disk needs root and the right to mount"))
   func aDiskThatFills() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let disk = try #require(TinyDisk(folder))
       defer { disk.unmount() }
       try AtomicFile.write("old", to: folder + "/f")
@@ -253,7 +254,7 @@ struct TinyDisk {
   func unmount() { umount2(folder, 2) }  // MNT_DETACH
 
   static let isPossible: Bool =
-    (try? withScratch { folder in
+    (try? withTemporaryFolder { folder in
       guard let disk = TinyDisk(folder) else { return false }
       disk.unmount()
       return true

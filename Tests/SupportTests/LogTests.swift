@@ -1,12 +1,13 @@
 import Foundation
 import Support
+import TestFiles
 import Testing
 
 @Suite struct LogTests {
   let clock: @Sendable () -> Date = { Date(timeIntervalSince1970: 1_700_000_000.25) }
 
   @Test func linesHaveTimesAndWarningsReachTheUser() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let progress = RecordingProgress()
       for _ in 0..<2 {  // The second log appends.
         let log = try Log(path: folder + "/run.log", progress: progress, now: clock)
@@ -35,7 +36,7 @@ import Testing
   }
 
   @Test func placesThatCannotBeWritten() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let error = #expect(throws: FileError.self) { try Log(path: folder + "/no/run.log", progress: SilentProgress()) }
       #expect(error?.reason == .missingParent(folder + "/no"))
     }
@@ -52,7 +53,7 @@ import Testing
   }
 
   @Test func linesOfManyThreadsDoNotMix() async throws {
-    try await withAsyncScratch { folder in
+    try await withTemporaryFolder { folder in
       let file = try AppendingFile(folder + "/metrics.jsonl")
       await withTaskGroup { group in
         for worker in 0..<4 {

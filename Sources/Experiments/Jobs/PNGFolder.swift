@@ -18,7 +18,7 @@ enum PNGFolder {
     defer { progress.end(summary: "\(formatCount(data.count)) files in \(folder.split(separator: "/").suffix(2).joined(separator: "/"))") }
     for (position, label) in labels.enumerated() where classes.indices.contains(label) {
       let path = "\(classes[label])/\(padded(numbers?[position] ?? position, 6)).png"
-      try RunFiles.writeNew(path, Data(data.png(at: position)))
+      try RunFiles.writeNew(path, Data(DecodedImage(data.images[position]).encodePNG()))
       progress.update(done: position + 1)
       if position % 64 == 0 { try Interruption.check() }
     }
@@ -27,13 +27,5 @@ enum PNGFolder {
   private static func padded(_ number: Int, _ digits: Int) -> String {
     let text = String(number)
     return String(repeating: "0", count: max(0, digits - text.count)) + text
-  }
-}
-
-extension ImageDataset {
-  /// One image as a PNG file.
-  func png(at position: Int) throws -> [UInt8] {
-    let pixels = images[position].to(.cpu).permuted(1, 2, 0).contiguous().array(UInt8.self)
-    return try DecodedImage(width: width, height: height, channels: channels, pixels: pixels).encodePNG()
   }
 }

@@ -17,16 +17,6 @@ public struct Compose: Augmentation {
     for step in steps { x = step(x, generator) }
     return x
   }
-
-  /// The views of contrastive learning (Chen et al., SimCLR, 2020, appendix A) with the values of the decoupled-training paper: random
-  /// resized crop of .2 to 1, bicubic; flip; colour jitter .4, .4, .4, .1 with p = .8; grayscale .2; blur with radius .1 to 2 and p = .5.
-  public static func contrastive() -> Compose {
-    Compose([
-      RandomResizedCrop(scale: 0.2...1, filter: .bicubic), HorizontalFlip(),
-      ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, p: 0.8), RandomGrayscale(p: 0.2),
-      GaussianBlur(sigma: 0.1...2, p: 0.5),
-    ])
-  }
 }
 
 /// Image operations with given factors, one number per image: what the random augmentations apply. N x C x H x W floats in [0, 1];
@@ -41,8 +31,6 @@ extension Generator {
   func uniform(_ count: Int, in range: ClosedRange<Double>, on device: Device) -> Tensor {
     uniform([count], range.lowerBound, range.upperBound).to(device)
   }
-  /// True with probability `p`: a vector of `count` on `device`.
-  func chance(_ count: Int, p: Double, on device: Device) -> Tensor { (uniform([count]) .< p).to(device) }
 }
 
 /// Images from `changed` where the draw of the image is true, from `images` elsewhere.
