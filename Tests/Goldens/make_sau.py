@@ -17,7 +17,7 @@ One file a case, with T = executed iterations (5 unless stopped), B = 8 (4 in ea
     inner/delta_final                           d after the last iteration
     outer_b/..., outer_d/...    the outer step from delta_final, shared and vanilla:
         clean_bd                int64 [B]
-        ce, l_sar, loss         scalars
+        ce, l_sar or ce_adv (vanilla), loss     scalars
         grad_norms              [parameters], state_dict order without buffers: L2 norm of d loss / d parameter
         grad/<key>, updated/<key>               for KEPT parameters: gradient, and value after the Adam step
         update_abs_sum          [parameters]: sum over |updated - before|
@@ -156,7 +156,7 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
         result, names, grads, before, after = run_outer(models, rows, inner.delta, kind, target)
         result64, *_, after64 = run_outer(exact, rows, inner.delta, kind, target)
         key = f"outer_{letter}"
-        book.add(key, **{k: result[k] for k in ("clean_bd", "ce", "l_sar", "loss")})
+        book.add(key, **{k: result[k] for k in ("clean_bd", "ce", "l_sar" if kind == "shared" else "ce_adv", "loss")})
         book.add(key, grad_norms=torch.stack([g.double().norm() for g in grads]),
                  update_abs_sum=torch.stack([(a.double() - b.double()).abs().sum() for a, b in zip(after, before)]))
         for name, g_, p in zip(names, grads, after):
