@@ -17,6 +17,7 @@ public final class ExperimentRunner {
 
   public let configuration: ExperimentConfiguration
   public let directory: RunDirectory
+  private let plan: ComputePlan
   private let context: TrainingContext
   private let checkpoints: RunCheckpoints
   private let progress: any ProgressReporter
@@ -35,18 +36,17 @@ public final class ExperimentRunner {
     self.progress = progress
     let id = try configuration.runID()
     let title = Self.title(configuration)
-    if let threads = configuration.general.threads { Runtime.threadCount = threads }
-    context = TrainingContext(
-      device: try Device(named: configuration.general.device), precision: configuration.general.precision,
-      seed: Seed(UInt64(configuration.general.seed)), progress: progress)
+    _ = try Device(named: configuration.general.device)  // Before there is a folder.
     let path = folder ?? "runs/\(Self.slug(configuration))-\(id)"
     directory = try RunDirectory.create(at: path, id: id)
     checkpoints = RunCheckpoints(directory)
-    context.checkpoints = checkpoints
     earlier = try directory.readRecord()
+    plan = try ComputePlan(configuration.general, goingOnFrom: earlier.map { ComputePlan.Earlier($0.environment) })
+    context = plan.context(seed: configuration.seed, progress: progress)
+    context.checkpoints = checkpoints
     record = RunRecord(
       id: id, title: title, created: earlier?.created ?? Date(), command: command, configuration: try configuration.resolved(),
-      environment: Machine.environment(context))
+      environment: Machine.environment(plan))
   }
 
   private static func slug(_ c: ExperimentConfiguration) -> String {
@@ -65,6 +65,7 @@ public final class ExperimentRunner {
       progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
       return earlier
     }
+    progress.message(plan.description)
     // The callbacks hold the context that holds them, and the directory with its lock.
     defer { (context.onStart, context.onEpoch) = (nil, nil) }
     try directory.write(record)

@@ -12,18 +12,22 @@ extension RunRecord {
     public var cpu: String
     /// Threads that the tensor kernels used.
     public var threads: Int
+    /// Why so many, e.g. "0.4 of 2 cores are free"; `nil` in records of earlier versions.
+    public var threadsReason: String?
     /// E.g. "cpu" or "cuda:0 (NVIDIA H100)".
     public var device: String
     /// E.g. "float32" or "bfloat16 autocast".
     public var precision: String
+    /// Why this one, e.g. "1.6 times as fast as bfloat16 here"; `nil` in records of earlier versions.
+    public var precisionReason: String?
     /// The machine's memory in bytes.
     public var memory: Int?
     /// Whether the kernels were held to deterministic algorithms; `nil` where nobody asked.
     public var deterministic: Bool?
 
     public init(
-      antidote: String, libtorch: String, swift: String, os: String, cpu: String, threads: Int, device: String, precision: String,
-      memory: Int? = nil, deterministic: Bool? = nil
+      antidote: String, libtorch: String, swift: String, os: String, cpu: String, threads: Int, threadsReason: String? = nil,
+      device: String, precision: String, precisionReason: String? = nil, memory: Int? = nil, deterministic: Bool? = nil
     ) {
       self.antidote = antidote
       self.libtorch = libtorch
@@ -31,8 +35,10 @@ extension RunRecord {
       self.os = os
       self.cpu = cpu
       self.threads = threads
+      self.threadsReason = threadsReason
       self.device = device
       self.precision = precision
+      self.precisionReason = precisionReason
       self.memory = memory
       self.deterministic = deterministic
     }

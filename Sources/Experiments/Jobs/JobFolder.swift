@@ -18,9 +18,8 @@ public final class JobFolder: CheckpointStore {
   ///   - identity: everything that the result depends on.
   /// - Throws: `JobError`, `RunStoreError`: the output exists, the folder belongs to another job, is in use, or cannot be written.
   public init(at path: String? = nil, output: String, identity: JSONValue) throws {
-    var output = output
-    while output.count > 1, output.hasSuffix("/") { output.removeLast() }
-    let path = path ?? output + ".work"
+    let output = Self.withoutFinalSlash(output)
+    let path = Self.folder(at: path, output: output)
     self.path = path
     let stored = try Self.storedIdentity(path)
     if stored == nil, RunFiles.exists(output) { throw JobError.outputExists(path: output) }
@@ -35,6 +34,25 @@ public final class JobFolder: CheckpointStore {
     isResumed = stored != nil
     if stored == nil { try RunFiles.replace("\(path)/\(Self.identityName)", with: Data((identity.prettyJSON + "\n").utf8)) }
     Self.removeLeftovers(of: output)
+  }
+
+  private static func withoutFinalSlash(_ path: String) -> String {
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    return path
+  }
+  private static func folder(at path: String?, output: String) -> String { path ?? withoutFinalSlash(output) + ".work" }
+
+  /// What an earlier process of the job with this folder computed with; nil where there was none.
+  static func earlier(at path: String? = nil, output: String) -> ComputePlan.Earlier? {
+    let path = "\(folder(at: path, output: output))/\(computeName)"
+    guard let data = try? RunFiles.read(path), let tree = try? JSONValue(json: data, source: path) else { return nil }
+    return try? tree.decode(ComputePlan.Earlier.self)
+  }
+
+  /// Notes what this process computes with, for one that goes on.
+  func keep(_ compute: ComputePlan.Earlier) throws {
+    try RunFiles.replace("\(path)/\(Self.computeName)", with: Data((try JSONValue(encoding: compute).prettyJSON + "\n").utf8))
   }
 
   /// Does the job. The folder is gone afterwards, unless the job stopped with a checkpoint to go on from.
@@ -63,6 +81,7 @@ public final class JobFolder: CheckpointStore {
 
   private static let lockName = ".lock"
   private static let identityName = "job.json"
+  private static let computeName = "compute.json"
   private static let checkpointPrefix = "checkpoint-"
 
   private func checkpointPath(_ stage: String) -> String {

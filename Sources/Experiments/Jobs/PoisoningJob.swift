@@ -35,13 +35,14 @@ public struct PoisoningJob {
   /// - Throws: `JobError`, `DataError`, `BackdoorError`, `RunStoreError`, `Interrupted`. The folder is then not there.
   public func run(progress: any ProgressReporter) throws -> PoisonManifest {
     guard let choice = configuration.attack else { throw JobError.invalid("attack.name: none poisons nothing. Choose an attack.") }
-    let context = try configuration.makeContext(progress: progress)
+    let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(output: output))
     let train = try ImageDataset.load(configuration.dataset, .train)
     let test = try ImageDataset.loadTest(configuration.dataset)
     var identity = try configuration.identity(["attack", "clean", "model", "recipe"])
     identity["job"] = "attack"
     identity["images"] = .string(train.fingerprint)
     let folder = try JobFolder(output: output, identity: identity)
+    try folder.keep(ComputePlan.Earlier(context))
     context.checkpoints = folder
     return try folder.perform {
       let learned = "\(folder.path)/\(LearnedAttack.fileName)"

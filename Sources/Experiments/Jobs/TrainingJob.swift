@@ -30,12 +30,13 @@ public struct TrainingJob {
 
   /// - Throws: `JobError`, `DataError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
   public func run(progress: any ProgressReporter) throws -> Result {
-    let context = try configuration.makeContext(progress: progress)
+    let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     let train = try ImageDataset.load(configuration.dataset, .train)
     var identity = try configuration.identity(["model", "recipe"])
     identity["job"] = "train"
     identity["images"] = .string(train.fingerprint)
     let folder = try JobFolder(at: work, output: output, identity: identity)
+    try folder.keep(ComputePlan.Earlier(context))
     context.checkpoints = folder
     return try folder.perform {
       let test = try ImageDataset.loadTest(configuration.dataset)?.to(context.device)
