@@ -53,13 +53,19 @@ public enum Runtime {
   public static var cudaDeviceCount: Int { Int(ct_cuda_device_count()) }
   /// The vector instructions that LibTorch's own kernels use, e.g. `AVX512`.
   public static var cpuCapability: String { String(cString: ct_cpu_capability()) }
-  /// True where bfloat16 products run in hardware (AVX512-BF16 or AMX), so that autocast to bfloat16 is faster than float32.
+  /// True where bfloat16 products run in hardware (AVX512-BF16 or AMX). Whether they are faster than float32 is another matter.
   public static var cpuHasFastBFloat16: Bool { ct_cpu_has_avx512_bf16() || ct_cpu_has_amx_bf16() }
-  /// Threads that one operation may use.
+  /// Threads that one operation may use. Equal threads, CPU and LibTorch give equal bits; one and two threads add numbers in different
+  /// orders, so that they train different models, both right.
   public static var threadCount: Int {
     get { Int(ct_num_threads()) }
-    set { ct_set_num_threads(Int32(newValue)) }
+    set {
+      _ = defaultThreadCount
+      ct_set_num_threads(Int32(newValue))
+    }
   }
+  /// LibTorch's own choice before anybody changed it: OMP_NUM_THREADS, else one for each physical core.
+  public static let defaultThreadCount = Int(ct_num_threads())
   /// Treats denormal numbers as zero, which CPUs compute faster.
   public static func flushDenormals(_ on: Bool) { ct_set_denormals_flushed(on) }
   /// Waits until all queued GPU work is finished; nothing to do on a CPU.

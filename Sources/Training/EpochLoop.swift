@@ -47,7 +47,7 @@ public struct EpochLoop {
       try Interruption.check()
       context.progress.begin("\(stage) \(epoch + 1)/\(epochs)", total: imagesPerEpoch, unit: "images")
       model.reseedDropout(context.seed("\(stage)/dropout", epoch))
-      let meter = EpochMeter(progress: context.progress, device: context.device)
+      let meter = EpochMeter(progress: context.progress, watch: context.cpuWatch)
       try body(epoch, meter)
       let seconds = meter.seconds
       let means = meter.means()
@@ -87,7 +87,7 @@ public struct EpochLoop {
 /// Collects an epoch's losses without making the device wait. Several threads may report steps.
 public final class EpochMeter {
   private let progress: any ProgressReporter
-  private let device: Device
+  private let watch: CPUWatch?
   private let start = Date()
   private var sums: [(key: String, sum: Tensor, weight: Double)] = []
   private var shown = Date.distantPast
@@ -96,9 +96,9 @@ public final class EpochMeter {
   private let lock = NSLock()
   public private(set) var images = 0
 
-  init(progress: any ProgressReporter, device: Device) {
+  init(progress: any ProgressReporter, watch: CPUWatch?) {
     self.progress = progress
-    self.device = device
+    self.watch = watch
   }
 
   var seconds: Double {
@@ -119,6 +119,7 @@ public final class EpochMeter {
 
   private func step(images count: Int, _ values: [(key: String, value: Tensor)]) throws {
     lock.withLock { add(count, values) }
+    if let warning = watch?.check() { progress.message(warning) }
     try Interruption.check()
   }
 

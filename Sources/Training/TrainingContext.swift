@@ -15,6 +15,8 @@ public final class TrainingContext {
   public var onEpoch: ((EpochReport) throws -> Void)?
   /// Called when a stage begins, with the epochs that a checkpoint has already: what was noted of later ones is about to be done again.
   public var onStart: ((_ stage: String, _ finished: Int) throws -> Void)?
+  /// Warns when other processes take the CPU; nil on a GPU.
+  let cpuWatch: CPUWatch?
 
   public init(
     device: Device = .cpu, precision: Precision = .auto, seed: Seed = Seed(0), progress: any ProgressReporter = SilentProgress(),
@@ -22,6 +24,7 @@ public final class TrainingContext {
   ) {
     self.device = device
     autocastType = precision.autocastType(on: device)
+    cpuWatch = device.isCUDA ? nil : CPUWatch(threads: Runtime.threadCount)
     self.seed = seed
     self.progress = progress
     self.checkpoints = checkpoints

@@ -3,6 +3,7 @@ import Foundation
 import Support
 import TestFiles
 import Testing
+import Training
 
 struct BenchmarkTests {
   private func benchmark() throws -> Benchmark {
@@ -25,8 +26,14 @@ struct BenchmarkTests {
   }
 
   @Test func rowsAreChosenByGroupOrName() throws {
-    #expect(try Benchmark.rows(named: "eval, poison/badnets").map(\.id) == ["eval/auto", "eval/float32", "poison/badnets"])
-    let error = #expect(throws: SettingsError.self) { _ = try Benchmark.rows(named: "trian") }
+    func rows(_ list: String, _ precision: Precision = .bfloat16, hasBFloat16: Bool = true) throws -> [String] {
+      try Benchmark.rows(named: list, precision: precision, hasBFloat16: hasBFloat16).map(\.id)
+    }
+    #expect(try rows("eval, poison/badnets") == ["eval/auto", "eval/float32", "poison/badnets"])
+    #expect(try rows("eval", .float32) == ["eval/auto", "eval/bfloat16"])
+    #expect(try rows("eval", .float32, hasBFloat16: false) == ["eval/auto"])
+    #expect(try rows("eval/float32,eval/bfloat16", .float32, hasBFloat16: false) == ["eval/float32", "eval/bfloat16"])
+    let error = #expect(throws: SettingsError.self) { _ = try rows("trian") }
     #expect(error?.description.hasPrefix("unknown row \"trian\". Did you mean train?") == true)
   }
 
@@ -38,7 +45,7 @@ struct BenchmarkTests {
   }
 
   @Test func theTableSaysWhichTargetsAreMet() {
-    var result = BenchmarkResult(threads: 2, width: 64, libtorch: "2.13.0", cpu: "a processor")
+    var result = BenchmarkResult(threads: 2, precision: .bfloat16, width: 64, libtorch: "2.13.0", cpu: "a processor")
     result.add("train/auto", 190)
     result.add("train/auto", 180)
     result.add("sau/auto", 15)
@@ -53,7 +60,7 @@ struct BenchmarkTests {
   }
 
   @Test func epochsAreComparedWithStandardOnes() {
-    var result = BenchmarkResult(threads: 2, width: 16, libtorch: "2.13.0", cpu: "a processor")
+    var result = BenchmarkResult(threads: 2, precision: .bfloat16, width: 16, libtorch: "2.13.0", cpu: "a processor")
     for (row, rate) in [("epoch/standard", 1000.0), ("epoch/dbd-pretrain", 400), ("epoch/prl-at", 500)] { result.add(row, rate) }
     let lines = result.text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
     #expect(lines.contains { $0.hasPrefix("epoch/dbd-pretrain 2.50x 4x ") })
@@ -62,7 +69,7 @@ struct BenchmarkTests {
 
   @Test func epochsAreMeasuredOnlyWhenNamed() throws {
     #expect(Benchmark.groups.contains("epoch") && !Benchmark.usualGroups.contains("epoch"))
-    #expect(try Benchmark.rows(named: "epoch").count == EpochCost.all.count)
+    #expect(try Benchmark.rows(named: "epoch", precision: .float32).count == EpochCost.all.count)
   }
 
   @Test func whatIsMissingIsNamed() {

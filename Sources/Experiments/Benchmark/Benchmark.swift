@@ -4,9 +4,9 @@ import Defenses
 import Files
 import Foundation
 public import Support
-import Torch
+public import Torch
 import TorchNN
-import Training
+public import Training
 import Vision
 
 /// How fast this program trains, evaluates, purifies and poisons on this machine: PreAct-ResNet18 on 32x32 images.
@@ -28,6 +28,8 @@ public final class Benchmark {
     public var steps = 6
     /// Images in the training set of which an epoch is measured.
     public var epochImages = 1024
+    /// The arithmetic of all rows that do not name theirs; not `auto`.
+    public var precision = Precision.float32
     /// A folder with CIFAR-10; nil draws random images.
     public var data: String? = nil
     public init() {}
@@ -35,9 +37,11 @@ public final class Benchmark {
 
   /// A row of the table.
   public struct Row: Sendable {
-    /// `train/auto` (the precision that is fastest here), `train/float32`.
+    /// `train/auto` (the precision of the settings), `train/float32`.
     public let id: String
     public let summary: String
+    /// The arithmetic, where the row names it.
+    var precision: Precision? = nil
     /// Images per second of one measurement.
     let measure: @Sendable (Benchmark, _ warmUp: Bool) throws -> Double
 
@@ -46,18 +50,27 @@ public final class Benchmark {
   }
 
   public static let rows: [Row] =
-    [
-      Row(id: "train/auto", summary: "training from uint8 images: crop, flip, SGD with momentum") { try $0.train(.auto, warmUp: $1) },
-      Row(id: "train/float32", summary: "the same without bfloat16") { try $0.train(.float32, warmUp: $1) },
+    inEachPrecision("train", "training from uint8 images: crop, flip, SGD with momentum") { try $0.train($1, warmUp: $2) }
+    + inEachPrecision("eval", "logits of a data set") { try $0.evaluate($1, warmUp: $2) }
+    + inEachPrecision("sau", "one batch of SAU, inner and outer problem") { try $0.unlearn($1, warmUp: $2) }
+    + [
       Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) },
-      Row(id: "eval/auto", summary: "logits of a data set") { try $0.evaluate(.auto, warmUp: $1) },
-      Row(id: "eval/float32", summary: "the same without bfloat16") { try $0.evaluate(.float32, warmUp: $1) },
-      Row(id: "sau/auto", summary: "one batch of SAU, inner and outer problem") { try $0.unlearn(.auto, warmUp: $1) },
-      Row(id: "sau/float32", summary: "the same without bfloat16") { try $0.unlearn(.float32, warmUp: $1) },
       Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
       Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },
       Row(id: "poison/wanet", summary: "stamping uint8 images with WaNet") { try $0.poison("wanet", warmUp: $1) },
     ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } } + EpochCost.all.map(\.row)
+
+  private static func inEachPrecision(
+    _ group: String, _ summary: String,
+    _ measure: @escaping @Sendable (Benchmark, _ precision: Precision, _ warmUp: Bool) throws -> Double
+  ) -> [Row] {
+    [Row(id: "\(group)/auto", summary: summary) { try measure($0, $0.settings.precision, $1) }]
+      + [Precision.float32, .bfloat16].map { precision in
+        Row(id: "\(group)/\(precision.rawValue)", summary: "the same in \(precision.rawValue)", precision: precision) {
+          try measure($0, precision, $1)
+        }
+      }
+  }
 
   /// Groups that are quick enough to measure unasked: all but the epochs of every system.
   public static var usualGroups: [String] { groups.filter { $0 != EpochCost.group } }
@@ -67,13 +80,21 @@ public final class Benchmark {
   }
 
   /// The rows that a list such as `train,poison/badnets` names.
+  ///
+  /// The name of a group leaves out rows whose arithmetic another row has already, and bfloat16 on a CPU without instructions for it.
+  /// - Parameter precision: the arithmetic of the settings.
   /// - Throws: `SettingsError` that lists the known names.
-  public static func rows(named list: String) throws(SettingsError) -> [Row] {
+  public static func rows(
+    named list: String, precision: Precision, hasBFloat16: Bool = Runtime.cpuHasFastBFloat16
+  ) throws(SettingsError) -> [Row] {
     let names = list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     for name in names where !groups.contains(name) && !rows.contains(where: { $0.id == name }) {
       throw SettingsError.unknownName(what: "row", name: name, known: groups + rows.map(\.id))
     }
-    return rows.filter { row in names.contains(row.group) || names.contains(row.id) }
+    return rows.filter { row in
+      let isUsual = row.precision != precision && (row.precision != .bfloat16 || hasBFloat16)
+      return names.contains(row.id) || names.contains(row.group) && isUsual
+    }
   }
 
   public let settings: Settings

@@ -1,10 +1,13 @@
 import Files
 import Foundation
 import Support
+public import Training
 
 /// What a benchmark found: rates in images per second, the best of all rounds.
 public struct BenchmarkResult: Codable, Sendable {
   public var threads: Int
+  /// The arithmetic of the rows called auto.
+  public var precision: Precision
   public var width: Int
   public var libtorch: String
   public var cpu: String
@@ -15,8 +18,9 @@ public struct BenchmarkResult: Codable, Sendable {
   /// The most memory that this process held, in bytes.
   public var peakMemory = 0
 
-  public init(threads: Int, width: Int, libtorch: String, cpu: String) {
+  public init(threads: Int, precision: Precision, width: Int, libtorch: String, cpu: String) {
     self.threads = threads
+    self.precision = precision
     self.width = width
     self.libtorch = libtorch
     self.cpu = cpu
@@ -54,7 +58,10 @@ public struct BenchmarkResult: Codable, Sendable {
   /// The table for people.
   public var text: String {
     let named = Benchmark.rows.filter { imagesPerSecond[$0.id] != nil }
-    var lines = ["\(cpu), \(threads) thread\(threads == 1 ? "" : "s"), LibTorch \(libtorch), PreAct-ResNet18 width \(width)", ""]
+    var lines = [
+      "\(cpu), \(threads) thread\(threads == 1 ? "" : "s"), LibTorch \(libtorch), PreAct-ResNet18 width \(width), auto is \(precision.rawValue)",
+      "",
+    ]
     lines += Self.table(
       [["row", "images/s", ""]] + named.map { [$0.id, Self.rate(imagesPerSecond[$0.id] ?? 0), $0.summary] }, left: [0, 2])
     let compared = compared
@@ -67,7 +74,8 @@ public struct BenchmarkResult: Codable, Sendable {
         ]
       }
       lines.append("")
-      lines += Self.table([["peer's row", "peer images/s", "Antidote images/s", "ratio", "target", ""]] + body, left: [0, 5])
+      lines += Self.table(
+        [["peer's row", "peer images/s", "Antidote images/s (\(precision.rawValue))", "ratio", "target", ""]] + body, left: [0, 5])
     }
     if let standard = imagesPerSecond[EpochCost.standard] {
       let body = EpochCost.all.compactMap { cost in

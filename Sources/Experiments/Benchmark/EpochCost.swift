@@ -58,19 +58,21 @@ extension Benchmark {
     data.prefix(warmUp ? min(settings.batch, settings.epochImages) : settings.epochImages)
   }
 
+  private var context: TrainingContext { TrainingContext(precision: settings.precision) }
+
   fileprivate func standardEpoch(_ warmUp: Bool) throws -> Double {
     var recipe = Recipe()
     recipe.epochs = 1
     recipe.batch = settings.batch
     let (model, images) = (model(), epochData(warmUp))
-    return try rate(images.count) { try Trainer(recipe).train(model, on: images, context: TrainingContext()) }
+    return try rate(images.count) { try Trainer(recipe).train(model, on: images, context: context) }
   }
 
   fileprivate func epoch(of name: String, _ configuration: JSONValue, _ warmUp: Bool) throws -> Double {
     let defense = try DefenseKind.named(name).make(configuration).defense
     let images = epochData(warmUp)
     return try rate(images.count) {
-      _ = try defense.train(on: images, architecture: { _ in self.model() })
+      _ = try defense.train(on: images, architecture: { _ in self.model() }, context: context)
     }
   }
 
@@ -79,7 +81,7 @@ extension Benchmark {
     stage.epochs = 1
     stage.batch = min(stage.batch, settings.epochImages)
     let (model, images) = (model(), data.prefix(warmUp ? stage.batch : settings.epochImages))
-    return try rate(images.count) { try stage.pretrain(model, on: images, context: TrainingContext()) }
+    return try rate(images.count) { try stage.pretrain(model, on: images, context: context) }
   }
 
   fileprivate func tuningEpoch(_ warmUp: Bool) throws -> Double {
@@ -87,7 +89,7 @@ extension Benchmark {
     stage.epochs = 1
     let (model, images) = (model(), epochData(warmUp))
     model.to(.channelsLast)
-    return try rate(images.count) { try stage.tune(model, on: images, flip: true, context: TrainingContext(), stage: "tune") }
+    return try rate(images.count) { try stage.tune(model, on: images, flip: true, context: context, stage: "tune") }
   }
 
   fileprivate func mixMatchEpoch(_ warmUp: Bool) throws -> Double {
@@ -97,6 +99,6 @@ extension Benchmark {
     stage.batch = min(stage.batch, images.count)
     stage.iterations = images.count / stage.batch
     let split = CredibleSplit(losses: Generator(seed: 0).uniform([images.count], 0, 1), share: 0.5)
-    return try rate(images.count) { try stage.train(model, on: images, context: TrainingContext()) { _ in split } }
+    return try rate(images.count) { try stage.train(model, on: images, context: context) { _ in split } }
   }
 }

@@ -5,12 +5,15 @@ public import Training
 import Vision
 
 extension ExperimentConfiguration {
-  /// Where and how this configuration computes.
+  /// Where and how this configuration computes; says so to the user.
+  /// - Parameter earlier: what an earlier process of the same job computed with; nil for a new job.
   /// - Throws: `TorchError` for a device that is missing.
-  public func makeContext(progress: any ProgressReporter) throws -> TrainingContext {
-    if let threads = general.threads { Runtime.threadCount = threads }
-    return TrainingContext(
-      device: try Device(named: general.device), precision: general.precision, seed: seed, progress: progress)
+  public func makeContext(
+    progress: any ProgressReporter, goingOnFrom earlier: ComputePlan.Earlier? = nil
+  ) throws -> TrainingContext {
+    let plan = try ComputePlan(general, goingOnFrom: earlier)
+    progress.message(plan.description)
+    return plan.context(seed: seed, progress: progress)
   }
 
   /// The source of everything random.

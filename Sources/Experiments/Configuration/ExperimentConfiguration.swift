@@ -176,13 +176,20 @@ public struct GeneralSettings: Configurable, Hashable {
   public var seed = 0
   public var device = "auto"
   public var precision = Precision.auto
-  public var threads: Int? = nil
+  public var threads = ThreadChoice.auto
   public init() {}
 
   public static let settings: [Setting] = [
     Setting("seed", "Seed of everything random: poison, weights, order, augmentation, clean split.", range: 0...9e15),
     Setting("device", "Where to compute: auto, cpu, cuda or cuda:N."),
-    Setting("precision", "Arithmetic of forward and backward passes.", choices: Precision.allCases.map(\.rawValue)),
-    Setting("threads", "CPU threads of one operation; empty leaves LibTorch's choice.", range: 1...4096),
+    Setting(
+      "precision",
+      "Arithmetic of forward and backward passes. auto takes the faster one of this machine; a run that goes on keeps what it began with.",
+      choices: Precision.allCases.map(\.rawValue)),
+    Setting(
+      "threads",
+      "CPU threads of one operation, or auto: as many as there are free cores at the start; a run that goes on keeps what it began with. "
+        + "Other threads give other bits.",
+      range: Double(ThreadChoice.range.lowerBound)...Double(ThreadChoice.range.upperBound)),
   ]
 }

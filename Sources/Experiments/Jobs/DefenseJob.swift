@@ -59,7 +59,7 @@ public struct DefenseJob {
     if kind.requires.contains(.model), model == nil {
       throw JobError.invalid("defense \(kind.id) purifies a model: name its file with --model.")
     }
-    let context = try configuration.makeContext(progress: progress)
+    let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     var train = try ImageDataset.load(configuration.dataset, .train)
     let clean = try cleanSplit(kind, train)
     var unlabeled: ImageDataset?

@@ -39,6 +39,9 @@ public final class JobFolder {
   /// Does the job with the checkpoints of this folder. The folder is gone afterwards, unless the job stopped with a checkpoint to go on from.
   public func perform<R>(_ context: TrainingContext, _ job: () throws -> R) throws -> R {
     context.checkpoints = checkpoints
+    // For a process that goes on: other threads or another precision would give other bits.
+    let compute = try JSONValue(encoding: ComputePlan.Earlier(context)).prettyJSON
+    try AtomicFile.write(compute + "\n", to: "\(path)/\(Self.computeName)")
     do {
       let result = try job()
       remove()
@@ -54,6 +57,14 @@ public final class JobFolder {
     try? FileSystem.remove(path)
   }
 
+  /// What an earlier process of the job with this folder computed with; nil where there was none.
+  static func earlier(at path: String? = nil, output: String) -> ComputePlan.Earlier? {
+    let path = "\(path ?? Path.withoutFinalSlash(output) + ".work")/\(computeName)"
+    guard let bytes = try? FileSystem.readIfPresent(path), let tree = try? JSONValue(json: bytes, source: path) else { return nil }
+    return try? tree.decode(ComputePlan.Earlier.self)
+  }
+
+  private static let computeName = "compute.json"
   private static let lockName = ".lock"
   private static let identityName = "job.json"
 

@@ -36,7 +36,7 @@ public struct PoisoningJob {
   /// - Throws: `JobError`, `DataError`, `BackdoorError`, `RunStoreError`, `Interrupted`. The folder is then not there.
   public func run(progress: any ProgressReporter) throws -> PoisonManifest {
     guard configuration.attack != nil else { throw Self.nothingToDo }
-    let context = try configuration.makeContext(progress: progress)
+    let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(output: output))
     let train = try ImageDataset.load(configuration.dataset, .train)
     let test = try ImageDataset.loadTest(configuration.dataset)
     let identity = try configuration.identity(job: "attack", images: train, ["attack", "clean", "model", "recipe"])

@@ -32,14 +32,8 @@ public struct Diagnosis: Codable, Sendable {
     note("system", Machine.operatingSystem)
     note("libtorch", "\(Runtime.version) in \(Runtime.libraryPath)")
     note("build", Self.build)
-    note("processor", "\(Machine.processor), \(Runtime.cpuCapability) kernels")
-    if Runtime.cpuHasFastBFloat16 {
-      note("bfloat16", "in hardware: the default precision on this CPU")
-    } else {
-      note("bfloat16", "not in hardware: float32 is the default", .note, "A GPU, or a CPU with AVX512-BF16 or AMX, trains faster.")
-    }
-    let cores = ProcessInfo.processInfo.activeProcessorCount
-    note("threads", "\(Runtime.threadCount) of \(cores) cores", advice: Runtime.threadCount > cores ? "Set OMP_NUM_THREADS=\(cores)." : nil)
+    note("processor", "\(Processor.name), \(Runtime.cpuCapability) kernels")
+    let threads = checkThreads()
     checkDevices()
     checkMemory()
     checkDisk(folder)
@@ -49,7 +43,7 @@ public struct Diagnosis: Codable, Sendable {
       note("plotly", "not found: reports show static curves", .note, "pip install plotly, and name its plotly.min.js in ANTIDOTE_PLOTLY.")
     }
     if let data { check(data: data) }
-    checkSpeed()
+    checkSpeed(threads: threads)
   }
 
   private mutating func note(_ name: String, _ value: String, _ verdict: Verdict = .good, _ advice: String? = nil) {
@@ -127,13 +121,37 @@ public struct Diagnosis: Codable, Sendable {
     }
   }
 
-  private mutating func checkSpeed() {
-    let full = SpeedProbe.gigaflops(nil, seconds: 0.4)
-    let half = SpeedProbe.gigaflops(.bfloat16, seconds: 0.4)
-    let text = String(format: "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, on the CPU)", full, half)
-    let isOdd = Runtime.cpuHasFastBFloat16 && half < 0.7 * full
+  /// - Returns: the threads that `auto` takes.
+  private mutating func checkThreads() -> Int {
+    let free = CPUAvailability.measured(seconds: 0.3)
+    let most = Runtime.defaultThreadCount
+    let threads = min(free.threads, most)
+    let quota = free.quota.map { String(format: "%.1f cores", $0) } ?? "none"
+    let text = """
+      auto takes \(threads): \(free.cores) cores, \(free.allowed.count) allowed by affinity, CPU quota \(quota), \
+      \(String(format: "%.1f", free.free)) free, at most \(most) by OMP_NUM_THREADS or physical cores
+      """
+    let isBusy = free.free + 0.5 < Double(free.allowed.count)
+    note("threads", text, .good, isBusy ? "Other processes use the cores: what runs beside them is slower." : nil)
+    return threads
+  }
+
+  private mutating func checkSpeed(threads: Int) {
+    Runtime.threadCount = threads
+    let times = PrecisionProbe.standard.times()
+    if let times {
+      let text = times.choice == .float32 ? String(format: " (bfloat16 is %.2f times as fast)", times.ratio) : " (\(times.reason))"
+      note("bfloat16", "in hardware: auto uses \(times.choice.rawValue) here\(text)")
+    } else {
+      note("bfloat16", "not in hardware: auto uses float32 here", .note, "A GPU, or a CPU with AVX512-BF16 or AMX, trains faster.")
+    }
+    let now = ConvolutionSpeed.measured()
+    let (full, half) = (ConvolutionSpeed.operations / now.float32 / 1e9, ConvolutionSpeed.operations / now.bfloat16 / 1e9)
+    let threads = "\(threads) thread\(threads == 1 ? "" : "s")"
     note(
-      "speed", text, advice: isOdd ? "bfloat16 is slower than float32 here: see what else uses the CPU, or give --precision float32." : nil)
+      "speed",
+      String(format: "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, on the CPU, ", full, half)
+        + "\(threads))")
   }
 }
 

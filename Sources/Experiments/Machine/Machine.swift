@@ -1,7 +1,8 @@
 import Files
 import Foundation
+import Support
 import Torch
-public import Training
+import Training
 
 /// Facts about this program and machine, for records and `antidote doctor`.
 public enum Machine {
@@ -26,12 +27,6 @@ public enum Machine {
     return line.map { $0.dropFirst(12).trimmingCharacters(in: ["\""]) } ?? ProcessInfo.processInfo.operatingSystemVersionString
   }
 
-  public static var processor: String {
-    let info = (try? FileSystem.readText("/proc/cpuinfo")) ?? ""
-    let line = info.split(separator: "\n").first { $0.hasPrefix("model name") }
-    return line?.split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
-  }
-
   /// Installed memory in bytes.
   public static var memory: Int { Int(clamping: ProcessInfo.processInfo.physicalMemory) }
 
@@ -42,9 +37,10 @@ public enum Machine {
     return usage.ru_maxrss * 1024
   }
 
-  public static func environment(_ context: TrainingContext) -> RunRecord.Environment {
+  public static func environment(_ plan: ComputePlan) -> RunRecord.Environment {
     RunRecord.Environment(
-      antidote: version, libtorch: Runtime.version, swift: swift, os: operatingSystem, cpu: processor, threads: Runtime.threadCount,
-      device: context.device.description, precision: context.autocastType.map { "\($0) autocast" } ?? "float32", memory: memory)
+      antidote: version, libtorch: Runtime.version, swift: swift, os: operatingSystem, cpu: Processor.name, threads: plan.threads,
+      threadsReason: plan.threadsReason, device: plan.device.description,
+      precision: plan.precision == .bfloat16 ? "bfloat16 autocast" : "float32", precisionReason: plan.precisionReason, memory: memory)
   }
 }

@@ -17,6 +17,7 @@ public final class ExperimentRunner {
 
   public let configuration: ExperimentConfiguration
   public let directory: RunDirectory
+  private let plan: ComputePlan
   private let context: TrainingContext
   private let checkpoints: FolderCheckpoints
   private var record: RunRecord
@@ -33,14 +34,16 @@ public final class ExperimentRunner {
   ) throws {
     self.configuration = configuration
     let id = try configuration.runID()
-    context = try configuration.makeContext(progress: progress)
+    _ = try Device(named: configuration.general.device)  // Before there is a folder.
     directory = try RunDirectory.create(at: folder ?? "runs/\(Self.slug(configuration))-\(id)", id: id)
     checkpoints = FolderCheckpoints(directory.path)
-    context.checkpoints = checkpoints
     earlier = try directory.readRecord()
+    plan = try ComputePlan(configuration.general, goingOnFrom: earlier.map { ComputePlan.Earlier($0.environment) })
+    context = plan.context(seed: configuration.seed, progress: progress)
+    context.checkpoints = checkpoints
     record = RunRecord(
       id: id, title: Self.title(configuration), created: earlier?.created ?? Date(), command: command,
-      configuration: try configuration.resolved(), environment: Machine.environment(context))
+      configuration: try configuration.resolved(), environment: Machine.environment(plan))
   }
 
   private static func slug(_ c: ExperimentConfiguration) -> String {
@@ -59,6 +62,7 @@ public final class ExperimentRunner {
       context.progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
       return earlier
     }
+    context.progress.message(plan.description)
     try store()
     do {
       try work()

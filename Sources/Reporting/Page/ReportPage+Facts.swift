@@ -45,14 +45,16 @@ extension ReportPage {
     var facts = [
       Fact(name: "Antidote", text: machine.antidote), Fact(name: "LibTorch", text: machine.libtorch),
       Fact(name: "Swift", text: machine.swift), Fact(name: "System", text: machine.os), Fact(name: "Processor", text: machine.cpu),
-      Fact(name: "Threads", text: String(machine.threads)), Fact(name: "Device", text: machine.device),
-      Fact(name: "Precision", text: machine.precision),
+      Fact(name: "Threads", text: withReason(String(machine.threads), machine.threadsReason)),
+      Fact(name: "Device", text: machine.device), Fact(name: "Precision", text: withReason(machine.precision, machine.precisionReason)),
     ]
     if let memory = machine.memory { facts.append(Fact(name: "Memory", text: formatBytes(memory))) }
     facts.append(Fact(name: "Started", text: NumberText.date(record.created)))
     if let finished = record.finished { facts.append(Fact(name: "Ended", text: NumberText.date(finished))) }
     return facts
   }
+
+  private static func withReason(_ text: String, _ reason: String?) -> String { reason.map { "\(text) (\($0))" } ?? text }
 
   private static func channels(_ count: Int) -> String {
     switch count {

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Support
 import Torch
+import Training
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,6 +13,9 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Rates are images per second, the best of all rounds. --compare measures the two sides in turns, so that both see the same machine: \
       it runs peer.py with a Python that has torch, numpy and pillow.
+
+      Rows called auto are measured in the precision of --precision, by default the faster one here; beside them stands the other one, \
+      where the CPU has instructions for it.
 
       The group epoch is measured only where it is named: what an epoch of each training-time system costs beside standard training.
 
@@ -24,8 +28,7 @@ struct BenchCommand: ParsableCommand {
   var rows = Benchmark.usualGroups.joined(separator: ",")
   @Option(help: ArgumentHelp("Channels of PreAct-ResNet18's first stage.", valueName: "channels"))
   var width = 64
-  @Option(help: ArgumentHelp("Threads of one operation; by default one for each core.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var compute: ComputeOptions
   @Option(help: ArgumentHelp("Steps of training and evaluation in a round.", valueName: "n"))
   var steps = 6
   @Option(name: .customLong("repeat"), help: ArgumentHelp("Rounds.", valueName: "n"))
@@ -44,28 +47,34 @@ struct BenchCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    guard width >= 1, steps >= 1, rounds >= 1, threads ?? 1 >= 1 else {
-      throw ValidationError("--width, --threads, --steps and --repeat are at least 1.")
+    guard width >= 1, steps >= 1, rounds >= 1 else {
+      throw ValidationError("--width, --steps and --repeat are at least 1.")
     }
     guard steps <= 16 else { throw ValidationError("--steps \(steps): at most 16, which is the 4,096 images that are kept. Use --repeat.") }
   }
 
   func run() throws {
-    let chosen = try Benchmark.rows(named: rows)
     let other = compare ? try BenchmarkPeer.find(script: peer, python: python) : nil
-    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-    Runtime.threadCount = threads
+    var general = GeneralSettings()
+    general.device = "cpu"
+    general.threads = compute.threads ?? .auto
+    general.precision = compute.precision ?? .auto
+    let plan = try ComputePlan(general)
+    let progress = TerminalProgress.standard
+    progress.message(plan.description)
     var settings = Benchmark.Settings()
+    settings.precision = plan.precision
     settings.width = width
     settings.steps = steps
     settings.data = data
+    let chosen = try Benchmark.rows(named: rows, precision: plan.precision)
     let benchmark = try Benchmark(settings)
-    var result = BenchmarkResult(threads: threads, width: width, libtorch: Runtime.version, cpu: Machine.processor)
-    let progress = TerminalProgress.standard
+    var result = BenchmarkResult(
+      threads: plan.threads, precision: plan.precision, width: width, libtorch: Runtime.version, cpu: Processor.name)
     for group in Benchmark.groups where chosen.contains(where: { $0.group == group }) {
       for round in 1...rounds {
         progress.message("\(group), round \(round) of \(rounds)")
-        if let other { result.add(peer: try other.measure(group: group, settings, threads: threads, compiled: compile)) }
+        if let other { result.add(peer: try other.measure(group: group, settings, threads: plan.threads, compiled: compile)) }
         for row in chosen where row.group == group {
           try Interruption.check()
           result.add(row.id, try benchmark.measure(row))

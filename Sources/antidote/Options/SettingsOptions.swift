@@ -4,7 +4,7 @@ import Files
 import Foundation
 import Support
 
-/// What every command takes that computes: a file with settings, single settings, seed, device and precision.
+/// What every command takes that computes: a file with settings, single settings, seed, device, threads and precision.
 struct SettingsOptions: ParsableArguments {
   @Option(help: ArgumentHelp("YAML file with settings; options and --set go over it.", valueName: "file"))
   var config: String?
@@ -12,8 +12,7 @@ struct SettingsOptions: ParsableArguments {
   var seed: Int?
   @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:N.", valueName: "device"))
   var device: String?
-  @Option(help: ArgumentHelp("auto, float32 or bfloat16.", valueName: "name"))
-  var precision: String?
+  @OptionGroup var compute: ComputeOptions
   @Option(name: .customLong("set"), help: ArgumentHelp("Any setting, such as attack.rate=0.05; may be repeated.", valueName: "key=value"))
   var assignments: [String] = []
 
@@ -26,7 +25,7 @@ struct SettingsOptions: ParsableArguments {
     for section in ["recipe", "attack", "defense"] {
       if let name = tree[section]?.stringValue { tree[section] = ["name": .string(name)] }
     }
-    let own = [OptionSetting("seed", seed), OptionSetting("device", device), OptionSetting("precision", precision)]
+    let own = [OptionSetting("seed", seed), OptionSetting("device", device)] + compute.settings
     let assigned = (options + own).compactMap(\.assignment)
     return try SettingsTree.apply(assigned + assignments, to: tree)
   }
@@ -57,6 +56,7 @@ struct OptionSetting {
   let assignment: String?
 
   init(_ key: String, _ value: Int?) { assignment = value.map { "\(key)=\($0)" } }
+  init(_ key: String, _ value: ThreadChoice?) { assignment = value.map { "\(key)=\($0)" } }
   init(_ key: String, _ value: String?) { assignment = value.map { "\(key)=\(JSONValue.string($0).compactJSON)" } }
 }
 
