@@ -59,4 +59,4 @@ public func formatPercent(_ fraction: Double, digits: Int = 1) -> String {
 }
 
 /// A number with a fixed count of digits after the point.
-func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+package func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }

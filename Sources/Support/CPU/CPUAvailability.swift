@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// How much of the machine's CPU a process may use, and how much of that nobody else uses.
