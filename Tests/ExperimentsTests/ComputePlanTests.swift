@@ -2,6 +2,7 @@ import Files
 import Experiments
 import Foundation
 import Support
+import TestFiles
 import TestSupport
 import Testing
 import Torch
