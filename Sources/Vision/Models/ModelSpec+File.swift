@@ -61,6 +61,7 @@ extension ModelKind {
       }
       total += share * (counts[0] + (classes - 1) * (counts[1] - counts[0]))
     }
-    return total
+    // Beyond what a machine holds the sum loses its digits; there are as many as channels and classes at least.
+    return max(total, width, classes)
   }
 }
