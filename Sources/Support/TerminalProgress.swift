@@ -86,7 +86,7 @@ public final class TerminalProgress: ProgressReporter {
   public func message(_ text: String) {
     state.withLock { state in
       erase(&state)
-      terminal.write(text + "\n")
+      terminal.write(escapedLines(text) + "\n")
       if terminal.isTerminal, !state.work.isEmpty { draw(&state, now: terminal.now()) }
     }
   }

@@ -6,6 +6,7 @@ import TestFiles
 import TestSupport
 import Testing
 import Torch
+import Vision
 
 @testable import Experiments
 
@@ -135,6 +136,66 @@ import Torch
         _ = try run("\(parent)/\(configuration(changes).runID())", SettingsTree.merge(changes, ["defense": "none"]), progress: progress)
         #expect(!progress.messages.contains { $0.contains("the same victim") }, "\(changes.compactJSON)")
       }
+    }
+  }
+
+  /// A file that its run did not make, or not in this way, is another victim.
+  @Test func victimsAreChecked() throws {
+    try withTemporaryFolder { parent in
+      _ = try run("\(parent)/first", ["defense": "none"])
+      let path = "\(parent)/first/\(ExperimentRunner.victimName)"
+      let other = try ModelSpec(kind: "cnn", shape: ModelShape(classes: 3, width: 4, imageSize: 28)).make(Generator(seed: 1))
+      let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+      var record = try #require(try RunDirectory.open("\(parent)/first").readRecord())
+      let file = "\(parent)/first/\(RunDirectory.recordName)"
+      func expectNotTaken(_ name: String, _ reason: String) throws {
+        let progress = RecordingProgress()
+        let taken = try run("\(parent)/\(name)", ["defense": ["name": "ft", "epochs": 1]], progress: progress)
+        #expect(progress.messages.contains { $0.contains("\(path) is not taken") && $0.contains(reason) }, "\(progress.messages)")
+        #expect(taken.stages.map(\.name) == ["train", "ft"])
+        try FileSystem.remove("\(parent)/\(name)")
+      }
+      try other.save(path)
+      try expectNotTaken("second", "it is not the file that its run made")
+      // A record that was made to fit.
+      record.artifacts[ExperimentRunner.victimName]?.sha256 = try Digest.sha256Hex(file: path)
+      try AtomicFile.write(record.encoded(), to: file)
+      try expectNotTaken("third", "another architecture or other classes")
+      try whole.write(to: URL(fileURLWithPath: path))
+      record.artifacts[ExperimentRunner.victimName]?.sha256 = try Digest.sha256Hex(file: path)
+      record.artifacts[ExperimentRunner.victimName]?.threads += 1
+      try AtomicFile.write(record.encoded(), to: file)
+      try expectNotTaken("fourth", "threads")
+      record.artifacts = [:]
+      try AtomicFile.write(record.encoded(), to: file)
+      try expectNotTaken("fifth", "does not know it")
+    }
+  }
+
+  /// A run goes on with the files that it made and no others.
+  @Test func theRunsOwnFilesAreChecked() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run", path = "\(folder)/\(ExperimentRunner.victimName)"
+      #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: 9) { _ = try run(folder) } }
+      let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+      try ModelSpec(kind: "cnn", shape: ModelShape(classes: 3, width: 4, imageSize: 28)).make(Generator(seed: 1)).save(path)
+      let error = #expect(throws: RunStoreError.self) { _ = try run(folder) }
+      #expect(error == .replaced(path: path) && error.map { "\($0)" }?.contains("remove it to make it again") == true)
+      // Without it the training ends as it did.
+      try FileSystem.remove(path)
+      _ = try run(folder)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == whole)
+    }
+  }
+
+  /// What a process left that was killed just before its end goes with the next start.
+  @Test func aFinishedRunIsCleanedUp() throws {
+    try withTemporaryFolder { parent in
+      _ = try run("\(parent)/run", ["defense": "none"])
+      let names = ["checkpoint-train.safetensors", ".antidote-77-0123456789abcdef.tmp", "samples/.antidote-77-0123456789abcdef.tmp"]
+      for name in names { try AtomicFile.write("x", to: "\(parent)/run/\(name)") }
+      _ = try run("\(parent)/run", ["defense": "none"])
+      for name in names { #expect(!FileSystem.exists("\(parent)/run/\(name)"), "\(name)") }
     }
   }
 

@@ -26,6 +26,17 @@ struct MetricsLogTests {
         == "{\"epoch\":1,\"stage\":\"train\",\"values\":{\"trainLoss\":2.25}}")
   }
 
+  @Test(arguments: ["-1", "9223372036854775807", "1e18", "-9223372036854775808"])
+  func epochsThatCannotBe(_ epoch: String) throws {
+    try folder.write(
+      "metrics.jsonl", "{\"stage\":\"train\",\"epoch\":1,\"values\":{}}\n{\"stage\":\"train\",\"epoch\":\(epoch),\"values\":{}}\n")
+    let error = #expect(throws: RunStoreError.self) { try log.read() }
+    guard case .damagedLine(log.path, 2, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test func noFileIsNoEntries() throws {
     #expect(try log.read().isEmpty)
     try log.drop(after: 0, of: "train")

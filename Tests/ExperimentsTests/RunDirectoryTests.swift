@@ -37,6 +37,14 @@ struct RunDirectoryTests {
     #expect(try RunDirectory.create(at: path, id: "a").readRecord()?.id == "a")
   }
 
+  /// A folder that cannot be looked into may well hold a run.
+  @Test func aFolderThatCannotBeReadIsNotOneWithoutARun() throws {
+    let loop = folder.path("loop")
+    symlink(loop, loop)
+    #expect(throws: FileError.self) { try RunDirectory.open(loop) }
+    #expect(throws: RunStoreError.notARun(directory: folder.path("none"))) { try RunDirectory.open(folder.path("none")) }
+  }
+
   @Test func anotherRunsFolderIsRefused() throws {
     let first = try RunDirectory.create(at: path, id: "a")
     try first.write(RunRecordExample.full(id: "a"))

@@ -39,7 +39,8 @@ public struct ClusteredTrigger: Attack {
 
     public static let settings: [Setting] =
       poisoningSettings + [
-        Setting("pretrain", "How the attacker's backbone learns; the defender's way is the strongest.", nested: SelfSupervisedTraining.self),
+        Setting(
+          "pretrain", "How the attacker's backbone learns; the defender's way is the strongest.", nested: SelfSupervisedTraining.self),
         Setting("epochs", "Passes over the images to be poisoned.", unit: "epochs", range: 0...100_000, source: "DBD"),
         Setting("batch", "Images in one step; their centre stands for that of all.", unit: "images", range: 2...65_536),
         Setting("learningRate", "Adam's learning rate.", unit: "pixels in [0,1]", range: 0...1, source: "DBD"),
@@ -109,7 +110,7 @@ public struct ClusteredTrigger: Attack {
 
   public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
     guard let pattern = learned[Self.key] else { throw BackdoorError.notLearned(attack: Self.id, key: Self.key) }
-    guard pattern.shape == [shape.channels, shape.height, shape.width] else {
+    guard pattern.dtype == .float32, pattern.shape == [shape.channels, shape.height, shape.width] else {
       throw BackdoorError.invalid("\(Self.id): the trigger \(pattern.summary) does not fit images \(shape).")
     }
     let trigger = AddedPattern(pattern: pattern.to(.cpu).array(Float.self), shape: shape)

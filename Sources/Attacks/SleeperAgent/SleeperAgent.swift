@@ -104,6 +104,9 @@ public struct SleeperAgent: Attack {
       throw BackdoorError.notLearned(attack: Self.id, key: learned["positions"] == nil ? "positions" : "images")
     }
     let clean = context.train
+    guard positions.dtype == .int64, positions.shape.count == 1 else {
+      throw BackdoorError.invalid("\(Self.id): the positions \(positions.summary) do not fit the training set.")
+    }
     let indices = positions.array(Int64.self).map(Int.init)
     guard changed.dtype == .uint8, changed.shape == [indices.count] + clean.images.shape.dropFirst(),
       indices.allSatisfy((0..<clean.count).contains)

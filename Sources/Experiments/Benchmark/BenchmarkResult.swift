@@ -92,7 +92,9 @@ public struct BenchmarkResult: Codable, Sendable {
     return lines.joined(separator: "\n")
   }
 
-  private static func rate(_ value: Double) -> String { value >= 99.95 ? formatCount(Int(value.rounded())) : String(format: "%.1f", value) }
+  private static func rate(_ value: Double) -> String {
+    value >= 99.95 && value < 1e15 ? formatCount(Int(value.rounded())) : String(format: "%.1f", value)
+  }
 
   /// Aligned columns; those in `left` begin at the left edge.
   private static func table(_ rows: [[String]], left: Set<Int>) -> [String] {

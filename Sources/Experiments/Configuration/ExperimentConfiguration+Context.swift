@@ -19,8 +19,12 @@ extension ExperimentConfiguration {
   /// The source of everything random.
   public var seed: Seed { Seed(UInt64(general.seed)) }
 
-  /// A new model of the configured architecture for images of a data set.
-  func makeModel(for data: ImageDataset, _ generator: Generator) throws -> Classifier { try model.spec(for: data).make(generator) }
+  /// A new model of the configured architecture for the images and classes of a data set.
+  func makeModel(for data: ImageDataset, _ generator: Generator) throws -> Classifier {
+    let model = try model.spec(for: data).make(generator)
+    model.classNames = data.classNames
+    return model
+  }
 
   /// Trains a new model in the standard way, with the configured recipe.
   func train(on data: ImageDataset, stage: String, context: TrainingContext) throws -> Classifier {

@@ -50,7 +50,7 @@ public struct DefenseJob {
     self.work = work
   }
 
-  /// - Throws: `JobError`, `DataError`, `DefenseError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
+  /// - Throws: `JobError`, `DataError`, `ClassNameError`, `DefenseError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
   public func run(progress: any ProgressReporter) throws -> Result {
     guard let defense = try configuration.makeDefense() else {
       throw JobError.invalid("defense.name: none does nothing. Choose a defense.")
@@ -61,7 +61,12 @@ public struct DefenseJob {
     }
     let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     var train = try ImageDataset.load(configuration.dataset, .train)
-    let clean = try cleanSplit(kind, train)
+    try OutputCheck.file(output)
+    if let samples {
+      try OutputCheck.file(samples)
+      guard samples != output else { throw JobError.invalid("--samples and --out name one file. Give each its own.") }
+    }
+    var clean = try cleanSplit(kind, train)
     var unlabeled: ImageDataset?
     if kind.requires.contains(.unlabeled) {
       let positions = configuration.clean.unlabeledPositions(in: train, seed: configuration.seed)
@@ -71,14 +76,21 @@ public struct DefenseJob {
       unlabeled = train.subset(positions).withoutLabels().to(context.device)
       train = train.subset(train.complement(of: positions))
     }
-    let suspect = try model?.open(for: clean)
+    // Classes are those of the model, or without one those of the data set. Whatever else has labels follows by name.
+    let suspect = try model?.open(for: clean, classes: train.classNames, progress: progress)
+    let (names, source) = (suspect?.classNames ?? train.classNames, model?.source ?? "the data set \(train.name)")
+    clean = try clean.numbered(as: names, of: source) { progress.message($0) }
+    if kind.requires.contains(.poisonedTrain) { train = try train.numbered(as: names, of: source) { progress.message($0) } }
     let images = kind.requires.contains(.poisonedTrain) ? train : clean
     var identity = try configuration.identity(job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
+    if let model, !model.ignored.isEmpty || !model.renamed.isEmpty {
+      identity["modelEntries"] = .array((model.ignored + model.renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
+    }
     identity["cleanImages"] = .string(clean.fingerprint)
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
     return try JobFolder(at: work, output: output, identity: identity).perform(context) {
-      let measurer = try testData(context).map { ModelMeasurer($0) }
+      let measurer = try testData(names, of: source, context).map { ModelMeasurer($0) }
       suspect?.prepared(for: context)
       if !kind.requires.isDisjoint(with: [.cleanSplit, .model]) {
         progress.message("clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
@@ -109,9 +121,10 @@ public struct DefenseJob {
     return train.subset(configuration.clean.positions(in: train, seed: configuration.seed))
   }
 
-  private func testData(_ context: TrainingContext) throws -> BackdoorEvaluator? {
-    guard let test = try ImageDataset.loadTest(configuration.dataset) else { return nil }
-    let (implants, seed) = try triggers.implants(configuration, for: test)
+  private func testData(_ names: [String], of source: String, _ context: TrainingContext) throws -> BackdoorEvaluator? {
+    guard let loaded = try ImageDataset.loadTest(configuration.dataset) else { return nil }
+    let test = try loaded.numbered(as: names, of: source)
+    let (implants, seed) = try triggers.implants(configuration, for: test, named: loaded.classNames)
     return BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
   }
 }

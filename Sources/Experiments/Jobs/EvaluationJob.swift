@@ -30,9 +30,10 @@ public struct EvaluationJob {
 
   public func run(progress: any ProgressReporter) throws -> Result {
     let context = try configuration.makeContext(progress: progress)
-    let test = try ImageDataset.load(configuration.dataset, .test)
-    let (implants, seed) = try triggers.implants(configuration, for: test)
-    let model = try model.open(for: test).prepared(for: context)
+    let loaded = try ImageDataset.load(configuration.dataset, .test)
+    let model = try model.open(for: loaded, progress: progress).prepared(for: context)
+    let test = try loaded.numbered(as: model.classNames ?? loaded.classNames, of: self.model.source) { progress.message($0) }
+    let (implants, seed) = try triggers.implants(configuration, for: test, named: loaded.classNames)
     let evaluator = BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
     return Result(
       model: self.model.path, architecture: model.spec, dataset: configuration.dataset.name,

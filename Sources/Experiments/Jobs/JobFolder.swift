@@ -18,22 +18,27 @@ public final class JobFolder {
   /// - Throws: `JobError`, `RunStoreError`: the output exists, the folder belongs to another job, is in use, or cannot be written.
   public init(at path: String? = nil, output: String, identity: JSONValue) throws {
     let output = Path.withoutFinalSlash(output)
-    let path = path ?? output + ".work"
+    let path = Path.withoutFinalSlash(path ?? output + Self.suffix)
     self.path = path
     checkpoints = FolderCheckpoints(path)
-    let stored = try Self.storedIdentity(path)
-    if stored == nil, FileSystem.exists(output) { throw JobError.outputExists(path: output) }
+    FileSystem.removeLeftovers(in: Path.parent(output))
+    let earlier = try Self.storedIdentity(path)
+    if earlier == nil, FileSystem.exists(output) { throw JobError.outputExists(path: output) }
     try FileSystem.createFolder(path)
-    let entries = try FileSystem.list(path, hidden: true)
-    if stored == nil, let other = entries.first(where: { $0 != Self.lockName && !FileSystem.isTemporaryName($0) }) {
+    try FileSystem.createFolder(Path.parent(output))
+    if let other = try FileSystem.list(path, hidden: true).first(where: { !Self.isOwn($0, begun: earlier != nil) }) {
       throw RunStoreError.holdsOtherFiles(directory: path, example: other)
     }
-    if let stored, stored != identity {
+    lock = try RunLock(path: "\(path)/\(Self.lockName)", directory: path)
+    FileSystem.removeLeftovers(in: path)
+    let stored = try Self.storedIdentity(path)
+    guard stored != identity else { return }
+    // Nobody works here. Without a result of its work, what another job left is worth nothing.
+    if let stored, !checkpoints.isEmpty || FileSystem.exists("\(path)/\(LearnedAttack.fileName)") {
       throw JobError.otherJob(folder: path, differences: SettingsDifference.lines(stored, identity))
     }
-    lock = try RunLock(path: "\(path)/\(Self.lockName)", directory: path)
-    if stored == nil { try AtomicFile.write(identity.prettyJSON + "\n", to: "\(path)/\(Self.identityName)") }
-    for folder in [path, Path.parent(output)] { FileSystem.removeLeftovers(in: folder) }
+    if FileSystem.exists(output) { throw JobError.outputExists(path: output) }
+    try AtomicFile.write(identity.prettyJSON + "\n", to: "\(path)/\(Self.identityName)")
   }
 
   /// Does the job with the checkpoints of this folder. The folder is gone afterwards, unless the job stopped with a checkpoint to go on from.
@@ -52,19 +57,31 @@ public final class JobFolder {
     }
   }
 
+  /// Removes what the job made; a file that somebody else put here stays, and the folder with it.
   private func remove() {
+    FileSystem.removeLeftovers(in: path)
+    checkpoints.removeAll()
+    for name in [LearnedAttack.fileName, Self.identityName, Self.computeName, Self.lockName] { try? FileSystem.remove("\(path)/\(name)") }
     lock.release()
-    try? FileSystem.remove(path)
+    rmdir(path)
   }
 
   /// What an earlier process of the job with this folder computed with; nil where there was none.
   static func earlier(at path: String? = nil, output: String) -> ComputePlan.Earlier? {
-    let path = "\(path ?? Path.withoutFinalSlash(output) + ".work")/\(computeName)"
+    let path = "\(path ?? Path.withoutFinalSlash(output) + suffix)/\(computeName)"
     guard let bytes = try? FileSystem.readIfPresent(path), let tree = try? JSONValue(json: bytes, source: path) else { return nil }
     return try? tree.decode(ComputePlan.Earlier.self)
   }
 
   private static let computeName = "compute.json"
+  /// Whether a file is of the kind that jobs leave here.
+  /// - Parameter begun: Whether a job was begun here: before it, there is nothing but the lock.
+  private static func isOwn(_ name: String, begun: Bool) -> Bool {
+    if name == lockName || FileSystem.isTemporaryName(name) { return true }
+    return begun && (name == identityName || name == computeName || name == LearnedAttack.fileName || FolderCheckpoints.isName(name))
+  }
+
+  static let suffix = ".work"
   private static let lockName = ".lock"
   private static let identityName = "job.json"
 

@@ -1,6 +1,5 @@
 import Files
-import Files
-import Support
+public import Support
 import Torch
 import TorchNN
 public import Vision
@@ -10,21 +9,39 @@ public struct ModelFile: Sendable {
   public var path: String
   /// Architecture and width by name, for files that do not say what they hold; nil trusts the file.
   public var named: ModelSettings?
+  /// Entries that are left out: whole keys, or beginnings up to a dot.
+  public var ignored: [String]
+  /// Beginnings of keys, up to a dot, with what takes their place.
+  public var renamed: [(from: String, to: String)]
 
-  public init(_ path: String, named: ModelSettings? = nil) {
+  public init(_ path: String, named: ModelSettings? = nil, ignored: [String] = [], renamed: [(from: String, to: String)] = []) {
     self.path = path
     self.named = named
+    self.ignored = ignored
+    self.renamed = renamed
   }
 
-  /// Reads the model for images of a data set.
+  /// What messages call it.
+  var source: String { "the model \(path)" }
+
+  /// Reads the model for images of a data set. Its classes are the model's own where the file names them, and the data set's otherwise:
+  /// `ImageDataset.numbered(as:of:)` brings data into their order.
+  /// - Parameter classes: the data set's classes, where `data` may be without some of them.
   /// - Throws: `ModelFileError`, `FileError`, `FormatError`, `StateDictError`: the file is missing or damaged, or is of another architecture, or has
   ///   other classes than the data set; everything that differs is listed.
-  public func open(for data: ImageDataset) throws -> Classifier {
+  public func open(
+    for data: ImageDataset, classes: [String]? = nil, progress: any ProgressReporter = SilentProgress()
+  ) throws -> Classifier {
     guard FileSystem.exists(path) else { throw JobError.invalid("\(path): no such file. \(suggestion)") }
-    let given = try named?.spec(for: data)
+    let classNames = classes ?? data.classNames
+    var given = try named?.spec(for: data)
+    given?.shape.classes = classNames.count
+    var options = ModelFileOptions()
+    (options.ignored, options.renamed) = (ignored, renamed)
+    options.onNote = { progress.message($0) }
     let model: Classifier
     do {
-      model = try Classifier.open(path, as: given)
+      model = try Classifier.open(path, as: given, options: options)
     } catch let error as StateDictError {
       guard let given, let stored = ModelSpec.stored(in: path), stored != given else { throw error }
       throw JobError.invalid(
@@ -33,18 +50,22 @@ public struct ModelFile: Sendable {
     }
     if let spec = model.spec, given == nil {
       var problems: [String] = []
-      if spec.shape.classes != data.classes { problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(data.classes)") }
+      if model.classNames == nil, spec.shape.classes != classNames.count {
+        problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(classNames.count)")
+      }
       if spec.shape.channels != data.channels {
         problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
       }
-      if spec.shape.imageSize != data.height {
-        let side = spec.shape.imageSize
-        problems.append("images of \(side) pixels, the data set \(data.name) \(data.height) (--set dataset.size=\(side))")
+      let side = spec.shape.imageSize
+      if side != data.height || side != data.width {
+        let found = data.height == data.width ? "\(data.height)" : "\(data.height)x\(data.width)"
+        problems.append("images of \(side) pixels, the data set \(data.name) \(found) (--set dataset.size=\(side))")
       }
       guard problems.isEmpty else {
         throw JobError.invalid("\(path): the model (\(spec.kind), width \(spec.shape.width)) has " + problems.joined(separator: "; ") + ".")
       }
     }
+    model.classNames = model.classNames ?? classNames
     return model
   }
 

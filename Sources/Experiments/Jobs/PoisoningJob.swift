@@ -36,6 +36,7 @@ public struct PoisoningJob {
   /// - Throws: `JobError`, `DataError`, `BackdoorError`, `RunStoreError`, `Interrupted`. The folder is then not there.
   public func run(progress: any ProgressReporter) throws -> PoisonManifest {
     guard configuration.attack != nil else { throw Self.nothingToDo }
+    try OutputCheck.folder(output)
     let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(output: output))
     let train = try ImageDataset.load(configuration.dataset, .train)
     let test = try ImageDataset.loadTest(configuration.dataset)

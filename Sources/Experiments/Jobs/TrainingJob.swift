@@ -31,6 +31,7 @@ public struct TrainingJob {
 
   /// - Throws: `JobError`, `DataError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
   public func run(progress: any ProgressReporter) throws -> Result {
+    try OutputCheck.file(output)
     let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     let train = try ImageDataset.load(configuration.dataset, .train)
     let identity = try configuration.identity(job: "train", images: train, ["model", "recipe"])

@@ -55,5 +55,11 @@ public struct MetricsLog: Sendable {
 
   private static let newline = UInt8(ascii: "\n")
 
-  private static func entry(_ line: some Collection<UInt8>) throws -> MetricsEntry { try JSONValue(json: line).decode() }
+  private static func entry(_ line: some Collection<UInt8>) throws -> MetricsEntry {
+    let entry: MetricsEntry = try JSONValue(json: line).decode()
+    guard (0...1_000_000_000).contains(entry.epoch) else {
+      throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "there is no epoch \(entry.epoch)"))
+    }
+    return entry
+  }
 }

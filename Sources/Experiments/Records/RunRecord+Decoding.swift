@@ -6,6 +6,7 @@ extension RunRecord {
   enum CodingKeys: String, CodingKey {
     case formatVersion, id, title, status, failure, created, finished, seconds, command, configuration, environment, dataset, poison
     case defense, stages, measurements, defenseEffectiveness, flags, samples, perturbations, findings, lastEpochs
+    case artifacts
   }
 
   /// A record written in a format that this program does not read.
@@ -39,5 +40,6 @@ extension RunRecord {
     perturbations = try fields.decodeIfPresent([Perturbation].self, forKey: .perturbations) ?? []
     findings = try fields.decodeIfPresent(Findings.self, forKey: .findings)
     lastEpochs = try fields.decodeIfPresent(EpochMeans.self, forKey: .lastEpochs)
+    artifacts = try fields.decodeIfPresent([String: Artifact].self, forKey: .artifacts) ?? [:]
   }
 }

@@ -16,13 +16,16 @@ extension RunRecord {
   public static func decoded(
     from bytes: some Collection<UInt8>, path: String = RunDirectory.recordName
   ) throws(RunStoreError) -> RunRecord {
+    let record: RunRecord
     do {
-      return try JSONValue(json: bytes).decode(RunRecord.self)
+      record = try JSONValue(json: bytes).decode(RunRecord.self)
     } catch let error as RunRecord.UnknownFormat {
       throw .unknownFormat(path: path, found: error.version)
     } catch {
       throw .damaged(path: path, reason: describeDecoding(error))
     }
+    try record.checkPlausible(path: path)
+    return record
   }
 }
 

@@ -43,6 +43,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
   public var findings: Findings?
   /// Of a training-time defense: a last epoch may be a lucky or an unlucky one.
   public var lastEpochs: EpochMeans?
+  /// What was made for the parts of the run that others take over, by file name.
+  public var artifacts: [String: Artifact] = [:]
 
   /// Where a run stands.
   public enum Status: String, Codable, Sendable, CaseIterable {

@@ -22,8 +22,11 @@ public final class FolderCheckpoints: CheckpointStore {
 
   private var names: [String] {
     let names = (try? FileSystem.list(folder)) ?? []
-    return names.filter { $0.hasPrefix("checkpoint-") && $0.hasSuffix(".safetensors") }
+    return names.filter(Self.isName)
   }
+
+  /// Whether a file's name is that of a checkpoint.
+  static func isName(_ name: String) -> Bool { name.hasPrefix("checkpoint-") && name.hasSuffix(".safetensors") }
 
   /// Characters of the stage's name that do not suit a file name become "-".
   func path(of stage: String) -> String {

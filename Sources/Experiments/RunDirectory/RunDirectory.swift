@@ -94,7 +94,9 @@ public struct RunDirectory: Sendable {
 
   private static func storedRecord(in path: String) throws -> RunRecord? {
     let file = path + "/" + recordName
-    if FileSystem.exists(path), !FileSystem.isFolder(path) { throw FileError(.read, file, code: ENOTDIR) }
+    var status = stat()
+    // A folder that may not be read is not one without a run.
+    guard stat(file, &status) == 0 || errno == ENOENT else { throw FileError(.read, file) }
     return try FileSystem.readIfPresent(file).map { try RunRecord.decoded(from: $0, path: file) }
   }
 

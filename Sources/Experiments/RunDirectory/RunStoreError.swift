@@ -8,6 +8,8 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
   case damaged(path: String, reason: String)
   /// A line of `metrics.jsonl`, counted from 1, is not a metrics entry.
   case damagedLine(path: String, line: Int, reason: String)
+  /// A file of the run is not the one that the run made.
+  case replaced(path: String)
   /// There is no record in the directory.
   case notARun(directory: String)
   /// The directory holds another run.
@@ -32,6 +34,9 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
       return "\(path) is damaged: \(reason). Restore it from a copy, or remove the run's folder and run again."
     case .damagedLine(let path, let line, let reason):
       return "\(path), line \(line) is damaged: \(reason). Remove that line, or remove the run's folder and run again."
+    case .replaced(let path):
+      return "\(path) is not the file that this run made: its SHA-256 is not the one in \(RunDirectory.recordName). "
+        + "Put the file back, or remove it to make it again."
     case .notARun(let directory):
       return "\(directory) holds no run: there is no \(RunDirectory.recordName) in it. Give the folder that `antidote run` wrote."
     case .belongsToAnotherRun(let directory, let found, let expected):

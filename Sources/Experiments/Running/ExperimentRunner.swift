@@ -44,6 +44,7 @@ public final class ExperimentRunner {
     record = RunRecord(
       id: id, title: Self.title(configuration), created: earlier?.created ?? Date(), command: command,
       configuration: try configuration.resolved(), environment: Machine.environment(plan))
+    record.artifacts = earlier?.artifacts ?? [:]
   }
 
   private static func slug(_ c: ExperimentConfiguration) -> String {
@@ -59,6 +60,7 @@ public final class ExperimentRunner {
   /// - Throws: what the parts throw; the record then says that the run was interrupted or failed, and why.
   public func run() throws -> RunRecord {
     if let earlier, earlier.status == .finished {
+      checkpoints.removeAll()  // A process that was killed at the very end left them.
       context.progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
       return earlier
     }
@@ -110,8 +112,10 @@ public final class ExperimentRunner {
   /// The data as the attacker and the defender have them.
   private func poison(_ data: (train: ImageDataset, test: ImageDataset)) throws -> Cell {
     observe(nil)
-    try siblings.takeAttack()
-    let cell = try Cell(configuration, data: data, context: context, attackFile: directory.file(LearnedAttack.fileName))
+    let learned = LearnedAttack.fileName
+    if try !holds(learned), let artifact = try siblings.takeAttack() { try note(artifact, learned) }
+    let cell = try Cell(configuration, data: data, context: context, attackFile: directory.file(learned))
+    if record.artifacts[learned] == nil, FileSystem.exists(directory.file(learned)) { try note(nil, learned) }
     record.poison = cell.poisonSummary
     try cell.manifest()?.write(to: directory.file(PoisonManifest.fileName))
     return cell
@@ -120,15 +124,43 @@ public final class ExperimentRunner {
   /// The model that the attacker's data make; taken from the run directory if an earlier process finished it, or from a sibling.
   private func trainVictim(_ cell: Cell, _ measurer: ModelMeasurer) throws -> Classifier {
     let path = directory.file(Self.victimName)
-    if FileSystem.exists(path) {
+    if try holds(Self.victimName) {
       context.progress.message("train: finished before, taken from \(path)")
       return try Classifier.open(path).prepared(for: context)
     }
-    if let model = try siblings.takeVictim() { return model.prepared(for: context) }
+    if let (model, artifact) = try siblings.takeVictim(for: cell.trainSet) {
+      try note(artifact, Self.victimName)
+      return model.prepared(for: context)
+    }
     observe(measurer)
     let model = try cell.trainVictim(context: context)
     try model.save(path)
+    try note(nil, Self.victimName)
     return model
+  }
+
+  /// Whether a file of this run is there, as its record says that it was made. One that the record does not know was written by a process
+  /// that was killed before it could say so; it is made again, from the last checkpoint.
+  /// - Throws: `RunStoreError` for a file of other bytes.
+  private func holds(_ name: String) throws -> Bool {
+    let path = directory.file(name)
+    guard FileSystem.exists(path) else {
+      record.artifacts[name] = nil
+      return false
+    }
+    guard let artifact = record.artifacts[name] else {
+      try FileSystem.remove(path)
+      return false
+    }
+    guard try Digest.sha256Hex(file: path) == artifact.sha256 else { throw RunStoreError.replaced(path: path) }
+    return true
+  }
+
+  /// Puts into the record what a file is.
+  /// - Parameter artifact: of a file that was taken over; nil of one that was made just now.
+  private func note(_ artifact: RunRecord.Artifact?, _ name: String) throws {
+    record.artifacts[name] = try artifact ?? .init(of: directory.file(name), record.environment)
+    try store()
   }
 
   /// Lets the defense act on the victim or on its data, and measures the model that comes out.
@@ -177,7 +209,9 @@ public final class ExperimentRunner {
       context: context)
   }
 
-  private var siblings: SiblingRuns { SiblingRuns(directory: directory, configuration: configuration, progress: context.progress) }
+  private var siblings: SiblingRuns {
+    SiblingRuns(directory: directory, configuration: configuration, environment: record.environment, progress: context.progress)
+  }
 
   private func observe(_ measurer: ModelMeasurer?, poisoned: Set<Int> = []) {
     let every = configuration.evaluation.every

@@ -17,11 +17,23 @@ enum LearnedAttack {
     return learned
   }
 
+  /// - Throws: `FileError`, `FormatError`; `JobError` for a tensor of a type that no attack keeps.
   static func read(_ path: String) throws -> [String: Tensor] {
-    Dictionary(uniqueKeysWithValues: try Safetensors.load(path).tensors.map { ($0.key, $0.tensor) })
+    let tensors = try Safetensors.load(path).tensors
+    if let odd = tensors.first(where: { ![.float32, .uint8, .int64].contains($0.tensor.dtype) || !$0.tensor.isPlain }) {
+      throw JobError.invalid(
+        "\(path): tensor \(odd.key) is \(odd.tensor.dtype) or holds values that are not finite, which no attack writes. "
+          + "Remove the file to learn the attack again.")
+    }
+    return Dictionary(uniqueKeysWithValues: tensors.map { ($0.key, $0.tensor) })
   }
 
   static func write(_ learned: [String: Tensor], to path: String) throws {
     try Safetensors.save(learned.sorted { $0.key < $1.key }.map { ($0.key, $0.value.contiguous()) }, to: path)
   }
+}
+
+extension Tensor {
+  /// Whether all values are finite.
+  fileprivate var isPlain: Bool { !dtype.isFloatingPoint || count == 0 || noGrad { isFinite().all().item() != 0 } }
 }

@@ -85,14 +85,14 @@ public struct PoisonManifest: Codable, Sendable {
     try AtomicFile.write(JSONValue(encoding: self).prettyJSON + "\n", to: path)
   }
 
-  /// The triggers, made again for images of this shape.
+  /// The triggers, made again for images of this shape. Their targets are numbered as `classNames`.
   /// - Throws: `SettingsError` for an attack that this version does not know, `JobError` where the images are of another shape.
   ///   What an attack learned is read from the file beside `source`.
   public func makeImplants(for data: ImageDataset, source: String) throws -> [Implant] {
-    guard data.shape == shape, data.classes == classNames.count else {
-      func text(_ shape: ImageShape, _ classes: Int) -> String { "\(shape.channels)x\(shape.height)x\(shape.width) and \(classes) classes" }
+    guard data.shape == shape else {
+      func text(_ shape: ImageShape) -> String { "\(shape.channels)x\(shape.height)x\(shape.width)" }
       throw JobError.invalid(
-        "\(source) is for images of \(text(shape, classNames.count)); the data set \(data.name) has \(text(data.shape, data.classes)). "
+        "\(source) is for images of \(text(shape)); those of the data set \(data.name) are \(text(data.shape)). "
           + "Name the data set that was poisoned (--dataset, --data, --set dataset.size).")
     }
     let folder = (source as NSString).deletingLastPathComponent as NSString

@@ -69,7 +69,7 @@ struct SampleFindings {
     let bins = 40
     var (clean, poisoned) = ([Int](repeating: 0, count: bins), [Int](repeating: 0, count: bins))
     for (index, value) in score.values.enumerated() where value.isFinite {
-      let bin = min(max(Int((value - lower) / (upper - lower) * Double(bins)), 0), bins - 1)
+      let bin = Int(min(max((value - lower) / (upper - lower) * Double(bins), 0), Double(bins - 1)))
       if poison.contains(index) { poisoned[bin] += 1 } else { clean[bin] += 1 }
     }
     return RunRecord.Histogram(

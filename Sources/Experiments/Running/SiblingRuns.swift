@@ -9,24 +9,35 @@ import Vision
 struct SiblingRuns {
   let directory: RunDirectory
   let configuration: ExperimentConfiguration
+  let environment: RunRecord.Environment
   let progress: any ProgressReporter
 
   /// The victim of a sibling, which is then this run's too; nil if there is none.
-  func takeVictim() throws -> Classifier? {
-    guard let (model, sibling) = try first(with: ExperimentRunner.victimName, { try Classifier.open($0) }) else { return nil }
+  /// - Parameter data: what it was trained on.
+  func takeVictim(for data: ImageDataset) throws -> (model: Classifier, artifact: RunRecord.Artifact)? {
+    let file = ExperimentRunner.victimName
+    let wanted = try configuration.model.spec(for: data)
+    let found = try first(with: file) { path in
+      let model = try Classifier.open(path)
+      guard model.spec == wanted else { throw JobError.invalid("it holds another architecture or other classes") }
+      return model
+    }
+    guard let (model, sibling, artifact) = found else { return nil }
     progress.message("train: the same victim was trained for \(sibling.path); taken from there")
     try copyMetrics(of: sibling) { $0 == Cell.stage }
-    try model.save(directory.file(ExperimentRunner.victimName))
-    return model
+    model.classNames = data.classNames
+    try model.save(directory.file(file))
+    return (model, try artifact.rewritten(directory.file(file)))
   }
 
-  /// Takes over what the attack of a sibling learned, unless this run has learned it.
-  func takeAttack() throws {
+  /// Takes over what the attack of a sibling learned.
+  func takeAttack() throws -> RunRecord.Artifact? {
     let file = directory.file(LearnedAttack.fileName)
-    guard !FileSystem.exists(file), let (learned, sibling) = try first(with: LearnedAttack.fileName, LearnedAttack.read) else { return }
+    guard let (learned, sibling, artifact) = try first(with: LearnedAttack.fileName, LearnedAttack.read) else { return nil }
     progress.message("attack: the same was learned for \(sibling.path); taken from there")
     try copyMetrics(of: sibling) { $0.hasPrefix("attack-") }
     try LearnedAttack.write(learned, to: file)
+    return try artifact.rewritten(file)
   }
 
   private func copyMetrics(of sibling: RunDirectory, _ isWanted: (_ stage: String) -> Bool) throws {
@@ -35,20 +46,42 @@ struct SiblingRuns {
     for entry in entries { try directory.metrics.append(entry) }
   }
 
-  /// What the first sibling's file holds; runs in which it is missing or cannot be read are passed over.
-  private func first<T>(with file: String, _ read: (_ path: String) throws -> T) throws -> (value: T, sibling: RunDirectory)? {
-    let folder = (directory.path as NSString).deletingLastPathComponent
+  /// What the first sibling's file holds. A file that is not what its run made, or would be other bits here, is passed over, and that is said.
+  private func first<T>(
+    with file: String, _ read: (_ path: String) throws -> T
+  ) throws -> (value: T, sibling: RunDirectory, artifact: RunRecord.Artifact)? {
+    let folder = Path.parent(directory.path)
     let own = (directory.path as NSString).lastPathComponent
     let wanted = try configuration.victimID()
-    let siblings = (try? FileSystem.list(folder.isEmpty ? "." : folder)) ?? []
-    for name in siblings.sorted() where name != own {
-      let path = folder.isEmpty ? name : "\(folder)/\(name)"
+    for name in (try? FileSystem.list(folder)) ?? [] where name != own {
+      let path = folder == "." ? name : Path.join(folder, name)
       guard FileSystem.exists("\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
         let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
-        (try? theirs.victimID()) == wanted, let value = try? read("\(path)/\(file)")
+        (try? theirs.victimID()) == wanted
       else { continue }
-      return (value, sibling)
+      do {
+        let artifact = try checked("\(path)/\(file)", record.artifacts[file])
+        return (try read("\(path)/\(file)"), sibling, artifact)
+      } catch {
+        progress.message("\(path)/\(file) is not taken: \(error)")
+      }
     }
     return nil
+  }
+
+  private func checked(_ path: String, _ artifact: RunRecord.Artifact?) throws -> RunRecord.Artifact {
+    guard let artifact else { throw JobError.invalid("the record of its run does not know it") }
+    if let difference = artifact.difference(from: environment) { throw JobError.invalid(difference) }
+    guard try Digest.sha256Hex(file: path) == artifact.sha256 else { throw JobError.invalid("it is not the file that its run made") }
+    return artifact
+  }
+}
+
+extension RunRecord.Artifact {
+  /// Made in the same way, as another file holds it.
+  fileprivate func rewritten(_ path: String) throws -> Self {
+    var copy = self
+    copy.sha256 = try Digest.sha256Hex(file: path)
+    return copy
   }
 }

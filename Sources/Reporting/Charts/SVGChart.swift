@@ -25,7 +25,8 @@ struct SVGChart {
     for tick in left.ticks {
       let height = y(tick, left)
       svg += SVG.line("grid", leftMargin, height, width - rightMargin, height)
-      svg += SVG.label(chart.left.isShare ? "\(Int((100 * tick).rounded()))%" : NumberText.short(tick), leftMargin - 7, height + 4, "end")
+      svg += SVG.label(
+        chart.left.isShare ? "\(NumberText.short((100 * tick).rounded()))%" : NumberText.short(tick), leftMargin - 7, height + 4, "end")
     }
     for tick in epochs.ticks {
       svg += SVG.line("tick", x(tick), top + plotHeight, x(tick), top + plotHeight + 4)

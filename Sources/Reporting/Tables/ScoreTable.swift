@@ -69,7 +69,7 @@ struct ScoreTable {
 
   private static func details(_ share: Double?, _ count: Int?) -> [String] {
     guard let share, share.isFinite, let count, count > 0 else { return [] }
-    let hits = formatCount(Int((min(max(share, 0), 1) * Double(count)).rounded()))
+    let hits = formatCount(Int(exactly: (min(max(share, 0), 1) * Double(count)).rounded()) ?? count)
     let interval = NumberText.interval(share, count: count).map { ["95%: \($0)"] } ?? []
     return ["\(hits) of \(formatCount(count))"] + interval
   }

@@ -79,9 +79,12 @@ public struct ModelShape: Sendable, Codable, Hashable {
   public var width: Int
   /// 1 or 3 image channels.
   public var channels: Int
-  /// Side of the square images in pixels, 28 to 224: models choose their stem by it.
+  /// Side of the square images in pixels, within `imageSizes`: models choose their stem by it.
   public var imageSize: Int
   public var normalization: Normalization
+
+  /// The sides that models take, in pixels.
+  public static let imageSizes = 8...2048
 
   public init(classes: Int, width: Int, channels: Int = 3, imageSize: Int = 32, normalization: Normalization = .none) {
     self.classes = classes

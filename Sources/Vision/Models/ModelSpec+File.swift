@@ -21,7 +21,7 @@ extension ModelSpec {
     let mean = shape.normalization.mean, deviation = shape.normalization.standardDeviation
     guard let kind = try? ModelKind.named(kind), (try? kind.check(width: shape.width)) != nil else { return false }
     let held = file.tensors.reduce(0.0) { $0 + Double($1.tensor.count) }
-    return shape.classes > 0 && [1, 3].contains(shape.channels) && (8...2048).contains(shape.imageSize)
+    return shape.classes > 0 && [1, 3].contains(shape.channels) && ModelShape.imageSizes.contains(shape.imageSize)
       && mean.count == deviation.count && (mean.isEmpty || mean.count == shape.channels)
       && mean.allSatisfy(\.isFinite) && deviation.allSatisfy { $0.isFinite && $0 > 0 }
       && kind.parameterCount(shape) <= held
@@ -61,6 +61,7 @@ extension ModelKind {
       }
       total += share * (counts[0] + (classes - 1) * (counts[1] - counts[0]))
     }
-    return total
+    // Beyond what a machine holds the sum loses its digits; there are as many as channels and classes at least.
+    return max(total, width, classes)
   }
 }

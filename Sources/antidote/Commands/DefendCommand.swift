@@ -35,6 +35,7 @@ struct DefendCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The suspect model's safetensors file.", valueName: "file"))
   var model: String?
+  @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
   @Option(help: ArgumentHelp("Defense (defense.name); antidote list defenses names them.", valueName: "name"))
   var defense: String?
@@ -63,7 +64,7 @@ struct DefendCommand: ParsableCommand {
     let options = data.settings + [OptionSetting("defense.name", defense)]
     let configuration = try settings.configuration(options: options, without: ["attack"], command: "defend")
     let job = DefenseJob(
-      configuration, model: try model.map { try settings.modelFile($0, configuration) },
+      configuration, model: try model.map { try settings.modelFile($0, configuration, foreign) },
       cleanData: clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
       triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, samples: samples, work: work)
     let result = try job.run(progress: TerminalProgress.standard)

@@ -21,6 +21,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The model's safetensors file.", valueName: "file"))
   var model: String
+  @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
   @Option(help: ArgumentHelp("poison.json of antidote attack or of a run: measure by its triggers.", valueName: "file"))
   var poison: String?
@@ -38,7 +39,7 @@ struct EvaluateCommand: ParsableCommand {
     let unused = attack == nil ? ["attack", "defense"] : ["defense"]
     let configuration = try settings.configuration(options: options, without: unused, command: "evaluate")
     let triggers: TriggerSource = poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
-    let job = EvaluationJob(configuration, model: try settings.modelFile(model, configuration), triggers: triggers)
+    let job = EvaluationJob(configuration, model: try settings.modelFile(model, configuration, foreign), triggers: triggers)
     let result = try job.run(progress: TerminalProgress.standard)
     if output.json { return try Output.write(json: try JSONValue(encoding: result)) }
     for trigger in result.triggers { try Output.write("trigger \(trigger)\n") }

@@ -20,7 +20,11 @@ extension SettingsOptions {
   }
 
   /// A model's file, with the architecture where the user named one: for files that do not say what they hold.
-  func modelFile(_ path: String, _ configuration: ExperimentConfiguration) throws -> ModelFile {
-    ModelFile(path, named: try tree(options: [])["model"] == nil ? nil : configuration.model)
+  func modelFile(
+    _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions
+  ) throws -> ModelFile {
+    ModelFile(
+      path, named: try tree(options: [])["model"] == nil ? nil : configuration.model, ignored: foreign.ignore,
+      renamed: foreign.rename.map { ($0.from, $0.to) })
   }
 }

@@ -1,0 +1,23 @@
+import ArgumentParser
+
+/// How the entries of a model file from elsewhere are read.
+struct ForeignModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Entries of the model file under another name: a key, or its beginning up to a dot; may be repeated.", valueName: "from=to"))
+  var rename: [Renaming] = []
+  @Option(
+    help: ArgumentHelp("Entries of the model file to leave out: a key, or its beginning up to a dot; may be repeated.", valueName: "key"))
+  var ignore: [String] = []
+
+  struct Renaming: ExpressibleByArgument {
+    let from: String
+    let to: String
+
+    init?(argument: String) {
+      let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
+      (from, to) = (parts[0], parts[1])
+    }
+  }
+}
