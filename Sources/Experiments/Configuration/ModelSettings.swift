@@ -13,8 +13,10 @@ public struct ModelSettings: Configurable, Hashable {
   ]
 
   /// The architecture for a data set.
+  /// - Throws: `SettingsError` for unknown names, and for images that the architecture cannot take.
   public func spec(for data: ImageDataset) throws -> ModelSpec {
     let kind = try ModelKind.named(name)
+    try kind.check(images: data.shape)
     let normalization = try DatasetKind.named(data.name).normalization(channels: data.channels)
     return ModelSpec(
       kind: kind.id,

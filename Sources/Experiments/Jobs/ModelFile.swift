@@ -32,6 +32,7 @@ public struct ModelFile: Sendable {
           + "  Leave out model.name and model.width to use what the metadata says.")
     }
     if let spec = model.spec, given == nil {
+      try ModelKind.named(spec.kind).check(images: data.shape)
       var problems: [String] = []
       if spec.shape.classes != data.classes { problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(data.classes)") }
       if spec.shape.channels != data.channels {

@@ -13,7 +13,16 @@ public enum TriggerSource: Sendable {
   case attack
 
   /// The implants, and the seed of the run that they belong to.
+  /// - Throws: `BackdoorError` where they aim at a class that the data set does not have, and what reading them throws.
   func implants(_ configuration: ExperimentConfiguration, for data: ImageDataset) throws -> (implants: [Implant], seed: Seed) {
+    let found = try makeImplants(configuration, for: data)
+    for implant in found.implants { try implant.mapping.check(classes: data.classes) }
+    return found
+  }
+
+  private func makeImplants(
+    _ configuration: ExperimentConfiguration, for data: ImageDataset
+  ) throws -> (implants: [Implant], seed: Seed) {
     switch self {
     case .none: return ([], configuration.seed)
     case .manifest(let path):
