@@ -34,12 +34,20 @@ public enum LabelMapping: Sendable, Hashable, Codable, CustomStringConvertible {
     }
   }
 
-  public var description: String {
-    switch self {
-    case .allToOne(let target): "all classes to \(target)"
+  public var description: String { description(naming: []) }
+
+  /// In words, with the names of classes beside their numbers where they differ: `all classes to 2 (11)`.
+  /// - Parameter classNames: of the data set.
+  public func description(naming classNames: [String]) -> String {
+    func named(_ label: Int) -> String {
+      guard classNames.indices.contains(label), classNames[label] != "\(label)" else { return "\(label)" }
+      return "\(label) (\(classNames[label]))"
+    }
+    return switch self {
+    case .allToOne(let target): "all classes to \(named(target))"
     case .allToAll(let shift): "each class y to y + \(shift)"
-    case .sourceToTarget(let source, let target): "class \(source) to \(target)"
-    case .cleanLabel(let target): "clean-label, target \(target)"
+    case .sourceToTarget(let source, let target): "class \(named(source)) to \(named(target))"
+    case .cleanLabel(let target): "clean-label, target \(named(target))"
     }
   }
 }

@@ -91,6 +91,12 @@ extension PoisonedDataset {
       let share = selection.rate / Double(mappings.count)
       let plan = try plan(
         mapping, rate: share, labels: labels, classes: clean.classes, excludeTarget: selection.excludeTarget, taken: taken, &random)
+      // A rate of exactly 0 is a wish, one that rounds to no image is an oversight.
+      if plan.isEmpty, selection.rate > 0 {
+        var whole = labels.count
+        if case .sourceToTarget(_, let target) = mapping { whole = labels.count { $0 == target } }
+        throw .rateTooSmall(asked: selection.rate, parts: mappings.count, whole: whole)
+      }
       for item in plan {
         taken.insert(item.position)
         chosen.append((item.position, item.source, item.label, number))
@@ -131,7 +137,8 @@ extension PoisonedDataset {
 }
 
 extension LabelMapping {
-  func check(classes: Int) throws(BackdoorError) {
+  /// - Throws: `BackdoorError` where it names a class that is not there, or maps each class to itself.
+  public func check(classes: Int) throws(BackdoorError) {
     let named: [Int] =
       switch self {
       case .allToOne(let target), .cleanLabel(let target): [target]
@@ -150,6 +157,8 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
   case sameClass(Int)
   case noShift(Int, classes: Int)
   case rate(asked: Double, largest: Double, what: String, held: Int)
+  /// The rate rounds to no image of the `whole` images that it is a share of, shared by `parts` triggers.
+  case rateTooSmall(asked: Double, parts: Int, whole: Int)
   /// The tensors that an attack learned are not at hand.
   case notLearned(attack: String, key: String)
   case invalid(String)
@@ -163,6 +172,11 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
     case .rate(let asked, let largest, let what, let held):
       "attack.rate \(asked) is more than \(what) can hold: \(held) samples are there. The largest possible rate is "
         + "\((largest * 10_000).rounded(.down) / 10_000)."
+    case .rateTooSmall(let asked, let parts, let whole):
+      whole == 0
+        ? "attack.rate \(asked): there is no image to poison. Choose another class (attack.target)."
+        : "attack.rate \(asked) poisons no image of \(whole). The least rate that poisons one\(parts > 1 ? " by each trigger" : "") is "
+          + "\((Double(parts) / Double(2 * whole) * 1e9).rounded(.up) / 1e9)."
     case .notLearned(let attack, let key):
       "\(attack) is learned from the training set, and its \(key) is not at hand. Name the poison.json of the run or of antidote attack."
     case .invalid(let text): text

@@ -54,7 +54,8 @@ public struct Trainer {
       data: data.to(context.device), recipe: recipe, context: context, augmentation: augmentation, trainingMode: trainingMode)
     let optimizer = optimizer ?? recipe.makeOptimizer(model.parameters())
     let loop = EpochLoop(
-      stage: stage, epochs: recipe.epochs, imagesPerEpoch: pass.batches(count).images, context: context, isMeasured: isMeasured)
+      stage: stage, epochs: recipe.epochs, imagesPerEpoch: try pass.batches(count, for: model, stage: stage).images, context: context,
+      isMeasured: isMeasured)
     try loop.run(model: model, optimizer: optimizer) { epoch, meter in
       try pass.run(model, optimizer, on: samples, stream: stage, epoch: epoch, meter: meter, afterStep: afterStep, loss: loss)
     }

@@ -24,7 +24,19 @@ public struct TrainingPass {
     self.trainingMode = trainingMode
   }
 
-  func batches(_ count: Int) -> Batches { Batches(count: count, size: recipe.batch, dropLast: recipe.dropLast) }
+  /// The batches of so many images.
+  /// - Throws: `TrainingError` where a batch of one image would train a network with BatchNorm.
+  func batches(_ count: Int, for model: Module, stage: String) throws -> Batches {
+    let batches = Batches(count: count, size: recipe.batch, dropLast: recipe.dropLast, joinsSingle: true)
+    if trainingMode, batches.ranges.contains(where: { $0.count == 1 }),
+      model.modules().contains(where: { $0.module is BatchNorm2d })
+    {
+      throw TrainingError.invalid(
+        "\(stage): a network with BatchNorm needs at least 2 images in a batch, and "
+          + (count == 1 ? "there is 1 image in all. Give it more." : "the batch size of its recipe is 1. Choose a larger one."))
+    }
+    return batches
+  }
 
   /// - Parameters:
   ///   - samples: positions in the data to learn from, int64; nil takes all.
@@ -36,7 +48,7 @@ public struct TrainingPass {
     _ model: Module, _ optimizer: Optimizer, on samples: Tensor? = nil, stream: String, epoch: Int, meter: EpochMeter,
     rate: ((_ step: Int, _ steps: Int) -> Double)? = nil, afterStep: () -> Void = {}, loss: (Batch) throws -> BatchLoss
   ) throws {
-    let ranges = batches(samples?.count ?? data.count).ranges
+    let ranges = try batches(samples?.count ?? data.count, for: model, stage: stream).ranges
     let streams = EpochStreams(stream, epoch: epoch, context: context)
     let shuffled = streams["shuffle"].permutation(samples?.count ?? data.count)
     let order = samples.map { $0[shuffled] } ?? shuffled

@@ -29,6 +29,33 @@ import Vision
     return try execute(AttackKind.named(id).make(settings).attack, data, seed: seed)
   }
 
+  /// Images smaller than a trigger, classes that are not there, settings at the ends of their ranges: a victim or an error, never a trap.
+  @Test(arguments: ids) func extremeSettings(_ id: String) throws {
+    let shapes = [(1, 1, 1), (3, 1, 1), (1, 2, 2), (3, 2, 2), (3, 4, 7), (1, 8, 8)]
+    let kind = try AttackKind.named(id)
+    let settings = kind.configuration.settings.filter { !["steps", "epochs", "retrain", "batch", "sources"].contains($0.key) }
+    for (channels, height, width) in shapes {
+      let images = Tensor.full([12, channels, height, width], 99, dtype: .uint8)
+      let data = ImageDataset(
+        name: "test", images: images, labels: Tensor((0..<12).map { Int64($0 % 3) }), classNames: ["a", "b", "c"])
+      var overrides: [JSONValue] = [["target": 99], ["mapping": "all-to-all", "shift": 3]]
+      for setting in settings {
+        for end in setting.range.map({ [$0.lowerBound, $0.upperBound] }) ?? [] {
+          overrides.append(.object([setting.key: Int(exactly: end).map(JSONValue.int) ?? .double(end)]))
+        }
+        for choice in setting.choices ?? [] { overrides.append(.object([setting.key: .string(choice)])) }
+      }
+      for override in overrides {
+        guard let attack = try? kind.make(SettingsTree.merge(["rate": 0.25], override)).attack else { continue }
+        if type(of: attack).learns {
+          _ = try? attack.implants(for: data.shape, seed: 3, learned: [:])
+        } else {
+          _ = try? execute(attack, data, seed: 3)
+        }
+      }
+    }
+  }
+
   @Test(arguments: ids) func isDocumented(_ id: String) throws {
     let kind = try AttackKind.named(id)
     #expect(SettingsTree.checkSettings(kind.configuration) == [])

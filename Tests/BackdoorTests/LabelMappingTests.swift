@@ -49,4 +49,13 @@ import Testing
     #expect(settings.labelMapping == expected)
     #expect(settings.poisonSelection.rate == 0.25 && settings.poisonSelection.excludeTarget)
   }
+
+  /// Folders 0, 1, 10, 11, 2 in alphabetical order: position 2 is not the class 2.
+  @Test func namesBesideNumbers() {
+    let names = ["0", "1", "10", "11", "stop"]
+    #expect(LabelMapping.allToOne(target: 2).description(naming: names) == "all classes to 2 (10)")
+    #expect(LabelMapping.allToOne(target: 1).description(naming: names) == "all classes to 1")
+    #expect(LabelMapping.sourceToTarget(source: 3, target: 4).description(naming: names) == "class 3 (11) to 4 (stop)")
+    #expect(LabelMapping.cleanLabel(target: 9).description(naming: names) == "clean-label, target 9")
+  }
 }

@@ -44,6 +44,22 @@ private struct Mark: Trigger {
     return old.indices.filter { old[$0] != new[$0] }
   }
 
+  /// A rate that rounds to no image is an oversight; exactly 0 is a wish.
+  @Test func aRateThatPoisonsNothing() throws {
+    func refuses(_ mappings: [LabelMapping], rate: Double, _ words: String) {
+      let error = #expect(throws: BackdoorError.self) { try poison(mappings, rate: rate) }
+      #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+    }
+    refuses([.allToOne(target: 0)], rate: 0.004, "poisons no image of 100. The least rate that poisons one is 0.005.")
+    refuses([.cleanLabel(target: 0)], rate: 0.001, "The least rate that poisons one is 0.005.")
+    refuses([.sourceToTarget(source: 1, target: 0)], rate: 0.01, "no image of 20. The least rate that poisons one is 0.025.")
+    refuses([.allToOne(target: 0), .allToOne(target: 1)], rate: 0.009, "The least rate that poisons one by each trigger is 0.01.")
+    #expect(try poison([.allToOne(target: 0)], rate: 0.005).indices.count == 1)
+    #expect(try poison([.sourceToTarget(source: 1, target: 0)], rate: 0.025).indices.count == 1)
+    #expect(try poison([.allToOne(target: 0), .allToOne(target: 1)], rate: 0.01).indices.count == 2)
+    #expect(try poison([.allToOne(target: 0)], rate: 0).indices.isEmpty)
+  }
+
   @Test(arguments: [0, 0.01, 0.1, 0.5, 1]) func allToOne(_ rate: Double) throws {
     let set = try poison([.allToOne(target: 2)], rate: rate)
     #expect(set.indices.count == Int(rate * 100))

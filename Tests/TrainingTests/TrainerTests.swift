@@ -90,6 +90,35 @@ import Vision
     #expect(Batches(count: 3, size: 4, dropLast: true).ranges == [0..<3], "the only batch stays")
     #expect(Batches(count: 0, size: 4).ranges.isEmpty)
     #expect(Batches(count: 10, size: 4, dropLast: true).images == 8)
+    #expect(Batches(count: 9, size: 4).ranges == [0..<4, 4..<8, 8..<9])
+    #expect(Batches(count: 9, size: 4, joinsSingle: true).ranges == [0..<4, 4..<9])
+    #expect(Batches(count: 10, size: 4, joinsSingle: true).ranges == [0..<4, 4..<8, 8..<10])
+    #expect(Batches(count: 9, size: 4, dropLast: true, joinsSingle: true).ranges == [0..<4, 4..<8])
+    #expect(Batches(count: 1, size: 4, joinsSingle: true).ranges == [0..<1])
+    #expect(Batches(count: 2, size: 1, joinsSingle: true).ranges == [0..<1, 1..<2])
+  }
+
+  /// BatchNorm has no statistics over one value: a last batch of one image joins the one before it, one image in all is refused.
+  @Test func aBatchOfOneImage() throws {
+    let model = try ModelSpec(kind: "vgg19_bn", shape: ModelShape(classes: data.classes, width: 2, channels: data.channels, imageSize: 8))
+      .make(Generator(seed: 0))
+    let recipe = recipe {
+      $0.epochs = 1
+      $0.dropLast = false
+    }
+    var sizes: [Int] = []
+    let context = context()
+    try Trainer(recipe).train(model, on: data.prefix(17), context: context) { batch in
+      sizes.append(batch.labels.count)
+      return recipe.crossEntropy(model, batch, context: context)
+    }
+    #expect(sizes == [8, 9])
+    for (count, batch, words) in [(1, 8, "1 image in all"), (4, 1, "the batch size of its recipe is 1")] {
+      var recipe = recipe
+      recipe.batch = batch
+      let error = #expect(throws: TrainingError.self) { try Trainer(recipe).train(model, on: data.prefix(count), context: context) }
+      #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+    }
   }
 
   /// The learning rate that each step sees.

@@ -13,20 +13,10 @@ public struct ModelSettings: Configurable, Hashable {
   ]
 
   /// The architecture for a data set.
-  /// - Throws: `SettingsError` for images that are not square, or too small or too large for any model.
+  /// - Throws: `SettingsError` for unknown names, and for images that the architecture cannot take.
   public func spec(for data: ImageDataset) throws -> ModelSpec {
     let kind = try ModelKind.named(name)
-    guard data.height == data.width else {
-      throw SettingsError(
-        "dataset.size",
-        "the images of \(data.name) are \(data.height)x\(data.width), and models take square ones: --set dataset.size=\(data.height)")
-    }
-    guard ModelShape.imageSizes.contains(data.height) else {
-      throw SettingsError(
-        "dataset.size",
-        "the images of \(data.name) are \(data.height)x\(data.width) pixels, and models take \(ModelShape.imageSizes.lowerBound) to "
-          + "\(ModelShape.imageSizes.upperBound): --set dataset.size=32")
-    }
+    try kind.check(images: data.shape)
     let normalization = try DatasetKind.named(data.name).normalization(channels: data.channels)
     return ModelSpec(
       kind: kind.id,

@@ -17,7 +17,7 @@ public struct EvaluationJob {
     public var model: String
     public var architecture: ModelSpec?
     public var dataset: String
-    /// The implants in words: `square white: all classes to 0`.
+    /// The implants in words: `square white: all classes to 0 (airplane)`.
     public var triggers: [String]
     public var metrics: BackdoorMetrics
   }
@@ -37,6 +37,7 @@ public struct EvaluationJob {
     let evaluator = BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
     return Result(
       model: self.model.path, architecture: model.spec, dataset: configuration.dataset.name,
-      triggers: implants.map { "\($0.name): \($0.mapping)" }, metrics: evaluator.measure(model, context: context))
+      triggers: implants.map { "\($0.name): \($0.mapping.description(naming: test.classNames))" },
+      metrics: evaluator.measure(model, context: context))
   }
 }

@@ -49,6 +49,7 @@ public struct ModelFile: Sendable {
           + "  Leave out model.name and model.width to use what the metadata says.")
     }
     if let spec = model.spec, given == nil {
+      try ModelKind.named(spec.kind).check(images: data.shape)
       var problems: [String] = []
       if model.classNames == nil, spec.shape.classes != classNames.count {
         problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(classNames.count)")

@@ -76,7 +76,9 @@ public struct PoisoningJob {
       try TensorFiles.write(
         triggered, to: "\(path)/\(name).safetensors",
         extra: [("targets", Tensor(targets)), ("positions", Tensor(aimed.map(Int64.init)))],
-        metadata: ["implant": victim.implants[number].name, "mapping": victim.implants[number].mapping.description])
+        metadata: [
+          "implant": victim.implants[number].name, "mapping": victim.implants[number].mapping.description(naming: data.classNames),
+        ])
       manifest.implants[number].triggeredTest = "\(name).safetensors"
       try writePNG(triggered, "\(path)/png/\(name)", progress, numbers: aimed)
       try Interruption.check()

@@ -26,6 +26,8 @@ public struct Cell {
   ) throws -> (train: ImageDataset, test: ImageDataset) {
     let start = Date()
     let train = try ImageDataset.load(c.dataset, .train).to(device)
+    // An attack may compute for hours before a model is made.
+    _ = try c.model.spec(for: train)
     let test = try ImageDataset.load(c.dataset, .test).to(device)
     progress.message(
       "data: \(c.dataset.name), \(formatCount(train.count)) training and \(formatCount(test.count)) test images, "
@@ -43,6 +45,11 @@ public struct Cell {
     cleanSplit = data.train.subset(clean)
     let withoutLabels = c.clean.unlabeledPositions(in: data.train, seed: seed)
     unlabeled = withoutLabels.isEmpty ? nil : data.train.subset(withoutLabels).withoutLabels()
+    if c.attack != nil, let position = data.train.misleadingClass {
+      context.progress.message(
+        "warning: classes are named by numbers other than their positions: class \(position) is called "
+          + "\(data.train.classNames[position]). Settings such as attack.target are positions.")
+    }
     let taken = (c.clean.disjoint ? clean : []) + withoutLabels
     let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))
     victim = try c.makeAttack().map { attack in
@@ -72,7 +79,7 @@ public struct Cell {
   /// The same for the record.
   var poisonSummary: RunRecord.Poison? {
     guard let victim, let attack = configuration.attack else { return nil }
-    let mapping = victim.implants.map(\.mapping.description)
+    let mapping = victim.implants.map { $0.mapping.description(naming: trainSet.classNames) }
     let names = victim.implants.map(\.name).joined(separator: ", ")
     let count = victim.train.indices.count
     return RunRecord.Poison(

@@ -203,9 +203,11 @@ public final class ExperimentRunner {
   private func riskEvaluator(_ defense: any Defense, _ evaluator: BackdoorEvaluator, _ victim: Classifier) -> RiskEvaluator? {
     let count = min(configuration.evaluation.riskSamples, evaluator.test.count)
     guard count > 0, type(of: defense).stage == .model else { return nil }
+    // The first images may be of one class.
+    let positions = evaluator.test.stratifiedSample(count: count, seed: context.seed, stream: "risks/samples")
     return RiskEvaluator(
-      images: evaluator.test.prefix(count), triggered: evaluator.hasTrigger ? evaluator.triggered().prefix(count) : nil,
-      targets: (0..<count).map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: victim, adversary: .init(),
+      images: evaluator.test.subset(positions), triggered: evaluator.hasTrigger ? evaluator.triggered().subset(positions) : nil,
+      targets: positions.map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: victim, adversary: .init(),
       context: context)
   }
 

@@ -30,7 +30,7 @@ public struct PoisonManifest: Codable, Sendable {
   /// One trigger.
   public struct ImplantNote: Codable, Sendable {
     public var name: String
-    /// In words: `all classes to 0`.
+    /// In words: `all classes to 0 (airplane)`.
     public var mapping: String
     /// The file with triggered test images, where there is one.
     public var triggeredTest: String?
@@ -57,7 +57,9 @@ public struct PoisonManifest: Codable, Sendable {
     shape = train.data.shape
     classNames = train.data.classNames
     trainCount = train.data.count
-    implants = victim.implants.map { ImplantNote(name: $0.name, mapping: $0.mapping.description) }
+    implants = victim.implants.map {
+      ImplantNote(name: $0.name, mapping: $0.mapping.description(naming: train.data.classNames))
+    }
     samples = zip(train.indices, train.implants).map { index, implant in
       Sample(index: index, implant: implant, trueLabel: trueLabels[index], label: labels[index])
     }

@@ -65,6 +65,12 @@ public struct ClassNameError: Error, CustomStringConvertible, Sendable, Equatabl
 }
 
 extension ImageDataset {
+  /// The first class whose name is a number other than its position, as of folders `0`, `1`, `10`, `11`, `2` in alphabetical order.
+  public var misleadingClass: Int? {
+    guard classNames.allSatisfy({ Int($0) != nil }) else { return nil }
+    return classNames.indices.first { Int(classNames[$0]) != $0 }
+  }
+
   /// The same images with their labels numbered as in `names`, matched by class name.
   /// - Parameters:
   ///   - names: the classes that the labels shall mean; all classes of this data set have to be among them.

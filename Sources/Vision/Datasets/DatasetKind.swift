@@ -1,3 +1,4 @@
+import Files
 public import Support
 import Torch
 
@@ -16,9 +17,13 @@ public struct DatasetSettings: Configurable, Hashable {
     Setting("name", "Data set.", choices: DatasetKind.all.map(\.id)),
     Setting("path", "Folder with the data set's files; the generated set needs none."),
     Setting("size", "Side that images are resized to while loading; empty keeps their size.", unit: "pixels", range: 16...512),
-    Setting("train", "Use the first so many training images; empty means all.", unit: "images", range: 1...100_000_000),
-    Setting("test", "Use the first so many test images; empty means all.", unit: "images", range: 1...100_000_000),
-    Setting("seed", "Seed of the generated set.", range: 0...9e15),
+    Setting(
+      "train", "Use so many training images: the first, of folder and tensors a draw by class and seed; empty means all.", unit: "images",
+      range: 1...100_000_000),
+    Setting(
+      "test", "Use so many test images: the first, of folder and tensors a draw by class and seed; empty means all.", unit: "images",
+      range: 1...100_000_000),
+    Setting("seed", "Seed of the generated set, and of the draw of train and test images.", range: 0...9e15),
     Setting(
       "maximumPixels", "Refuse image files of more pixels than this; empty means \(DecodingLimits().pixels).", unit: "pixels",
       range: 1...4e9),
@@ -115,17 +120,31 @@ public struct DatasetKind: Sendable {
 
 extension ImageDataset {
   /// Loads one split.
-  /// - Throws: `DataError` for missing or damaged files, `SettingsError` for settings that do not fit.
+  /// - Throws: `DataError` for missing or damaged files and for images without labels in a training or test split, `SettingsError` for
+  ///   settings that do not fit.
   public static func load(_ settings: DatasetSettings, _ split: DataSplit) throws -> ImageDataset {
     let kind = try DatasetKind.named(settings.name)
     guard let path = settings.path ?? (kind.id == "generated" ? "" : nil) else {
       throw SettingsError("dataset.path", "data set \(kind.id) needs a folder: --data path/to/data. It has to hold \(kind.layout).")
     }
     var raw = try kind.read(settings, path, split)
+    if split != .unlabeled { try requireLabels(raw, split, path) }
     if let size = settings.size, raw.height != size || raw.width != size { raw = Resizing.resize(raw, to: size) }
     let limit = split == .train ? settings.train : split == .test ? settings.test : nil
     let all = ImageDataset(name: try settings.origin().id, raw)
-    return limit.map { all.prefix($0) } ?? all
+    guard let limit, limit < all.count else { return all }
+    // The user's own files may lie sorted by class; those of published data sets are shuffled.
+    guard kind.holdsOwnFiles else { return all.prefix(limit) }
+    return all.subset(all.stratifiedSample(count: limit, seed: Seed(UInt64(settings.seed)), stream: "dataset/\(split.rawValue)"))
+  }
+
+  /// Whoever trains or measures compares with labels.
+  private static func requireLabels(_ raw: RawImages, _ split: DataSplit, _ path: String) throws(DataError) {
+    let missing = raw.labels.count { $0 < 0 }
+    guard missing > 0 else { return }
+    throw .malformed(
+      path: path, problem: "\(formatCount(missing)) of \(formatCount(raw.count)) images of the \(split.rawValue) split have no label (-1)",
+      mend: "Label them, or leave them out.")
   }
 
   public init(name: String, _ raw: RawImages) {

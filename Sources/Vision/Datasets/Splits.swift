@@ -28,6 +28,23 @@ extension ImageDataset {
     return chosen.sorted()
   }
 
+  /// Positions of a random part in which each class has its share, ascending.
+  public func stratifiedSample(count wanted: Int, seed: Seed, stream: String) -> [Int] {
+    guard wanted < count else { return Array(0..<count) }
+    var random = seed.generator(stream)
+    var groups = [[Int]](repeating: [], count: classes)
+    for (position, label) in labelArray().enumerated() where label >= 0 { groups[label].append(position) }
+    // The images of a class are spread evenly over [0, 1); what lies first is taken.
+    var places: [(place: Double, position: Int)] = []
+    for index in groups.indices {
+      random.shuffle(&groups[index])
+      for (rank, position) in groups[index].enumerated() {
+        places.append(((Double(rank) + 0.5) / Double(groups[index].count), position))
+      }
+    }
+    return places.sorted { ($0.place, $0.position) < ($1.place, $1.position) }.prefix(max(0, wanted)).map(\.position).sorted()
+  }
+
   /// All positions but these.
   public func complement(of positions: [Int]) -> [Int] {
     let out = Set(positions)

@@ -8,6 +8,8 @@ public import Torch
 public enum TensorFiles {
   /// The metadata key that names the data set which the images were made of.
   static let originKey = "dataset"
+  /// More classes are taken for a damaged file.
+  static let largestClassCount = 100_000
 
   static func path(_ folder: String, _ split: DataSplit) -> String { "\(folder)/\(split.rawValue).safetensors" }
 
@@ -25,21 +27,29 @@ public enum TensorFiles {
       .malformed(path: path, problem: problem, mend: "Write it with antidote attack, or with these tensors by hand.")
     }
     guard let images = file["images"], let labels = file["labels"] else { throw fail("it lacks the tensors images and labels") }
-    guard images.dtype == .uint8, images.rank == 4, [1, 3].contains(images.dimension(1)) else {
-      throw fail("images is \(images.summary), expected uint8 N x C x H x W with C 1 or 3")
-    }
+    guard images.dtype == .uint8, images.rank == 4, [1, 3].contains(images.dimension(1)), images.dimension(2) > 0, images.dimension(3) > 0
+    else { throw fail("images is \(images.summary), expected uint8 N x C x H x W with C 1 or 3, H and W at least 1") }
     guard labels.dtype == .int64, labels.shape == [images.dimension(0)] else {
       throw fail("labels is \(labels.summary), expected int64 [\(images.dimension(0))]")
     }
     let values = labels.array(Int64.self)
     let names = try file.metadata["classes"].map { text -> [String] in
       guard let names = try? JSONValue(json: text).decode([String].self) else {
-        throw fail("its class names are no JSON list")
+        throw fail("its class names are no JSON list of strings")
       }
       return names
     }
-    let classNames = names ?? (0...Int(values.max() ?? 0)).map(String.init)
-    guard values.allSatisfy({ $0 >= -1 && $0 < classNames.count }) else { throw fail("a label is outside 0 to \(classNames.count - 1)") }
+    // Without names the labels say how many classes there are: at least one, and never so many that names alone fill the memory.
+    let classes = names?.count ?? Int(min(max(values.max() ?? 0, 0), Int64(largestClassCount)) + 1)
+    guard (1...largestClassCount).contains(classes) else {
+      let found = names.map { "it names \($0.count) classes" } ?? "the label \(values.max() ?? 0) asks for as many classes"
+      throw fail("\(found), expected 1 to \(formatCount(largestClassCount))")
+    }
+    if let position = values.firstIndex(where: { $0 < -1 || $0 >= classes }) {
+      let of = names == nil ? "" : " of its \(classes) class names"
+      throw fail("label \(values[position]) of image \(position) is outside 0 to \(classes - 1)\(of); -1 marks an image without a label")
+    }
+    let classNames = names ?? (0..<classes).map(String.init)
     return RawImages(
       channels: images.dimension(1), height: images.dimension(2), width: images.dimension(3), pixels: images.array(UInt8.self),
       labels: values, classNames: classNames)

@@ -10,6 +10,8 @@ public struct ModelKind: Sendable {
   public let defaultWidth: Int
   /// Widths are multiples of it.
   public var widthStep = 1
+  /// The smallest side of an image in pixels: below it, a layer that halves the resolution has nothing left.
+  public var leastImageSize = 1
   private let build: @Sendable (ModelShape, Generator) -> Classifier
 
   /// A new model with random weights that fits `shape`.
@@ -23,6 +25,27 @@ public struct ModelKind: Sendable {
   public func check(width: Int) throws(SettingsError) {
     guard width > 0, width % widthStep == 0 else {
       throw SettingsError("model.width", "\(width) is no width of \(id): it takes multiples of \(widthStep).")
+    }
+  }
+
+  /// - Throws: `SettingsError` for images that the architecture cannot take: it needs square ones of a least size.
+  public func check(images shape: ImageShape) throws(SettingsError) {
+    guard shape.height == shape.width else {
+      throw SettingsError(
+        "dataset.size",
+        "the images are \(shape.height)x\(shape.width) pixels, and models take square ones: --set dataset.size=32 resizes them.")
+    }
+    guard shape.height >= leastImageSize else {
+      throw SettingsError(
+        "dataset.size",
+        "the images are \(shape.height)x\(shape.width) pixels, and \(id) takes \(leastImageSize)x\(leastImageSize) and larger ones: "
+          + "--set dataset.size=32 resizes them.")
+    }
+    guard shape.height <= ModelShape.imageSizes.upperBound else {
+      throw SettingsError(
+        "dataset.size",
+        "the images are \(shape.height)x\(shape.width) pixels, and models take up to \(ModelShape.imageSizes.upperBound): "
+          + "--set dataset.size=224 resizes them.")
     }
   }
 
@@ -51,13 +74,13 @@ public struct ModelKind: Sendable {
     },
     ModelKind(
       id: "densenet121", summary: "DenseNet121; below 96 pixels with a 3x3 stem, from there on torchvision's", defaultWidth: 64,
-      widthStep: 2
+      widthStep: 2, leastImageSize: 8
     ) {
       DenseNet121(
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
         normalization: $0.normalization, $1)
     },
-    ModelKind(id: "cnn", summary: "three convolutions with BatchNorm: trains in seconds on a CPU", defaultWidth: 32) {
+    ModelKind(id: "cnn", summary: "three convolutions with BatchNorm: trains in seconds on a CPU", defaultWidth: 32, leastImageSize: 4) {
       SmallCNN(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
     },
   ]

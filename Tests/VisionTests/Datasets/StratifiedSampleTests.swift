@@ -1,0 +1,47 @@
+import Files
+import Support
+import TestFiles
+import Testing
+import Torch
+
+@testable import Vision
+
+@Suite struct StratifiedSampleTests {
+  /// 60 images sorted by class: 40 of the first, 15 of the second, 5 of the third.
+  private let sorted = ImageDataset(
+    name: "tensors", images: Tensor.zeros([60, 1, 4, 4], dtype: .uint8),
+    labels: Tensor([Int64](repeating: 0, count: 40) + [Int64](repeating: 1, count: 15) + [Int64](repeating: 2, count: 5)),
+    classNames: ["a", "b", "c"])
+
+  private func counts(_ labels: [Int]) -> [Int] { (0..<3).map { label in labels.count { $0 == label } } }
+
+  @Test func eachClassGivesItsShare() {
+    let positions = sorted.stratifiedSample(count: 12, seed: 1, stream: "test")
+    #expect(counts(sorted.subset(positions).labelArray()) == [8, 3, 1])
+    #expect(positions == positions.sorted() && Set(positions).count == 12)
+    #expect(positions == sorted.stratifiedSample(count: 12, seed: 1, stream: "test"))
+    #expect(positions != sorted.stratifiedSample(count: 12, seed: 2, stream: "test"))
+    #expect(sorted.stratifiedSample(count: 99, seed: 1, stream: "test") == Array(0..<60))
+    #expect(sorted.stratifiedSample(count: 0, seed: 1, stream: "test") == [])
+  }
+
+  /// The user's own files may be sorted by class.
+  @Test func settingsDrawFromOwnFiles() throws {
+    try withTemporaryFolder { folder in
+      try TensorFiles.write(sorted, split: .train, folder: folder)
+      var settings = DatasetSettings()
+      (settings.name, settings.path, settings.train) = ("tensors", folder, 12)
+      #expect(counts(try ImageDataset.load(settings, .train).labelArray()) == [8, 3, 1])
+    }
+  }
+
+  @Test func namesThatMislead() {
+    func first(_ names: [String]) -> Int? {
+      ImageDataset(name: "test", images: Tensor.zeros([0, 1, 4, 4], dtype: .uint8), labels: Tensor([] as [Int64]), classNames: names)
+        .misleadingClass
+    }
+    #expect(first(["0", "1", "10", "11", "2"]) == 2)
+    #expect(first(["0", "1", "2"]) == nil)
+    #expect(first(["0", "stop", "10"]) == nil)
+  }
+}
