@@ -78,6 +78,8 @@ let package = Package(
       "ExperimentsTests",
       ["Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "TestSupport"]),
     tests("CLITests", ["antidote"]),
+    tests(
+      "FuzzTests", ["Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Evaluation", "Experiments", "Reporting"]),
     tests("ReportingTests", ["Support", "Evaluation", "Experiments", "Reporting"]),
   ],
   swiftLanguageModes: [.v6],

@@ -63,6 +63,7 @@ public final class ExperimentRunner {
   public func run() throws -> RunRecord {
     if let earlier, earlier.status == .finished {
       progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
+      checkpoints.removeAll()  // A process that was killed at its very end may have left them.
       return earlier
     }
     // The callbacks hold the context that holds them, and the directory with its lock.

@@ -43,6 +43,7 @@ public struct RunDirectory: Sendable {
     try checkOwner(of: path, id: id)  // Another process may have begun a run here between the first look and the lock.
     let directory = RunDirectory(path: path, id: id, lock: lock)
     try RunFiles.makeDirectory(directory.samplesPath)
+    if lock.isHeld { for folder in [path, directory.samplesPath] { RunFiles.removeTemporaryFiles(in: folder) } }
     return directory
   }
 

@@ -53,6 +53,15 @@ package enum RunFiles {
     }
   }
 
+  /// Removes the temporary files that killed processes left in a folder. Nobody else may be writing there.
+  /// - Parameter prefix: what their names begin with.
+  static func removeTemporaryFiles(in folder: String, prefix: String = ".") {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(".tmp")
+    {
+      try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+    }
+  }
+
   static func exists(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 public import Support
 public import Training
 
@@ -9,6 +10,7 @@ public final class JobFolder: CheckpointStore {
   public let path: String
   /// True where an earlier process began this job.
   public let isResumed: Bool
+  private let output: String
   private let lock: RunLock
 
   /// Takes up or makes the folder.
@@ -22,8 +24,12 @@ public final class JobFolder: CheckpointStore {
     while output.count > 1, output.hasSuffix("/") { output.removeLast() }
     let path = path ?? output + ".work"
     self.path = path
+    self.output = output
     let stored = try Self.storedIdentity(path)
-    if stored == nil, RunFiles.exists(output) { throw JobError.outputExists(path: output) }
+    if stored == nil, RunFiles.exists(output) {
+      Self.removeLeftovers(of: output)
+      throw JobError.outputExists(path: output)
+    }
     try RunFiles.makeDirectory(path)
     if stored == nil, let other = try Self.content(of: path).first(where: { $0 != Self.lockName && !$0.hasSuffix(".tmp") }) {
       throw RunStoreError.holdsOtherFiles(directory: path, example: other)
@@ -50,9 +56,13 @@ public final class JobFolder: CheckpointStore {
     }
   }
 
+  /// In one step under another name first: a folder that a killed process removed in part would be nobody's.
   private func remove() {
+    let url = URL(fileURLWithPath: output)
+    let gone = "\(url.deletingLastPathComponent().path)/.\(url.lastPathComponent).work-\(getpid()).tmp"
+    let isRenamed = rename(path, gone) == 0
     lock.release()
-    try? FileManager.default.removeItem(atPath: path)
+    try? FileManager.default.removeItem(atPath: isRenamed ? gone : path)
   }
 
   public func load(stage: String) throws -> Checkpoint? {
@@ -85,14 +95,9 @@ public final class JobFolder: CheckpointStore {
     }
   }
 
-  /// What a killed process left of writing the output.
+  /// What a killed process left of writing the output or of removing this folder.
   private static func removeLeftovers(of output: String) {
     let url = URL(fileURLWithPath: output)
-    let folder = url.deletingLastPathComponent().path
-    let prefix = ".\(url.lastPathComponent)."
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(".tmp")
-    {
-      try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
-    }
+    RunFiles.removeTemporaryFiles(in: url.deletingLastPathComponent().path, prefix: ".\(url.lastPathComponent).")
   }
 }
