@@ -23,18 +23,6 @@ struct ResumeTests {
         try tool.succeed(Self.run)
         try expectEqual(tool, undisturbed)
       }
-      try withTool { tool in
-        // Killed at moments that differ from one test run to the next.
-        for _ in 0..<2 {
-          let process = try Running(Self.run, in: tool.folder)
-          process.wait(for: "train 1/4: starting")
-          usleep(UInt32.random(in: 0..<500_000))
-          process.send(SIGKILL)
-          _ = try process.wait()
-        }
-        try tool.succeed(Self.run)
-        try expectEqual(tool, undisturbed)
-      }
     }
   }
 

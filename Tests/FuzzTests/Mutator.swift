@@ -28,7 +28,8 @@ struct Mutator {
       bytes = other
       return
     }
-    let at = below(bytes.count)
+    // Headers stand at the start.
+    let at = below(below(2) == 0 ? min(bytes.count, 1024) : bytes.count)
     switch below(14) {
     case 0: bytes[at] ^= 1 << UInt8(below(8))
     case 1: bytes[at] = UInt8(below(256))
@@ -70,7 +71,8 @@ struct Mutator {
   }
 
   private static let numbers = [
-    "0", "1", "-1", "2", "255", "256", "65536", "2147483647", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808",
+    "0", "1", "2", "3", "4", "5", "7", "12", "16", "64", "-1", "255", "256", "65536", "2147483647", "2147483648", "4294967296",
+    "9223372036854775807", "9223372036854775808",
     "-9223372036854775808", "18446744073709551616", "30000000", "300000000", "1e17", "1e308", "-1e308", "1e999", "1e-320", "NaN",
     "Infinity",
     "-Infinity", "0.5", "1.5", "-0", "null", "\"\"", "[]", "{}", "true",

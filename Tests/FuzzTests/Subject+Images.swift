@@ -19,7 +19,7 @@ extension Subject {
       Subject(name: "jpeg", seeds: jpegs, words: ["\u{FF}\u{D8}", "JFIF", "Adobe"], read: decode),
       Subject(name: "pnm", seeds: [ppm, pgm], words: ["P5", "P6", "#", "\n"], read: decode),
       Subject(name: "gzip", seeds: [Repair.gzip(ppm), try golden("vision/zeros.gz")], repair: { Repair.gzip(Array($0.dropFirst(15))) }) {
-        _ = try Gzip.inflate($0, limit: 1 << 20, name: "input")
+        _ = try Gzip.inflate($0, limit: 1 << 24, name: "input")
       },
       try folder(
         "class-folder", in: work, file: "train/a/1.png", [try picture.encodePNG(), ppm] + jpegs,
@@ -129,9 +129,9 @@ extension Subject {
     }
     for (other, bytes) in others { try write(bytes, to: other) }
     try write([], to: file)
-    let path = "\(folder)/\(file)"
+    let input = ScratchFile("\(folder)/\(file)")
     return Subject(name: name, seeds: seeds, words: words, repair: repair) { bytes in
-      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      input.set(bytes)
       try read(folder)
     }
   }
