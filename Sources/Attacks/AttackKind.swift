@@ -1,4 +1,5 @@
 public import Backdoor
+public import Files
 public import Support
 
 /// An attack as the command line and experiments see it: by name, with settings as a tree.

@@ -62,7 +62,7 @@ public struct BadNets: Attack {
           choices: Pattern.allCases.map(\.rawValue)),
         Setting("place", "Where the patch sits.", choices: Place.allCases.map(\.rawValue)),
         Setting("margin", "Distance of the patch from the image's edge.", unit: "pixels", range: 0...1024),
-        Setting("image", "PNG, JPEG or PPM file that the patch shows (pattern: image), resized to the patch."),
+        Setting("image", "Image file that the patch shows (pattern: image), resized to the patch; transparent parts leave the image."),
         Setting(
           "triggers", "Number of triggers: the k-th sits k corners on and maps to target + k.", range: 1...4,
           source: "multi-trigger victims of the SAU paper"),
@@ -118,8 +118,18 @@ public struct BadNets: Attack {
       case .center: ((shape.height - side) / 2, (shape.width - side) / 2)
       case .random: (random.integer(below: shape.height - side + 1), random.integer(below: shape.width - side + 1))
       }
-    return Patch(
-      row: row, column: column, side: side, mask: mask, values: try values(side, shape.channels, &random), channels: shape.channels)
+    var patch = Patch(row: row, column: column, side: side, mask: mask, values: [], channels: shape.channels)
+    if c.pattern == .image {
+      guard let path = c.image else {
+        throw BackdoorError.invalid("attack.pattern is image, so attack.image must name an image file.")
+      }
+      let image = try TriggerImage(path, height: side, width: side, channels: shape.channels)
+      patch.values = image.pixels.quantized().array(UInt8.self)
+      patch.opacity = image.opacity?.array(Float.self)
+    } else {
+      patch.values = try values(side: side, channels: shape.channels, &random)
+    }
+    return patch
   }
 
   static func mask(_ outline: Outline, _ size: Int) -> (mask: [Bool], side: Int) {
@@ -132,7 +142,7 @@ public struct BadNets: Attack {
   }
 
   /// Patch pixels in uint8, C x side x side.
-  private func values(_ side: Int, _ channels: Int, _ random: inout Xoshiro256StarStar) throws -> [UInt8] {
+  private func values(side: Int, channels: Int, _ random: inout Xoshiro256StarStar) throws -> [UInt8] {
     func plane(_ value: (Int, Int) -> UInt8) -> [UInt8] {
       let one = (0..<side).flatMap { row in (0..<side).map { column in value(row, column) } }
       return [[UInt8]](repeating: one, count: channels).flatMap { $0 }
@@ -145,11 +155,7 @@ public struct BadNets: Attack {
     case .random: return (0..<channels * side * side).map { _ in UInt8(random.integer(below: 256)) }
     case .color:
       return (0..<channels).flatMap { _ in [UInt8](repeating: UInt8(random.integer(below: 256)), count: side * side) }
-    case .image:
-      guard let path = configuration.image else {
-        throw BackdoorError.invalid("attack.pattern is image, so attack.image must name a PNG, JPEG or PPM file.")
-      }
-      return try TriggerImage.load(path, height: side, width: side, channels: channels).quantized().array(UInt8.self)
+    case .image: return []
     }
   }
 }
@@ -162,8 +168,10 @@ public struct Patch: Trigger {
   /// side x side; false leaves the image as it is.
   public let mask: [Bool]
   /// C x side x side.
-  public let values: [UInt8]
+  public internal(set) var values: [UInt8]
   public let channels: Int
+  /// side x side, [0, 1]: 0 leaves a pixel, 1 hides it; nil where the patch is opaque.
+  public internal(set) var opacity: [Float]? = nil
 
   public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
     require(images.dimension(1) == channels, "a patch of \(channels) channels on images \(images.summary)")
@@ -177,7 +185,13 @@ public struct Patch: Trigger {
   private func write(_ patch: Tensor, on images: Tensor) -> Tensor {
     let out = images.clone()
     let region = out.narrowed(2, row..<(row + side)).narrowed(3, column..<(column + side))
-    if mask.allSatisfy({ $0 }) {
+    if let opacity {
+      let weight =
+        Tensor(opacity, shape: [1, 1, side, side]).to(images.device)
+        * Tensor(mask, shape: [1, 1, side, side]).to(.float32).to(images.device)
+      let blended = region.to(.float32) * (1 - weight) + patch.to(.float32) * weight
+      region.copy_(images.dtype == .uint8 ? blended.round() : blended)
+    } else if mask.allSatisfy({ $0 }) {
       region.copy_(patch)
     } else {
       region.copy_(Tensor.where(Tensor(mask, shape: [1, 1, side, side]).to(images.device), patch, region.clone()))

@@ -29,7 +29,7 @@ public struct Blended: Attack {
       poisoningSettings + [
         Setting("alpha", "Weight of the pattern.", unit: "fraction", range: 0...1, source: "benchmarks: .2; noisy-label paper: .1"),
         Setting("pattern", "Generated pattern.", choices: GeneratedPattern.allCases.map(\.rawValue)),
-        Setting("image", "PNG, JPEG or PPM file that takes the place of the generated pattern, resized to the images."),
+        Setting("image", "Image file that takes the place of the generated pattern, resized to the images; transparent parts leave them."),
       ]
   }
 
@@ -39,8 +39,11 @@ public struct Blended: Attack {
 
   public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
     let pattern: [Float]
+    var opacity: [Float]? = nil
     if let path = configuration.image {
-      pattern = try TriggerImage.load(path, height: shape.height, width: shape.width, channels: shape.channels).array(Float.self)
+      let image = try TriggerImage(path, height: shape.height, width: shape.width, channels: shape.channels)
+      pattern = image.pixels.array(Float.self)
+      opacity = image.opacity?.array(Float.self)
     } else {
       guard shape.height == shape.width else {
         throw BackdoorError.invalid(
@@ -50,25 +53,36 @@ public struct Blended: Attack {
     }
     let name = configuration.image.map { _ in "image" } ?? configuration.pattern.rawValue
     return [
-      Implant(name: name, trigger: Blend(alpha: configuration.alpha, pattern: pattern, shape: shape), mapping: configuration.labelMapping)
+      Implant(
+        name: name, trigger: Blend(alpha: configuration.alpha, pattern: pattern, shape: shape, opacity: opacity),
+        mapping: configuration.labelMapping)
     ]
   }
 }
 
-/// `(1 - alpha) x + alpha t`.
+/// `(1 - alpha) x + alpha t`, where alpha is multiplied by the pattern's opacity.
 public struct Blend: Trigger {
   public let alpha: Double
   /// C x H x W, [0, 1].
   public let pattern: [Float]
   public let shape: ImageShape
+  /// H x W, [0, 1]; nil where the pattern is opaque.
+  public var opacity: [Float]? = nil
 
   private func overlay(_ scale: Double, on device: Device) -> Tensor {
     Tensor(pattern, shape: [1, shape.channels, shape.height, shape.width]).to(device) * (alpha * scale)
   }
+  /// Images and pattern are in units of `scale`.
+  private func blend(_ images: Tensor, _ opacity: [Float], _ scale: Double) -> Tensor {
+    let weight = Tensor(opacity, shape: [1, 1, shape.height, shape.width]).to(images.device)
+    return images * (1 - alpha * weight) + overlay(scale, on: images.device) * weight
+  }
   public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    images * (1 - alpha) + overlay(1, on: images.device).to(images.dtype)
+    if let opacity { return blend(images, opacity, 1).to(images.dtype) }
+    return images * (1 - alpha) + overlay(1, on: images.device).to(images.dtype)
   }
   public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
-    noGrad { F.blendBytes(images, scale: 1 - alpha, overlay: overlay(255, on: images.device)) }
+    if let opacity { return noGrad { blend(images.to(.float32), opacity, 255).round().clamped(0, 255).to(.uint8) } }
+    return noGrad { F.blendBytes(images, scale: 1 - alpha, overlay: overlay(255, on: images.device)) }
   }
 }

@@ -77,7 +77,8 @@ public protocol Attack: Sendable {
   func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant]
   /// How samples are chosen.
   var selection: PoisonSelection { get }
-  /// The idea of the attack; call `execute`. By default: stamps the implants on chosen samples.
+  /// What the attack does to the training set. Conformers implement it; callers use `execute`. By default: stamps the implants on chosen
+  /// samples.
   func run(_ context: AttackContext, learned: [String: Tensor]) throws -> Victim
 }
 

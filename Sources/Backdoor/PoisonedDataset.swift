@@ -47,7 +47,7 @@ extension PoisonedDataset {
     poisoning clean: ImageDataset, with implants: [Implant], selection: PoisonSelection, seed: Seed
   ) throws(BackdoorError) {
     let labels = clean.labelArray()
-    let chosen = try Self.choose(from: clean, implants.map(\.mapping), selection, seed)
+    let chosen = try Self.choose(from: clean, mappings: implants.map(\.mapping), selection: selection, seed: seed)
     let device = clean.device
     let images = clean.images.clone()
     var newLabels = labels.map(Int64.init)
@@ -75,12 +75,12 @@ extension PoisonedDataset {
   public static func sources(
     in clean: ImageDataset, mapping: LabelMapping, selection: PoisonSelection, seed: Seed
   ) throws(BackdoorError) -> [Int] {
-    try choose(from: clean, [mapping], selection, seed).map(\.source)
+    try choose(from: clean, mappings: [mapping], selection: selection, seed: seed).map(\.source)
   }
 
   /// Who is poisoned, by which implant, in ascending order of the positions.
   private static func choose(
-    from clean: ImageDataset, _ mappings: [LabelMapping], _ selection: PoisonSelection, _ seed: Seed
+    from clean: ImageDataset, mappings: [LabelMapping], selection: PoisonSelection, seed: Seed
   ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int, implant: Int)] {
     let labels = clean.labelArray()
     for mapping in mappings { try mapping.check(classes: clean.classes) }
@@ -89,7 +89,8 @@ extension PoisonedDataset {
     var taken = Set<Int>()
     for (number, mapping) in mappings.enumerated() {
       let share = selection.rate / Double(mappings.count)
-      let plan = try plan(mapping, share, labels, clean.classes, selection.excludeTarget, taken, &random)
+      let plan = try plan(
+        mapping, rate: share, labels: labels, classes: clean.classes, excludeTarget: selection.excludeTarget, taken: taken, &random)
       for item in plan {
         taken.insert(item.position)
         chosen.append((item.position, item.source, item.label, number))
@@ -100,33 +101,33 @@ extension PoisonedDataset {
 
   /// Where poisoned samples go (`position`), which images they are made of (`source`), and their labels.
   private static func plan(
-    _ mapping: LabelMapping, _ rate: Double, _ labels: [Int], _ classes: Int, _ excludeTarget: Bool, _ taken: Set<Int>,
+    _ mapping: LabelMapping, rate: Double, labels: [Int], classes: Int, excludeTarget: Bool, taken: Set<Int>,
     _ random: inout Xoshiro256StarStar
   ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int)] {
     func positions(_ keep: (Int) -> Bool) -> [Int] { labels.indices.filter { keep(labels[$0]) && !taken.contains($0) } }
-    func draw(_ count: Int, _ pool: [Int], _ whole: Int, _ what: String) throws(BackdoorError) -> [Int] {
+    func draw(_ count: Int, from pool: [Int], of whole: Int, _ what: String) throws(BackdoorError) -> [Int] {
       guard count <= pool.count else { throw .rate(asked: rate, largest: Double(pool.count) / Double(whole), what: what, held: pool.count) }
       return random.sample(count, from: pool)
     }
     switch mapping {
     case .allToOne, .allToAll:
       let pool = positions { label in !excludeTarget || mapping.counts(label, classes: classes) }
-      let picked = try draw(rounded(rate, labels.count), pool, labels.count, "the samples to draw from")
+      let picked = try draw(rounded(rate, of: labels.count), from: pool, of: labels.count, "the samples to draw from")
       return picked.map { ($0, $0, mapping.target(of: labels[$0], classes: classes) ?? labels[$0]) }
     case .cleanLabel(let target):
-      let picked = try draw(rounded(rate, labels.count), positions { $0 == target }, labels.count, "target class \(target)")
+      let picked = try draw(rounded(rate, of: labels.count), from: positions { $0 == target }, of: labels.count, "target class \(target)")
       return picked.map { ($0, $0, target) }
     case .sourceToTarget(let source, let target):
       let victims = positions { $0 == target }
       let whole = labels.count { $0 == target }
-      let count = rounded(rate, whole)
-      let places = try draw(count, victims, whole, "target class \(target)")
-      let images = try draw(count, positions { $0 == source }, whole, "source class \(source)")
+      let count = rounded(rate, of: whole)
+      let places = try draw(count, from: victims, of: whole, "target class \(target)")
+      let images = try draw(count, from: positions { $0 == source }, of: whole, "source class \(source)")
       return zip(places, images).map { ($0, $1, target) }
     }
   }
 
-  private static func rounded(_ rate: Double, _ count: Int) -> Int { Int((rate * Double(count)).rounded()) }
+  private static func rounded(_ rate: Double, of count: Int) -> Int { Int((rate * Double(count)).rounded()) }
 }
 
 extension LabelMapping {

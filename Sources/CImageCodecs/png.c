@@ -1,14 +1,7 @@
-#include "CImageCodecs.h"
+#include "decoding.h"
 #include <png.h>
 #include <setjmp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-typedef struct {
-  const uint8_t *next;
-  size_t left;
-} source;
 
 typedef struct {
   uint8_t *bytes;
@@ -26,7 +19,7 @@ static void on_warning(png_structp png, png_const_charp text) {
 }
 
 static void read_bytes(png_structp png, png_bytep to, size_t count) {
-  source *from = png_get_io_ptr(png);
+  cic_source *from = png_get_io_ptr(png);
   if (count > from->left) png_error(png, "the file ends early");
   memcpy(to, from->next, count);
   from->next += count;
@@ -48,54 +41,79 @@ static void write_bytes(png_structp png, png_bytep bytes, size_t count) {
 
 static void flush_bytes(png_structp png) { (void)png; }
 
-int cic_decode_png(const uint8_t *bytes, size_t count, size_t maximum_pixels, cic_image *image, char *message) {
+// Chunks that change no pixel; libpng would inflate some of them.
+static const png_byte ignored[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0tIME\0zTXt";
+
+// The bytes in the chunks of image data.
+static size_t image_data(const uint8_t *bytes, size_t count) {
+  size_t total = 0;
+  for (size_t at = 8; at + 12 <= count;) {
+    size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+    if (memcmp(bytes + at + 4, "IDAT", 4) == 0) total += length < count ? length : count;
+    at += 12 + length;
+  }
+  return total;
+}
+
+int cic_decode_png(const uint8_t *bytes, size_t count, const cic_options *options, cic_image *image, char *message) {
   memset(image, 0, sizeof *image);
   png_infop info = NULL;
-  png_bytep *volatile rows = NULL;
   uint8_t *volatile pixels = NULL;
   volatile int status = CIC_DAMAGED;
-  source from = {bytes, count};
+  cic_source from = {bytes, count};
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, message, on_error, on_warning);
   if (png) info = png_create_info_struct(png);
   if (!info) {
-    snprintf(message, CIC_MESSAGE_CAPACITY, "out of memory");
     png_destroy_read_struct(&png, NULL, NULL);
-    return CIC_NO_MEMORY;
+    return cic_no_memory(message);
   }
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_read_struct(&png, &info, NULL);
-    free(rows);
     free(pixels);
     return status;
   }
   png_set_read_fn(png, &from, read_bytes);
-  png_set_user_limits(png, 0x7fffffff, 0x7fffffff); // the pixel limit below is the guard
+  png_set_user_limits(png, 0x7fffffff, 0x7fffffff); // the limits below are the guard
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, ignored, sizeof ignored / 5);
   png_read_info(png, info);
   size_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
-  if (width > maximum_pixels / height) {
-    status = CIC_TOO_LARGE;
-    png_error(png, "the header claims more pixels than the limit allows");
+  if ((status = cic_check_size(options, width, height, message)) != CIC_OK) png_longjmp(png, 1);
+  // Deflate makes at most 1032 bytes of one.
+  if (png_get_rowbytes(png, info) > 1032 * image_data(bytes, count) / height) {
+    status = cic_hollow(message);
+    png_longjmp(png, 1);
   }
+  status = CIC_DAMAGED;
   png_set_palette_to_rgb(png);
   png_set_expand_gray_1_2_4_to_8(png);
   png_set_strip_16(png);
-  png_set_strip_alpha(png);
+  if (!options->alpha) png_set_strip_alpha(png);
+  else if (png_get_valid(png, info, PNG_INFO_tRNS)) png_set_tRNS_to_alpha(png);
   int passes = png_set_interlace_handling(png);
-  (void)passes;
   png_read_update_info(png, info);
   size_t channels = png_get_channels(png, info), row = png_get_rowbytes(png, info);
-  if ((channels != 1 && channels != 3) || row != width * channels) png_error(png, "unsupported sample layout");
-  pixels = malloc(row * height);
-  rows = malloc(height * sizeof *rows);
-  if (!pixels || !rows) {
-    status = CIC_NO_MEMORY;
-    png_error(png, "out of memory");
+  if (row != width * channels) png_error(png, "unsupported sample layout");
+  // The caller takes a copy.
+  if (options->stop(options->context, 2 * row * height)) {
+    status = cic_stopped(message);
+    png_longjmp(png, 1);
   }
-  for (size_t y = 0; y < height; y++) rows[y] = pixels + y * row;
-  png_read_image(png, rows);
+  pixels = malloc(row * height);
+  if (!pixels) {
+    status = cic_no_memory(message);
+    png_longjmp(png, 1);
+  }
+  size_t step = cic_rows_between_looks(width);
+  for (int pass = 0; pass < passes; pass++)
+    for (size_t y = 0; y < height; y++) {
+      png_read_row(png, pixels + y * row, NULL);
+      if (y % step == step - 1 && options->stop(options->context, 0)) {
+        status = cic_stopped(message);
+        png_longjmp(png, 1);
+      }
+    }
   png_read_end(png, NULL);
   png_destroy_read_struct(&png, &info, NULL);
-  free(rows);
   *image = (cic_image){(int32_t)width, (int32_t)height, (int32_t)channels, row * height, pixels};
   return CIC_OK;
 }
@@ -110,9 +128,8 @@ int cic_encode_png(const uint8_t *pixels, int32_t width, int32_t height, int32_t
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, on_error, on_warning);
   if (png) info = png_create_info_struct(png);
   if (!info) {
-    snprintf(message, CIC_MESSAGE_CAPACITY, "out of memory");
     png_destroy_write_struct(&png, NULL);
-    return CIC_NO_MEMORY;
+    return cic_no_memory(message);
   }
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_write_struct(&png, &info);

@@ -13,14 +13,14 @@ public struct RiskEvaluator {
   private let reference: Classifier
   private let referenceClean: Tensor
   private let poisonedReference: [Int]
-  private let adversary: SharedAdversary
+  private let adversary: SharedAdversarialUnlearning.Configuration
 
   /// - Parameters:
   ///   - images: the samples to judge by, with their triggered versions and the attack's targets.
   ///   - adversary: the ball, steps and start of the search.
   public init(
-    images: ImageDataset, triggered: ImageDataset?, targets: [Int?], reference: Classifier, adversary: SharedAdversary,
-    context: TrainingContext
+    images: ImageDataset, triggered: ImageDataset?, targets: [Int?], reference: Classifier,
+    adversary: SharedAdversarialUnlearning.Configuration, context: TrainingContext
   ) {
     self.images = images.to(context.device)
     self.triggered = triggered?.to(context.device)
@@ -33,9 +33,9 @@ public struct RiskEvaluator {
 
   public func measure(_ model: Classifier, context: TrainingContext) -> Risks {
     var vanilla = adversary
-    vanilla.objective = .vanilla
+    vanilla.inner = .vanilla
     var shared = adversary
-    shared.objective = .shared
+    shared.inner = .shared
     var adversarial: [[Int]] = [[], []]
     var adversarialReference: [[Int]] = [[], []]
     model.withMode(training: false) {

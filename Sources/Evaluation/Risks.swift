@@ -23,6 +23,8 @@ public struct RiskPredictions: Sendable {
 
 /// Risks as fractions; nil where the set that they are counted over is empty.
 public struct Risks: Sendable, Hashable {
+  /// Images that the risks were estimated on.
+  public var count: Int
   /// Triggered images of other classes that are classified as the target (equation 2).
   public var backdoor: Double?
   /// Images of other classes that some perturbation misleads (equation 4).
@@ -35,6 +37,7 @@ public struct Risks: Sendable, Hashable {
   /// - Parameter targets: what the attack wants of each sample; nil for samples that it does not aim at or that have the target label.
   public init(_ p: RiskPredictions, targets: [Int?]) {
     let all = p.labels.indices
+    count = all.count
     let aimed = all.filter { targets[$0] != nil && targets[$0] != p.labels[$0] }
     func misled(_ i: Int) -> Bool { p.adversarial.contains { $0[i] != p.labels[i] } }
     func sharedly(_ i: Int) -> Bool {

@@ -1,4 +1,5 @@
 public import Experiments
+import Files
 import Foundation
 
 /// Reports about runs: a page to show to somebody, and tables for terminals and documents.
@@ -22,7 +23,7 @@ public enum Report {
     let metrics = try directory.metrics.read()
     let library = try PlotlyLibrary.install(from: plotly, into: directory)
     let page = try ReportPage(record: record, metrics: metrics, directory: runDirectory, plotly: library)
-    try RunFiles.replace(directory.reportPath, with: Data(try ReportTemplate.render(page).utf8), followingLink: false)
+    try AtomicFile.write(try ReportTemplate.render(page), to: directory.reportPath, followingLink: false)
     return directory.reportPath
   }
 

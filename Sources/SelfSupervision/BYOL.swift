@@ -32,12 +32,12 @@ public final class BYOL: Module, SelfSupervisedLearner {
     }
     let targets = noGrad { views.map { target($0, context).unitRows() } }
     return (
-      Self.loss(predictions[0], targets[1]) + Self.loss(predictions[1], targets[0]), meanCosine(predictions[0], targets[1])
+      Self.loss(predictions[0], target: targets[1]) + Self.loss(predictions[1], target: targets[0]), meanCosine(predictions[0], targets[1])
     )
   }
 
   public func afterStep() { average.update(from: encoder) }
 
   /// The mean squared distance of unit rows, 2 - 2 cos, each N x D.
-  public static func loss(_ prediction: Tensor, _ target: Tensor) -> Tensor { 2 - 2 * (prediction * target).sum([1]).mean() }
+  public static func loss(_ prediction: Tensor, target: Tensor) -> Tensor { 2 - 2 * (prediction * target).sum([1]).mean() }
 }

@@ -44,7 +44,7 @@ public final class MoCo: Module, SelfSupervisedLearner {
       inGroups(views[n..<(2 * n)][order].contiguous(.channelsLast)) { target($0, context) }[order.argsort()].unitRows()
     }
     newKeys = Constant(key)
-    return (Self.loss(query, key, queue: queue, temperature: temperature), meanCosine(query, key))
+    return (Self.loss(query, key: key, queue: queue, temperature: temperature), meanCosine(query, key))
   }
 
   public func afterStep() {
@@ -55,7 +55,7 @@ public final class MoCo: Module, SelfSupervisedLearner {
 
   /// InfoNCE: cross entropy of [query . key, query . queue] / T with the key as the right answer.
   /// - Parameters: N x D, N x D and K x D unit rows.
-  public static func loss(_ query: Tensor, _ key: Tensor, queue: Tensor, temperature: Double) -> Tensor {
+  public static func loss(_ query: Tensor, key: Tensor, queue: Tensor, temperature: Double) -> Tensor {
     let right = (query * key).sum([1], keep: true)
     let logits = Tensor.concatenated([right, query.matmul(queue.transposed())], 1) / temperature
     return F.crossEntropy(logits, Tensor.zeros([query.dimension(0)], dtype: .int64, device: query.device))

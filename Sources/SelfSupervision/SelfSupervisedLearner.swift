@@ -47,9 +47,9 @@ public final class Projector: Module, Layer {
   let first: Linear
   let norm: BatchNorm2d?
   let last: Linear
-  private let sizes: (Int, Int, Int)
+  private let sizes: (inputs: Int, hidden: Int, outputs: Int)
 
-  public init(_ inputs: Int, _ hidden: Int, _ outputs: Int, normalized: Bool, _ generator: Generator) {
+  public init(_ inputs: Int, hidden: Int, outputs: Int, normalized: Bool, _ generator: Generator) {
     first = Linear(inputs, hidden, generator)
     norm = normalized ? BatchNorm2d(hidden) : nil
     last = Linear(hidden, outputs, generator)
@@ -62,7 +62,7 @@ public final class Projector: Module, Layer {
   }
 
   func copied() -> Projector {
-    let copy = Projector(sizes.0, sizes.1, sizes.2, normalized: norm != nil, Generator(seed: 0))
+    let copy = Projector(sizes.inputs, hidden: sizes.hidden, outputs: sizes.outputs, normalized: norm != nil, Generator(seed: 0))
     noGrad { for (mine, theirs) in zip(copy.stateDict().entries, stateDict().entries) { mine.tensor.copy_(theirs.tensor) } }
     return copy
   }
@@ -75,22 +75,3 @@ extension Tensor {
 
 /// The mean cosine of the rows of two matrices of unit rows, for people to watch.
 func meanCosine(_ a: Tensor, _ b: Tensor) -> Tensor { noGrad { (a.detach() * b.detach()).sum([1]).mean() } }
-
-extension Classifier {
-  /// Numbers that the last layer reads for one image of the data set.
-  public func featureCount(for data: ImageDataset) -> Int {
-    withMode(training: false) {
-      noGrad { features(Tensor.zeros([1, data.channels, data.height, data.width], device: device)).penultimate.dimension(1) }
-    }
-  }
-
-  /// The parameters of the last layer with their keys: those that the logits depend on once the features are given.
-  /// - Parameter features: `featureCount` of the images.
-  public func headParameters(features: Int) -> [(key: String, tensor: Tensor)] {
-    withGrad {
-      let all = namedParameters().filter { $0.tensor.requiresGrad }
-      let found = gradientsIfAny(of: [logits(Tensor.zeros([1, features], device: device)).sum()], at: all.map(\.tensor))
-      return zip(all, found).compactMap { $1 == nil ? nil : $0 }
-    }
-  }
-}

@@ -1,4 +1,5 @@
 import Crypto
+public import Files
 public import Foundation
 
 /// SHA-256 of data, files and configurations.
@@ -12,18 +13,9 @@ public enum Digest {
   /// The SHA-256 of a file, read a megabyte at a time, as 64 lowercase hexadecimal digits.
   /// - Throws: `FileError` where the file cannot be opened or read.
   public static func sha256Hex(file path: String) throws(FileError) -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileError(reading: path) }
-    defer { close(descriptor) }
     var hash = SHA256()
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    while true {
-      let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw FileError(reading: path) }
-      if count == 0 { return hex(hash.finalize()) }
-      buffer.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-    }
+    try InputFile(path).forEachPiece { hash.update(data: $0) }
+    return hex(hash.finalize())
   }
 
   /// The short name of a run: the first 12 hexadecimal digits of the SHA-256 of the configuration's canonical form.

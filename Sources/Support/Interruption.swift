@@ -3,17 +3,26 @@ import Synchronization
 
 /// The user or the system asked the process to stop.
 public struct Interrupted: Error, CustomStringConvertible, Sendable, Hashable {
-  /// The signal: 2 for Ctrl-C, 15 for a polite kill.
+  /// The signal: 2 for Ctrl-C, 1 for a closed terminal, 15 for `kill`.
   public let signal: Int32
   /// What the process should exit with: 128 and the signal, as shells expect.
   public var exitCode: Int32 { 128 + signal }
-  public var description: String { "interrupted (\(signal == SIGTERM ? "SIGTERM" : "Ctrl-C")); what was saved so far is kept" }
+  public var description: String {
+    let cause =
+      switch signal {
+      case SIGTERM: "SIGTERM"
+      case SIGHUP: "SIGHUP: the terminal was closed"
+      default: "Ctrl-C"
+      }
+    return "interrupted (\(cause)); what was saved so far is kept"
+  }
 }
 
-/// Ctrl-C and SIGTERM as a flag that long work looks at between its steps.
+/// Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) as a flag that long work looks at between its steps.
 ///
-/// The first signal asks the work to stop at a good place. A second one ends the process at once, with exit code 130 for Ctrl-C and
-/// 143 for SIGTERM.
+/// The first signal asks the work to stop at a good place. A second one ends the process at once, with 128 and the signal as exit code:
+/// 130 for Ctrl-C, 143 for SIGTERM. SIGHUP stays ignored where the parent ignores it, as `nohup` does. SIGQUIT (Ctrl-\) ends the
+/// process at once.
 public enum Interruption {
   /// The signal that came; 0 for none.
   private static let received = Atomic<Int32>(0)
@@ -32,12 +41,27 @@ public enum Interruption {
     sigemptyset(&action.sa_mask)
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
+    if !isIgnored(SIGHUP) { sigaction(SIGHUP, &action, nil) }
+    // Swift's run time would print a backtrace first, which can take long.
+    signal(SIGQUIT, SIG_DFL)
     // A parent that starts programs from a worker thread may hand down a mask that keeps these signals away.
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)
     sigaddset(&signals, SIGTERM)
+    sigaddset(&signals, SIGHUP)
+    sigaddset(&signals, SIGQUIT)
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+  }
+
+  private static func isIgnored(_ signal: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(signal, nil, &action) == 0 else { return false }
+    #if os(Linux)
+      return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    #else
+      return unsafeBitCast(action.__sigaction_u.__sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    #endif
   }
 
   /// Whether the work should stop.

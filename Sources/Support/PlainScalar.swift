@@ -1,3 +1,5 @@
+import Files
+
 /// How an unquoted word is read, in files and on the command line: by the core rules of YAML 1.2.
 ///
 /// `null`, `~` and nothing are null; `true` and `false` are truth values (`yes`, `no`, `on`, `off` are text, unlike in YAML 1.1);
@@ -14,6 +16,17 @@ enum PlainScalar {
     case ".nan", ".NaN", ".NAN": return .double(.nan)
     default: return number(word) ?? .string(word)
     }
+  }
+
+  /// Words that YAML 1.1 reads as truth values.
+  private static let truthWords: Set<String> = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"]
+
+  /// Whether a text must be quoted for readers of YAML 1.1 and 1.2 to take it as that text.
+  static func needsQuotes(_ text: String) -> Bool {
+    let isLetter = { (scalar: Unicode.Scalar) in ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) }
+    guard let first = text.unicodeScalars.first, isLetter(first) || first == "/", text.last != " " else { return true }
+    return truthWords.contains(text.lowercased())
+      || !text.unicodeScalars.allSatisfy { isLetter($0) || ("0"..."9").contains($0) || "/_.-+ ".unicodeScalars.contains($0) }
   }
 
   private static func number(_ word: String) -> JSONValue? {

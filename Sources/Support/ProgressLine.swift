@@ -1,3 +1,5 @@
+import Files
+
 /// One piece of work that is under way, with its speed over the last seconds.
 struct ProgressWork {
   /// Seconds over which the speed is averaged.

@@ -1,3 +1,5 @@
+import Files
+
 /// Everything that is wrong with a configuration, reported together.
 public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable {
   /// One wrong setting.
@@ -37,11 +39,16 @@ public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable 
     return copy
   }
 
-  /// One line for each issue: `experiment.yaml:4: attack.rte: unknown setting. Did you mean attack.rate? ...`
+  /// The most issues that a description spells out.
+  public static let mostShown = 20
+
+  /// One line for each issue, up to twenty: `experiment.yaml:4: attack.rte: unknown setting. Did you mean attack.rate? ...`
   public var description: String {
-    zip(issues, places).map { issue, place in
+    var lines = zip(issues, places).prefix(Self.mostShown).map { issue, place in
       [place, issue.path.isEmpty ? nil : issue.path, issue.message].compactMap { $0 }.joined(separator: ": ")
-    }.joined(separator: "\n")
+    }
+    if issues.count > Self.mostShown { lines.append("... and \(issues.count - Self.mostShown) more") }
+    return lines.joined(separator: "\n")
   }
 }
 

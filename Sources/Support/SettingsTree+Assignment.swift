@@ -1,3 +1,5 @@
+public import Files
+
 extension SettingsTree {
   /// Reads a command line override such as `attack.rate=0.05`.
   ///
@@ -6,13 +8,13 @@ extension SettingsTree {
   /// - Throws: `SettingsError` for a missing `=`, an empty name or value, or a value that is not closed.
   public static func parseAssignment(_ text: String) throws(SettingsError) -> (path: [String], value: JSONValue) {
     guard let equals = text.firstIndex(of: "=") else {
-      throw SettingsError("", "\(JSONWriter.quoted(text)) has no \"=\". Write name=value, for example attack.rate=0.05.")
+      throw SettingsError("", "\(JSONValue.string(text).compactJSON) has no \"=\". Write name=value, for example attack.rate=0.05.")
     }
     let name = trimmed(text[..<equals])
     let word = trimmed(text[text.index(after: equals)...])
     let path = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard !path.contains(where: \.isEmpty) else {
-      throw SettingsError("", "\(JSONWriter.quoted(text)) has an empty name. Write name=value, for example attack.rate=0.05.")
+      throw SettingsError("", "\(JSONValue.string(text).compactJSON) has an empty name. Write name=value, for example attack.rate=0.05.")
     }
     guard let first = word.first else {
       throw SettingsError(name, "there is no value after \"=\". Write \(name)=null for none, or \(name)='\"\"' for empty text.")

@@ -1,3 +1,5 @@
+import Files
+
 extension SettingsTree {
   /// What is inconsistent between a configuration's stored properties, their defaults and their descriptions; empty where all is
   /// well. For tests: every configuration of the package passes through it.
@@ -18,7 +20,7 @@ extension SettingsTree {
 
     let keys = type.settings.map(\.key)
     for key in Set(keys).sorted() where keys.count(where: { $0 == key }) > 1 { problems.append("\(path).\(key): described twice.") }
-    for key in JSONWriter.sortedKeys(members) where !keys.contains(key) {
+    for key in members.keys.sorted() where !keys.contains(key) {
       let question = Nearest.question(key, among: keys.filter { members[$0] == nil })
       problems.append("\(path).\(key): a stored property without a description. \(question)")
     }

@@ -1,3 +1,5 @@
+import Files
+
 /// One line of a list of settings.
 public struct SettingDescription: Sendable, Hashable {
   /// The dotted name, nested groups included: `schedule.epochs`.
@@ -58,7 +60,7 @@ extension SettingsTree {
 
   /// A range in words; whole ends are written without a point.
   static func text(of range: ClosedRange<Double>) -> String {
-    func text(_ value: Double) -> String { JSONWriter.number(value, canonical: true) }
+    func text(_ value: Double) -> String { JSONValue.double(value).canonicalJSON }
     switch (range.lowerBound.isFinite, range.upperBound.isFinite) {
     case (true, true): return "\(text(range.lowerBound)) to \(text(range.upperBound))"
     case (true, false): return "at least \(text(range.lowerBound))"
@@ -69,12 +71,13 @@ extension SettingsTree {
 }
 
 extension JSONValue {
-  /// The value on one line as it would be written in a file; text without quotes where it needs none.
+  /// The value on one line as a YAML file would hold it: text without quotes where it needs none, exponents with point and sign.
   fileprivate var inlineText: String {
     switch self {
     case .array(let elements): "[" + elements.map(\.inlineText).joined(separator: ", ") + "]"
-    case .object: compactJSON
-    default: String(yaml.dropLast())
+    case .double(let value) where value.isInfinite: value > 0 ? ".inf" : "-.inf"
+    case .string(let text): PlainScalar.needsQuotes(text) ? compactJSON : text
+    default: compactJSON
     }
   }
 }

@@ -1,3 +1,5 @@
+public import Files
+
 /// Operations on configurations as trees: defaults, overrides, checks.
 public enum SettingsTree {
   /// The full tree of a configuration: every documented setting has its key, null where it is nil.
@@ -59,7 +61,7 @@ public enum SettingsTree {
     }
     if let choices = setting.choices, let text = value.stringValue, !choices.contains(text) {
       let question = Nearest.question(text, among: choices)
-      return "\(JSONWriter.quoted(text)) is not one of the choices. "
+      return "\(JSONValue.string(text).compactJSON) is not one of the choices. "
         + (question.isEmpty ? "" : question + " ") + "Choices: \(choices.joined(separator: ", "))."
     }
     if let number = value.doubleValue {
@@ -93,7 +95,7 @@ private struct Resolution {
       return defaults
     }
     var result = defaults
-    for key in JSONWriter.sortedKeys(overridden) {
+    for key in overridden.keys.sorted() {
       let value = overridden[key] ?? .null
       let keyPath = SettingsTree.join(path, key)
       guard let current = defaults[key] else {
@@ -187,6 +189,8 @@ private struct Resolution {
 
   private mutating func noteUnknown(_ key: String, _ type: any Configurable.Type, _ defaults: JSONValue, path: String) {
     let prefix = path.isEmpty ? "" : path + "."
+    // Of a file that is no configuration at all, a screenful is explained, and the rest is counted.
+    guard issues.count < SettingsError.mostShown else { return note(prefix + key, "unknown setting.") }
     let names = (defaults.objectValue ?? [:]).keys
     let question = Nearest.question(key, among: names, prefix: prefix)
     note(
@@ -196,7 +200,7 @@ private struct Resolution {
   /// Documented order first, then keys that nobody described.
   private static func known(_ type: any Configurable.Type, _ defaults: JSONValue) -> String {
     let documented = type.settings.map(\.key)
-    let others = JSONWriter.sortedKeys(defaults.objectValue ?? [:]).filter { !documented.contains($0) }
+    let others = (defaults.objectValue ?? [:]).keys.sorted().filter { !documented.contains($0) }
     let names = documented + others
     return names.isEmpty ? "It has no settings." : "Known settings: \(names.joined(separator: ", "))."
   }

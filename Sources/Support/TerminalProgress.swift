@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 
@@ -131,14 +132,6 @@ extension TerminalProgress.Terminal {
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
       },
-      write: { text in
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-          let count = bytes.withUnsafeBytes { Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-          if count < 0, errno == EINTR { continue }
-          guard count > 0 else { return }  // Nobody reads; the work goes on.
-          bytes = bytes.dropFirst(count)
-        }
-      })
+      write: { text in StandardStreams.writeError(text) })
   }
 }

@@ -1,3 +1,4 @@
+public import Files
 import Yams
 
 /// A YAML text and the line of every value in it, so that a wrong setting can be shown where it was written.
@@ -68,9 +69,6 @@ extension JSONValue {
 
 /// Turns the nodes of the YAML parser into a tree.
 private struct NodeReader {
-  /// Aliases can make a text of one page expand to billions of values; a configuration or a list of samples has fewer.
-  static let mostValues = 200_000
-
   let source: String?
   var lines: [String: Int] = [:]
   private var count = 0
@@ -79,7 +77,9 @@ private struct NodeReader {
 
   mutating func value(of node: Node, path: String) throws(ParseError) -> JSONValue {
     count += 1
-    guard count <= Self.mostValues else { throw error("the document holds more than \(Self.mostValues) values", node) }
+    guard count <= FormatLimits.settings.values else {
+      throw error("the document holds more than \(FormatLimits.settings.values) values", node)
+    }
     if !path.isEmpty, lines[path] == nil, let mark = node.mark { lines[path] = mark.line }
     switch node {
     case .scalar(let scalar): return try value(of: scalar, node)

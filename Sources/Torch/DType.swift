@@ -1,3 +1,5 @@
+import Formats
+
 /// Element types, with LibTorch's numbering.
 public enum DType: Int32, Sendable, Codable, CaseIterable, CustomStringConvertible {
   case uint8 = 0
@@ -11,30 +13,10 @@ public enum DType: Int32, Sendable, Codable, CaseIterable, CustomStringConvertib
   case bool = 11
   case bfloat16 = 15
 
-  public var description: String {
-    switch self {
-    case .uint8: "uint8"
-    case .int8: "int8"
-    case .int16: "int16"
-    case .int32: "int32"
-    case .int64: "int64"
-    case .float16: "float16"
-    case .float32: "float32"
-    case .float64: "float64"
-    case .bool: "bool"
-    case .bfloat16: "bfloat16"
-    }
-  }
+  public var description: String { elementType.description }
 
   /// Bytes of one element.
-  public var size: Int {
-    switch self {
-    case .uint8, .int8, .bool: 1
-    case .int16, .float16, .bfloat16: 2
-    case .int32, .float32: 4
-    case .int64, .float64: 8
-    }
-  }
+  public var size: Int { elementType.size }
 
   public var isFloatingPoint: Bool {
     switch self {

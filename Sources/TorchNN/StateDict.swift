@@ -38,6 +38,10 @@ public struct StateDictError: Error, CustomStringConvertible {
   public var unexpected: [String] = []
   /// Wrong shapes or dtypes.
   public var mismatched: [(key: String, expected: String, found: String)] = []
+  /// Unexpected keys beside the missing ones that they may be under another name: same shape, and no other fits.
+  public var renamed: [(found: String, expected: String)] = []
+  /// What the user can do about it.
+  public var advice = ""
 
   public var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty }
 
@@ -50,8 +54,29 @@ public struct StateDictError: Error, CustomStringConvertible {
     return "\(source) does not fit the model."
       + list("missing keys", missing) + list("unexpected keys", unexpected)
       + list("different tensors", mismatched.map { "\($0.key): the model has \($0.expected), the file \($0.found)" })
-      + "\n  Choose the model, width and number of classes that the file was made with."
+      + "\n  " + (advice.isEmpty ? fittingAdvice : advice)
   }
+
+  private var fittingAdvice: String {
+    let pairs = Set(renamed.map { Self.module(of: $0.found) + "=" + Self.module(of: $0.expected) }).sorted()
+    if !renamed.isEmpty, renamed.count == missing.count, mismatched.isEmpty {
+      return "Entries of the same shapes are there under other names. If they are the same layers, rename them: "
+        + pairs.map { "--rename \($0)" }.joined(separator: " ") + "."
+    }
+    if missing.isEmpty, mismatched.isEmpty {
+      let names = Set(unexpected.map { unexpected.count > 4 ? Self.module(of: $0) : $0 }).sorted()
+      return "The model has no use for these entries. If they may be left out: "
+        + names.prefix(6).map { "--ignore \($0)" }.joined(separator: " ") + "."
+    }
+    let heads = Set(mismatched.map { Self.module(of: $0.key) })
+    if missing.isEmpty, unexpected.isEmpty, heads.count == 1, let head = heads.first {
+      return "Only \(head) differs: the file is for another number of classes. Name the data set that it was trained for."
+    }
+    return "Choose the model, width and number of classes that the file was made with."
+  }
+
+  /// `layer1.0` for `layer1.0.weight`.
+  private static func module(of key: String) -> String { key.lastIndex(of: ".").map { String(key[..<$0]) } ?? key }
 }
 
 extension Module {
@@ -76,6 +101,7 @@ extension Module {
   /// Copies the values of a state dict into this module.
   /// - Parameters:
   ///   - strict: false ignores keys that the module lacks or the dict lacks; shapes and dtypes must fit in any case.
+  ///     `ForeignStateDict` fits a dict from elsewhere first.
   ///   - source: what the error calls the dict, e.g. the file's path.
   /// - Throws: `StateDictError` with everything that does not fit; the module is then unchanged.
   public func load(_ state: StateDict, strict: Bool = true, source: String = "the state dict") throws(StateDictError) {
@@ -91,6 +117,12 @@ extension Module {
       }
     }
     if strict { problems.unexpected = state.keys.filter { own[$0] == nil } }
+    for key in problems.unexpected {
+      let shape = state[key]?.shape
+      let last = key.split(separator: ".").last
+      let candidates = problems.missing.filter { own[$0]?.shape == shape && $0.split(separator: ".").last == last }
+      if candidates.count == 1 { problems.renamed.append((key, candidates[0])) }
+    }
     guard problems.isEmpty else { throw problems }
     noGrad {
       for (key, tensor) in own.entries { if let value = state[key] { tensor.copy_(value) } }

@@ -6,13 +6,10 @@ public struct Checkpoint {
   public var epoch: Int
   /// Model, optimizer and whatever else changes, by name.
   public var tensors: [(key: String, tensor: Tensor)]
-  /// Small facts that are not tensors.
-  public var notes: [String: String]
 
-  public init(epoch: Int, tensors: [(key: String, tensor: Tensor)], notes: [String: String] = [:]) {
+  public init(epoch: Int, tensors: [(key: String, tensor: Tensor)]) {
     self.epoch = epoch
     self.tensors = tensors
-    self.notes = notes
   }
 
   /// Reads a safetensors file that `write` wrote.
@@ -22,14 +19,12 @@ public struct Checkpoint {
     guard let epoch = file.metadata["epoch"].flatMap(Int.init), epoch >= 0 else {
       throw TrainingError.checkpoint("\(path): no epoch in the metadata, so it is no checkpoint. Remove it to start the stage over.")
     }
-    self.init(epoch: epoch, tensors: file.tensors, notes: file.metadata)
+    self.init(epoch: epoch, tensors: file.tensors)
   }
 
   /// Writes a safetensors file, at once or not at all.
   public func write(to path: String) throws {
-    var metadata = notes
-    metadata["epoch"] = String(epoch)
-    try Safetensors.save(tensors.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
+    try Safetensors.save(tensors.map { ($0.key, $0.tensor.contiguous()) }, metadata: ["epoch": String(epoch)], to: path)
   }
 }
 
@@ -37,16 +32,4 @@ public struct Checkpoint {
 public protocol CheckpointStore: AnyObject {
   func load(stage: String) throws -> Checkpoint?
   func save(_ checkpoint: Checkpoint, stage: String) throws
-}
-
-/// Checkpoints in memory, for a defense inside another computation and for tests.
-public final class MemoryCheckpoints: CheckpointStore {
-  private var stages: [String: Checkpoint] = [:]
-  public init() {}
-  public func load(stage: String) throws -> Checkpoint? { stages[stage] }
-  public func save(_ checkpoint: Checkpoint, stage: String) throws {
-    var copy = checkpoint
-    copy.tensors = noGrad { checkpoint.tensors.map { ($0.key, $0.tensor.detach().clone()) } }
-    stages[stage] = copy
-  }
 }

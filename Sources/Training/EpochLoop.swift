@@ -4,7 +4,7 @@ public import Torch
 public import TorchNN
 
 /// Runs the epochs of one stage: progress, interruption, the check for NaN, reports, checkpoints and exact resume. What an epoch does is
-/// the caller's.
+/// the caller's; for supervised training it is `Trainer`'s.
 ///
 /// Randomness inside an epoch must come from streams that are derived from the epoch's number (`context.generator(name, epoch)`); then a
 /// resumed run ends with the same bits as an undisturbed one.
@@ -25,6 +25,7 @@ public struct EpochLoop {
     self.isMeasured = isMeasured
   }
 
+  /// Leaves no gradients behind in the optimizer's parameters.
   /// - Parameters:
   ///   - optimizer: its state is part of the checkpoint.
   ///   - isFinished: asked before each epoch; true ends the stage early. It has to follow from the model's state, which a resumed run has.
@@ -60,6 +61,7 @@ public struct EpochLoop {
       try context.onEpoch?(report(epoch + 1, model, meter, values))
       try save(epoch + 1, model, optimizer)
     }
+    optimizer.zeroGrad()
   }
 
   private func report(_ epoch: Int, _ model: Module, _ meter: EpochMeter, _ values: [(key: String, value: Double)]) -> EpochReport {
@@ -107,11 +109,20 @@ public final class EpochMeter {
   /// Adds one step. `values` are scalar tensors (means over the step's images); the first should be called `loss`.
   /// - Throws: `Interrupted` after Ctrl-C.
   public func step(images count: Int, _ values: KeyValuePairs<String, Tensor>) throws {
+    try step(images: count, values.map { ($0.key, $0.value) })
+  }
+  /// Adds one step with its loss, its parts, and the positions in the training set that it learned from, where the method chose them.
+  func step(_ batch: Batch, _ loss: BatchLoss) throws {
+    if let rows = loss.rows { select(batch.indices[rows]) }
+    try step(images: batch.indices.count, [("loss", loss.value)] + loss.parts.map { ($0.key, $0.value) })
+  }
+
+  private func step(images count: Int, _ values: [(key: String, value: Tensor)]) throws {
     lock.withLock { add(count, values) }
     try Interruption.check()
   }
 
-  private func add(_ count: Int, _ values: KeyValuePairs<String, Tensor>) {
+  private func add(_ count: Int, _ values: [(key: String, value: Tensor)]) {
     noGrad {
       for (key, value) in values {
         let weighted = value.detach().to(.float64) * Double(count)

@@ -15,14 +15,14 @@ public import Vision
 
 /// Semi-supervised training of a classifier.
 public struct MixMatch: Configurable, Hashable {
-  public enum Shape: String, Codable, Sendable, CaseIterable { case constant, cosine }
+  public enum ScheduleShape: String, Codable, Sendable, CaseIterable { case constant, cosine }
   public enum Statistics: String, Codable, Sendable, CaseIterable { case batch, running }
 
   public var epochs = 190
   public var iterations = 1024
   public var batch = 64
   public var learningRate = 0.002
-  public var schedule = Shape.constant
+  public var schedule = ScheduleShape.constant
   public var views = 2
   public var temperature = 0.5
   public var mixing = 0.75
@@ -39,7 +39,7 @@ public struct MixMatch: Configurable, Hashable {
     Setting("batch", "Labeled images in a step, and unlabeled ones.", unit: "images", range: 2...65_536, source: "DBD"),
     Setting("learningRate", "Adam's learning rate.", range: 0...1, source: "DBD"),
     Setting(
-      "schedule", "Learning rate over time; short runs gain from cosine.", choices: Shape.allCases.map(\.rawValue),
+      "schedule", "Learning rate over time; short runs gain from cosine.", choices: ScheduleShape.allCases.map(\.rawValue),
       source: "DBD: constant"),
     Setting("views", "K, augmented views that a guess is the mean of.", range: 1...16, source: "MixMatch"),
     Setting("temperature", "T, sharpens guesses: 1 leaves them, 0 would make them one-hot.", range: 0.01...1, source: "DBD"),
@@ -90,13 +90,11 @@ public struct MixMatch: Configurable, Hashable {
         let others = (0..<views).map { _ in augmentation.gather(images: data.images, indices: unlabeled[range], generator) }
         let ratio = ratios.beta(mixing)
         let losses = step(
-          model, images, data.labels[labeled[range]], others, ratio: max(ratio, 1 - ratio),
+          model, images: images, labels: data.labels[labeled[range]], unlabeled: others, ratio: max(ratio, 1 - ratio),
           order: generator.permutation(batch * (1 + views)), context)
         let weight = weight(progress: Double(epoch) + Double(iteration) / Double(iterations))
         let loss = losses.labeled + losses.unlabeled * weight
-        optimizer.zeroGrad()
-        loss.backward()
-        optimizer.step()
+        optimizer.step(minimizing: loss)
         try meter.step(
           images: batch * (1 + views),
           [
@@ -105,26 +103,27 @@ public struct MixMatch: Configurable, Hashable {
           ])
       }
     }
-    optimizer.zeroGrad()
     model.eval()
   }
 
   /// Algorithm 1 and equations 2 to 4 for one batch.
   /// - Parameters:
   ///   - images: B x C x H x W, augmented; labels: int64 B.
-  ///   - others: K views of the unlabeled images, each of the same shape as `images`.
+  ///   - unlabeled: K views of the unlabeled images, each of the same shape as `images`.
   ///   - ratio: share of an image itself in the mixture, 1/2 to 1.
   ///   - order: the partners, a permutation of (1 + K) B.
   /// - Returns: both losses, scalars with gradients.
   public func step(
-    _ model: Classifier, _ images: Tensor, _ labels: Tensor, _ others: [Tensor], ratio: Double, order: Tensor, _ context: TrainingContext
+    _ model: Classifier, images: Tensor, labels: Tensor, unlabeled others: [Tensor], ratio: Double, order: Tensor,
+    _ context: TrainingContext
   ) -> (labeled: Tensor, unlabeled: Tensor) {
     let count = images.dimension(0)
     let (inputs, targets) = noGrad { () -> (Tensor, Tensor) in
       let guesses = guess(model, others, context)
       let given = labels.oneHot(model.classes).to(.float32)
       return Self.mix(
-        Tensor.concatenated([images] + others), Tensor.concatenated([given] + others.map { _ in guesses }), ratio: ratio, order: order)
+        inputs: Tensor.concatenated([images] + others), targets: Tensor.concatenated([given] + others.map { _ in guesses }),
+        ratio: ratio, order: order)
     }
     // Each of the 1 + K batches holds its share of every group; the same exchange puts the logits back in order.
     let exchange = Self.interleaving(batch: count, groups: 1 + others.count).to(images.device)
@@ -155,7 +154,7 @@ public struct MixMatch: Configurable, Hashable {
   }
 
   /// MixUp of all rows with partners.
-  public static func mix(_ inputs: Tensor, _ targets: Tensor, ratio: Double, order: Tensor) -> (inputs: Tensor, targets: Tensor) {
+  public static func mix(inputs: Tensor, targets: Tensor, ratio: Double, order: Tensor) -> (inputs: Tensor, targets: Tensor) {
     (inputs * ratio + inputs[order] * (1 - ratio), targets * ratio + targets[order] * (1 - ratio))
   }
 

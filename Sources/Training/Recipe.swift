@@ -6,7 +6,7 @@ public import Vision
 /// How a model is trained: optimizer, schedule, batches, augmentation.
 public struct Recipe: Configurable, Hashable {
   public enum Algorithm: String, Codable, Sendable, CaseIterable { case sgd, adam, adamw }
-  public enum Shape: String, Codable, Sendable, CaseIterable {
+  public enum ScheduleShape: String, Codable, Sendable, CaseIterable {
     case constant, cosine
     case multiStep = "multi-step"
     case oneCycle = "one-cycle"
@@ -19,7 +19,7 @@ public struct Recipe: Configurable, Hashable {
   public var momentum = 0.9
   public var nesterov = true
   public var weightDecay = 5e-4
-  public var schedule = Shape.oneCycle
+  public var schedule = ScheduleShape.oneCycle
   public var milestones: [Int] = []
   public var gamma = 0.1
   public var period: Int? = nil
@@ -40,7 +40,7 @@ public struct Recipe: Configurable, Hashable {
     Setting("momentum", "Momentum of SGD; beta1 of Adam.", range: 0...1),
     Setting("nesterov", "Nesterov momentum (SGD)."),
     Setting("weightDecay", "L2 penalty (decoupled for adamw).", range: 0...1),
-    Setting("schedule", "Learning rate over time.", choices: Shape.allCases.map(\.rawValue)),
+    Setting("schedule", "Learning rate over time.", choices: ScheduleShape.allCases.map(\.rawValue)),
     Setting("milestones", "Epochs at which a multi-step schedule multiplies the rate by gamma.", unit: "epochs"),
     Setting("gamma", "Factor at each milestone.", range: 0...1),
     Setting("period", "Half period of the cosine; empty means all epochs.", unit: "epochs"),
@@ -112,7 +112,16 @@ extension Recipe {
     return recipe
   }()
 
-  private static func sgd(epochs: Int, rate: Double, _ schedule: Shape, milestones: [Int] = []) -> Recipe {
+  /// For a method that has settings of its own in place of a recipe: Adam at a constant rate, every batch, no augmentation.
+  public static func constant(epochs: Int, batch: Int, learningRate: Double) -> Recipe {
+    var recipe = Recipe()
+    (recipe.epochs, recipe.batch, recipe.dropLast) = (epochs, batch, false)
+    (recipe.optimizer, recipe.learningRate, recipe.weightDecay, recipe.schedule) = (.adam, learningRate, 0, .constant)
+    (recipe.crop, recipe.flip) = (0, false)
+    return recipe
+  }
+
+  private static func sgd(epochs: Int, rate: Double, _ schedule: ScheduleShape, milestones: [Int] = []) -> Recipe {
     var recipe = Recipe()
     recipe.epochs = epochs
     recipe.learningRate = rate

@@ -1,75 +1,63 @@
 import Support
 public import Torch
-import TorchNN
+public import TorchNN
 public import Vision
 
-/// Supervised training of a classifier on a data set in memory.
+/// Supervised training on a data set in memory. A method of its own says what a batch should learn; the order of the images, augmentation,
+/// learning rate, optimizer step, reports, checkpoints and exact resume are done here:
+///
+/// ```swift
+/// try Trainer(recipe, stage: "distill").train(student, on: clean, context: context) { batch in
+///   let taught = noGrad { context.compute { teacher(batch.images) } }
+///   let logits = context.compute { student(batch.images) }
+///   return BatchLoss(F.crossEntropy(logits, batch.labels) + F.mseLoss(logits, taught))
+/// }
+/// ```
 public struct Trainer {
   public var recipe: Recipe
-  /// Name of the stage in progress, metrics and checkpoints.
+  /// Name of the stage in progress, metrics and checkpoints; it begins the names of the random streams.
   public var stage: String
+  /// Random crops and flips; nil takes the recipe's.
+  public var augmentation: CropFlip?
+  /// Training mode (statistics of the batch, dropout) or evaluation mode (running statistics, which stay as they are).
+  public var trainingMode = true
+  /// Whether measuring the model after each epoch says something; see `EpochReport.isMeasured`.
+  public var isMeasured = true
 
   public init(_ recipe: Recipe, stage: String = "train") {
     self.recipe = recipe
     self.stage = stage
   }
 
-  /// Loss of one batch: pixels (B x C x H x W, [0, 1]), labels (B), to a scalar.
-  public typealias BatchLoss = (_ model: Classifier, _ images: Tensor, _ labels: Tensor) throws -> Tensor
-  /// Changes the augmented pixels of a batch before the model learns from them, in view of the model as it is. Random draws come from
-  /// `generator`, a stream of the epoch's own.
-  public typealias BatchChange = (_ model: Classifier, _ images: Tensor, _ labels: Tensor, _ generator: Generator) throws -> Tensor
-
-  /// Trains the model in place and leaves it in evaluation mode.
+  /// Trains a classifier in place by cross entropy and leaves it in evaluation mode.
   /// - Throws: `TrainingError`, `Interrupted`, and what the context throws.
-  public func train(
-    _ model: Classifier, on data: ImageDataset, context: TrainingContext, loss: BatchLoss? = nil, change: BatchChange? = nil
-  ) throws {
-    guard data.count > 0 else { throw TrainingError.invalid("\(stage): the training set is empty.") }
-    let data = data.to(context.device)
-    model.to(context.device).to(.channelsLast).train()
-    let batches = Batches(count: data.count, size: recipe.batch, dropLast: recipe.dropLast)
-    let optimizer = recipe.makeOptimizer(model.parameters())
-    let smoothing = recipe.labelSmoothing
-    let loop = EpochLoop(stage: stage, epochs: recipe.epochs, imagesPerEpoch: batches.images, context: context)
-    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
-      let order = context.generator("\(stage)/shuffle", epoch).permutation(data.count)
-      let generator = context.generator("\(stage)/augment", epoch)
-      let changes = context.generator("\(stage)/change", epoch)
-      model.train()
-      for (step, range) in batches.ranges.enumerated() {
-        optimizer.learningRate = recipe.rate(epoch: epoch, step: step, stepsPerEpoch: batches.ranges.count)
-        let index = order[range]
-        var images = recipe.augmentation.gather(images: data.images, indices: index, generator)
-        let labels = data.labels[index]
-        if let change { images = try change(model, images, labels, changes) }
-        let value = try context.compute {
-          try loss?(model, images, labels) ?? F.crossEntropy(model(images), labels, labelSmoothing: smoothing)
-        }
-        optimizer.zeroGrad()
-        value.backward()
-        if let limit = recipe.clipNorm { clipGradientNorm(optimizer.parameters, to: limit) }
-        optimizer.step()
-        try meter.step(images: range.count, ["loss": value])
-      }
-    }
-    optimizer.zeroGrad()
-    model.eval()
+  public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext) throws {
+    try train(model, on: data, context: context) { recipe.crossEntropy(model, $0, context: context) }
   }
-}
 
-/// Ranges of a shuffled order, batch by batch.
-public struct Batches {
-  /// Images in a batch that is only looked at: more are no faster on a CPU and hold more memory.
-  public static let evaluationSize = 256
-
-  public let ranges: [Range<Int>]
-  /// Images in all batches together.
-  public var images: Int { ranges.reduce(0) { $0 + $1.count } }
-
-  /// - Parameter dropLast: leave a last batch out that is not full (kept if it is the only one).
-  public init(count: Int, size: Int, dropLast: Bool = false) {
-    let all = stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
-    ranges = dropLast && all.count > 1 ? all.filter { $0.count == size } : all
+  /// Trains a model in place and leaves it in evaluation mode.
+  /// - Parameters:
+  ///   - model: a classifier, or another module whose parameters the loss depends on, such as a trigger.
+  ///   - samples: positions in the data to learn from, int64; nil takes all.
+  ///   - optimizer: nil takes the recipe's, for all parameters of the model.
+  ///   - afterStep: called after each step of the optimizer, without recording: for weights that have to stay inside a set.
+  ///   - loss: what a batch should learn. Called outside autocast: forward passes belong inside `context.compute`.
+  /// - Throws: `TrainingError`, `Interrupted`, and what the context or `loss` throws.
+  public func train(
+    _ model: Module, on data: ImageDataset, samples: Tensor? = nil, context: TrainingContext, optimizer: Optimizer? = nil,
+    afterStep: () -> Void = {}, loss: (Batch) throws -> BatchLoss
+  ) throws {
+    let count = samples?.count ?? data.count
+    guard count > 0 else { throw TrainingError.invalid("\(stage): the training set is empty.") }
+    model.to(context.device).to(.channelsLast).train(trainingMode)
+    let pass = TrainingPass(
+      data: data.to(context.device), recipe: recipe, context: context, augmentation: augmentation, trainingMode: trainingMode)
+    let optimizer = optimizer ?? recipe.makeOptimizer(model.parameters())
+    let loop = EpochLoop(
+      stage: stage, epochs: recipe.epochs, imagesPerEpoch: pass.batches(count).images, context: context, isMeasured: isMeasured)
+    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
+      try pass.run(model, optimizer, on: samples, stream: stage, epoch: epoch, meter: meter, afterStep: afterStep, loss: loss)
+    }
+    model.eval()
   }
 }

@@ -29,6 +29,7 @@ struct Antidote: ParsableCommand {
     ])
 
   static func main() {
+    StandardStreams.prepare()
     Interruption.install()
     // Both before the first operation: worker threads take over the setting for denormals from the thread that starts them.
     Runtime.keepFreedMemory()

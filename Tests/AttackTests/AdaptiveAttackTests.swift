@@ -32,9 +32,9 @@ import Vision
 
   /// In either memory layout: channels_last goes through the fused layers.
   @Test(arguments: [MemoryFormat.contiguous, .channelsLast]) func matchingAndItsGradient(_ format: MemoryFormat) throws {
-    let matching = GradientMatching(model, sources, labels(6))
+    let matching = GradientMatching(model, images: sources, labels: labels(6))
     let change = pattern(poisons.shape, 0.9, 0.05).requiresGrad_()
-    let loss = matching.loss((poisons + change).contiguous(format), labels(4))
+    let loss = matching.loss((poisons + change).contiguous(format), labels: labels(4))
     expectClose(loss.detach(), try golden.tensor("matching/loss"), tolerance: 2e-6, floor: 1)  // 1 - cos loses digits
     expectClose(gradient(of: loss, at: change), try golden.tensor("matching/grad"), tolerance: 1e-4, floor: 0)
   }
@@ -42,7 +42,7 @@ import Vision
   @Test func theWantedGradientIsAMeanOverAllSources() throws {
     // 128 images are one batch inside: 6 images 50 times over are three batches with the same mean.
     let many = Tensor.concatenated((0..<50).map { _ in sources })
-    let loss = GradientMatching(model, many, labels(300)).loss(poisons + pattern(poisons.shape, 0.9, 0.05), labels(4))
+    let loss = GradientMatching(model, images: many, labels: labels(300)).loss(poisons + pattern(poisons.shape, 0.9, 0.05), labels: labels(4))
     expectClose(loss.detach(), try golden.tensor("matching/loss"), tolerance: 2e-6, floor: 1)
   }
 
@@ -55,11 +55,12 @@ import Vision
   @Test func signedAdamSteps() throws {
     var c = SleeperAgent.Configuration()
     (c.target, c.steps, c.batch) = (3, 3, 4)
-    let start = SleeperAgent.projected(pattern(poisons.shape, 0.9, 0.05), poisons, bound: c.bound)
+    let start = SleeperAgent.projected(pattern(poisons.shape, 0.9, 0.05), around: poisons, bound: c.bound)
     let change = PixelChange(start)
     let optimizer = Adam([change.value], learningRate: c.learningRate)
     try SleeperAgent(c).craft(
-      change, optimizer, poisons, sources, model, stage: "craft", 0..<3, TrainingContext(precision: .float32, seed: 1))
+      change, optimizer, pixels: poisons, triggered: sources, surrogate: model, stage: "craft", steps: 0..<3,
+      context: TrainingContext(precision: .float32, seed: 1))
     // The sign of a gradient that is zero but for rounding may differ: such a pixel ends elsewhere.
     let difference = (change.value.detach() - (try golden.tensor("craft/change"))).abs()
     let far = (difference .> 1e-6).to(.float32).mean().item()

@@ -1,5 +1,6 @@
 import Attacks
 import Backdoor
+import Files
 import Support
 import TestData
 import TestSupport

@@ -94,6 +94,30 @@ import Vision
     #expect((try stamped(1) .!= stamped(2)).any().intItem() == 1)
   }
 
+  /// Opacity 0 leaves a pixel, 255 hides it, and 100 blends.
+  @Test func transparentImage() throws {
+    try withTemporaryFolder { folder in
+      let opacity: [UInt8] = [0, 255, 100, 0, 255, 100, 0, 255, 100]
+      let path = "\(folder)/trigger.bmp"
+      try Data(clearBitmap(side: 3, blue: 200, green: 30, red: 255, opacity)).write(to: URL(fileURLWithPath: path))
+      var configuration = BadNets.Configuration()
+      configuration.pattern = .image
+      configuration.image = path
+      configuration.place = .topLeft
+      let images = storedImages(2, height: 10, width: 14)
+      let trigger = try BadNets(configuration).trigger(for: shape)
+      let stamped = trigger.stamp(images, Generator(seed: 0))
+      let (before, after) = (images.array(UInt8.self), stamped.array(UInt8.self))
+      for index in before.indices {
+        let (column, row, channel) = (index % 14, index / 14 % 10, index / 140 % 3)
+        let weight = row < 3 && column < 3 ? Double(opacity[3 * row + column]) / 255 : 0
+        let exact = (1 - weight) * Double(before[index]) + weight * [255.0, 30, 200][channel]
+        #expect(abs(Double(after[index]) - exact) <= 0.5 + 1e-4)
+      }
+      #expect((trigger.throughFloats(images).to(.float32) - stamped.to(.float32)).abs().max().item() <= 1)
+    }
+  }
+
   @Test func imageFromAFile() throws {
     try withTemporaryFolder { folder in
       let colors = (0..<27).map { UInt8($0 * 9) }

@@ -65,6 +65,27 @@ import Vision
     }
   }
 
+  /// The weight is alpha times the image's opacity.
+  @Test func transparentImage() throws {
+    try withTemporaryFolder { folder in
+      let opacity = (0..<256).map { UInt8($0) }
+      let path = "\(folder)/trigger.bmp"
+      try Data(clearBitmap(side: 16, blue: 200, green: 30, red: 255, opacity)).write(to: URL(fileURLWithPath: path))
+      var configuration = Blended.Configuration()
+      configuration.image = path
+      configuration.alpha = 0.5
+      let trigger = try Blended(configuration).trigger(for: shape)
+      let images = storedImages(2, height: 16, width: 16)
+      let (before, after) = (images.array(UInt8.self), trigger.stamp(images, Generator(seed: 0)).array(UInt8.self))
+      let floats = trigger.throughFloats(images).array(UInt8.self)
+      for index in before.indices {
+        let weight = 0.5 * Double(opacity[index % 256]) / 255
+        let exact = (1 - weight) * Double(before[index]) + weight * [255.0, 30, 200][index / 256 % 3]
+        #expect(abs(Double(after[index]) - exact) <= 0.51 && abs(Double(floats[index]) - exact) <= 0.51)
+      }
+    }
+  }
+
   @Test func generatedPatternsAreSquare() {
     let error = #expect(throws: BackdoorError.self) {
       try Blended().implants(for: ImageShape(channels: 3, height: 16, width: 20), seed: 1)

@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import Files
 import Support
 import TestData
 import TestSupport

@@ -14,8 +14,8 @@ import Vision
   private let context = TrainingContext(precision: .float32)
 
   private func evaluator(_ reference: Classifier, radius: Double, targets: [Int?]? = nil) -> RiskEvaluator {
-    var adversary = SharedAdversary()
-    adversary.ball = LinfBall(radius: radius)
+    var adversary = SharedAdversarialUnlearning.Configuration()
+    adversary.radius = radius
     adversary.stepSize = radius
     return RiskEvaluator(
       images: data, triggered: data, targets: targets ?? data.labelArray().map { $0 == 0 ? nil : 0 }, reference: reference,

@@ -74,6 +74,12 @@ struct BenchmarkTests {
     #expect(python?.description.contains("tried /nowhere/python") == true)
   }
 
+  @Test func theRepositorysScriptIsTheUsualOne() throws {
+    // `true` succeeds at the imports.
+    let peer = try BenchmarkPeer.find(python: "true", environment: [:])
+    #expect(peer.script.hasSuffix("Benchmarks/peer.py"))
+  }
+
   @Test func thePeersTableIsRead() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-bench-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -1,5 +1,6 @@
-import Experiments
 import Testing
+
+@testable import Experiments
 
 struct DefenseEffectivenessTests {
   @Test(arguments: [

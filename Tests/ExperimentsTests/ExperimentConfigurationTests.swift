@@ -1,6 +1,7 @@
 import Attacks
 import Defenses
 import Experiments
+import Files
 import Support
 import Testing
 import Training
@@ -34,7 +35,7 @@ import Vision
     let again = try ExperimentConfiguration(tree)
     #expect(try again.resolved() == tree)
     #expect(try again.runID() == c.runID())
-    let throughText = try JSONValue(yaml: tree.yaml)
+    let throughText = try JSONValue(yaml: tree.prettyJSON)
     #expect(try ExperimentConfiguration(throughText).resolved() == tree)
     #expect(again.attack == c.attack && again.defense == c.defense && again.recipe == c.recipe && again.dataset == c.dataset)
   }

@@ -1,10 +1,12 @@
 import Evaluation
-import Experiments
+import Files
 import Foundation
 import Support
 import TestSupport
 import Testing
 import Torch
+
+@testable import Experiments
 
 /// Whole runs on a hundred generated images.
 @Suite struct ExperimentRunnerTests {
@@ -38,6 +40,7 @@ import Torch
       #expect(record.defense?.name == "sau" && record.defense?.summary != nil)
       #expect(record.stages.map(\.name) == ["train", "sau"] && record.stages.map(\.epochs) == [2, 2])
       #expect(record.stages.allSatisfy { $0.seconds > 0 && ($0.imagesPerSecond ?? 0) > 0 })
+      #expect(try #require(record.seconds) > record.stages.reduce(0) { $0 + $1.seconds })
       #expect(record.measurements.map(\.label) == ["before", "after"])
       for m in record.measurements {
         #expect(m.cleanCount == 40 && m.attackSuccessRate != nil && m.robustAccuracy != nil && m.triggeredCount == 36)

@@ -1,4 +1,5 @@
 import Experiments
+import Files
 import Foundation
 import Testing
 
@@ -101,13 +102,14 @@ struct MetricsLogTests {
 
   @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"))) func aFullDiskIsNamed() {
     let full = MetricsLog(path: "/dev/full")
-    let error = #expect(throws: RunStoreError.self) { try full.append(entry("train", 1)) }
-    #expect(error == .diskFull(path: "/dev/full"))
+    let error = #expect(throws: FileError.self) { try full.append(entry("train", 1)) }
+    #expect(error?.path == "/dev/full" && error?.code == ENOSPC)
     #expect(error?.description.contains("the disk is full") == true)
   }
 
   @Test func aMissingFolderIsNamed() {
     let lost = MetricsLog(path: folder.path + "/nowhere/metrics.jsonl")
-    #expect(throws: RunStoreError.unwritable(path: lost.path, reason: "No such file or directory")) { try lost.append(entry("train", 1)) }
+    let error = #expect(throws: FileError.self) { try lost.append(entry("train", 1)) }
+    #expect(error?.reason == .missingParent((folder.path + "/nowhere").replacing("//", with: "/")))
   }
 }

@@ -1,18 +1,20 @@
-import Experiments
+import Files
 import Foundation
 import Support
+
+@testable import Experiments
 
 /// A record with every field set, and a folder for a test's files.
 enum RunRecordExample {
   static func full(id: String = "9f2c4a7be1d0") -> RunRecord {
     RunRecord(
       id: id, title: "BadNets against SAU", status: .failed, failure: "out of memory",
-      created: Date(timeIntervalSince1970: 1_763_710_330.7),
-      finished: Date(timeIntervalSince1970: 1_763_716_471), command: "antidote run --seed 7",
+      created: Date(timeIntervalSince1970: 1_763_710_330),
+      finished: Date(timeIntervalSince1970: 1_763_716_471), seconds: 5700.5, command: "antidote run --seed 7",
       configuration: .object(["seed": .int(7), "rate": .double(0.1), "names": .array([.string("a"), .null, .bool(true)])]),
       environment: .init(
         antidote: "0.1.0", libtorch: "2.9.1", swift: "6.3.1", os: "Debian 12", cpu: "Xeon", threads: 2, device: "cpu", precision: "float32",
-        memory: 25_200_000_000, deterministic: true),
+        memory: 25_200_000_000),
       dataset: .init(
         name: "CIFAR-10", trainCount: 50_000, testCount: 10_000, classNames: (0..<10).map { "class\($0)" }, channels: 3, height: 32,
         width: 32),

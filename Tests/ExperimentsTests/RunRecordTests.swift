@@ -1,21 +1,22 @@
-import Experiments
 import Foundation
 import Support
 import Testing
+
+@testable import Experiments
 
 struct RunRecordTests {
   @Test func everyFieldSurvivesARoundTrip() throws {
     let record = RunRecordExample.full()
     let text = try record.encoded()
-    #expect(try RunRecord.decoded(from: text) == record)
-    #expect(try RunRecord.decoded(from: text).encoded() == text)
+    #expect(try RunRecord.decoded(from: text.utf8) == record)
+    #expect(try RunRecord.decoded(from: text.utf8).encoded() == text)
   }
 
   @Test func theTextIsReadableAndDated() throws {
-    let text = String(decoding: try RunRecordExample.full().encoded(), as: UTF8.self)
-    #expect(text.contains("\"formatVersion\" : 1"))
-    #expect(text.contains("\"created\" : \"2025-11-21T07:32:10Z\""))
-    #expect(text.contains("\"clean\" : \"samples/3-clean.png\""))
+    let text = try RunRecordExample.full().encoded()
+    #expect(text.contains("\"formatVersion\": 1"))
+    #expect(text.contains("\"created\": \"2025-11-21T07:32:10Z\""))
+    #expect(text.contains("\"clean\": \"samples/3-clean.png\""))
     #expect(text.hasSuffix("}\n"))
   }
 
@@ -34,14 +35,14 @@ struct RunRecordTests {
     var record = RunRecordExample.full()
     record.measurements[0].accuracy = .nan
     record.measurements[0].robustAccuracy = .infinity
-    let read = try RunRecord.decoded(from: try record.encoded())
+    let read = try RunRecord.decoded(from: try record.encoded().utf8)
     #expect(read.measurements[0].accuracy.isNaN)
     #expect(read.measurements[0].robustAccuracy == .infinity)
   }
 
   @Test func anotherFormatVersionIsRefused() throws {
-    let text = String(decoding: try RunRecordExample.full().encoded(), as: UTF8.self)
-      .replacingOccurrences(of: "\"formatVersion\" : 1", with: "\"formatVersion\" : 2")
+    let text = try RunRecordExample.full().encoded()
+      .replacingOccurrences(of: "\"formatVersion\": 1", with: "\"formatVersion\": 2")
     let error = #expect(throws: RunStoreError.self) { try RunRecord.decoded(from: Data(text.utf8), path: "r/record.json") }
     #expect(error == .unknownFormat(path: "r/record.json", found: 2))
     #expect(
@@ -51,12 +52,32 @@ struct RunRecordTests {
   }
 
   @Test(arguments: [
-    ("{\"formatVersion\": 1", "it is not valid JSON"),
+    ("{\"formatVersion\": 1", "it is not valid JSON (line 1, column 20: A comma or a closing brace is expected here.)"),
     ("{\"formatVersion\": 1}", "the key \"id\" is missing at the top level"),
     ("{\"formatVersion\": 1, \"id\": 5}", "a value of another type than String stands at id"),
   ])
   func damageIsNamed(text: String, reason: String) {
     #expect(throws: RunStoreError.damaged(path: "record.json", reason: reason)) { try RunRecord.decoded(from: Data(text.utf8)) }
+  }
+
+  /// 1,000 and 600 images in 40 s, and another stage.
+  @Test func stagesAddUpTheirEpochs() {
+    let stages = RunRecord.Stage.all(in: [
+      MetricsEntry(stage: "train", epoch: 1, values: ["seconds": 10, "imagesPerSecond": 100]),
+      MetricsEntry(stage: "train", epoch: 2, values: ["seconds": 30, "imagesPerSecond": 20]),
+      MetricsEntry(stage: "ft", epoch: 1, values: ["seconds": 5, "imagesPerSecond": 8]),
+    ])
+    #expect(stages.map(\.name) == ["train", "ft"] && stages.map(\.epochs) == [2, 1])
+    #expect(stages.map(\.seconds) == [40, 5] && stages.map(\.imagesPerSecond) == [40, 8])
+  }
+
+  @Test func theDurationIsThatOfTheProcessesOrElseOfTheStages() {
+    var record = RunRecordExample.full()
+    #expect(record.duration == 5700.5)
+    record.seconds = nil
+    #expect(record.duration == 5420.5)
+    record.stages = []
+    #expect(record.duration == nil)
   }
 
   @Test func beforeAndAfterAreFoundByLabel() {

@@ -109,7 +109,7 @@ final class FuzzLoop {
     if !Self.modules.contains(String(type.prefix { $0 != "." })) {
       note(subject, "throws \(type): \(text.prefix(300))", input, signature: type)
     }
-    if text.utf8.count > 4000 { note(subject, "an error of \(text.utf8.count) bytes: \(text.prefix(300))", input, signature: "long") }
+    if text.count > 5000 { note(subject, "an error of \(text.utf8.count) bytes: \(text.prefix(300))", input, signature: "long") }
     if text.contains("allocate") { note(subject, "asks for too much memory: \(text.prefix(300))", input, signature: "allocate") }
   }
 

@@ -1,5 +1,4 @@
-import Torch
-import Vision
+import Formats
 
 /// Lengths and checksums set right after a change, so that it gets past the first look.
 enum Repair {

@@ -1,3 +1,5 @@
+import Files
+import Formats
 import Foundation
 import Torch
 @testable import Vision

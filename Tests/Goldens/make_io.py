@@ -1,10 +1,9 @@
-"""Goldens of file formats, written by the reference libraries: ``io.safetensors`` and ``io_*.npy``.
+"""Golden of a file format, written by the reference library: ``io.safetensors``.
 
 Real tensors are 10 * pattern([2, 3], 0.5) in their dtype; signed integers are [-3, -2, -1, 0, 1, 2] * 20,
 unsigned ones [0, 40, 80, 120, 160, 200], bools [0, 1, 0, 1, 1, 0]; all have the shape [2, 3].
 """
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -30,20 +29,3 @@ tensors = {
 }
 save_file(tensors, str(out / "io.safetensors"), metadata={"format": "pt", "note": 'zwei\n"Zeilen" \\ 重み \x01'})
 (out / "io.safetensors").chmod(0o644)
-
-
-def npy(name, array, version=None):
-    with open(out / f"io_{name}.npy", "wb") as file:
-        np.lib.format.write_array(file, array, version=version)
-
-
-for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"):
-    npy(name, tensors[name].numpy())
-npy("fortran", np.asfortranarray(np.arange(24, dtype=np.int32).reshape(2, 3, 4)))
-npy("version2", tensors["float32"].numpy(), (2, 0))
-npy("version3", tensors["float32"].numpy(), (3, 0))
-npy("scalar", np.array(-1.5))
-npy("empty", np.zeros((0, 3), np.float32))
-npy("big_endian", tensors["float32"].numpy().astype(">f4"))
-npy("structured", np.array([(1, 2.0)], dtype=[("a", "<i4"), ("b", "<f4")]))
-npy("uint16", np.array([1, 2], np.uint16))

@@ -11,28 +11,13 @@ from goldens import output_folder, write_json
 
 BASE, COUNT = 0.1, 20
 
-
-def warmup_cosine(opt, start_factor, warmup, T_max, eta_min):
-    return S.SequentialLR(
-        opt,
-        [S.LinearLR(opt, start_factor=start_factor, end_factor=1.0, total_iters=warmup), S.CosineAnnealingLR(opt, T_max=T_max, eta_min=eta_min)],
-        milestones=[warmup],
-    )
-
-
 CASES = {
     "multi_step": ("multi_step", S.MultiStepLR, dict(milestones=[4, 11], gamma=0.1)),
-    "step": ("step", S.StepLR, dict(step_size=6, gamma=0.5)),
-    "constant": ("constant", S.ConstantLR, dict(factor=1.0 / 3.0, total_iters=5)),
-    "linear": ("linear", S.LinearLR, dict(start_factor=0.1, end_factor=1.0, total_iters=8)),
-    "exponential": ("exponential", S.ExponentialLR, dict(gamma=0.9)),
     "cosine": ("cosine", S.CosineAnnealingLR, dict(T_max=10, eta_min=0.0)),
     "cosine_eta_min": ("cosine", S.CosineAnnealingLR, dict(T_max=10, eta_min=0.001)),
     "cosine_20": ("cosine", S.CosineAnnealingLR, dict(T_max=20, eta_min=0.0)),
     "one_cycle_cos": ("one_cycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=20, pct_start=0.3, anneal_strategy="cos", div_factor=25.0, final_div_factor=1e4)),
     "one_cycle_linear": ("one_cycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=20, pct_start=0.3, anneal_strategy="linear", div_factor=25.0, final_div_factor=1e4)),
-    "linear_warmup_cosine": ("linear_warmup_cosine", warmup_cosine, dict(start_factor=0.1, warmup=5, T_max=15, eta_min=0.0)),
-    "linear_warmup_cosine_eta_min": ("linear_warmup_cosine", warmup_cosine, dict(start_factor=0.01, warmup=3, T_max=12, eta_min=0.001)),
 }
 
 index = {}

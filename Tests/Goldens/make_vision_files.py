@@ -58,6 +58,22 @@ jpeg("gray", rgb.convert("L"), mode="L", quality=92)
 jpeg("cmyk", rgb.convert("CMYK"), quality=95)
 
 
+def without_adobe(data):
+  """The JPEG without its APP14 segment."""
+  kept, at = data[:2], 2
+  while data[at + 1] != 0xDA:
+    length = int.from_bytes(data[at + 2:at + 4], "big")
+    if data[at + 1] != 0xEE:
+      kept += data[at:at + 2 + length]
+    at += 2 + length
+  return kept + data[at:]
+
+
+plain = without_adobe((out / "cmyk.jpg").read_bytes())
+(out / "cmyk_plain.jpg").write_bytes(plain)
+(out / "cmyk_plain.raw").write_bytes(Image.open(io.BytesIO(plain)).convert("RGB").tobytes())
+
+
 def png(name, image, expected, **options):
   image.save(out / f"{name}.png", **options)
   (out / f"{name}.raw").write_bytes(np.ascontiguousarray(expected, np.uint8).tobytes())
@@ -77,6 +93,44 @@ bits = ((x + y) % 3 == 0)
 png("gray1", Image.fromarray((bits * 255).astype(np.uint8)).convert("1", dither=0), bits * 255)
 deep = (x * 2500 + y * 77).astype(np.uint16)
 png("gray16", Image.fromarray(deep), deep >> 8)
+
+# --- Other formats; .raw is convert("RGB"), for grays one channel; .alpha the opacity of those that have some.
+opacity = (13 * x + y).astype(np.uint8)
+opacity[:3], opacity[5:7] = 0, 255
+clear = Image.fromarray(np.dstack([field, opacity]))
+
+
+def other(file, image, **options):
+  image.save(out / file, **options)
+  decoded = Image.open(out / file)
+  mode = "L" if decoded.mode in ("L", "1", "LA") else "RGB"
+  (out / f"{file}.raw").write_bytes(decoded.convert(mode).tobytes())
+  alpha = decoded.convert("RGBA").getchannel("A")
+  if alpha.getextrema()[0] < 255:
+    (out / f"{file}.alpha").write_bytes(alpha.tobytes())
+
+
+sixteen = rgb.quantize(16)
+other("lossless.webp", rgb, lossless=True, exact=True)
+other("lossy.webp", rgb, quality=90)
+other("clear.webp", clear, lossless=True, exact=True)
+other("rgb.bmp", rgb)
+other("rgba.bmp", clear)
+other("palette.bmp", sixteen)
+other("gray.bmp", Image.fromarray(gray))
+other("bits.bmp", Image.fromarray((bits * 255).astype(np.uint8)).convert("1", dither=0))
+other("palette.gif", sixteen)
+other("transparent.gif", sixteen, transparency=3)
+other("interlaced.gif", sixteen, interlace=1)
+for kind in ("lzw", "adobe_deflate", "packbits"):
+  other(f"{kind}.tif", rgb, compression=f"tiff_{kind}" if kind != "packbits" else kind)
+other("rgba.tif", clear)
+other("palette.tif", sixteen, compression="packbits")
+other("gray.tif", Image.fromarray(gray))
+other("clear.png", clear)
+other("clear_gray.png", Image.merge("LA", [Image.fromarray(gray), Image.fromarray(opacity)]))
+sixteen.info["transparency"] = 3
+other("clear_palette.png", sixteen, transparency=3)
 
 # --- A small zip bomb.
 (out / "zeros.gz").write_bytes(gzip.compress(bytes(10 << 20), mtime=0))

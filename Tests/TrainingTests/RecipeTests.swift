@@ -20,14 +20,14 @@ import Training
   /// The papers' values: optimizer, rate, weight decay, epochs, batch, schedule, milestones, augmentation.
   @Test(
     arguments: [
-      ("benchmark", Recipe.Algorithm.sgd, 0.01, 5e-4, 100, Recipe.Shape.cosine, [], true),
+      ("benchmark", Recipe.Algorithm.sgd, 0.01, 5e-4, 100, Recipe.ScheduleShape.cosine, [], true),
       ("adversarial", .sgd, 0.1, 5e-4, 100, .multiStep, [60, 90], true),
       ("decoupled", .sgd, 0.1, 5e-4, 200, .multiStep, [100, 150], true),
       ("self-expansion", .sgd, 0.02, 5e-4, 100, .multiStep, [75, 90], true),
       ("noisy-label", .adamw, 3e-4, 0.01, 100, .constant, [], false),
-    ] as [(String, Recipe.Algorithm, Double, Double, Int, Recipe.Shape, [Int], Bool)])
+    ] as [(String, Recipe.Algorithm, Double, Double, Int, Recipe.ScheduleShape, [Int], Bool)])
   func paperValues(
-    _ name: String, _ optimizer: Recipe.Algorithm, _ rate: Double, _ decay: Double, _ epochs: Int, _ schedule: Recipe.Shape,
+    _ name: String, _ optimizer: Recipe.Algorithm, _ rate: Double, _ decay: Double, _ epochs: Int, _ schedule: Recipe.ScheduleShape,
     _ milestones: [Int], _ augmented: Bool
   ) throws {
     let recipe = try #require(Recipe.presets.first { $0.name == name }?.recipe)

@@ -68,12 +68,14 @@ import Vision
         $0.crop = 0
         $0.dropLast = dropLast
       })
-    try trainer.train(model, on: named, context: context) { model, images, labels in
+    try trainer.train(model, on: named, context: context) { batch in
+      let (images, labels) = (batch.images, batch.labels)
       sizes.append(images.dimension(0))
       let names = (images.selected(1, 0).selected(1, 0).selected(1, 0) * 255).round().to(.int64).array(Int64.self).map(Int.init)
       #expect(labels.array(Int64.self).map(Int.init) == names.map { $0 % 2 }, "labels belong to their images")
+      #expect(batch.indices.array(Int64.self).map(Int.init) == names && batch.epoch == epochs.count - 1)
       epochs[epochs.count - 1] += names
-      return F.crossEntropy(model(images), labels)
+      return BatchLoss(F.crossEntropy(model(images), labels))
     }
     epochs.removeLast()
     #expect(sizes == (dropLast ? [8, 8, 8, 8, 8, 8] : [8, 8, 4, 8, 8, 4, 8, 8, 4]))
@@ -146,16 +148,67 @@ import Vision
     let before = model.snapshot()
     struct Stop: Error {}
     #expect(throws: Stop.self) {
-      try Trainer(recipe()).train(model, on: data, context: context()) { _, _, _ in throw Stop() }
+      try Trainer(recipe()).train(model, on: data, context: context()) { _ in throw Stop() }
     }
     expectSame(model.snapshot(), before)
     let other = try Classifier.tiny(for: data)
     let plain = try Classifier.tiny(for: data)
     try Trainer(recipe { $0.epochs = 1 }).train(plain, on: data, context: context())
-    try Trainer(recipe { $0.epochs = 1 }).train(other, on: data, context: context()) { model, images, labels in
-      F.crossEntropy(model(images), labels)
+    try Trainer(recipe { $0.epochs = 1 }).train(other, on: data, context: context()) { batch in
+      BatchLoss(F.crossEntropy(other(batch.images), batch.labels))
     }
     expectSame(other.snapshot(), plain.snapshot(), "the usual loss by hand")
+  }
+
+  /// A part of the set, a parameter of a module that is no classifier, an optimizer of the method's own, a set that weights stay inside.
+  @Test func ownModule() throws {
+    final class Shift: Module {
+      @Parameter var value = Tensor.zeros([1, 3, 1, 1])
+    }
+    let (shift, samples) = (Shift(), Tensor([5, 9, 30, 31] as [Int64]))
+    let context = context()
+    var reports: [EpochReport] = []
+    context.onEpoch = { reports.append($0) }
+    var trainer = Trainer(
+      recipe {
+        $0.epochs = 2
+        $0.batch = 2
+      }, stage: "shift")
+    (trainer.trainingMode, trainer.isMeasured) = (false, false)
+    var draws: [Double] = []
+    try trainer.train(
+      shift, on: data, samples: samples, context: context, optimizer: Adam([shift.value], learningRate: 0.1),
+      afterStep: { shift.value.clamp_(-0.02, 0.02) },
+      loss: { batch in
+        #expect(!shift.isTraining && Set(batch.indices.array(Int64.self)).isSubset(of: [5, 9, 30, 31]))
+        draws.append(batch.generator("own").uniform([]).item())
+        let loss = (batch.images + shift.value).mean()
+        return BatchLoss(loss, rows: Tensor([1] as [Int64]), parts: ["half": loss / 2])
+      })
+    expectClose(shift.value.detach(), Tensor.full([1, 3, 1, 1], -0.02))
+    #expect(reports.map(\.isMeasured) == [false, false] && reports.map { $0.selected?.count } == [2, 2])
+    #expect(reports.allSatisfy { $0.values[1].key == "half" && abs($0.values[1].value * 2 - $0.values[0].value) < 1e-6 })
+    let streams = (0..<2).map { context.generator("shift/own", $0) }
+    #expect(draws == [0, 0, 1, 1].map { streams[$0].uniform([]).item() })
+  }
+
+  /// Gradients that a method computed itself are stepped along in place of the loss's, and limited alike.
+  @Test(arguments: [nil, 0.05] as [Double?]) func ownGradients(_ clipNorm: Double?) throws {
+    func trained(own: Bool) throws -> Classifier {
+      let model = try Classifier.tiny(for: data)
+      let recipe = recipe {
+        $0.epochs = 1
+        $0.clipNorm = clipNorm
+      }
+      try Trainer(recipe).train(model, on: data, context: context()) { batch in
+        let loss = F.crossEntropy(model(batch.images), batch.labels)
+        guard own else { return BatchLoss(loss) }
+        let slopes = gradients(of: loss, at: model.parameters(), retainGraph: true)
+        return BatchLoss(loss * 100, gradients: slopes)
+      }
+      return model
+    }
+    expectSame(try trained(own: true).snapshot(), try trained(own: false).snapshot())
   }
 
   /// Predictions do not depend on the batch size, and leave the mode as it was.

@@ -10,28 +10,35 @@
 // the bound in the end; the rising lambda holds it near. `projections` halves the perturbation towards the bound instead of trusting that.
 
 import Foundation
+public import Support
 public import Torch
 import TorchNN
 import Training
 public import Vision
 
-public struct PerceptualThreat: IterativeThreat {
-  /// Largest perceptual distance.
-  public var bound: Double
-  public var steps: Int
-  /// Standard deviation of the noise at the start, in pixels.
-  public var startDeviation: Double
-  /// Bisections that bring a perturbation inside the bound at the end, one forward pass each; 0 leaves it where it is.
-  public var projections: Int
-  public var loss: AttackLoss
+/// A ball in the space of the model's own features.
+public struct PerceptualThreat: IterativeThreat, Configurable {
+  public var bound = 0.5
+  public var steps = 10
+  public var startDeviation = 0.01
+  public var projections = 0
+  public var loss = AttackLoss.margin
 
-  public init(bound: Double = 0.5, steps: Int = 10, startDeviation: Double = 0.01, projections: Int = 0, loss: AttackLoss = .margin) {
-    self.bound = bound
-    self.steps = steps
-    self.startDeviation = startDeviation
-    self.projections = projections
-    self.loss = loss
-  }
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting("bound", "Largest distance in the model's normalised features.", range: 0...1000, source: "paper: .1 to .5"),
+    Setting(
+      "steps", "Gradient steps, two forward passes each.", unit: "steps", range: 1...1000, source: "Laidlaw et al. 2021: 10 in training"),
+    Setting(
+      "startDeviation", "Standard deviation of the noise that the search starts from.", unit: "pixels in [0,1]", range: 0...1,
+      source: "Laidlaw et al.'s code"),
+    Setting(
+      "projections", "Bisections that bring the result inside the bound; 0 trusts the rising penalty.", unit: "forward passes",
+      range: 0...64,
+      source: "Laidlaw et al. 2021: none in training"),
+    Setting("loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue), source: "Laidlaw et al. 2021: margin"),
+  ]
 
   public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
     Search(self, start: generator.normal(images.shape) * startDeviation, images, attacked)

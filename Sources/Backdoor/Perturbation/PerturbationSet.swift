@@ -19,16 +19,24 @@ extension PerturbationSet {
   public func random(_ shape: Shape, _ generator: Generator) -> Tensor { project(generator.uniform(shape, -radius, radius)) }
 }
 
-public struct LinfBall: PerturbationSet {
+/// The ball of a norm, as settings name it.
+public protocol NormBall: PerturbationSet {
+  /// - Parameter share: of the coordinates that a step moves, where the norm's steepest ascent moves a single one.
+  init(radius: Double, share: Double)
+}
+
+public struct LinfBall: NormBall {
   public var radius: Double
   public init(radius: Double) { self.radius = radius }
+  public init(radius: Double, share: Double) { self.init(radius: radius) }
   public func direction(_ gradient: Tensor) -> Tensor { gradient.sign() }
   public func project(_ delta: Tensor) -> Tensor { delta.clamped(-radius, radius) }
 }
 
-public struct L2Ball: PerturbationSet {
+public struct L2Ball: NormBall {
   public var radius: Double
   public init(radius: Double) { self.radius = radius }
+  public init(radius: Double, share: Double) { self.init(radius: radius) }
   /// The gradient over its norm; zero where the gradient is zero.
   public func direction(_ gradient: Tensor) -> Tensor {
     let norm = gradient.norm(2, [1, 2, 3], keep: true)
@@ -40,7 +48,7 @@ public struct L2Ball: PerturbationSet {
   }
 }
 
-public struct L1Ball: PerturbationSet {
+public struct L1Ball: NormBall {
   public var radius: Double
   /// Share of the coordinates that `direction` moves by the same length, those with the largest gradients (Tramer and Boneh, Adversarial
   /// Training and Robustness for Multiple Perturbations, 2019); 0 moves one, which is the steepest ascent.

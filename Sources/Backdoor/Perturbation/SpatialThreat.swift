@@ -9,11 +9,13 @@
 // neighbours of a pixel reach beyond the image, they do not count [decided here].
 
 import Foundation
+public import Support
 public import Torch
 import TorchNN
 import Vision
 
-public struct SpatialThreat: IterativeThreat {
+/// Pixels move, their values stay.
+public struct SpatialThreat: IterativeThreat, Configurable {
   public enum Start: String, Codable, Sendable, CaseIterable {
     /// The image.
     case zero
@@ -21,27 +23,30 @@ public struct SpatialThreat: IterativeThreat {
     case random
   }
 
-  /// Largest displacement on each axis, in half image sizes.
-  public var bound: Double
-  public var steps: Int
-  /// Of Adam, whose first step is about that long on each axis.
-  public var learningRate: Double
-  /// Weight of the flow's roughness against the margin, times `bound`.
-  public var smoothness: Double
-  public var start: Start
-  public var loss: AttackLoss
+  public var bound = 0.025
+  public var steps = 20
+  public var learningRate = 0.01
+  public var smoothness = 0.0025
+  public var start = Start.zero
+  public var loss = AttackLoss.margin
 
-  public init(
-    bound: Double = 0.025, steps: Int = 20, learningRate: Double = 0.01, smoothness: Double = 0.0025, start: Start = .zero,
-    loss: AttackLoss = .margin
-  ) {
-    self.bound = bound
-    self.steps = steps
-    self.learningRate = learningRate
-    self.smoothness = smoothness
-    self.start = start
-    self.loss = loss
-  }
+  public init() {}
+
+  public static let settings: [Setting] = [
+    Setting(
+      "bound", "Largest displacement on each axis: .025 is .4 pixels at 32 x 32.", unit: "half image sizes", range: 0...2,
+      source: "paper: .025 to .1, .025 in CAT"),
+    Setting(
+      "steps", "Adam steps; fewer with a learning rate nearer the bound are faster and somewhat weaker.", unit: "steps",
+      range: 0...1000, source: "authors' code: 20"),
+    Setting(
+      "learningRate", "Adam's learning rate, about the length of its first steps.", unit: "half image sizes", range: 0...2,
+      source: "authors' code: .01"),
+    Setting(
+      "smoothness", "Weight of the flow's roughness against the margin, times the bound.", range: 0...1000, source: "authors' code: .0025"),
+    Setting("start", "Where the search starts.", choices: Start.allCases.map(\.rawValue), source: "authors' code: zero"),
+    Setting("loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue), source: "authors' code: margin"),
+  ]
 
   public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
     Search(self, images, generator)

@@ -9,12 +9,12 @@ public import Vision
 
 /// A set of changes to images, with a way to find a bad one in it.
 public protocol ThreatModel: Sendable {
-  /// The idea of a threat: changed images, B x C x H x W in [0, 1]. Callers use `perturb`, which puts the model in evaluation mode and makes
-  /// its weights constants first.
+  /// Changed images, B x C x H x W in [0, 1]. Conformers implement it; callers use `perturb`, which puts the model in evaluation mode and
+  /// makes its weights constants first.
   func search(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> Tensor
 }
 
-/// Whom a search works against: a model in evaluation mode with constant weights, and the classes that it should give.
+/// The target of a search: a model in evaluation mode with constant weights, and the classes that it should give.
 public struct AttackedModel {
   public let model: Classifier
   /// int64 B.
@@ -75,10 +75,10 @@ public enum AttackLoss: String, Codable, Sendable, CaseIterable {
 extension Trainer {
   /// Adversarial training (equation 1 of Gao et al. 2022): each batch is what the threat makes of it, in view of the model as it is.
   public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext, against threat: any ThreatModel) throws {
-    try train(
-      model, on: data, context: context,
-      change: { model, images, labels, generator in
-        threat.perturb(images, labels: labels, model: model, context: context, generator: generator)
-      })
+    try train(model, on: data, context: context) { batch in
+      let changed = threat.perturb(
+        batch.images, labels: batch.labels, model: model, context: context, generator: batch.generator("change"))
+      return recipe.crossEntropy(model, batch, images: changed, context: context)
+    }
   }
 }

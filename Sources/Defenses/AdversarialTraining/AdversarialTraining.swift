@@ -26,13 +26,13 @@ public struct AdversarialTraining: Defense {
 
   public struct Configuration: Configurable, ThreatSettings {
     public var threat = Threat.linf
-    public var linf = LpSettings(radius: 8.0 / 255)
-    public var l2 = LpSettings(radius: 256.0 / 255)
-    public var l1 = LpSettings(radius: 12)
-    public var spatial = SpatialSettings()
-    public var perceptual = PerceptualSettings()
-    public var gaussianNoise = GaussianNoiseSettings()
-    public var randomSpatial = RandomSpatialSettings()
+    public var linf = LinfThreat(radius: 8.0 / 255)
+    public var l2 = L2Threat(radius: 256.0 / 255)
+    public var l1 = L1Threat(radius: 12)
+    public var spatial = SpatialThreat()
+    public var perceptual = PerceptualThreat()
+    public var gaussianNoise = GaussianNoise()
+    public var randomSpatial = RandomSpatial()
     public var composite = CompositionSettings()
     public var recipe = Recipe.adversarial
     public init() {}

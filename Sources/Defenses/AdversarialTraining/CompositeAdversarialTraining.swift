@@ -24,13 +24,13 @@ public struct CompositeAdversarialTraining: Defense {
 
   public struct Configuration: Configurable, ThreatSettings {
     public var composite = CompositionSettings()
-    public var linf = LpSettings(radius: 2.0 / 255)
-    public var l2 = LpSettings(radius: 64.0 / 255)
-    public var l1 = LpSettings(radius: 4)
-    public var spatial = SpatialSettings()
-    public var perceptual = PerceptualSettings()
-    public var gaussianNoise = GaussianNoiseSettings()
-    public var randomSpatial = RandomSpatialSettings()
+    public var linf = LinfThreat(radius: 2.0 / 255)
+    public var l2 = L2Threat(radius: 64.0 / 255)
+    public var l1 = L1Threat(radius: 4)
+    public var spatial = SpatialThreat()
+    public var perceptual = PerceptualThreat()
+    public var gaussianNoise = GaussianNoise()
+    public var randomSpatial = RandomSpatial()
     public var recipe = Recipe.adversarial
     public init() {}
     public static let settings: [Setting] =

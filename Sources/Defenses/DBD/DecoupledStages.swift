@@ -8,7 +8,7 @@ import Vision
 
 /// The settings of the first two stages, which the defense and the filter share.
 public protocol DecoupledSettings: Configurable {
-  var pretrain: SelfSupervision { get }
+  var pretrain: SelfSupervisedTraining { get }
   var tune: HeadTuning { get }
   var credible: Double { get }
   var within: CredibleScope { get }
@@ -27,7 +27,7 @@ public enum CredibleScope: String, Codable, Sendable, CaseIterable {
 extension DecoupledSettings {
   static var shared: [Setting] {
     [
-      Setting("pretrain", "Stage 1: features without labels.", nested: SelfSupervision.self),
+      Setting("pretrain", "Stage 1: features without labels.", nested: SelfSupervisedTraining.self),
       Setting("tune", "Stage 2: the last layer on these features.", nested: HeadTuning.self),
       Setting(
         "credible", "Share of the training set whose labels are believed: the smallest losses.", unit: "fraction", range: 0.001...0.999,

@@ -50,7 +50,7 @@ public struct DecouplingDefense: Defense {
 
   public struct Configuration: DecoupledSettings {
     public var variant = Variant.full
-    public var pretrain = SelfSupervision()
+    public var pretrain = SelfSupervisedTraining()
     public var tune = HeadTuning()
     public var finetune = MixMatch()
     public var resplit = true

@@ -15,7 +15,7 @@ public struct DecouplingFilter: Defense {
   public static let requires: Set<Resource> = [.poisonedTrain]
 
   public struct Configuration: DecoupledSettings {
-    public var pretrain = SelfSupervision()
+    public var pretrain = SelfSupervisedTraining()
     public var tune = HeadTuning()
     public var credible = 0.5
     public var within = CredibleScope.all

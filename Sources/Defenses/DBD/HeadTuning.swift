@@ -6,7 +6,6 @@ import Torch
 import TorchNN
 public import Training
 public import Vision
-import SelfSupervision
 
 /// How the last layer is trained on fixed features.
 public struct HeadTuning: Configurable, Hashable {
@@ -53,31 +52,19 @@ public struct HeadTuning: Configurable, Hashable {
   /// Trains the last layer in place and leaves the model in evaluation mode; the backbone's weights stay.
   public func tune(_ model: Classifier, on data: ImageDataset, flip: Bool, context: TrainingContext, stage: String) throws {
     let head = model.headParameters(features: model.featureCount(for: data)).map(\.tensor)
-    let optimizer = Adam(head, learningRate: learningRate)
-    let augmentation = CropFlip(padding: crop, mode: .reflect, flip: flip)
-    let batches = Batches(count: data.count, size: batch)
+    let recipe = Recipe.constant(epochs: epochs, batch: batch, learningRate: learningRate)
+    var trainer = Trainer(recipe, stage: stage)
+    trainer.augmentation = CropFlip(padding: crop, mode: .reflect, flip: flip)
+    trainer.trainingMode = statistics == .moving
     let robust = robustLoss
-    let loop = EpochLoop(stage: stage, epochs: epochs, imagesPerEpoch: batches.images, context: context)
-    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
-      let order = context.generator("\(stage)/shuffle", epoch).permutation(data.count)
-      let generator = context.generator("\(stage)/augment", epoch)
-      model.train(statistics == .moving)
-      for range in batches.ranges {
-        let index = order[range]
-        let images = augmentation.gather(images: data.images, indices: index, generator)
-        let logits = context.compute {
-          let features = noGrad { model.features(images).penultimate }
-          return model.logits(features).to(.float32)
-        }
-        let loss = epoch < warmup ? F.crossEntropy(logits, data.labels[index]) : robust.mean(logits, data.labels[index])
-        optimizer.zeroGrad()
-        loss.backward()
-        optimizer.step()
-        try meter.step(images: range.count, ["loss": loss])
+    try trainer.train(model, on: data, context: context, optimizer: recipe.makeOptimizer(head)) { batch in
+      let logits = context.compute {
+        let features = noGrad { model.features(batch.images).penultimate }
+        return model.logits(features).to(.float32)
       }
+      return BatchLoss(
+        batch.epoch < warmup ? F.crossEntropy(logits, batch.labels) : robust.mean(logits, batch.labels))
     }
-    optimizer.zeroGrad()
-    model.eval()
   }
 
   /// The samples with the smallest losses, in evaluation mode and without augmentation.

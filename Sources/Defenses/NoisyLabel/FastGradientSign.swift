@@ -54,20 +54,20 @@ public struct FastGradientSign: Configurable {
   ///   - rule: whose samples and targets make the loss.
   ///   - epoch: from 0.
   public func perturb(
-    _ images: Tensor, _ labels: Tensor, _ model: Classifier, rule: any NoisyLabelRule, epoch: Int, context: TrainingContext
+    _ images: Tensor, labels: Tensor, model: Classifier, rule: any NoisyLabelRule, epoch: Int, context: TrainingContext
   ) -> Tensor {
     let (gradient, rows) = model.withFrozenParameters {
       model.withMode(training: mode == .train) {
         let x = images.detach().requiresGrad_()
-        let loss = context.compute { RuleLoss(model(x), labels, rule, epoch: epoch) }
+        let loss = context.compute { rule.loss(model(x), labels, epoch: epoch) }
         return (Torch.gradient(of: loss.value, at: x), loss.rows)
       }
     }
-    return noGrad { (images + step(gradient, rows)).clamped(0, 1) }
+    return noGrad { (images + step(along: gradient, rows: rows)).clamped(0, 1) }
   }
 
   /// c from the gradient of the chosen rows' loss: B x C x H x W, or 1 x C x H x W for one perturbation of all.
-  func step(_ gradient: Tensor, _ rows: Tensor?) -> Tensor {
+  func step(along gradient: Tensor, rows: Tensor?) -> Tensor {
     let sign = gradient.sign()
     let c: Tensor
     switch form {

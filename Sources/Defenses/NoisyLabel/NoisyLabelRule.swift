@@ -70,21 +70,14 @@ public enum SampleScore: String, Sendable, CaseIterable {
   }
 }
 
-/// The loss of one step by a rule: mean cross entropy over the samples that it chose.
-struct RuleLoss {
-  let value: Tensor
-  /// Rows that it chose; nil means all.
-  let rows: Tensor?
-
-  init(_ logits: Tensor, _ labels: Tensor, _ rule: any NoisyLabelRule, epoch: Int, labelSmoothing: Double = 0) {
-    let choice = noGrad { rule.choose(logits.detach(), labels, epoch: epoch) }
-    let chosen = choice.rows.map { logits[$0] } ?? logits
-    value = F.crossEntropy(chosen, choice.targets, labelSmoothing: labelSmoothing)
-    rows = choice.rows
-  }
-}
-
 extension NoisyLabelRule {
+  /// The loss of one step: mean cross entropy over the samples that the rule chooses.
+  func loss(_ logits: Tensor, _ labels: Tensor, epoch: Int, labelSmoothing: Double = 0) -> BatchLoss {
+    let choice = noGrad { choose(logits.detach(), labels, epoch: epoch) }
+    let chosen = choice.rows.map { logits[$0] } ?? logits
+    return BatchLoss(F.crossEntropy(chosen, choice.targets, labelSmoothing: labelSmoothing), rows: choice.rows)
+  }
+
   /// What the rule finds on a whole training set with a trained model in evaluation mode.
   func outcome(_ model: Classifier, on data: ImageDataset, logits: Tensor) -> DefenseOutcome {
     noGrad {

@@ -10,7 +10,7 @@
 
 public import Backdoor
 public import Torch
-public import TorchNN
+import TorchNN
 public import Training
 public import Vision
 
@@ -47,43 +47,20 @@ public struct NoisyLabelTraining: Sendable {
   }
 
   /// Trains the model in place and leaves it in evaluation mode.
-  /// - Throws: `DefenseError`, `TrainingError`, `Interrupted`, and what the context throws.
+  /// - Throws: `TrainingError`, `Interrupted`, and what the context throws.
   public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext) throws {
-    guard data.count > 0 else { throw DefenseError.invalid("\(stage): the training set is empty.") }
-    let data = data.to(context.device)
-    model.to(context.device).to(.channelsLast).train()
-    let batches = Batches(count: data.count, size: recipe.batch, dropLast: recipe.dropLast)
-    let optimizer = recipe.makeOptimizer(model.parameters())
-    let loop = EpochLoop(stage: stage, epochs: recipe.epochs, imagesPerEpoch: batches.images, context: context)
-    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
-      let order = context.generator("\(stage)/shuffle", epoch).permutation(data.count)
-      let generator = context.generator("\(stage)/augment", epoch)
-      model.train()
-      for (step, range) in batches.ranges.enumerated() {
-        optimizer.learningRate = recipe.rate(epoch: epoch, step: step, stepsPerEpoch: batches.ranges.count)
-        let index = order[range]
-        let images = recipe.augmentation.gather(images: data.images, indices: index, generator)
-        let result = update(model, images, data.labels[index], epoch: epoch, optimizer, context)
-        if let rows = result.rows { meter.select(index[rows]) }
-        try meter.step(images: range.count, ["loss": result.loss])
-      }
+    try Trainer(recipe, stage: stage).train(model, on: data, context: context) { batch in
+      loss(model, images: batch.images, labels: batch.labels, epoch: batch.epoch, context: context)
     }
-    optimizer.zeroGrad()
-    model.eval()
   }
 
-  /// Algorithm 1 for one minibatch: the loss of the outer problem, and the rows that it learned from (nil: all).
-  /// - Parameters: images: pixels, B x C x H x W; labels: int64 B; epoch: from 0.
-  @discardableResult
-  public func update(
-    _ model: Classifier, _ images: Tensor, _ labels: Tensor, epoch: Int, _ optimizer: Optimizer, _ context: TrainingContext
-  ) -> (loss: Tensor, rows: Tensor?) {
-    let perturbed = adversary?.perturb(images, labels, model, rule: innerRule, epoch: epoch, context: context) ?? images
-    let loss = context.compute { RuleLoss(model(perturbed), labels, rule, epoch: epoch, labelSmoothing: recipe.labelSmoothing) }
-    optimizer.zeroGrad()
-    loss.value.backward()
-    if let limit = recipe.clipNorm { clipGradientNorm(optimizer.parameters, to: limit) }
-    optimizer.step()
-    return (loss.value.detach(), loss.rows)
+  /// Algorithm 1 for one minibatch: the loss of the outer problem on the images that the inner one finds.
+  /// - Parameters:
+  ///   - images: pixels, B x C x H x W; labels: int64 B.
+  ///   - epoch: from 0.
+  public func loss(_ model: Classifier, images: Tensor, labels: Tensor, epoch: Int, context: TrainingContext) -> BatchLoss {
+    let perturbed =
+      adversary?.perturb(images, labels: labels, model: model, rule: innerRule, epoch: epoch, context: context) ?? images
+    return context.compute { rule.loss(model(perturbed), labels, epoch: epoch, labelSmoothing: recipe.labelSmoothing) }
   }
 }

@@ -6,7 +6,6 @@
 // computed once; the recipe is the paper's for all methods (AdamW 3e-4, batch 128, 100 epochs).
 
 import Backdoor
-import SelfSupervision
 public import Support
 public import Torch
 import TorchNN
@@ -81,30 +80,18 @@ public struct RobustLinearHead: Sendable {
     model.to(context.device).to(.channelsLast).eval()
     let data = data.to(context.device)
     let features = model.penultimateFeatures(of: data, context: context)
-    let labels = data.labels
     let head = model.headParameters(features: features.dimension(1)).map(\.tensor)
-    let optimizer = recipe.makeOptimizer(head)
-    let batches = Batches(count: positions.count, size: recipe.batch, dropLast: recipe.dropLast)
-    let loop = EpochLoop(stage: stage, epochs: recipe.epochs, imagesPerEpoch: batches.images, context: context)
-    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
-      let order = positions[context.generator("\(stage)/shuffle", epoch).permutation(positions.count)]
-      // Whoever watches the epochs may have switched the mode; the features belong to this one.
-      model.eval()
-      for (step, range) in batches.ranges.enumerated() {
-        optimizer.learningRate = recipe.rate(epoch: epoch, step: step, stepsPerEpoch: batches.ranges.count)
-        let index = order[range]
-        let loss = RuleLoss(
-          model.logits(features[index]).to(.float32), labels[index], rule, epoch: epoch, labelSmoothing: recipe.labelSmoothing)
-        optimizer.zeroGrad()
-        loss.value.backward()
-        if let norm = recipe.clipNorm { clipGradientNorm(optimizer.parameters, to: norm) }
-        optimizer.step()
-        for parameter in head where parameter.rank == 2 { limit.apply(to: parameter) }
-        if let rows = loss.rows { meter.select(index[rows]) }
-        try meter.step(images: range.count, ["loss": loss.value])
-      }
-    }
-    optimizer.zeroGrad()
+    var trainer = Trainer(recipe, stage: stage)
+    // The features belong to evaluation mode.
+    trainer.trainingMode = false
+    let limited = head.filter { $0.rank == 2 }
+    try trainer.train(
+      model, on: data, samples: positions, context: context, optimizer: recipe.makeOptimizer(head),
+      afterStep: { for weight in limited { limit.apply(to: weight) } },
+      loss: { batch in
+        rule.loss(
+          model.logits(features[batch.indices]).to(.float32), batch.labels, epoch: batch.epoch, labelSmoothing: recipe.labelSmoothing)
+      })
     return noGrad { model.logits(features).to(.float32) }
   }
 }

@@ -33,7 +33,7 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
       [
         Setting(
           "pretraining", "How the features are learned from all images without labels.", source: "paper: SimCLR, 500 epochs",
-          nested: SelfSupervision.self),
+          nested: SelfSupervisedTraining.self),
         Setting(
           "labeled", "Share of the training set whose labels are used, drawn at random; at least one image.", unit: "fraction",
           range: 0...1, source: "paper: 0.2 of CIFAR-10"),
@@ -42,8 +42,8 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
         .noisyLabelRecipe,
       ]
     }
-    private static var simclr: SelfSupervision {
-      var settings = SelfSupervision()
+    private static var simclr: SelfSupervisedTraining {
+      var settings = SelfSupervisedTraining()
       settings.epochs = 500
       settings.period = nil
       return settings

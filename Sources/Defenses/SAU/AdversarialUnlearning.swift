@@ -1,11 +1,10 @@
 public import Backdoor
-import Foundation
 public import Torch
-public import TorchNN
+import TorchNN
 public import Training
 public import Vision
 
-/// The loop of SAU and of its ablations: inner maximisation, outer minimisation.
+/// SAU and its ablations: inner maximisation, outer minimisation.
 public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
   public let settings: UnlearningSettings<Defaults>
   public let stage: String
@@ -26,24 +25,16 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
     for model in [student, reference] { model.to(context.device).to(.channelsLast).eval() }
     // The reference and the images never change, so neither do its predictions on them.
     let referenceClasses = noGrad { reference.logits(of: clean, context: context).argmax(1) }
-    let optimizer = Adam(
-      student.parameters(), learningRate: settings.learningRate, weightDecay: settings.weightDecay, amsgrad: settings.amsgrad)
-    let batches = Batches(count: clean.count, size: settings.batch)
-    let loop = EpochLoop(stage: stage, epochs: settings.epochs, imagesPerEpoch: batches.images, context: context)
-    try loop.run(model: student, optimizer: optimizer) { epoch, meter in
-      student.eval()
-      let order = context.generator("\(stage)/shuffle", epoch).permutation(clean.count)
-      let generator = context.generator("\(stage)/start", epoch)
-      for range in batches.ranges {
-        let index = order[range]
-        let step = Step(
-          images: clean.pixels(at: index).contiguous(.channelsLast), labels: clean.labels[index], referenceClasses: referenceClasses[index])
-        let losses = unlearn(step, student, reference, optimizer, context, generator)
-        try meter.step(images: range.count, ["loss": losses.total, "cleanLoss": losses.clean, "adversarialLoss": losses.adversarial])
-      }
+    var trainer = Trainer(
+      .constant(epochs: settings.epochs, batch: settings.batch, learningRate: settings.learningRate), stage: stage)
+    trainer.trainingMode = false
+    try trainer.train(student, on: clean, context: context, optimizer: settings.makeOptimizer(for: student)) { batch in
+      let step = Step(images: batch.images, labels: batch.labels, referenceClasses: referenceClasses[batch.indices])
+      let losses = losses(step, student: student, reference: reference, context: context, generator: batch.generator("start"))
+      return BatchLoss(losses.total, parts: ["cleanLoss": losses.clean, "adversarialLoss": losses.adversarial])
     }
-    optimizer.zeroGrad()
-    return DefenseOutcome(model: student, exhibits: [exhibit(clean, student, reference, referenceClasses, context)])
+    let exhibit = exhibit(clean, student: student, reference: reference, referenceClasses: referenceClasses, context)
+    return DefenseOutcome(model: student, exhibits: [exhibit])
   }
 
   /// One batch.
@@ -61,27 +52,26 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
     }
   }
 
-  /// Inner maximisation and one optimizer step.
-  public func unlearn(
-    _ batch: Step, _ student: Classifier, _ reference: Classifier, _ optimizer: Optimizer, _ context: TrainingContext,
-    _ generator: Generator
-  ) -> (total: Tensor, clean: Tensor, adversarial: Tensor) {
+  /// What one step makes smaller.
+  public typealias Losses = (total: Tensor, clean: Tensor, adversarial: Tensor)
+
+  /// Inner maximisation, and the outer loss of what it found.
+  public func losses(
+    _ batch: Step, student: Classifier, reference: Classifier, context: TrainingContext, generator: Generator
+  ) -> Losses {
     // The clean pass serves the inner problem (its classes) and the outer one (its loss); in evaluation mode nothing couples the samples.
     let cleanLogits = context.compute { student(batch.images) }
-    let delta = settings.adversary.perturb(
+    let delta = settings.perturb(
       batch.images, labels: batch.labels, student: student, reference: reference,
       clean: (noGrad { cleanLogits.argmax(1) }, batch.referenceClasses), context: context, generator: generator)
-    let losses = objective(batch, delta, cleanLogits, student, reference, context)
-    optimizer.zeroGrad()
-    losses.total.backward()
-    optimizer.step()
-    return losses
+    return objective(batch, delta: delta, cleanLogits: cleanLogits, student: student, reference: reference, context: context)
   }
 
   /// The outer loss for given perturbations (equation 13).
+  /// - Parameter cleanLogits: the student's on the batch's images, B x K.
   public func objective(
-    _ batch: Step, _ delta: Tensor, _ cleanLogits: Tensor, _ student: Classifier, _ reference: Classifier, _ context: TrainingContext
-  ) -> (total: Tensor, clean: Tensor, adversarial: Tensor) {
+    _ batch: Step, delta: Tensor, cleanLogits: Tensor, student: Classifier, reference: Classifier, context: TrainingContext
+  ) -> Losses {
     let perturbed = settings.clamp ? (batch.images + delta).clamped(0, 1) : batch.images + delta
     let cleanLoss = F.crossEntropy(cleanLogits, batch.labels)
     let logits = context.compute { student(perturbed) }
@@ -95,7 +85,7 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
       if let target = settings.target { mask = mask .& (misled .== Double(target)) }
       return (misled, mask.to(.float32))
     }
-    let shared = Self.sharedRisk(logits, misled, mask)
+    let shared = Self.sharedRisk(logits, misled: misled, mask: mask)
     var total = cleanLoss * settings.lambda1 + shared * settings.lambda2
     if settings.adversarialWeight > 0 { total = total + F.crossEntropy(logits, batch.labels) * settings.adversarialWeight }
     return (total, cleanLoss, shared)
@@ -104,7 +94,7 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
   /// L_sar: for each sample in the mask, the student's probability of the class that the reference is misled to should vanish.
   /// - Parameters:
   ///   - logits: of the student on perturbed images, B x K; misled: the reference's classes there, int64 B; mask: 0 or 1, float B.
-  public static func sharedRisk(_ logits: Tensor, _ misled: Tensor, _ mask: Tensor) -> Tensor {
+  public static func sharedRisk(_ logits: Tensor, misled: Tensor, mask: Tensor) -> Tensor {
     let p = F.softmax(logits, 1).gathered(1, misled.unsqueezed(1)).squeezed(1)
     let others = ((1 - p).clamped(max: 0.999) + 1e-6).log()
     let itself = ((1 + 1e-6) - p.clamped(min: 0.001)).log()
@@ -113,12 +103,12 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
 
   /// Perturbations against the purified model, for people to look at.
   private func exhibit(
-    _ clean: ImageDataset, _ student: Classifier, _ reference: Classifier, _ referenceClasses: Tensor, _ context: TrainingContext
+    _ clean: ImageDataset, student: Classifier, reference: Classifier, referenceClasses: Tensor, _ context: TrainingContext
   ) -> Exhibit {
     let few = clean.prefix(8)
     let images = few.pixels(0..<few.count).contiguous(.channelsLast)
     let own = noGrad { context.compute { student(images) }.argmax(1) }
-    let delta = settings.adversary.perturb(
+    let delta = settings.perturb(
       images, labels: few.labels, student: student, reference: reference, clean: (own, referenceClasses[0..<few.count]), context: context,
       generator: context.generator("\(stage)/exhibit"))
     return Exhibit(

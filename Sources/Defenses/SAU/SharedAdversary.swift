@@ -10,8 +10,8 @@ import TorchNN
 public import Training
 public import Vision
 
-/// How a batch's perturbations are found.
-public struct SharedAdversary: Sendable {
+/// The words of the inner maximisation's settings.
+public enum SharedAdversary {
   public enum Objective: String, Codable, Sendable, CaseIterable {
     /// Examples that fool student and reference into the same class: part A of the paper's ablation.
     case shared
@@ -32,25 +32,6 @@ public struct SharedAdversary: Sendable {
     case steepest
   }
 
-  public var objective = Objective.shared
-  public var ball: any PerturbationSet = LinfBall(radius: 0.2)
-  public var steps = 5
-  /// Length of a step, in pixels.
-  public var stepSize = 0.2
-  public var stepRule = StepRule.sign
-  public var start = Start.max
-  /// One perturbation for the whole batch (appendix A.4).
-  public var universal = false
-  /// Mislead to this class alone (appendix A.5).
-  public var target: Int? = nil
-  /// Weights lambda_3 of the adversarial risk and lambda_4 of the divergence.
-  public var adversarialWeight = 0.01
-  public var divergenceWeight = 1.0
-  /// Keep x + d inside [0, 1].
-  public var clamp = false
-
-  public init() {}
-
   /// What one inner iteration saw, for tests and for looking closely.
   public struct Trace {
     public var predictions: Tensor
@@ -60,23 +41,28 @@ public struct SharedAdversary: Sendable {
     public var gradient: Tensor
     public var delta: Tensor
   }
+}
 
+extension UnlearningSettings {
   /// Perturbations for a batch, B x C x H x W (1 x C x H x W if universal), without graph.
   /// - Parameters:
   ///   - images: pixels, B x C x H x W; labels: int64 B.
   ///   - clean: the student's and the reference's predicted classes on `images`, int64 B.
-  ///   - start: a given starting point instead of `self.start`.
+  ///   - given: a starting point instead of `start`.
   ///   - observe: called after each iteration.
   public func perturb(
     _ images: Tensor, labels: Tensor, student: Classifier, reference: Classifier, clean: (student: Tensor, reference: Tensor),
-    context: TrainingContext, generator: Generator, from start: Tensor? = nil, observe: ((Trace) -> Void)? = nil
+    context: TrainingContext, generator: Generator, from given: Tensor? = nil, observe: ((SharedAdversary.Trace) -> Void)? = nil
   ) -> Tensor {
     student.withFrozenParameters {
       reference.withFrozenParameters {
-        var delta = start ?? starting(images, generator)
+        let ball = norm.ball(radius)
+        var delta = given ?? starting(ball, images, generator)
         for _ in 0..<steps {
           delta.requiresGrad_()
-          let value = context.compute { evaluate(delta, images, labels, student, reference, clean) }
+          let value = context.compute {
+            evaluate(delta: delta, images: images, labels: labels, student: student, reference: reference, clean: clean)
+          }
           guard let value else { break }
           let gradient = gradient(of: value.objective, at: delta)
           let next = noGrad { () -> Tensor in
@@ -86,7 +72,7 @@ public struct SharedAdversary: Sendable {
             return clamp && !universal ? (images + moved).clamped(0, 1) - images : moved
           }
           observe?(
-            Trace(
+            SharedAdversary.Trace(
               predictions: value.predictions, referencePredictions: value.referencePredictions, shared: value.shared,
               objective: value.objective.detach(), gradient: gradient, delta: next))
           delta = next
@@ -96,7 +82,7 @@ public struct SharedAdversary: Sendable {
     }
   }
 
-  private func starting(_ images: Tensor, _ generator: Generator) -> Tensor {
+  private func starting(_ ball: any PerturbationSet, _ images: Tensor, _ generator: Generator) -> Tensor {
     var shape = images.shape
     if universal { shape[0] = 1 }
     func constant(_ value: Double) -> Tensor {
@@ -104,8 +90,8 @@ public struct SharedAdversary: Sendable {
       return images.isContiguous(.channelsLast) ? delta.contiguous(.channelsLast) : delta
     }
     return switch start {
-    case .max: constant(ball.radius)
-    case .min: constant(-ball.radius)
+    case .max: constant(radius)
+    case .min: constant(-radius)
     case .zero: constant(0)
     case .random: ball.random(shape, generator)
     }
@@ -115,14 +101,13 @@ public struct SharedAdversary: Sendable {
 
   /// The objective to ascend; nil when no sample is left to work on.
   private func evaluate(
-    _ delta: Tensor, _ images: Tensor, _ labels: Tensor, _ student: Classifier, _ reference: Classifier,
-    _ clean: (student: Tensor, reference: Tensor)
+    delta: Tensor, images: Tensor, labels: Tensor, student: Classifier, reference: Classifier, clean: (student: Tensor, reference: Tensor)
   ) -> Value? {
     let perturbed = clamp && universal ? (images + delta).clamped(0, 1) : images + delta
     let count = Double(images.dimension(0))
     let z = student(perturbed)
     let prediction = noGrad { z.argmax(1) }
-    if objective == .vanilla {
+    if inner == .vanilla {
       let loss = F.crossEntropy(z, labels)
       let none = noGrad { prediction .!= prediction }
       return (loss, prediction, prediction, none)
@@ -149,6 +134,6 @@ public struct SharedAdversary: Sendable {
       (F.crossEntropy(z, goal, reduction: .none) * work.to(.float32) + F.crossEntropy(zr, goal, reduction: .none) * workR.to(.float32))
       .sum() * (target == nil ? 0.5 / count : -0.5 / count)
     let divergence = (F.jsDivergence(F.softmax(z, 1), F.softmax(zr, 1)) * open.to(.float32)).sum() / count
-    return (loss * adversarialWeight - divergence * divergenceWeight, prediction, predictionR, shared)
+    return (loss * lambda3 - divergence * lambda4, prediction, predictionR, shared)
   }
 }

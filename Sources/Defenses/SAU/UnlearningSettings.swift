@@ -1,5 +1,7 @@
 public import Backdoor
 public import Support
+public import TorchNN
+public import Vision
 
 /// Which objectives a defense of this family starts with.
 public protocol UnlearningDefaults: Sendable {
@@ -69,20 +71,8 @@ public struct UnlearningSettings<Defaults: UnlearningDefaults>: Configurable {
     ]
   }
 
-  /// The inner maximisation that these settings ask for.
-  public var adversary: SharedAdversary {
-    var adversary = SharedAdversary()
-    adversary.objective = inner
-    adversary.ball = norm.ball(radius)
-    adversary.steps = steps
-    adversary.stepSize = stepSize
-    adversary.stepRule = stepRule
-    adversary.start = start
-    adversary.universal = universal
-    adversary.target = target
-    adversary.adversarialWeight = lambda3
-    adversary.divergenceWeight = lambda4
-    adversary.clamp = clamp
-    return adversary
+  /// The student's optimizer.
+  public func makeOptimizer(for student: Classifier) -> Optimizer {
+    Adam(student.parameters(), learningRate: learningRate, weightDecay: weightDecay, amsgrad: amsgrad)
   }
 }

@@ -1,5 +1,5 @@
 // Vanilla adversarial training of a suspect model on a few clean images: parts C + D of the SAU paper's ablation (table 5, figure 3).
-// The same engine as SAU with the usual inner and outer problem, so that the two differ in the idea alone.
+// The same engine as SAU with the usual inner and outer problem, so that the two differ in their objectives alone.
 
 public import Backdoor
 import Support

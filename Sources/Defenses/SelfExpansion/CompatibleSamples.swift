@@ -48,13 +48,13 @@ struct CompatibilityFilter {
   }
 
   func run() throws -> CompatibleSamples {
-    let pass = LearningPass(data: data, recipe: settings.learner, context: input.training)
+    let pass = TrainingPass(data: data, recipe: settings.learner, context: input.training)
     let search = try ComponentSearch(settings: settings, input: input, pass: pass).run()
     let components = Self.components(search)
     let votes = try WeakLearners(input: input, pass: pass, together: settings.together).run(components.flatMap { $0 }).to(.cpu)
     let labels = data.labels.to(.cpu)
     let verdict = noGrad {
-      settings.ballot == .sample ? sampleVote(votes, labels) : componentVote(votes, labels, components)
+      settings.ballot == .sample ? sampleVote(votes, labels: labels) : componentVote(votes, labels: labels, bags: components)
     }.array(Bool.self)
     let accepted = verdict.indices.filter { verdict[$0] }
     var returned: [Int] = []
@@ -77,14 +77,14 @@ struct CompatibilityFilter {
     }
   }
 
-  private func sampleVote(_ votes: Tensor, _ labels: Tensor) -> Tensor {
+  private func sampleVote(_ votes: Tensor, labels: Tensor) -> Tensor {
     BoostingVote.samples(
       votes: votes, labels: labels, classes: data.classes, generator: Generator(seed: input.seed("ispl/ties")))
   }
 
   /// Algorithm 1 in every bag; a sample needs the verdicts of most bags, and of two that differ a draw decides. Samples that no round took
   /// are a part of their own, which is judged and does not judge.
-  private func componentVote(_ votes: Tensor, _ labels: Tensor, _ bags: [[[Int]]]) -> Tensor {
+  private func componentVote(_ votes: Tensor, labels: Tensor, bags: [[[Int]]]) -> Tensor {
     let agrees = votes .== labels
     let tally = Tensor.zeros([data.count])
     var learner = 0

@@ -45,7 +45,7 @@ struct ComponentSearch {
 
   let settings: ExpansionSettings
   let input: DefenseInput
-  let pass: LearningPass
+  let pass: TrainingPass
 
   /// All rounds of all bags.
   func run() throws -> SearchState {
@@ -79,15 +79,16 @@ struct ComponentSearch {
     let order = input.training.generator("\(Self.stage)/sample", epoch).permutation(subset.count)
     let sample = subset[order[0..<Trimming.count(settings.alpha, of: subset.count)]]
     for turn in 0..<settings.epochs(iteration: iteration) {
-      try pass.run(state.network, optimizer, on: sample, stream: "\(Self.stage)/\(turn)", epoch: epoch, meter: meter) { _, _ in
-        settings.searchRate
-      }
+      try pass.run(
+        state.network, optimizer, on: sample, stream: "\(Self.stage)/\(turn)", epoch: epoch, meter: meter,
+        rate: { _, _ in settings.searchRate }
+      ) { pass.recipe.crossEntropy(state.network, $0, context: pass.context) }
     }
     meter.select(sample)
 
     // L <- eta L + (1 - eta) loss; S <- Trim(L, beta)
     let (losses, agrees) = pass.judge(state.network, active)
-    let running = Self.running(state.losses[bag][active], losses, eta: settings.eta)
+    let running = Self.running(mean: state.losses[bag][active], losses: losses, eta: settings.eta)
     state.losses[bag].put_([active], running)
     let positions = active.array(Int64.self).map(Int.init)
     let kept = Trimming.kept(
@@ -104,16 +105,16 @@ struct ComponentSearch {
 
     state.subset.zero_()
     state.subset.put_([chosen], Tensor.ones([kept.count], dtype: .uint8, device: active.device))
-    guard iteration + 1 == plan.betas.count else { return advance(state, bag, round, iteration + 1) }
+    guard iteration + 1 == plan.betas.count else { return advance(state, bag: bag, round: round, iteration: iteration + 1) }
     state.components[bag].put_([chosen], Tensor.full([kept.count], Double(round), dtype: .int64, device: active.device))
     let isLast = round + 1 == settings.rounds || active.count - kept.count <= settings.stopAt
-    isLast ? advance(state, bag + 1, 0, 0) : advance(state, bag, round + 1, 0)
+    isLast ? advance(state, bag: bag + 1, round: 0, iteration: 0) : advance(state, bag: bag, round: round + 1, iteration: 0)
   }
 
   /// Line 6: the mean starts at 0, as in the paper, so its first values are (1 - eta) of the loss; only their order matters.
-  static func running(_ mean: Tensor, _ losses: Tensor, eta: Double) -> Tensor { mean * eta + losses * (1 - eta) }
+  static func running(mean: Tensor, losses: Tensor, eta: Double) -> Tensor { mean * eta + losses * (1 - eta) }
 
-  private func advance(_ state: SearchState, _ bag: Int, _ round: Int, _ iteration: Int) {
+  private func advance(_ state: SearchState, bag: Int, round: Int, iteration: Int) {
     state.place.copy_(Tensor([bag, round, iteration].map(Int64.init)))
   }
 }

@@ -27,7 +27,7 @@ struct WeakLearners {
   static let stage = "ispl-learners"
 
   let input: DefenseInput
-  let pass: LearningPass
+  let pass: TrainingPass
   /// Learners that are trained in step: at the same time as far as there are CPU threads, one after the other on a GPU.
   var together = 4
 
@@ -60,10 +60,9 @@ struct WeakLearners {
       func learn(_ lane: Int) throws {
         let (network, learner) = (networks[lane], learners[lane])
         try pass.run(
-          network, optimizers[lane], on: members[learner], stream: Self.stage, epoch: learner * recipe.epochs + epoch, meter: meter
-        ) { step, steps in
-          recipe.rate(epoch: epoch, step: step, stepsPerEpoch: steps)
-        }
+          network, optimizers[lane], on: members[learner], stream: Self.stage, epoch: learner * recipe.epochs + epoch, meter: meter,
+          rate: { step, steps in recipe.rate(epoch: epoch, step: step, stepsPerEpoch: steps) }
+        ) { recipe.crossEntropy(network, $0, context: context) }
         guard epoch + 1 == recipe.epochs else { return }
         let predicted = noGrad { network.logits(of: data, context: context).argmax(1) }
         noGrad { state.votes[learner].copy_(predicted) }

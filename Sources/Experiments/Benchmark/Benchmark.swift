@@ -1,6 +1,7 @@
 import Attacks
 import Backdoor
 import Defenses
+import Files
 import Foundation
 public import Support
 import Torch
@@ -10,7 +11,7 @@ import Vision
 
 /// How fast this program trains, evaluates, purifies and poisons on this machine: PreAct-ResNet18 on 32x32 images.
 ///
-/// Each row runs what users run: `Trainer`, `Classifier.logits(of:)`, `AdversarialUnlearning.unlearn`, `Trigger.stamp`, after one step that
+/// Each row runs what users run: `Trainer`, `Classifier.logits(of:)`, `AdversarialUnlearning.losses`, `Trigger.stamp`, after one step that
 /// does not count. Images come from the folder given, or are random.
 public final class Benchmark {
   /// What is measured, and how long.
@@ -153,10 +154,13 @@ public final class Benchmark {
     // Known before the first batch: the reference never changes.
     let classes = noGrad { reference.logits(of: batch, context: context).argmax(1) }
     let method = AdversarialUnlearning(configuration, stage: SharedAdversarialUnlearning.id)
-    let optimizer = Adam(student.parameters(), learningRate: configuration.learningRate, amsgrad: configuration.amsgrad)
+    let optimizer = configuration.makeOptimizer(for: student)
     let step = AdversarialUnlearning<SharedAdversarialUnlearning>.Step(
       images: batch.pixels(0..<batch.count).contiguous(.channelsLast), labels: batch.labels, referenceClasses: classes)
-    return rate(batch.count) { _ = method.unlearn(step, student, reference, optimizer, context, Generator(seed: 0)) }
+    return rate(batch.count) {
+      let losses = method.losses(step, student: student, reference: reference, context: context, generator: Generator(seed: 0))
+      optimizer.step(minimizing: losses.total)
+    }
   }
 
   private func poison(_ attack: String, warmUp: Bool) throws -> Double {

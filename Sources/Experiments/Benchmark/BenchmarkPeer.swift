@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 
@@ -8,7 +9,8 @@ public struct BenchmarkPeer: Sendable {
 
   /// Finds the script and a Python that can run it.
   /// - Parameters:
-  ///   - script: path of `peer.py`; by default `ANTIDOTE_PEER`, then `bench/peer.py` here and in a folder `shared` beside this one.
+  ///   - script: path of `peer.py`; by default `ANTIDOTE_PEER`, then `Benchmarks/peer.py` here and in the repository that
+  ///     holds this program.
   ///   - python: an interpreter with torch, numpy and pillow; by default `ANTIDOTE_PYTHON`, then `.deps/venv/bin/python`, then `python3`.
   ///   - environment: variables; this process's by default.
   /// - Throws: `BenchmarkError` that says what is missing and how to get it.
@@ -16,20 +18,27 @@ public struct BenchmarkPeer: Sendable {
     script: String? = nil, python: String? = nil, environment: [String: String]? = nil
   ) throws(BenchmarkError) -> BenchmarkPeer {
     let environment = environment ?? ProcessInfo.processInfo.environment
-    let scripts = choice(script, environment["ANTIDOTE_PEER"], ["bench/peer.py", "../shared/bench/peer.py"])
-    guard let script = scripts.first(where: { FileManager.default.isReadableFile(atPath: $0) }) else {
+    let scripts = choice(script, environment["ANTIDOTE_PEER"], usualScripts)
+    guard let script = scripts.first(where: { FileSystem.isFile($0) }) else {
       throw BenchmarkError(
         "--compare needs the peer's script, and there is none at \(scripts.joined(separator: ", ")). "
-          + "Name it: --peer path/to/peer.py, or ANTIDOTE_PEER=path/to/peer.py.")
+          + "Name it: --peer path/to/Benchmarks/peer.py, or ANTIDOTE_PEER=path/to/Benchmarks/peer.py.")
     }
     let pythons = choice(python, environment["ANTIDOTE_PYTHON"], [".deps/venv/bin/python", "python3"])
     guard let python = pythons.first(where: { (try? output([$0, "-c", "import torch, numpy, PIL"], quiet: true)) != nil }) else {
       throw BenchmarkError(
         "--compare needs a Python with torch, numpy and pillow; tried \(pythons.joined(separator: ", ")). "
           + "Name one: --python path/to/python, or ANTIDOTE_PYTHON=path/to/python. "
-          + "To make one: python3 -m venv peer && peer/bin/pip install torch numpy pillow.")
+          + "To make one: python3 -m venv ~/antidote-peer && ~/antidote-peer/bin/pip install torch numpy pillow.")
     }
     return BenchmarkPeer(script: script, python: python)
+  }
+
+  /// Here, and in the repository that holds this program, where SwiftPM built it.
+  private static var usualScripts: [String] {
+    let name = "Benchmarks/peer.py"
+    guard let program = Bundle.main.executablePath, let build = program.range(of: "/.build/") else { return [name] }
+    return [name, program[..<build.lowerBound] + "/" + name]
   }
 
   /// Who asks for a place by name gets that place or an error, not another one.
@@ -44,9 +53,8 @@ public struct BenchmarkPeer: Sendable {
     group: String, _ settings: Benchmark.Settings, threads: Int, compiled: Bool = false
   ) throws(BenchmarkError) -> [String: Double] {
     var words = [python, script, "--rows", group, "--threads", String(threads), "--width", String(settings.width)]
-    words += ["--batch", String(settings.batch), "--sau-batch", String(settings.unlearningBatch), "--steps", String(settings.steps)]
-    // The script has no warm-up for its unlearning row: the better one of two runs counts.
-    words += ["--repeat", group == "sau" ? "3" : "1"]
+    words += ["--batch", String(settings.batch), "--sau-batch", String(settings.unlearningBatch)]
+    words += ["--steps", String(settings.steps), "--repeat", "1"]
     if compiled { words.append("--compile") }
     if let data = settings.data { words += ["--data", data] }
     let text = try Self.output(words)

@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import Files
 import SelfSupervision
 import Support
 import Torch
@@ -74,7 +75,7 @@ extension Benchmark {
   }
 
   fileprivate func pretrainingEpoch(_ warmUp: Bool) throws -> Double {
-    var stage = SelfSupervision()
+    var stage = SelfSupervisedTraining()
     stage.epochs = 1
     stage.batch = min(stage.batch, settings.epochImages)
     let (model, images) = (model(), data.prefix(warmUp ? stage.batch : settings.epochImages))

@@ -1,4 +1,5 @@
 import Backdoor
+import Files
 import Foundation
 public import Evaluation
 public import Support
@@ -38,8 +39,7 @@ public struct DefenseJob {
 
   public init(
     _ configuration: ExperimentConfiguration, model: ModelFile?, cleanData: DatasetSettings? = nil, triggers: TriggerSource = .none,
-    output: String, samples: String? = nil,
-    work: String? = nil
+    output: String, samples: String? = nil, work: String? = nil
   ) {
     self.configuration = configuration
     self.model = model
@@ -72,34 +72,32 @@ public struct DefenseJob {
       train = train.subset(train.complement(of: positions))
     }
     let suspect = try model?.open(for: clean)
-    var identity = try configuration.identity(["defense"] + (model == nil ? ["model"] : []))
-    identity["job"] = "defend"
+    let images = kind.requires.contains(.poisonedTrain) ? train : clean
+    var identity = try configuration.identity(job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
-    identity["images"] = .string((kind.requires.contains(.poisonedTrain) ? train : clean).fingerprint)
     identity["cleanImages"] = .string(clean.fingerprint)
-    let folder = try JobFolder(at: work, output: output, identity: identity)
-    context.checkpoints = folder
-    return try folder.perform {
-      let evaluator = try testData(context)
-      suspect?.to(context.device).to(.channelsLast).eval()
+    if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
+    return try JobFolder(at: work, output: output, identity: identity).perform(context) {
+      let measurer = try testData(context).map { ModelMeasurer($0) }
+      suspect?.prepared(for: context)
       if !kind.requires.isDisjoint(with: [.cleanSplit, .model]) {
         progress.message("clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
       }
-      let before = suspect.flatMap { model in evaluator.map { $0.measure(model, context: context) } }
-      context.reportEpochs(every: configuration.evaluation.every, evaluator)
+      let before = suspect.flatMap { measurer?.measure($0, context).metrics }
+      EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)
       let data = train.to(context.device)
       let input = try DefenseInput(
         for: kind, training: context, seed: context.seed.stream("defense"),
-        architecture: { try configuration.model.spec(for: data).make($0) }, poisonedTrain: data, model: suspect,
+        architecture: { try configuration.makeModel(for: data, $0) }, poisonedTrain: data, model: suspect,
         cleanSplit: clean.to(context.device), unlabeled: unlabeled)
       let outcome = try defense.run(input)
       if let table = outcome.model == nil ? output : samples {
-        try AtomicFile.write(Data(SampleFindings(outcome, data: data).table().utf8), to: table)
+        try AtomicFile.write(SampleFindings(outcome, data: data).table(), to: table)
       }
       try outcome.model?.save(output)
       return Result(
         model: outcome.model, filtered: outcome.filtered, cleanCount: clean.count, before: before,
-        after: outcome.model.flatMap { model in evaluator.map { $0.measure(model, context: context) } })
+        after: outcome.model.flatMap { measurer?.measure($0, context).metrics })
     }
   }
 

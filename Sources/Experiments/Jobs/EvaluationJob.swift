@@ -6,29 +6,6 @@ import TorchNN
 import Training
 public import Vision
 
-/// Which triggers a model is measured by.
-public enum TriggerSource: Sendable {
-  /// None: accuracy alone.
-  case none
-  /// Those of a `poison.json`.
-  case manifest(path: String)
-  /// Those that the configuration's attack makes.
-  case attack
-
-  /// The implants, and the seed of the run that they belong to.
-  func implants(_ configuration: ExperimentConfiguration, for data: ImageDataset) throws -> (implants: [Implant], seed: Seed) {
-    switch self {
-    case .none: return ([], configuration.seed)
-    case .manifest(let path):
-      let manifest = try PoisonManifest(contentsOf: path)
-      return (try manifest.makeImplants(for: data, source: path), Seed(manifest.seed))
-    case .attack:
-      let implants = try configuration.makeAttack()?.implants(for: data.shape, seed: configuration.seed.stream("attack"))
-      return (implants ?? [], configuration.seed)
-    }
-  }
-}
-
 /// Measures a model file on the test split of a data set.
 public struct EvaluationJob {
   public var configuration: ExperimentConfiguration
@@ -55,8 +32,7 @@ public struct EvaluationJob {
     let context = try configuration.makeContext(progress: progress)
     let test = try ImageDataset.load(configuration.dataset, .test)
     let (implants, seed) = try triggers.implants(configuration, for: test)
-    let model = try model.open(for: test)
-    model.to(context.device).to(.channelsLast).eval()
+    let model = try model.open(for: test).prepared(for: context)
     let evaluator = BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
     return Result(
       model: self.model.path, architecture: model.spec, dataset: configuration.dataset.name,

@@ -1,4 +1,5 @@
-import Foundation
+import Files
+import Files
 import Support
 import Torch
 import TorchNN
@@ -16,10 +17,10 @@ public struct ModelFile: Sendable {
   }
 
   /// Reads the model for images of a data set.
-  /// - Throws: `ModelFileError`, `SafetensorsError`, `StateDictError`: the file is missing or damaged, or is of another architecture, or has
+  /// - Throws: `ModelFileError`, `FileError`, `FormatError`, `StateDictError`: the file is missing or damaged, or is of another architecture, or has
   ///   other classes than the data set; everything that differs is listed.
   public func open(for data: ImageDataset) throws -> Classifier {
-    guard RunFiles.exists(path) else { throw JobError.invalid("\(path): no such file. \(suggestion)") }
+    guard FileSystem.exists(path) else { throw JobError.invalid("\(path): no such file. \(suggestion)") }
     let given = try named?.spec(for: data)
     let model: Classifier
     do {
@@ -27,8 +28,8 @@ public struct ModelFile: Sendable {
     } catch let error as StateDictError {
       guard let given, let stored = ModelSpec.stored(in: path), stored != given else { throw error }
       throw JobError.invalid(
-        "\(error)\n  By its own words the file holds \(Self.words(stored)); asked for was \(Self.words(given)).\n"
-          + "  Leave out model.name and model.width to take the file at its word.")
+        "\(error)\n  According to its metadata the file holds \(Self.words(stored)); asked for was \(Self.words(given)).\n"
+          + "  Leave out model.name and model.width to use what the metadata says.")
     }
     if let spec = model.spec, given == nil {
       var problems: [String] = []
@@ -48,10 +49,7 @@ public struct ModelFile: Sendable {
   }
 
   private var suggestion: String {
-    let url = URL(fileURLWithPath: path)
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.deletingLastPathComponent().path)) ?? []
-    let question = Nearest.question(url.lastPathComponent, among: names)
-    return question.isEmpty ? "Name a safetensors file with --model." : question
+    Path.similar(to: path).map { "Did you mean \($0)?" } ?? "Name a safetensors file with --model."
   }
 
   private static func words(_ spec: ModelSpec) -> String {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 import Torch
@@ -12,13 +13,13 @@ enum PNGFolder {
     let classes = data.classNames.enumerated().map { number, name in
       "\(folder)/\(padded(number, digits))-\(String(name.map { $0.isLetter || $0.isNumber ? $0 : "-" }))"
     }
-    for path in classes { try RunFiles.makeDirectory(path) }
+    for path in classes { try FileSystem.createFolder(path) }
     let labels = data.labelArray()
     progress.begin("png", total: data.count, unit: "images")
     defer { progress.end(summary: "\(formatCount(data.count)) files in \(folder.split(separator: "/").suffix(2).joined(separator: "/"))") }
     for (position, label) in labels.enumerated() where classes.indices.contains(label) {
       let path = "\(classes[label])/\(padded(numbers?[position] ?? position, 6)).png"
-      try RunFiles.writeNew(path, Data(data.png(at: position)))
+      try AtomicFile.write(DecodedImage(image: data.images[position]).encodePNG(), to: path, isDurable: false)
       progress.update(done: position + 1)
       if position % 64 == 0 { try Interruption.check() }
     }
@@ -27,13 +28,5 @@ enum PNGFolder {
   private static func padded(_ number: Int, _ digits: Int) -> String {
     let text = String(number)
     return String(repeating: "0", count: max(0, digits - text.count)) + text
-  }
-}
-
-extension ImageDataset {
-  /// One image as a PNG file.
-  func png(at position: Int) throws -> [UInt8] {
-    let pixels = images[position].to(.cpu).permuted(1, 2, 0).contiguous().array(UInt8.self)
-    return try DecodedImage(width: width, height: height, channels: channels, pixels: pixels).encodePNG()
   }
 }

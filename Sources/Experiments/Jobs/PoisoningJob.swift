@@ -1,5 +1,6 @@
 import Backdoor
 import Evaluation
+import Files
 import Foundation
 public import Support
 import Torch
@@ -34,28 +35,26 @@ public struct PoisoningJob {
 
   /// - Throws: `JobError`, `DataError`, `BackdoorError`, `RunStoreError`, `Interrupted`. The folder is then not there.
   public func run(progress: any ProgressReporter) throws -> PoisonManifest {
-    guard let choice = configuration.attack else { throw JobError.invalid("attack.name: none poisons nothing. Choose an attack.") }
+    guard configuration.attack != nil else { throw Self.nothingToDo }
     let context = try configuration.makeContext(progress: progress)
     let train = try ImageDataset.load(configuration.dataset, .train)
     let test = try ImageDataset.loadTest(configuration.dataset)
-    var identity = try configuration.identity(["attack", "clean", "model", "recipe"])
-    identity["job"] = "attack"
-    identity["images"] = .string(train.fingerprint)
+    let identity = try configuration.identity(job: "attack", images: train, ["attack", "clean", "model", "recipe"])
     let folder = try JobFolder(output: output, identity: identity)
-    context.checkpoints = folder
-    return try folder.perform {
+    return try folder.perform(context) {
       let learned = "\(folder.path)/\(LearnedAttack.fileName)"
       let cell = try Cell(configuration, data: (train.to(context.device), train), context: context, attackFile: learned)
-      guard let victim = cell.victim else { throw JobError.invalid("attack \(choice.name) left no data.") }
-      return try NewFolder.write(to: output) { path in
-        var manifest = try PoisonManifest(victim, attack: choice, configuration: configuration)
+      guard let victim = cell.victim, var manifest = try cell.manifest() else { throw Self.nothingToDo }
+      return try AtomicFolder.write(to: output) { path in
         try write(victim, test: test, to: path, &manifest, progress: progress)
-        if RunFiles.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
+        if FileSystem.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
         try manifest.write(to: "\(path)/\(PoisonManifest.fileName)")
         return manifest
       }
     }
   }
+
+  private static var nothingToDo: JobError { .invalid("attack.name: none poisons nothing. Choose an attack.") }
 
   private func write(
     _ victim: Victim, test: ImageDataset?, to path: String, _ manifest: inout PoisonManifest, progress: any ProgressReporter

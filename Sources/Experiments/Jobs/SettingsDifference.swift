@@ -1,3 +1,4 @@
+import Files
 import Support
 
 /// Where two trees of settings differ, for people.

@@ -1,4 +1,5 @@
 public import Evaluation
+import Files
 public import Support
 public import Vision
 import Torch
@@ -32,20 +33,15 @@ public struct TrainingJob {
   public func run(progress: any ProgressReporter) throws -> Result {
     let context = try configuration.makeContext(progress: progress)
     let train = try ImageDataset.load(configuration.dataset, .train)
-    var identity = try configuration.identity(["model", "recipe"])
-    identity["job"] = "train"
-    identity["images"] = .string(train.fingerprint)
-    let folder = try JobFolder(at: work, output: output, identity: identity)
-    context.checkpoints = folder
-    return try folder.perform {
+    let identity = try configuration.identity(job: "train", images: train, ["model", "recipe"])
+    return try JobFolder(at: work, output: output, identity: identity).perform(context) {
       let test = try ImageDataset.loadTest(configuration.dataset)?.to(context.device)
       progress.message("data: \(formatCount(train.count)) training images, \(train.height)x\(train.width), \(train.classes) classes")
-      let evaluator = test.map { BackdoorEvaluator(test: $0, implants: [], seed: context.seed) }
-      context.reportEpochs(every: configuration.evaluation.every, evaluator)
-      let model = try configuration.model.spec(for: train).make(Generator(seed: context.seed("init")))
-      try Trainer(configuration.recipe, stage: Cell.stage).train(model, on: train.to(context.device), context: context)
+      let measurer = test.map { ModelMeasurer(BackdoorEvaluator(test: $0, implants: [], seed: context.seed)) }
+      EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)
+      let model = try configuration.train(on: train.to(context.device), stage: Cell.stage, context: context)
       try model.save(output)
-      return Result(model: model, trainCount: train.count, metrics: evaluator?.measure(model, context: context))
+      return Result(model: model, trainCount: train.count, metrics: measurer?.measure(model, context).metrics)
     }
   }
 }

@@ -25,13 +25,24 @@ open class Optimizer {
     }
   }
 
+  /// One step down the gradient of `loss`, a scalar; the gradients stay in `parameters` until the next one.
+  /// - Parameter clipNorm: the largest 2-norm of all gradients together; nil means no limit.
+  public final func step(minimizing loss: Tensor, clipNorm: Double? = nil) {
+    zeroGrad()
+    loss.backward()
+    if let clipNorm { clipGlobalNorm(parameters.compactMap(\.grad), to: clipNorm) }
+    step()
+  }
+
   /// One step from given gradients, one for each parameter.
-  public final func step(gradients: [Tensor]) {
+  /// - Parameter clipNorm: the largest 2-norm of all gradients together, which are scaled in place; nil means no limit.
+  public final func step(gradients: [Tensor], clipNorm: Double? = nil) {
     require(gradients.count == parameters.count, "\(gradients.count) gradients for \(parameters.count) parameters")
+    if let clipNorm { clipGlobalNorm(gradients, to: clipNorm) }
     noGrad { update(Array(parameters.indices), gradients) }
   }
 
-  /// The idea of an optimizer: updates `parameters[indices]` by `gradients`. Called without recording.
+  /// Updates `parameters[indices]` by `gradients`. Subclasses override it; it is called without recording.
   open func update(_ indices: [Int], _ gradients: [Tensor]) { fatalError("\(type(of: self)) must override update") }
 
   public final func zeroGrad() { for parameter in parameters { parameter.grad = nil } }

@@ -2,32 +2,19 @@ import Foundation
 
 /// Learning rates over time, as functions of a step number (an epoch or an optimizer step: whoever steps decides). Values equal those of
 /// PyTorch's schedulers after the same number of `step()` calls.
-public indirect enum Schedule: Sendable, Hashable {
-  case constant
+public enum Schedule: Sendable, Hashable {
   /// Multiplies the rate by `gamma` at each milestone.
   case multiStep(milestones: [Int], gamma: Double = 0.1)
-  /// Multiplies the rate by `gamma` after every `size` steps.
-  case step(size: Int, gamma: Double = 0.1)
-  /// Multiplies the rate by `gamma` after every step.
-  case exponential(gamma: Double)
   /// Half a cosine from the base rate to `minimum` over `period` steps; going on past the period it rises again, as PyTorch's does.
   case cosine(period: Int, minimum: Double = 0)
   /// From base / `divisor` up to the base rate in the share `warmup` of all `steps`, then down to base / `divisor` / `finalDivisor`.
   case oneCycle(steps: Int, warmup: Double = 0.3, divisor: Double = 25, finalDivisor: Double = 1e4, linear: Bool = false)
-  /// From `start` times the rate up to the rate over `steps` steps, linearly, then the other schedule from its beginning.
-  case warmup(steps: Int, start: Double, then: Schedule)
 
   /// The learning rate at a step, from 0.
   public func rate(at step: Int, base: Double) -> Double {
     switch self {
-    case .constant:
-      return base
     case .multiStep(let milestones, let gamma):
       return base * pow(gamma, Double(milestones.count { $0 <= step }))
-    case .step(let size, let gamma):
-      return base * pow(gamma, Double(step / max(size, 1)))
-    case .exponential(let gamma):
-      return base * pow(gamma, Double(step))
     case .cosine(let period, let minimum):
       return minimum + (base - minimum) * (1 + cos(.pi * Double(step) / Double(max(period, 1)))) / 2
     case .oneCycle(let steps, let warmup, let divisor, let finalDivisor, let linear):
@@ -40,9 +27,6 @@ public indirect enum Schedule: Sendable, Hashable {
       }
       if now <= peak { return between(low, base, peak > 0 ? now / peak : 1) }
       return between(base, low / finalDivisor, end > peak ? (now - peak) / (end - peak) : 1)
-    case .warmup(let steps, let start, let then):
-      if step < steps { return base * (start + (1 - start) * Double(step) / Double(steps)) }
-      return then.rate(at: step - steps, base: base)
     }
   }
 }

@@ -7,28 +7,6 @@ public protocol Augmentation: Sendable {
   func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor
 }
 
-/// Augmentations one after another.
-public struct Compose: Augmentation {
-  public let steps: [any Augmentation]
-  public init(_ steps: [any Augmentation]) { self.steps = steps }
-
-  public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    var x = images
-    for step in steps { x = step(x, generator) }
-    return x
-  }
-
-  /// The views of contrastive learning (Chen et al., SimCLR, 2020, appendix A) with the values of the decoupled-training paper: random
-  /// resized crop of .2 to 1, bicubic; flip; colour jitter .4, .4, .4, .1 with p = .8; grayscale .2; blur with radius .1 to 2 and p = .5.
-  public static func contrastive() -> Compose {
-    Compose([
-      RandomResizedCrop(scale: 0.2...1, filter: .bicubic), HorizontalFlip(),
-      ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, p: 0.8), RandomGrayscale(p: 0.2),
-      GaussianBlur(sigma: 0.1...2, p: 0.5),
-    ])
-  }
-}
-
 /// Image operations with given factors, one number per image: what the random augmentations apply. N x C x H x W floats in [0, 1];
 /// factors are float vectors of N. Differentiable in the images.
 public enum ImageOps {

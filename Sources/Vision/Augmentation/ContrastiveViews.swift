@@ -4,8 +4,8 @@ public import Torch
 /// the uint8 data set: random resized crop, flip, colour jitter, grayscale, blur, each image with draws of its own (the order of the four
 /// colour changes is the batch's).
 ///
-/// `Compose.contrastive()` is the same chain as single augmentations. Here all draws come first; on the CPU one kernel then makes each view
-/// in cache, which takes a small part of the training step instead of half of it; elsewhere the operations of `ImageOps` follow each other.
+/// All draws come first; on the CPU one kernel then makes each view in cache, which takes a small part of the training step instead of half
+/// of it; elsewhere the operations of `ImageOps` follow each other.
 public struct ContrastiveViews: Augmentation {
   /// Side of the views in pixels; the image's own size when nil.
   public var size: Int? = nil

@@ -9,6 +9,7 @@ public struct DatasetSettings: Configurable, Hashable {
   public var train: Int? = nil
   public var test: Int? = nil
   public var seed = 0
+  public var maximumPixels: Int? = nil
   public init() {}
 
   public static let settings: [Setting] = [
@@ -18,7 +19,15 @@ public struct DatasetSettings: Configurable, Hashable {
     Setting("train", "Use the first so many training images; empty means all.", unit: "images", range: 1...100_000_000),
     Setting("test", "Use the first so many test images; empty means all.", unit: "images", range: 1...100_000_000),
     Setting("seed", "Seed of the generated set.", range: 0...9e15),
+    Setting(
+      "maximumPixels", "Refuse image files of more pixels than this; empty means \(DecodingLimits().pixels).", unit: "pixels",
+      range: 1...4e9),
   ]
+}
+
+extension DatasetSettings {
+  /// What an image file of the data set may cost.
+  var limits: DecodingLimits { DecodingLimits(pixels: maximumPixels) }
 }
 
 /// A data set by name. Adding one is adding a row.
@@ -65,11 +74,15 @@ public struct DatasetKind: Sendable {
     DatasetKind(
       id: "gtsrb", title: "German traffic signs, 43 classes", layout: "GTSRB/Final_Training and Final_Test with CSV files, resized to 32",
       normalization: .none, flips: false
-    ) { settings, path, split in try GTSRBFiles.read(path, split: split, size: settings.size ?? 32, resize: Resizing.resize) },
+    ) { settings, path, split in
+      try GTSRBFiles.read(path, split: split, size: settings.size ?? 32, resize: Resizing.resize, limits: settings.limits)
+    },
     DatasetKind(
       id: "tiny-imagenet", title: "Tiny ImageNet, 200 classes, 64x64", layout: "wnids.txt, train/, val/", normalization: .tinyImageNet,
       flips: true
-    ) { settings, path, split in try TinyImageNetFiles.read(path, split: split, size: settings.size, resize: Resizing.resize) },
+    ) { settings, path, split in
+      try TinyImageNetFiles.read(path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
+    },
     DatasetKind(
       id: "stl10", title: "STL-10, 96x96, with unlabeled images", layout: "train_X.bin, train_y.bin, test_X.bin, ...", normalization: .half,
       flips: true
@@ -77,7 +90,9 @@ public struct DatasetKind: Sendable {
     DatasetKind(
       id: "folder", title: "A folder of images by class", layout: "train/<class>/*.png|jpg|ppm and test/<class>/...; dataset.size resizes",
       normalization: .imageNet, flips: true
-    ) { settings, path, split in try ImageFolderFiles.read(path, split: split, size: settings.size, resize: Resizing.resize) },
+    ) { settings, path, split in
+      try ImageFolderFiles.read(path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
+    },
     DatasetKind(
       id: "tensors", title: "A data set that antidote wrote", layout: "train.safetensors and test.safetensors with images and labels",
       normalization: .half, flips: true

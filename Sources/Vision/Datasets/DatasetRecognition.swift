@@ -1,3 +1,5 @@
+import Files
+
 /// What data sets a folder holds, found by the names of its files alone.
 public enum DatasetRecognition {
   /// The ids of the data sets that the folder looks like; several where their files have the same names (MNIST and Fashion-MNIST).
@@ -33,12 +35,12 @@ public enum DatasetRecognition {
 
   /// A few folders are looked into, and a few of their files.
   private static func holdsClassFolders(_ path: String) -> Bool {
-    let root = ["train", ""].map { FileAccess.join(path, $0) }.first { FileAccess.isFolder($0) } ?? path
-    let classes = ((try? FileAccess.subfolders(root)) ?? []).prefix(4)
+    let root = ["train", ""].map { Path.join(path, $0) }.first { FileSystem.isFolder($0) } ?? path
+    let classes = ((try? FileSystem.subfolders(root)) ?? []).prefix(4)
     return classes.contains { name in
-      let names = (try? FileAccess.list(FileAccess.join(root, name))) ?? []
+      let names = (try? FileSystem.list(Path.join(root, name))) ?? []
       return names.prefix(16).contains { file in
-        [".png", ".jpg", ".jpeg", ".ppm", ".pgm"].contains { file.lowercased().hasSuffix($0) }
+        ImageFileExtension(of: file) == .readable
       }
     }
   }

@@ -1,4 +1,4 @@
-import Foundation
+import Files
 import Support
 public import Torch
 
@@ -14,9 +14,9 @@ public enum TensorFiles {
   /// - Throws: an error that names the file and what is wrong with it.
   static func read(_ folder: String, split: DataSplit) throws -> RawImages {
     let path = path(folder, split)
-    guard FileManager.default.fileExists(atPath: path) else {
-      guard FileAccess.isFolder(folder) else {
-        throw DataError.missing(path: folder, lookedFor: [], suggestion: PathSuggestion.similar(to: folder))
+    guard FileSystem.exists(path) else {
+      guard FileSystem.isFolder(folder) else {
+        throw DataError.missing(path: folder, lookedFor: [], suggestion: Path.similar(to: folder))
       }
       throw DataError.missing(path: folder, lookedFor: ["\(split.rawValue).safetensors"], suggestion: nil)
     }
@@ -33,7 +33,7 @@ public enum TensorFiles {
     }
     let values = labels.array(Int64.self)
     let names = try file.metadata["classes"].map { text -> [String] in
-      guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
+      guard let names = try? JSONValue(json: text).decode([String].self) else {
         throw fail("its class names are no JSON list")
       }
       return names
@@ -47,7 +47,7 @@ public enum TensorFiles {
 
   /// Writes one split into a folder, at once or not at all.
   public static func write(_ data: ImageDataset, split: DataSplit, folder: String, metadata: [String: String] = [:]) throws {
-    try AtomicFile.createDirectory(folder)
+    try FileSystem.createFolder(folder)
     try write(data, to: path(folder, split), metadata: metadata)
   }
 
@@ -57,7 +57,7 @@ public enum TensorFiles {
   ) throws {
     var metadata = metadata
     metadata[originKey] = data.name
-    metadata["classes"] = String(decoding: try JSONEncoder().encode(data.classNames), as: UTF8.self)
+    metadata["classes"] = JSONValue.array(data.classNames.map(JSONValue.string)).compactJSON
     try Safetensors.save(
       [("images", data.images.to(.cpu).contiguous()), ("labels", data.labels.to(.cpu))] + extra, metadata: metadata, to: path)
   }

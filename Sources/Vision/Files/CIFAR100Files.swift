@@ -1,3 +1,5 @@
+import Files
+
 /// CIFAR-100 (Krizhevsky 2009): 50,000 train and 10,000 test images, 32x32 RGB, 100 classes in 20 groups.
 public enum CIFAR100Files {
   /// Which of the two labels of an image to return.
@@ -30,8 +32,8 @@ public enum CIFAR100Files {
     let folder = try PathSuggestion.locate(path, candidates: candidates, markers: [file, names])
     // The coarse label comes first in a record.
     let reader = CIFARRecords(labelBytes: 2, labelIndex: kind == .fine ? 1 : 0, classes: kind.classes)
-    let classNames = try reader.readNames(FileAccess.join(folder, names))
-    let (pixels, labels) = try reader.read([FileAccess.join(folder, file)], records: expected(split, records))
+    let classNames = try reader.readNames(Path.join(folder, names))
+    let (pixels, labels) = try reader.read([Path.join(folder, file)], records: expected(split, records))
     return RawImages(channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames)
   }
 

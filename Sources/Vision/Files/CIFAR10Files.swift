@@ -1,3 +1,5 @@
+import Files
+
 /// CIFAR-10 (Krizhevsky 2009): 50,000 train and 10,000 test images, 32x32 RGB, 10 classes.
 /// https://www.cs.toronto.edu/~kriz/cifar.html
 public enum CIFAR10Files {
@@ -19,8 +21,8 @@ public enum CIFAR10Files {
     let names = split == .train ? (1...5).map { "data_batch_\($0).bin" } : ["test_batch.bin"]
     let folder = try PathSuggestion.locate(path, candidates: candidates, markers: names + ["batches.meta.txt"])
     let records = CIFARRecords(labelBytes: 1, labelIndex: 0, classes: 10)
-    let classNames = try records.readNames(FileAccess.join(folder, "batches.meta.txt"))
-    let (pixels, labels) = try records.read(names.map { FileAccess.join(folder, $0) }, records: recordsPerFile)
+    let classNames = try records.readNames(Path.join(folder, "batches.meta.txt"))
+    let (pixels, labels) = try records.read(names.map { Path.join(folder, $0) }, records: recordsPerFile)
     return RawImages(channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames)
   }
 

@@ -1,3 +1,6 @@
+import Files
+import Formats
+
 /// CIFAR-10 and CIFAR-100 in the python layout: one pickled dict a file, with `data` (uint8, N x 3072, planes) and
 /// `labels`, or `fine_labels` and `coarse_labels`. The pickles are read as data by `SafePickle` and never executed.
 public enum CIFARPythonFiles {
@@ -10,9 +13,9 @@ public enum CIFARPythonFiles {
     guard split != .unlabeled else { throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test]) }
     let names = split == .train ? (1...5).map { "data_batch_\($0)" } : ["test_batch"]
     let folder = try PathSuggestion.locate(path, candidates: ["", "cifar-10-batches-py"], markers: names + ["batches.meta"])
-    let classNames = try readNames(FileAccess.join(folder, "batches.meta"), key: "label_names", count: 10)
+    let classNames = try readNames(Path.join(folder, "batches.meta"), key: "label_names", count: 10)
     return try read(
-      names.map { FileAccess.join(folder, $0) }, key: "labels", records: recordsPerFile, classNames: classNames)
+      names.map { Path.join(folder, $0) }, key: "labels", records: recordsPerFile, classNames: classNames)
   }
 
   /// - Parameters:
@@ -25,22 +28,22 @@ public enum CIFARPythonFiles {
   ) throws -> RawImages {
     guard split != .unlabeled else { throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test]) }
     let folder = try PathSuggestion.locate(path, candidates: ["", "cifar-100-python"], markers: [split.rawValue, "meta"])
-    let classNames = try readNames(FileAccess.join(folder, "meta"), key: "\(labels.name)_label_names", count: labels.classes)
+    let classNames = try readNames(Path.join(folder, "meta"), key: "\(labels.name)_label_names", count: labels.classes)
     return try read(
-      [FileAccess.join(folder, split.rawValue)], key: "\(labels.name)_labels",
+      [Path.join(folder, split.rawValue)], key: "\(labels.name)_labels",
       records: CIFAR100Files.expected(split, records), classNames: classNames)
   }
 
   /// `path` or its subfolder `name`, whichever holds the file `marker`.
   static func folder(_ path: String, name: String, marker: String) -> String? {
-    [path, FileAccess.join(path, name)].first { FileAccess.isFile(FileAccess.join($0, marker)) }
+    [path, Path.join(path, name)].first { FileSystem.isFile(Path.join($0, marker)) }
   }
 
   private static func read(_ files: [String], key: String, records: Int?, classNames: [String]) throws -> RawImages {
     var pixels: [UInt8] = []
     var labels: [Int64] = []
     for file in files {
-      let batch = try SafePickle().load(try FileAccess.read(file), name: file)
+      let batch = try SafePickle().load(try FileSystem.read(file), name: file)
       func fail(_ problem: String) -> DataError {
         .malformed(path: file, problem: problem, mend: "It is not a CIFAR batch of this data set, or it is damaged.")
       }
@@ -51,10 +54,10 @@ public enum CIFARPythonFiles {
       guard let found = batch[key]?.integers else { throw fail("no list of integers under the key '\(key)'") }
       guard found.count == data.shape[0] else { throw fail("\(found.count) labels for \(data.shape[0]) images") }
       if let records, found.count != records {
-        throw fail("\(found.count.grouped) images, expected \(records.grouped)")
+        throw fail("\(formatCount(found.count)) images, expected \(formatCount(records))")
       }
       if let bad = found.firstIndex(where: { $0 < 0 || $0 >= classNames.count }) {
-        throw fail("record \(bad.grouped) has label \(found[bad]), expected 0 to \(classNames.count - 1)")
+        throw fail("record \(formatCount(bad)) has label \(found[bad]), expected 0 to \(classNames.count - 1)")
       }
       pixels.reserveCapacity(files.count * data.bytes.count)
       pixels += data.bytes
@@ -64,7 +67,7 @@ public enum CIFARPythonFiles {
   }
 
   private static func readNames(_ file: String, key: String, count: Int) throws -> [String] {
-    let meta = try SafePickle().load(try FileAccess.read(file), name: file)
+    let meta = try SafePickle().load(try FileSystem.read(file), name: file)
     guard let names = meta[key]?.list?.map(\.text), names.count == count, !names.contains(nil) else {
       throw DataError.malformed(
         path: file, problem: "no list of \(count) class names under the key '\(key)'", mend: DataError.copyAgain)

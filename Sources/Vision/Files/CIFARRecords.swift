@@ -1,3 +1,5 @@
+import Files
+
 /// The records of CIFAR's binary files: label bytes, then the red, green and blue planes of a 32x32 image.
 struct CIFARRecords {
   static let pixelBytes = 3 * 32 * 32
@@ -15,12 +17,12 @@ struct CIFARRecords {
   func read(_ files: [String], records: Int?) throws -> (pixels: [UInt8], labels: [Int64]) {
     let stride = labelBytes + Self.pixelBytes
     let counts = try files.map { file in
-      let size = try FileAccess.size(file)
+      let size = try FileSystem.size(file)
       let expected = records ?? max(1, (size + stride / 2) / stride)
       guard size == expected * stride else {
         throw DataError.wrongSize(
           path: file, found: size, expected: expected * stride,
-          layout: "\(expected.grouped) records of \(stride.grouped) bytes")
+          layout: "\(formatCount(expected)) records of \(formatCount(stride)) bytes")
       }
       return expected
     }
@@ -29,9 +31,9 @@ struct CIFARRecords {
     labels.reserveCapacity(total)
     let pixels = try [UInt8](unsafeUninitializedCapacity: total * Self.pixelBytes) { target, filled in
       for (file, count) in zip(files, counts) {
-        let bytes = try FileAccess.read(file)
+        let bytes = try FileSystem.read(file)
         guard bytes.count == count * stride else {
-          throw DataError.unreadable(path: file, reason: "its size changed while it was read")
+          throw DataError.malformed(path: file, problem: "its size changed while it was read", mend: DataError.copyAgain)
         }
         try bytes.withUnsafeBytes { source in
           for record in 0..<count {
@@ -39,7 +41,7 @@ struct CIFARRecords {
             let label = source[start + labelIndex]
             guard label < classes else {
               throw DataError.malformed(
-                path: file, problem: "record \(record.grouped) has label \(label), expected 0 to \(classes - 1)",
+                path: file, problem: "record \(formatCount(record)) has label \(label), expected 0 to \(classes - 1)",
                 mend: DataError.copyAgain)
             }
             labels.append(Int64(label))
@@ -56,7 +58,7 @@ struct CIFARRecords {
 
   /// Class names, one a line. Throws `DataError.malformed` where their number is not `classes`.
   func readNames(_ file: String) throws -> [String] {
-    let names = try FileAccess.readLines(file)
+    let names = try FileSystem.readLines(file)
     guard names.count == classes else {
       throw DataError.malformed(
         path: file, problem: "\(names.count) class names, expected \(classes)", mend: DataError.copyAgain)

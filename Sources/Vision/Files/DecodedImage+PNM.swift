@@ -1,9 +1,11 @@
+import Files
+
 // Binary PGM (P5) and PPM (P6), https://netpbm.sourceforge.net/doc/ppm.html: magic, width, height and maxval as text with
 // `#` comments between them, one blank, then the samples. A maxval below 255 is scaled to 255; above it samples have two
 // bytes, which no classifier data set uses, so that is refused.
 
 extension DecodedImage {
-  static func decodePNM(_ bytes: [UInt8], name: String) throws -> DecodedImage {
+  static func decodePNM(_ bytes: [UInt8], name: String, _ decoding: ImageDecoding) throws -> DecodedImage {
     let channels = bytes[1] == UInt8(ascii: "6") ? 3 : 1
     let format = channels == 3 ? "PPM" : "PGM"
     var at = 2
@@ -32,9 +34,7 @@ extension DecodedImage {
     let width = try number("width"), height = try number("height"), maximum = try number("largest value")
     guard at < bytes.count, isBlank(bytes[at]) else { throw fail("no blank after the header") }
     at += 1
-    guard width > 0, height > 0, width <= maximumPixels / height else {
-      throw fail("\(width)x\(height) pixels, expected 1 to \(maximumPixels.grouped) in all")
-    }
+    try decoding.check(width: width, height: height, format: format, name: name)
     guard (1...255).contains(maximum) else { throw fail("largest value \(maximum), expected 1 to 255") }
     let count = width * height * channels
     guard bytes.count - at >= count else {
@@ -42,6 +42,7 @@ extension DecodedImage {
         path: name, found: bytes.count, expected: at + count,
         layout: "a header of \(at) bytes and \(width)x\(height)x\(channels) samples")
     }
+    decoding.take(count)
     var pixels = Array(bytes[at..<at + count])
     if maximum < 255 {
       guard pixels.allSatisfy({ $0 <= maximum }) else { throw fail("a sample is larger than the largest value \(maximum)") }

@@ -1,4 +1,7 @@
 import CImageCodecs
+import Files
+import Formats
+import Support
 
 /// One image in memory, 8 bits a sample.
 public struct DecodedImage: Sendable, Equatable {
@@ -21,56 +24,77 @@ public struct DecodedImage: Sendable, Equatable {
     self.pixels = pixels
   }
 
-  /// An image of more pixels than this is refused before any memory is taken for it.
-  public static let maximumPixels = 1 << 28
-
-  /// Decodes a PNG, JPEG or binary PPM/PGM file, told apart by its first bytes and never by its name.
+  /// Decodes an image file: PNG, JPEG, WebP, BMP, the first frame of a GIF, the first page of a TIFF, or binary PPM or PGM, told
+  /// apart by its first bytes and never by its name.
   ///
   /// Samples come as stored, as the usual loaders give them: alpha is dropped without blending, 16 bits keep the high
   /// byte, colour profiles and EXIF rotation are not applied.
-  /// - Throws: `DataError.missing`, `.unreadable`, or `.malformed` where the file is damaged, of another kind, or larger
-  ///   than `maximumPixels`.
-  public static func decode(contentsOf path: String) throws -> DecodedImage {
-    try decode(try FileAccess.read(path), name: path)
+  /// - Throws: `DataError.missing`, `.unreadable`, or `.malformed` where the file is damaged, not whole, of another kind, or larger
+  ///   than the limits; `Interrupted` where the process is asked to stop.
+  public static func decode(contentsOf path: String, limits: DecodingLimits = DecodingLimits()) throws -> DecodedImage {
+    try decode(contentsOf: path, ImageDecoding(limits: limits)).image
   }
 
   /// Decodes the bytes of an image file; `name` stands for the file in errors. Throws as `decode(contentsOf:)`.
-  public static func decode(_ bytes: [UInt8], name: String) throws -> DecodedImage {
+  public static func decode(_ bytes: [UInt8], name: String, limits: DecodingLimits = DecodingLimits()) throws -> DecodedImage {
+    try decode(bytes, name: name, ImageDecoding(limits: limits)).image
+  }
+
+  /// The image and the opacity of its pixels: (H, W), from 0 for transparent to 255 for opaque; nil where all are opaque.
+  ///
+  /// The colours are those of `decode(contentsOf:)`, whatever the opacity. Throws as it does.
+  public static func decodeWithAlpha(
+    contentsOf path: String, limits: DecodingLimits = DecodingLimits()
+  ) throws -> (image: DecodedImage, alpha: [UInt8]?) {
+    try decode(contentsOf: path, ImageDecoding(limits: limits, keepsAlpha: true))
+  }
+
+  static func decode(contentsOf path: String, _ decoding: ImageDecoding) throws -> (image: DecodedImage, alpha: [UInt8]?) {
+    try decode(FileSystem.read(path, limit: decoding.limits.fileBytes), name: path, decoding)
+  }
+
+  static func decode(_ bytes: [UInt8], name: String, _ decoding: ImageDecoding) throws -> (image: DecodedImage, alpha: [UInt8]?) {
+    try Interruption.check()
+    let (format, decoder): (String, ImageDecoding.Decoder)
     switch bytes {
-    case _ where bytes.starts(with: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]):
-      return try decode(bytes, name: name, format: "PNG", with: cic_decode_png)
-    case _ where bytes.starts(with: [0xff, 0xd8, 0xff]):
-      return try decode(bytes, name: name, format: "JPEG", with: cic_decode_jpeg)
-    case _ where bytes.starts(with: Array("P5".utf8)) || bytes.starts(with: Array("P6".utf8)):
-      return try decodePNM(bytes, name: name)
+    case _ where bytes.starts(with: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]): (format, decoder) = ("PNG", cic_decode_png)
+    case _ where bytes.starts(with: [0xff, 0xd8, 0xff]): (format, decoder) = ("JPEG", cic_decode_jpeg)
+    case _ where bytes.starts(with: "RIFF".utf8) && bytes.dropFirst(8).starts(with: "WEBP".utf8):
+      (format, decoder) = ("WebP", cic_decode_webp)
+    case _ where bytes.starts(with: "GIF8".utf8): (format, decoder) = ("GIF", cic_decode_gif)
+    case _ where [[0x49, 0x49, 42, 0], [0x4d, 0x4d, 0, 42], [0x49, 0x49, 43, 0], [0x4d, 0x4d, 0, 43]].contains(bytes.prefix(4)):
+      (format, decoder) = ("TIFF", cic_decode_tiff)
+    case _ where bytes.starts(with: "P5".utf8) || bytes.starts(with: "P6".utf8):
+      return (try decodePNM(bytes, name: name, decoding), nil)
+    case _ where bytes.starts(with: "BM".utf8):
+      return try BMPFile(bytes, name: name, decoding).decode()
     case []:
       throw DataError.malformed(path: name, problem: "the file is empty", mend: DataError.copyAgain)
     default:
       let start = bytes.prefix(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
       throw DataError.malformed(
-        path: name, problem: "neither PNG, JPEG, PPM (P6) nor PGM (P5): it starts with the bytes \(start)",
+        path: name, problem: "neither PNG, JPEG, WebP, BMP, GIF, TIFF, PPM (P6) nor PGM (P5): it starts with the bytes \(start)",
         mend: "Convert the image to one of these formats, or move it out of the folder.")
     }
+    let (width, height, channels, samples) = try decoding.run(decoder, bytes, format: format, name: name)
+    return split(width: width, height: height, channels: channels, samples)
   }
 
-  private typealias Decoder = (
-    UnsafePointer<UInt8>?, Int, Int, UnsafeMutablePointer<cic_image>?, UnsafeMutablePointer<CChar>?
-  ) -> Int32
-
-  private static func decode(_ bytes: [UInt8], name: String, format: String, with decoder: Decoder) throws -> DecodedImage {
-    let result = CodecCall.run { message in
-      var image = cic_image()
-      let status = bytes.withUnsafeBufferPointer { decoder($0.baseAddress, $0.count, maximumPixels, &image, message) }
-      defer { cic_free(image.pixels) }
-      let pixels = Array(UnsafeBufferPointer(start: image.pixels, count: image.pixels == nil ? 0 : image.count))
-      return (status, (image, pixels))
+  /// Takes alpha, the last of 2 or 4 channels, out of the samples.
+  static func split(width: Int, height: Int, channels: Int, _ samples: [UInt8]) -> (image: DecodedImage, alpha: [UInt8]?) {
+    guard channels == 2 || channels == 4 else {
+      return (DecodedImage(width: width, height: height, channels: channels, pixels: samples), nil)
     }
-    switch result {
-    case .success((let image, let pixels)):
-      return DecodedImage(width: Int(image.width), height: Int(image.height), channels: Int(image.channels), pixels: pixels)
-    case .failure(let failure):
-      throw DataError.malformed(path: name, problem: "\(format): \(failure.message)", mend: DataError.copyAgain)
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(width * height * (channels - 1))
+    var alpha: [UInt8] = []
+    alpha.reserveCapacity(width * height)
+    for start in stride(from: 0, to: samples.count, by: channels) {
+      pixels.append(contentsOf: samples[start..<start + channels - 1])
+      alpha.append(samples[start + channels - 1])
     }
+    let image = DecodedImage(width: width, height: height, channels: channels - 1, pixels: pixels)
+    return (image, alpha.allSatisfy { $0 == 255 } ? nil : alpha)
   }
 
   /// The image as a PNG file, 8-bit gray or RGB; decoding it gives the same samples back.

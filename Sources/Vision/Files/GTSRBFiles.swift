@@ -1,3 +1,5 @@
+import Files
+
 /// German Traffic Sign Recognition Benchmark (Stallkamp et al. 2012): 39,209 train and 12,630 test images of differing
 /// sizes, RGB, 43 classes. https://benchmark.ini.rub.de/gtsrb_dataset.html
 public enum GTSRBFiles {
@@ -13,6 +15,7 @@ public enum GTSRBFiles {
   /// - Throws: `DataError`.
   public static func read(
     _ path: String, split: DataSplit, cropToSign: Bool = false, size: Int? = nil, resize: ImageResize? = nil,
+    limits: DecodingLimits = DecodingLimits(),
     classes: Int = 43, progress: LoadProgress? = nil
   ) throws -> RawImages {
     let rows: [GTSRBRow]
@@ -21,7 +24,7 @@ public enum GTSRBFiles {
     case .test: rows = try test(path, classes)
     case .unlabeled: throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
     }
-    let block = try ImageAssembly(size: size, resize: resize, progress: progress).run(rows.map(\.path)) { index, image in
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(rows.map(\.path)) { index, image in
       let row = rows[index]
       guard image.width == row.width, image.height == row.height else {
         throw DataError.malformed(
@@ -40,18 +43,18 @@ public enum GTSRBFiles {
     let candidates = ["", "GTSRB/", "gtsrb/GTSRB/"].flatMap { base in places.map { base + $0 } } + [""]
     let folders = (0..<classes).map(folderName)
     let root = try PathSuggestion.locate(path, candidates: candidates, markers: folders)
-    if let extra = try FileAccess.subfolders(root).first(where: { !folders.contains($0) }) {
+    if let extra = try FileSystem.subfolders(root).first(where: { !folders.contains($0) }) {
       throw DataError.malformed(
-        path: FileAccess.join(root, extra), problem: "a folder that is none of the \(classes) classes 00000 to \(folders.last ?? "")",
+        path: Path.join(root, extra), problem: "a folder that is none of the \(classes) classes 00000 to \(folders.last ?? "")",
         mend: "Move it elsewhere.")
     }
     return try folders.enumerated().flatMap { label, name in
-      let folder = FileAccess.join(root, name)
-      let rows = try GTSRBRow.read(FileAccess.join(folder, "GT-\(name).csv"), images: folder, classes: classes)
+      let folder = Path.join(root, name)
+      let rows = try GTSRBRow.read(Path.join(folder, "GT-\(name).csv"), images: folder, classes: classes)
       if let odd = rows.first(where: { $0.label != label }) {
         throw DataError.malformed(
-          path: FileAccess.join(folder, "GT-\(name).csv"),
-          problem: "\(FileAccess.name(odd.path)) has class \(odd.label), expected \(label), the folder's", mend: DataError.copyAgain)
+          path: Path.join(folder, "GT-\(name).csv"),
+          problem: "\(Path.name(odd.path)) has class \(odd.label), expected \(label), the folder's", mend: DataError.copyAgain)
       }
       return rows
     }
@@ -60,10 +63,10 @@ public enum GTSRBFiles {
   private static func test(_ path: String, _ classes: Int) throws -> [GTSRBRow] {
     let bases = ["", "GTSRB", "gtsrb/GTSRB"]
     let base = try PathSuggestion.locate(path, candidates: bases, markers: ["Final_Test/Images"])
-    let images = FileAccess.join(base, "Final_Test/Images")
+    let images = Path.join(base, "Final_Test/Images")
     let name = "GT-final_test.csv"
-    let places = [images, FileAccess.parent(images), base, path, FileAccess.parent(base)].map { FileAccess.join($0, name) }
-    guard let file = places.first(where: FileAccess.isFile) else {
+    let places = [images, Path.parent(images), base, path, Path.parent(base)].map { Path.join($0, name) }
+    guard let file = places.first(where: FileSystem.isFile) else {
       throw DataError.missing(
         path: images, lookedFor: ["\(name) (the labels of the test images, in the separate archive GTSRB_Final_Test_GT.zip)"],
         suggestion: nil)

@@ -1,3 +1,5 @@
+import Files
+
 /// One line of a GTSRB CSV: `Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId`.
 struct GTSRBRow {
   let path: String
@@ -12,7 +14,7 @@ struct GTSRBRow {
 
   /// The rows of a file in file-name order; every image that it lists must be in the folder `images`, and no other.
   static func read(_ file: String, images: String, classes: Int) throws -> [GTSRBRow] {
-    let lines = try FileAccess.readLines(file)
+    let lines = try FileSystem.readLines(file)
     guard let header = lines.first, header.split(separator: ";").map(String.init) == columns else {
       let found = lines.first ?? ""
       let mend =
@@ -24,17 +26,17 @@ struct GTSRBRow {
     let rows = try lines.dropFirst().enumerated().map { index, line in
       try parse(line, at: index + 2, file: file, images: images, classes: classes)
     }
-    let listed = Set(rows.map { FileAccess.name($0.path) })
+    let listed = Set(rows.map { Path.name($0.path) })
     guard !rows.isEmpty, listed.count == rows.count else {
       throw DataError.malformed(path: file, problem: "no rows, or an image twice", mend: DataError.copyAgain)
     }
     let present = Set(try ImageFolderFiles.imageNames(images))
     if let lost = listed.subtracting(present).min() {
-      throw DataError.missing(path: images, lookedFor: ["\(lost), which \(FileAccess.name(file)) lists"], suggestion: nil)
+      throw DataError.missing(path: images, lookedFor: ["\(lost), which \(Path.name(file)) lists"], suggestion: nil)
     }
     if let extra = present.subtracting(listed).min() {
       throw DataError.malformed(
-        path: FileAccess.join(images, extra), problem: "an image that \(FileAccess.name(file)) does not list",
+        path: Path.join(images, extra), problem: "an image that \(Path.name(file)) does not list",
         mend: "The CSV is truncated, or the image does not belong here.")
     }
     return rows.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
@@ -55,7 +57,7 @@ struct GTSRBRow {
     }
     guard (0..<classes).contains(numbers[6]) else { throw fail("class \(numbers[6]), expected 0 to \(classes - 1)") }
     return GTSRBRow(
-      path: FileAccess.join(images, fields[0]), width: width, height: height, signX: x1..<x2 + 1, signY: y1..<y2 + 1,
+      path: Path.join(images, fields[0]), width: width, height: height, signX: x1..<x2 + 1, signY: y1..<y2 + 1,
       label: Int64(numbers[6]))
   }
 }

@@ -1,3 +1,6 @@
+import Files
+import Formats
+
 /// The idx files of MNIST (LeCun 1998) and the data sets that copy its layout: big-endian header, then bytes.
 public struct IDXFiles: Sendable {
   /// Subfolders in which downloaders leave the files, tried after the folder itself.
@@ -30,18 +33,18 @@ public struct IDXFiles: Sendable {
     let folder = try PathSuggestion.locate(
       path, candidates: [""] + subfolders, markers: [images.joined(separator: "|"), labels.joined(separator: "|")])
     func find(_ names: [String]) -> String {
-      FileAccess.join(folder, names.first { FileAccess.isFile(FileAccess.join(folder, $0)) } ?? names[0])
+      Path.join(folder, names.first { FileSystem.isFile(Path.join(folder, $0)) } ?? names[0])
     }
     let (size, pixels) = try Self.readBlock(find(images), dimensions: 3, what: "images")
     let labelFile = find(labels)
     let (count, values) = try Self.readBlock(labelFile, dimensions: 1, what: "labels")
     guard count[0] == size[0] else {
       throw DataError.malformed(
-        path: labelFile, problem: "\(count[0].grouped) labels for \(size[0].grouped) images", mend: DataError.copyAgain)
+        path: labelFile, problem: "\(formatCount(count[0])) labels for \(formatCount(size[0])) images", mend: DataError.copyAgain)
     }
     if let bad = values.firstIndex(where: { $0 >= classNames.count }) {
       throw DataError.malformed(
-        path: labelFile, problem: "record \(bad.grouped) has label \(values[bad]), expected 0 to \(classNames.count - 1)",
+        path: labelFile, problem: "record \(formatCount(bad)) has label \(values[bad]), expected 0 to \(classNames.count - 1)",
         mend: DataError.copyAgain)
     }
     return RawImages(
@@ -52,17 +55,19 @@ public struct IDXFiles: Sendable {
     ["\(name)-\(kind)", "\(name).\(kind)", "\(name)-\(kind).gz", "\(name).\(kind).gz"]
   }
 
-  /// The largest relative of MNIST (EMNIST by class) inflates to half of this.
+  /// The largest relative of MNIST (EMNIST by class) inflates to two thirds of this.
   private static let inflateLimit = 1 << 30
 
   /// Magic number 0x00 0x00 0x08 (bytes) and the number of dimensions, the dimensions, then the values.
   private static func readBlock(_ file: String, dimensions: Int, what: String) throws -> (shape: [Int], values: [UInt8]) {
-    let bytes = try Gzip.read(file, limit: inflateLimit)
+    var bytes = try FileSystem.read(file, limit: FormatLimits.standard.bytes)
+    let isCompressed = Gzip.isCompressed(bytes)
     let header = 4 + 4 * dimensions
-    guard bytes.count >= header else {
-      throw DataError.wrongSize(path: file, found: bytes.count, expected: header, layout: "its header alone")
+    let start = isCompressed ? try Gzip.prefix(bytes, count: header, name: file) : Array(bytes.prefix(header))
+    guard start.count == header else {
+      throw DataError.wrongSize(path: file, found: start.count, expected: header, layout: "its header alone")
     }
-    func word(_ at: Int) -> Int { bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) } }
+    func word(_ at: Int) -> Int { start[at..<at + 4].reduce(0) { $0 << 8 | Int($1) } }
     guard word(0) == 0x800 + dimensions else {
       throw DataError.malformed(
         path: file, problem: "magic number \(word(0)), expected \(0x800 + dimensions) (idx \(what))",
@@ -77,12 +82,22 @@ public struct IDXFiles: Sendable {
       }
       count = product
     }
+    if isCompressed {
+      guard header + count <= min(inflateLimit, Gzip.largest(bytes.count)) else {
+        throw DataError.malformed(
+          path: file,
+          problem: "its header gives the shape \(shape), which is past \(formatCount(inflateLimit)) bytes or more than it can inflate to",
+          mend: DataError.copyAgain)
+      }
+      bytes = try Gzip.inflate(bytes, limit: header + count, name: file)
+    }
     guard bytes.count == header + count else {
-      let inflated = Gzip.isCompressed(try FileAccess.read(file)) ? ", after inflating" : ""
+      let inflated = isCompressed ? ", after inflating" : ""
       throw DataError.wrongSize(
         path: file, found: bytes.count, expected: header + count,
-        layout: "a header of \(header) bytes and \(shape.map(\.grouped).joined(separator: " x ")) values\(inflated)")
+        layout: "a header of \(header) bytes and \(shape.map(formatCount).joined(separator: " x ")) values\(inflated)")
     }
-    return (shape, Array(bytes[header...]))
+    bytes.removeFirst(header)
+    return (shape, bytes)
   }
 }

@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 import Synchronization
 
@@ -14,6 +15,7 @@ struct ImageAssembly {
   let size: Int?
   let resize: ImageResize?
   let progress: LoadProgress?
+  var limits = DecodingLimits()
 
   struct Block {
     let channels: Int
@@ -33,12 +35,15 @@ struct ImageAssembly {
   ///   - paths: the files, in the order of the result. Must not be empty.
   ///   - prepare: what to do with image `index` between decoding and resizing, such as a crop.
   /// - Returns: gray only where every image is gray; else gray images become RGB.
-  /// - Throws: the error of the first file in order that fails.
+  /// - Throws: the error of the first file in order that fails; `Interrupted`.
   func run(
     _ paths: [String], prepare: @Sendable (_ index: Int, _ image: DecodedImage) throws -> DecodedImage = { $1 }
   ) throws -> Block {
+    let budget = MemoryBudget(limits.memory)
     @Sendable func load(_ index: Int) throws -> DecodedImage {
-      try sized(try prepare(index, try DecodedImage.decode(contentsOf: paths[index])), path: paths[index])
+      let decoding = ImageDecoding(limits: limits, budget: budget)
+      defer { decoding.release() }
+      return try sized(try prepare(index, try DecodedImage.decode(contentsOf: paths[index], decoding).image), path: paths[index])
     }
     if let size, size < 1 {
       throw DataError.malformed(path: paths[0], problem: "an image size of \(size)", mend: "Set a size of 1 pixel or more.")
@@ -51,7 +56,8 @@ struct ImageAssembly {
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     guard !overflow, total < memory else {
       throw DataError.malformed(
-        path: paths[0], problem: "\(paths.count.grouped) images of \(width)x\(height) need more than the \(memory.grouped) bytes of memory",
+        path: paths[0],
+        problem: "\(formatCount(paths.count)) images of \(width)x\(height) need more than the \(formatCount(memory)) bytes of memory",
         mend: "Set a smaller image size.")
     }
     var pixels = [UInt8](repeating: 0, count: total)

@@ -1,4 +1,6 @@
-/// A folder of classes: `root/<class>/*.png|jpg|jpeg|ppm|pgm`, or the same under `root/train` and `root/test`.
+import Files
+
+/// A folder of classes: image files in `root/<class>`, or the same under `root/train` and `root/test`.
 public enum ImageFolderFiles {
   /// Reads the images class by class, both sorted by name; a class is numbered by its place among the train classes.
   ///
@@ -13,17 +15,18 @@ public enum ImageFolderFiles {
   /// - Returns: (N, C, H, W), C 1 or 3.
   /// - Throws: `DataError`, `.sizesDiffer` where `size` is nil and the images are not of one size.
   public static func read(
-    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, progress: LoadProgress? = nil
+    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, limits: DecodingLimits = DecodingLimits(),
+    progress: LoadProgress? = nil
   ) throws -> RawImages {
-    guard FileAccess.isFolder(path) else {
-      throw DataError.missing(path: path, lookedFor: [], suggestion: PathSuggestion.similar(to: path))
+    guard FileSystem.isFolder(path) else {
+      throw DataError.missing(path: path, lookedFor: [], suggestion: Path.similar(to: path))
     }
     let trainRoot = try splitFolder(path, ["train"]) ?? path
     let testRoot = try splitFolder(path, ["test", "val"])
-    var classes = try FileAccess.subfolders(trainRoot)
+    var classes = try FileSystem.subfolders(trainRoot)
     if trainRoot == path {
-      let others = Set([testRoot, FileAccess.join(path, "unlabeled")].compactMap { $0 })
-      classes.removeAll { others.contains(FileAccess.join(path, $0)) }
+      let others = Set([testRoot, Path.join(path, "unlabeled")].compactMap { $0 })
+      classes.removeAll { others.contains(Path.join(path, $0)) }
     }
     guard !classes.isEmpty else {
       throw DataError.missing(path: trainRoot, lookedFor: ["one subfolder for each class"], suggestion: nil)
@@ -35,13 +38,13 @@ public enum ImageFolderFiles {
       guard let testRoot else {
         throw DataError.missing(path: path, lookedFor: ["test/<class> or val/<class>"], suggestion: nil)
       }
-      items = try labeled(testRoot, try FileAccess.subfolders(testRoot), classes)
+      items = try labeled(testRoot, try FileSystem.subfolders(testRoot), classes)
     case .unlabeled:
-      let folder = FileAccess.join(path, "unlabeled")
-      items = try imageNames(folder).map { (FileAccess.join(folder, $0), -1) }
+      let folder = Path.join(path, "unlabeled")
+      items = try imageNames(folder).map { (Path.join(folder, $0), -1) }
       guard !items.isEmpty else { throw DataError.missing(path: folder, lookedFor: [patterns], suggestion: nil) }
     }
-    let block = try ImageAssembly(size: size, resize: resize, progress: progress).run(items.map(\.path))
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(items.map(\.path))
     return RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
       labels: items.map(\.label), classNames: classes)
@@ -49,34 +52,32 @@ public enum ImageFolderFiles {
 
   /// Image files directly in a folder, by their name's extension in any case, sorted.
   static func imageNames(_ folder: String) throws -> [String] {
-    try FileAccess.list(folder).filter { name in
-      guard let dot = name.lastIndex(of: ".") else { return false }
-      return extensions.contains(name[name.index(after: dot)...].lowercased())
+    try FileSystem.list(folder).filter { name in
+      ImageFileExtension(of: name) == .readable
     }
   }
 
-  private static let extensions: Set<String> = ["png", "jpg", "jpeg", "ppm", "pgm"]
-  private static let patterns = "*.png, *.jpg, *.jpeg, *.ppm or *.pgm"
+  private static let patterns = ImageFileExtension.readableExtensions.map { "*.\($0)" }.joined(separator: ", ")
 
   /// A folder is a split and not a class of that name (`train` is one in some vehicle data sets) where it holds folders.
   private static func splitFolder(_ root: String, _ names: [String]) throws -> String? {
     for name in names {
-      let folder = FileAccess.join(root, name)
-      if FileAccess.isFolder(folder), try !FileAccess.subfolders(folder).isEmpty { return folder }
+      let folder = Path.join(root, name)
+      if FileSystem.isFolder(folder), try !FileSystem.subfolders(folder).isEmpty { return folder }
     }
     return nil
   }
 
   private static func labeled(_ root: String, _ folders: [String], _ classes: [String]) throws -> [(path: String, label: Int64)] {
     try folders.flatMap { name in
-      let folder = FileAccess.join(root, name)
+      let folder = Path.join(root, name)
       guard let label = classes.firstIndex(of: name) else {
         throw DataError.malformed(
           path: folder, problem: "a class that the train folder lacks", mend: "Rename it to one of: \(classes.joined(separator: ", ")).")
       }
       let names = try imageNames(folder)
       guard !names.isEmpty else { throw DataError.missing(path: folder, lookedFor: [patterns], suggestion: nil) }
-      return names.map { (FileAccess.join(folder, $0), Int64(label)) }
+      return names.map { (Path.join(folder, $0), Int64(label)) }
     }
   }
 }

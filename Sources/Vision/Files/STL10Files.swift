@@ -1,3 +1,5 @@
+import Files
+
 /// STL-10 (Coates, Ng, Lee 2011): 5,000 train, 8,000 test and 100,000 unlabeled images, 96x96 RGB, 10 classes.
 /// https://cs.stanford.edu/~acoates/stl10/
 public enum STL10Files {
@@ -12,25 +14,27 @@ public enum STL10Files {
     let labeled = split != .unlabeled
     let names = ["\(split.rawValue)_X.bin", "class_names.txt"] + (labeled ? ["\(split.rawValue)_y.bin"] : [])
     let folder = try PathSuggestion.locate(path, candidates: ["", "stl10_binary"], markers: names)
-    let nameFile = FileAccess.join(folder, "class_names.txt")
-    let classNames = try FileAccess.readLines(nameFile)
+    let nameFile = Path.join(folder, "class_names.txt")
+    let classNames = try FileSystem.readLines(nameFile)
     guard classNames.count == 10 else {
       throw DataError.malformed(
         path: nameFile, problem: "\(classNames.count) class names, expected 10", mend: DataError.copyAgain)
     }
-    let file = FileAccess.join(folder, names[0])
-    let found = try FileAccess.size(file)
+    let file = Path.join(folder, names[0])
+    let found = try FileSystem.size(file)
     let official = [DataSplit.train: 5_000, .test: 8_000, .unlabeled: 100_000]
     var count = records ?? official[split] ?? 0
     if count == 0 { count = max(1, (found + imageBytes / 2) / imageBytes) }
     guard found == count * imageBytes else {
       throw DataError.wrongSize(
         path: file, found: found, expected: count * imageBytes,
-        layout: "\(count.grouped) images of \(imageBytes.grouped) bytes")
+        layout: "\(formatCount(count)) images of \(formatCount(imageBytes)) bytes")
     }
-    let labels = labeled ? try readLabels(FileAccess.join(folder, names[2]), count: count) : .init(repeating: -1, count: count)
-    var pixels = try FileAccess.read(file)
-    guard pixels.count == found else { throw DataError.unreadable(path: file, reason: "its size changed while it was read") }
+    let labels = labeled ? try readLabels(Path.join(folder, names[2]), count: count) : .init(repeating: -1, count: count)
+    var pixels = try FileSystem.read(file, limit: FormatLimits.rawData.bytes)
+    guard pixels.count == found else {
+      throw DataError.malformed(path: file, problem: "its size changed while it was read", mend: DataError.copyAgain)
+    }
     transposePlanes(&pixels)
     return RawImages(channels: 3, height: side, width: side, pixels: pixels, labels: labels, classNames: classNames)
   }
@@ -39,13 +43,13 @@ public enum STL10Files {
   private static let imageBytes = 3 * side * side
 
   private static func readLabels(_ file: String, count: Int) throws -> [Int64] {
-    let bytes = try FileAccess.read(file)
+    let bytes = try FileSystem.read(file)
     guard bytes.count == count else {
       throw DataError.wrongSize(path: file, found: bytes.count, expected: count, layout: "one byte an image")
     }
     if let bad = bytes.firstIndex(where: { !(1...10).contains($0) }) {
       throw DataError.malformed(
-        path: file, problem: "record \(bad.grouped) has label \(bytes[bad]), expected 1 to 10", mend: DataError.copyAgain)
+        path: file, problem: "record \(formatCount(bad)) has label \(bytes[bad]), expected 1 to 10", mend: DataError.copyAgain)
     }
     return bytes.map { Int64($0) - 1 }
   }

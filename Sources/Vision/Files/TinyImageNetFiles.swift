@@ -1,3 +1,5 @@
+import Files
+
 /// Tiny ImageNet (Stanford CS231n): 200 classes, 64x64 RGB JPEG; 500 train and 50 validation images a class.
 public enum TinyImageNetFiles {
   /// Reads `wnids.txt`, `words.txt`, and `train/<wnid>/images/*.JPEG` or, for the test split, `val/images/*.JPEG` with
@@ -12,29 +14,30 @@ public enum TinyImageNetFiles {
   /// - Returns: (N, 3, H, W), train images class by class and sorted by name, validation images in file-name order.
   /// - Throws: `DataError`.
   public static func read(
-    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, imagesPerClass: Int? = 500,
+    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, limits: DecodingLimits = DecodingLimits(),
+    imagesPerClass: Int? = 500,
     progress: LoadProgress? = nil
   ) throws -> RawImages {
     let markers = [DataSplit.train: ["train"], .test: ["val/images", "val/val_annotations.txt"], .unlabeled: ["test/images"]]
     let folder = try PathSuggestion.locate(
       path, candidates: ["", "tiny-imagenet-200"], markers: ["wnids.txt"] + (markers[split] ?? []))
-    let wnids = try FileAccess.readLines(FileAccess.join(folder, "wnids.txt")).sorted()
+    let wnids = try FileSystem.readLines(Path.join(folder, "wnids.txt")).sorted()
     guard !wnids.isEmpty, Set(wnids).count == wnids.count else {
       throw DataError.malformed(
-        path: FileAccess.join(folder, "wnids.txt"), problem: "no class, or a class twice", mend: DataError.copyAgain)
+        path: Path.join(folder, "wnids.txt"), problem: "no class, or a class twice", mend: DataError.copyAgain)
     }
     let items: [(path: String, label: Int64)]
     switch split {
     case .train: items = try train(folder, wnids, imagesPerClass)
     case .test: items = try validation(folder, wnids)
     case .unlabeled:
-      let images = FileAccess.join(folder, "test/images")
-      items = try ImageFolderFiles.imageNames(images).map { (FileAccess.join(images, $0), -1) }
+      let images = Path.join(folder, "test/images")
+      items = try ImageFolderFiles.imageNames(images).map { (Path.join(images, $0), -1) }
     }
     guard !items.isEmpty else {
       throw DataError.missing(path: folder, lookedFor: ["images of the \(split.rawValue) split"], suggestion: nil)
     }
-    let block = try ImageAssembly(size: size, resize: resize, progress: progress).run(items.map(\.path))
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(items.map(\.path))
     return RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
       labels: items.map(\.label), classNames: try classNames(folder, wnids))
@@ -43,22 +46,22 @@ public enum TinyImageNetFiles {
   private static func train(_ folder: String, _ wnids: [String], _ perClass: Int?) throws -> [(path: String, label: Int64)] {
     var items: [(path: String, label: Int64)] = []
     for (label, wnid) in wnids.enumerated() {
-      let images = FileAccess.join(folder, "train", wnid, "images")
+      let images = Path.join(folder, "train", wnid, "images")
       let names = try ImageFolderFiles.imageNames(images)
       if let perClass, names.count != perClass {
         throw DataError.malformed(
           path: images, problem: "\(names.count) images, expected \(perClass)", mend: "Unpack the archive again.")
       }
       guard !names.isEmpty else { throw DataError.missing(path: images, lookedFor: ["*.JPEG"], suggestion: nil) }
-      items += names.map { (FileAccess.join(images, $0), Int64(label)) }
+      items += names.map { (Path.join(images, $0), Int64(label)) }
     }
     return items
   }
 
   private static func validation(_ folder: String, _ wnids: [String]) throws -> [(path: String, label: Int64)] {
-    let file = FileAccess.join(folder, "val/val_annotations.txt"), images = FileAccess.join(folder, "val/images")
+    let file = Path.join(folder, "val/val_annotations.txt"), images = Path.join(folder, "val/images")
     let labels = Dictionary(uniqueKeysWithValues: wnids.enumerated().map { ($1, Int64($0)) })
-    let items = try FileAccess.readLines(file).enumerated().map { index, line in
+    let items = try FileSystem.readLines(file).enumerated().map { index, line in
       // file name, wnid, and a bounding box that nothing here needs
       let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(\.trimmedBlanks)
       guard fields.count >= 2, !fields[0].contains("/"), let label = labels[fields[1]] else {
@@ -66,23 +69,23 @@ public enum TinyImageNetFiles {
           path: file, problem: "line \(index + 1) is '\(line)', expected a file name, a tab and a class of wnids.txt",
           mend: DataError.copyAgain)
       }
-      return (path: FileAccess.join(images, fields[0]), label: label)
+      return (path: Path.join(images, fields[0]), label: label)
     }
-    let present = Set(try FileAccess.list(images))
-    if let lost = items.first(where: { !present.contains(FileAccess.name($0.path)) }) {
+    let present = Set(try FileSystem.list(images))
+    if let lost = items.first(where: { !present.contains(Path.name($0.path)) }) {
       throw DataError.missing(
-        path: images, lookedFor: ["\(FileAccess.name(lost.path)), which val_annotations.txt names"], suggestion: nil)
+        path: images, lookedFor: ["\(Path.name(lost.path)), which val_annotations.txt names"], suggestion: nil)
     }
     return items.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
   /// The first of the words for each wnid; the wnid itself where `words.txt` is absent or does not list it.
   private static func classNames(_ folder: String, _ wnids: [String]) throws -> [String] {
-    let file = FileAccess.join(folder, "words.txt")
-    guard FileAccess.isFile(file) else { return wnids }
+    let file = Path.join(folder, "words.txt")
+    guard FileSystem.isFile(file) else { return wnids }
     let wanted = Set(wnids)
     var words: [String: String] = [:]
-    for line in try FileAccess.readLines(file) {
+    for line in try FileSystem.readLines(file) {
       guard let tab = line.firstIndex(of: "\t"), wanted.contains(String(line[..<tab])) else { continue }
       words[String(line[..<tab])] = line[line.index(after: tab)...].prefix { $0 != "," }.trimmedBlanks
     }

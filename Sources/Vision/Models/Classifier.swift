@@ -21,6 +21,8 @@ open class Classifier: Module, Layer {
   public let classes: Int
   /// How to build this architecture again; a model without it cannot be copied or described in files.
   public var spec: ModelSpec?
+  /// The names of the classes in the order of the logits, where they are known. They travel with model files.
+  public var classNames: [String]?
   private let mean: [Float]
   private let deviation: [Float]
   private var constants: Constant?
@@ -78,8 +80,6 @@ public struct Normalization: Sendable, Codable, Hashable {
   public static let none = Normalization(mean: [], standardDeviation: [])
   /// The values that most benchmark code uses.
   public static let cifar10 = Normalization(mean: [0.4914, 0.4822, 0.4465], standardDeviation: [0.247, 0.243, 0.261])
-  /// The values of the decoupled-training paper's code.
-  public static let cifar10DBD = Normalization(mean: [0.4914, 0.4822, 0.4465], standardDeviation: [0.2023, 0.1994, 0.2010])
   public static let cifar100 = Normalization(mean: [0.5071, 0.4865, 0.4409], standardDeviation: [0.2673, 0.2564, 0.2762])
   public static let tinyImageNet = Normalization(mean: [0.4802, 0.4481, 0.3975], standardDeviation: [0.2302, 0.2265, 0.2262])
   public static let imageNet = Normalization(mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])

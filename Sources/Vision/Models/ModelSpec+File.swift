@@ -1,5 +1,8 @@
+import Files
 import Foundation
+import Support
 import Torch
+import TorchNN
 
 extension ModelSpec {
   /// Reads what a model file says about itself; nil if it says nothing, or nothing that can be understood.
@@ -8,19 +11,56 @@ extension ModelSpec {
   }
 
   init?(metadata text: String) {
-    guard let spec = try? JSONDecoder().decode(ModelSpec.self, from: Data(text.utf8)) else { return nil }
+    guard let spec = try? JSONValue(json: text).decode(ModelSpec.self) else { return nil }
     self = spec
   }
 
-  /// Whether a file of these tensors can be such a model. A file may come from anywhere: its words must not make us build a network that
-  /// its tensors do not fill.
+  /// Whether a file of these tensors can be such a model. A file may come from anywhere: its words must not make us build
+  /// a network that its tensors do not fill.
   func isPlausible(for file: Safetensors) -> Bool {
     let mean = shape.normalization.mean, deviation = shape.normalization.standardDeviation
-    let sides = file.tensors.map(\.tensor.shape)
-    return shape.width > 0 && shape.classes > 0 && [1, 3].contains(shape.channels) && (8...2048).contains(shape.imageSize)
+    guard let kind = try? ModelKind.named(kind), (try? kind.check(width: shape.width)) != nil else { return false }
+    let held = file.tensors.reduce(0.0) { $0 + Double($1.tensor.count) }
+    return shape.classes > 0 && [1, 3].contains(shape.channels) && (8...2048).contains(shape.imageSize)
       && mean.count == deviation.count && (mean.isEmpty || mean.count == shape.channels)
       && mean.allSatisfy(\.isFinite) && deviation.allSatisfy { $0.isFinite && $0 > 0 }
-      && sides.contains { $0.first == shape.classes }
-      && sides.contains { $0.count == 4 && $0[0] >= shape.width && $0[1] >= shape.width }
+      && kind.parameterCount(shape) <= held
+  }
+
+  /// - Throws: `SettingsError` where the weights alone would not fit the machine's memory.
+  func checkMemory(_ kind: ModelKind) throws(SettingsError) {
+    // Small ones need no estimate.
+    guard shape.width > 256 || shape.classes > 10_000 else { return }
+    let bytes = 4 * kind.parameterCount(shape)
+    let memory = ProcessInfo.processInfo.physicalMemory
+    guard bytes < Double(memory) else {
+      throw SettingsError(
+        "model.width",
+        "\(kind.id) of width \(shape.width) for \(shape.classes) classes takes \(formatBytes(Int(min(bytes, 1e18)))) for its weights, and "
+          + "this machine has \(formatBytes(Int(clamping: memory))). Choose a smaller width.")
+    }
+  }
+}
+
+extension ModelKind {
+  /// How many parameters a model has, without building one of that size: the count is quadratic in the width and linear in
+  /// the number of classes, so a few small models of the kind determine it.
+  func parameterCount(_ shape: ModelShape) -> Double {
+    let widths = (1...3).map { $0 * widthStep }
+    let (width, classes) = (Double(shape.width), Double(shape.classes))
+    var total = 0.0
+    for small in widths {
+      // Lagrange's polynomial: 1 at this width, 0 at the others.
+      let share = widths.filter { $0 != small }.reduce(1.0) { $0 * (width - Double($1)) / Double(small - $1) }
+      let counts = [1, 2].map { few in
+        Double(
+          make(
+            ModelShape(classes: few, width: small, channels: shape.channels, imageSize: min(max(shape.imageSize, 32), 224)),
+            Generator(seed: 0)
+          ).parameterCount)
+      }
+      total += share * (counts[0] + (classes - 1) * (counts[1] - counts[0]))
+    }
+    return total
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Files
 public import Torch
 import TorchNN
 
@@ -18,6 +18,7 @@ public struct ModelSpec: Sendable, Codable, Hashable {
   public func make(_ generator: Generator) throws -> Classifier {
     let kind = try ModelKind.named(kind)
     try kind.check(width: shape.width)
+    try checkMemory(kind)
     return kind.make(shape, generator)
   }
 }
@@ -35,34 +36,37 @@ extension Classifier {
       throw ModelFileError(description: "\(type(of: self)) has no ModelSpec, so it cannot be copied. Set `spec` in its initialiser.")
     }
     let copy = try spec.make(Generator(seed: 0))
+    copy.classNames = classNames
     try copy.load(stateDict())
     copy.to(device).train(isTraining)
     return copy
   }
 
   static let metadataKey = "antidote.model"
+  static let classNamesKey = "antidote.classes"
 
-  /// Writes the state dict as safetensors, with the architecture in the metadata. PyTorch reads it with `safetensors.torch.load_file`.
+  /// Writes the state dict as safetensors, with the architecture and the class names in the metadata. PyTorch reads it with `safetensors.torch.load_file`.
   /// - Throws: an error that names the file; then nothing is left under its name.
   public func save(_ path: String) throws {
     var metadata = ["format": "pt"]
-    if let spec {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      metadata[Self.metadataKey] = String(decoding: try encoder.encode(spec), as: UTF8.self)
-    }
+    if let spec { metadata[Self.metadataKey] = try JSONValue(encoding: spec).compactJSON }
+    if let classNames { metadata[Self.classNamesKey] = try JSONValue(encoding: classNames).compactJSON }
     try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
   }
 
-  /// Takes the weights of a safetensors file, and returns itself.
-  /// - Throws: an error that names the file and everything that does not fit.
+  /// Takes the weights of a safetensors file, and returns itself. What can be fitted without a guess is: see `ForeignStateDict`.
+  /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network holds.
   public func loading(_ path: String) throws -> Self {
-    try load(StateDict(Safetensors.load(path).tensors), source: path)
+    _ = try take(Safetensors.load(path), path, ModelFileOptions())
     return self
   }
 
   /// A model from a file that Antidote wrote, or of the given architecture from any safetensors file.
-  public static func open(_ path: String, as given: ModelSpec? = nil) throws -> Classifier {
+  /// - Parameter options: entries to leave out or to rename, and who hears what was fitted.
+  /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network holds.
+  public static func open(
+    _ path: String, as given: ModelSpec? = nil, options: ModelFileOptions = ModelFileOptions()
+  ) throws -> Classifier {
     let file = try Safetensors.load(path)
     let spec: ModelSpec
     if let given {
@@ -80,7 +84,40 @@ extension Classifier {
           + "--set model.width=64.")
     }
     let model = try spec.make(Generator(seed: 0))
-    try model.load(StateDict(file.tensors), source: path)
+    try model.take(file, path, options)
     return model
   }
+
+  private func take(_ file: Safetensors, _ path: String, _ options: ModelFileOptions) throws {
+    let foreign = try ForeignStateDict(
+      StateDict(file.tensors), for: self, ignoring: options.ignored, renaming: options.renamed, source: path)
+    try load(foreign.state, source: path)
+    let impossible = foreign.state.impossibleValues
+    guard impossible.isEmpty else {
+      let more = impossible.count > 8 ? "\n  ... and \(impossible.count - 8) more tensors" : ""
+      throw ModelFileError(
+        description: "\(path) holds values that no working network has:\n"
+          + impossible.prefix(8).map { "  \($0)" }.joined(separator: "\n") + more
+          + "\nIts training failed, or the file is damaged. Take an earlier checkpoint.")
+    }
+    for note in foreign.notes { options.onNote("\(path): \(note)") }
+    if let text = file.metadata[Self.classNamesKey] {
+      guard let names = (try? JSONValue(json: text))?.arrayValue?.compactMap(\.stringValue), names.count == classes else {
+        throw ModelFileError(
+          description: "\(path): its metadata '\(Self.classNamesKey)' is no list of the \(classes) class names. Write the file again.")
+      }
+      classNames = names
+    }
+  }
+}
+
+/// How a model file from elsewhere is read.
+public struct ModelFileOptions: Sendable {
+  /// Entries that are left out: whole keys or beginnings up to a dot.
+  public var ignored: [String] = []
+  /// Beginnings of keys, up to a dot, with what takes their place.
+  public var renamed: [(from: String, to: String)] = []
+  /// Hears what was fitted, one sentence each.
+  public var onNote: @Sendable (String) -> Void = { _ in }
+  public init() {}
 }

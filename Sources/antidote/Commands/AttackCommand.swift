@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Foundation
 import Support
 
@@ -12,7 +13,7 @@ struct AttackCommand: ParsableCommand {
       aims at, with trigger, true labels and targets) and poison.json (what was done). Train on it with --dataset tensors --data FOLDER.
 
       Attacks that learn (sleeper-agent, clustered-trigger) train networks of the architecture of --model and --width, and keep what they \
-      learned in attack.safetensors. Interrupted, they go on where they were.
+      learned in attack.safetensors. After Ctrl-C, the same command resumes them.
 
         antidote attack --attack badnets --dataset cifar10 --data path/to/data \\
           --out poisoned

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Foundation
 import Support
 import Torch
@@ -35,7 +36,7 @@ struct BenchCommand: ParsableCommand {
   var compare = false
   @Flag(help: "Measure the Python side under torch.compile as well; needs a C++ compiler.")
   var compile = false
-  @Option(help: ArgumentHelp("The peer's script; by default ANTIDOTE_PEER or bench/peer.py.", valueName: "file"))
+  @Option(help: ArgumentHelp("The peer's script; by default ANTIDOTE_PEER or Benchmarks/peer.py.", valueName: "file"))
   var peer: String?
   @Option(help: ArgumentHelp("Python for it; by default ANTIDOTE_PYTHON, .deps/venv/bin/python or python3.", valueName: "file"))
   var python: String?

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Support
 import Vision
 
@@ -9,7 +10,7 @@ struct DefendCommand: ParsableCommand {
     abstract: "Purify a model file with clean images, or train a clean model on suspicious ones.",
     discussion: """
       Clean images are drawn from the data set's training split: 5% of it, or what the clean settings say. A folder of your own with clean \
-      images by class is a data set too. Ctrl-C keeps checkpoints in OUT.work; the same command goes on from there.
+      images by class is a data set too. After Ctrl-C, checkpoints stay in OUT.work and the same command resumes from them.
 
         antidote defend --model suspect.safetensors --defense sau \\
           --dataset cifar10 --data path/to/data --out purified.safetensors
@@ -62,7 +63,7 @@ struct DefendCommand: ParsableCommand {
     let options = data.settings + [OptionSetting("defense.name", defense)]
     let configuration = try settings.configuration(options: options, without: ["attack"], command: "defend")
     let job = DefenseJob(
-      configuration, model: try model.map { ModelFile($0, named: try settings.namedModel(configuration)) },
+      configuration, model: try model.map { try settings.modelFile($0, configuration) },
       cleanData: clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
       triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, samples: samples, work: work)
     let result = try job.run(progress: TerminalProgress.standard)
@@ -76,23 +77,5 @@ struct DefendCommand: ParsableCommand {
       try Output.write("there is no test split to measure on\n")
     }
     try Output.write("written: \(([out] + (result.model == nil ? [] : [samples].compactMap { $0 })).joined(separator: ", "))\n")
-  }
-}
-
-/// A folder of clean images: what antidote wrote, or images by class.
-enum CleanFolder {
-  static func settings(_ path: String, size: Int?) -> DatasetSettings {
-    var settings = DatasetSettings()
-    settings.name = DatasetRecognition.kinds(at: path).first == "tensors" ? "tensors" : "folder"
-    settings.path = path
-    settings.size = size
-    return settings
-  }
-}
-
-extension SettingsOptions {
-  /// The architecture that the user named, for a model file that does not say what it holds.
-  func namedModel(_ configuration: ExperimentConfiguration) throws -> ModelSettings? {
-    try tree(options: [])["model"] == nil ? nil : configuration.model
   }
 }

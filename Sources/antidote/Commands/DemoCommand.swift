@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Support
 
 struct DemoCommand: ParsableCommand {
@@ -7,11 +8,7 @@ struct DemoCommand: ParsableCommand {
     abstract: "The main job on the built-in data set: a backdoored model, purified, with a report.",
     discussion: "The same as run, with settings that finish in about two minutes on two cores. All options of run may be given.")
 
-  @OptionGroup var experiment: ExperimentOptions
-  @Option(help: ArgumentHelp("Run directory.", valueName: "folder"))
-  var out: String?
-  @Flag(help: "Print the finished record as JSON on standard output.")
-  var json = false
+  @OptionGroup var options: RunOptions
 
   static let defaults: JSONValue = [
     "dataset": ["name": "generated"], "model": ["width": 8], "recipe": ["epochs": 6],
@@ -19,7 +16,5 @@ struct DemoCommand: ParsableCommand {
     "defense": ["name": "sau", "epochs": 12, "batch": 64, "learningRate": 1e-3],
   ]
 
-  func run() throws {
-    try ExperimentSession(configuration: try experiment.configuration(over: Self.defaults), out: out, json: json).run()
-  }
+  func run() throws { try options.run(over: Self.defaults) }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Foundation
 import Support
 
@@ -16,13 +17,12 @@ struct DoctorCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A folder that should hold a data set.", valueName: "folder"))
   var data: String?
-  @Flag(help: "Print JSON on standard output.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let diagnosis = Diagnosis(data: data, plotly: Plotly.path)
-    if json {
-      try Output.write(try JSONValue(encoding: diagnosis).prettyJSON + "\n")
+    if output.json {
+      try Output.write(json: try JSONValue(encoding: diagnosis))
     } else {
       let width = diagnosis.findings.map(\.name.count).max() ?? 0
       let indent = width + 4
@@ -32,7 +32,7 @@ struct DoctorCommand: ParsableCommand {
         try Output.write("\(mark) \(name)  " + Text.wrapped(finding.value, indent: indent) + "\n")
         if let advice = finding.advice { try Output.write(Text.paragraph(advice, indent: indent)) }
       }
-      try Output.write(diagnosis.canRun ? "antidote can run here.\n" : "antidote cannot do this yet: see the lines marked with \"!\".\n")
+      try Output.write(diagnosis.canRun ? "antidote can run here.\n" : "Something is missing: see the lines marked with \"!\".\n")
     }
     if !diagnosis.canRun { throw ExitCode.failure }
   }

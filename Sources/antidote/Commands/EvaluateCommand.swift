@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Support
 
 struct EvaluateCommand: ParsableCommand {
@@ -25,8 +26,7 @@ struct EvaluateCommand: ParsableCommand {
   var poison: String?
   @Option(help: ArgumentHelp("Attack whose triggers are made anew from --set attack... and --seed.", valueName: "name"))
   var attack: String?
-  @Flag(help: "Print JSON on standard output.")
-  var json = false
+  @OptionGroup var output: OutputOptions
   @OptionGroup var settings: SettingsOptions
 
   func validate() throws {
@@ -38,12 +38,9 @@ struct EvaluateCommand: ParsableCommand {
     let unused = attack == nil ? ["attack", "defense"] : ["defense"]
     let configuration = try settings.configuration(options: options, without: unused, command: "evaluate")
     let triggers: TriggerSource = poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
-    let job = EvaluationJob(configuration, model: ModelFile(model, named: try settings.namedModel(configuration)), triggers: triggers)
+    let job = EvaluationJob(configuration, model: try settings.modelFile(model, configuration), triggers: triggers)
     let result = try job.run(progress: TerminalProgress.standard)
-    if json {
-      try Output.write(try JSONValue(encoding: result).prettyJSON + "\n")
-      return
-    }
+    if output.json { return try Output.write(json: try JSONValue(encoding: result)) }
     for trigger in result.triggers { try Output.write("trigger \(trigger)\n") }
     try Output.write(MetricsTable.text([("model", result.metrics)]))
   }

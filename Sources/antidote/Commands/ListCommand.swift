@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Support
 
 struct ListCommand: ParsableCommand {
@@ -17,8 +18,7 @@ struct ListCommand: ParsableCommand {
   var kind: String?
   @Argument(help: "A name: shows its settings.")
   var name: String?
-  @Flag(help: "Print JSON on standard output.")
-  var json = false
+  @OptionGroup var output: OutputOptions
 
   func run() throws {
     let catalog = Catalog()
@@ -32,7 +32,7 @@ struct ListCommand: ParsableCommand {
   }
 
   private func show(_ groups: [(kind: Catalog.Kind, entries: [Catalog.Entry])]) throws {
-    if json { return try Output.write(JSONValue.array(groups.flatMap { $0.entries.map(\.json) }).prettyJSON + "\n") }
+    if output.json { return try Output.write(json: .array(groups.flatMap { $0.entries.map(\.json) })) }
     let width = groups.flatMap { $0.entries.map(\.name.count) }.max() ?? 0
     for (number, group) in groups.enumerated() {
       if groups.count > 1 { try Output.write((number == 0 ? "" : "\n") + "\(group.kind.rawValue)\n") }
@@ -42,7 +42,7 @@ struct ListCommand: ParsableCommand {
   }
 
   private func show(_ entry: Catalog.Entry) throws {
-    if json { return try Output.write(entry.json.prettyJSON + "\n") }
+    if output.json { return try Output.write(json: entry.json) }
     var text = "\(entry.name): \(entry.summary)\n"
     let facts = (entry.paper.map { [("paper", $0)] } ?? []) + entry.facts.map { ($0.name, $0.value) }
     let width = facts.map(\.0.count).max() ?? 0

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import Experiments
+import Files
 import Support
 
 struct TrainCommand: ParsableCommand {
@@ -8,8 +9,8 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a model on any data set.",
     discussion: """
-      The model is one safetensors file with PyTorch's keys. Ctrl-C keeps checkpoints in OUT.work; the same command goes on from there and \
-      ends with the same bits.
+      The model is one safetensors file with PyTorch's keys. After Ctrl-C, checkpoints stay in OUT.work; the same command resumes \
+      from them and gives the same bits.
 
         antidote train --dataset cifar10 --data path/to/data --width 16 \\
           --epochs 12 --out model.safetensors

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Support
 
 /// The options that describe an experiment; all are short forms of settings.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 import Foundation
 import Support
 
@@ -43,13 +44,11 @@ struct SettingsOptions: ParsableArguments {
   }
 
   private static func text(of path: String) throws -> String {
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw CommandFailure("\(path): no such file. Check the path given with --config.")
+    do {
+      return try FileSystem.readText(path, limit: FormatLimits.settings.bytes)
+    } catch {
+      throw CommandFailure("\(error) --config takes a YAML file.")
     }
-    guard let data = FileManager.default.contents(atPath: path), let text = String(validating: data, as: UTF8.self) else {
-      throw CommandFailure("\(path): cannot be read as text. --config takes a YAML file.")
-    }
-    return text
   }
 }
 

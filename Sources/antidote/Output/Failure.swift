@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Support
 
@@ -14,7 +15,8 @@ struct Failure {
     if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") {
       Antidote.exit(withError: error)
     }
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    if let error = error as? StandardStreamError, error.isClosedPipe { exit(128 + SIGPIPE) }
+    StandardStreams.writeError(escapedLines(text) + "\n")
     exit((error as? Interrupted)?.exitCode ?? 1)
   }
 

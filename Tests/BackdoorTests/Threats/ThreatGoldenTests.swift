@@ -27,16 +27,15 @@ import Vision
 
   @Test(arguments: [Norm.linf, .l2]) func projectedGradient(_ norm: Norm) throws {
     let name = "pgd_\(norm.rawValue)"
-    let ball = norm.ball(try golden.number(name, "radius"))
+    let radius = try golden.number(name, "radius")
     for steps in 1...Int(try golden.number(name, "steps")) {
-      let threat = LpThreat(ball, steps: steps, stepSize: try golden.number(name, "step"), start: .zero)
+      let threat = norm.threat(radius, steps: steps, step: try golden.number(name, "step") / radius, start: .zero)
       try golden.expectNear(golden.perturb(threat), "\(name)/step\(steps)")
     }
-    #expect(LpThreat(ball).stepSize == ball.radius / 4 && LpThreat(ball).steps == 10)
   }
 
   @Test func fastGradientSign() throws {
-    let threat = LpThreat.fgsm(radius: try golden.number("fgsm", "radius"))
+    let threat = LinfThreat.fgsm(try golden.number("fgsm", "radius"))
     try golden.expectNear(golden.perturb(threat), "fgsm/result")
     // The step alone, for those who have the gradient.
     let images = golden.images.clone().requiresGrad_()
@@ -65,9 +64,12 @@ import Vision
 
   private func spatial(_ name: String, steps: Int? = nil) throws -> SpatialThreat {
     let facts = name == "composite" ? golden.values.settings(of: name)["spatial"] : golden.values.settings(of: name)
-    return SpatialThreat(
-      bound: try #require(facts["bound"].double), steps: try steps ?? #require(facts["steps"].int),
-      learningRate: try #require(facts["rate"].double), smoothness: try #require(facts["smoothness"].double))
+    var threat = SpatialThreat()
+    threat.bound = try #require(facts["bound"].double)
+    threat.steps = try steps ?? #require(facts["steps"].int)
+    threat.learningRate = try #require(facts["rate"].double)
+    threat.smoothness = try #require(facts["smoothness"].double)
+    return threat
   }
 
   /// Three steps from a given flow, one by one, with the pieces that the search is made of.
@@ -105,7 +107,7 @@ import Vision
   @Test(arguments: ["lagrange_0.05", "lagrange_0.4"]) func fastLagrangian(_ name: String) throws {
     let facts = golden.values.settings(of: name)
     let steps = try #require(facts["steps"].int)
-    let threat = PerceptualThreat(bound: try #require(facts["bound"].double), steps: steps)
+    let threat = PerceptualThreat.with(bound: try #require(facts["bound"].double), steps: steps)
     let start = pattern(golden.images.shape, try #require(facts["start_phase"].double), try #require(facts["start_scale"].double))
     golden.network.withFrozenParameters {
       let search = threat.begin(golden.images, golden.attacked, from: start)
@@ -119,7 +121,7 @@ import Vision
   @Test func composition() throws {
     let facts = golden.values.settings(of: "composite")["linf"]
     let (radius, step): (Double, Double) = (try #require(facts["radius"].double), try #require(facts["step"].double))
-    let linf = LpThreat(LinfBall(radius: radius), steps: try #require(facts["steps"].int), stepSize: step, start: .zero)
+    let linf = Norm.linf.threat(radius, steps: try #require(facts["steps"].int), step: step / radius, start: .zero)
     let spatial = try spatial("composite")
     try golden.expectNear(golden.perturb(CompositeThreat(spatial, linf)), "composite/forward", share: 0.1)
     try golden.expectNear(golden.perturb(CompositeThreat(linf, spatial)), "composite/reverse", share: 0.1)

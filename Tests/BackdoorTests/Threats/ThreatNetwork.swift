@@ -75,3 +75,61 @@ struct ThreatGolden {
     #expect(far <= share, "\(key): \(far) of the elements differ", sourceLocation: sourceLocation)
   }
 }
+
+extension Norm {
+  func threat(
+    _ radius: Double, steps: Int = 10, step: Double = 0.25, start: LpStart = .random, share: Double = 0.01
+  ) -> any IterativeThreat {
+    func threat<Ball: NormBall>(_ type: Ball.Type) -> LpThreat<Ball> {
+      var threat = LpThreat<Ball>(radius: radius)
+      (threat.steps, threat.step, threat.start, threat.share) = (steps, step, start, share)
+      return threat
+    }
+    return switch self {
+    case .linf: threat(LinfBall.self)
+    case .l2: threat(L2Ball.self)
+    case .l1: threat(L1Ball.self)
+    }
+  }
+}
+
+extension LinfThreat {
+  /// The fast gradient sign method: one step of length `radius` from the image.
+  static func fgsm(_ radius: Double) -> LinfThreat {
+    var threat = LinfThreat(radius: radius)
+    (threat.steps, threat.step, threat.start) = (1, 1, .zero)
+    return threat
+  }
+}
+
+extension SpatialThreat {
+  static func with(bound: Double = 0.025, steps: Int, learningRate: Double = 0.01, start: Start = .zero) -> SpatialThreat {
+    var threat = SpatialThreat()
+    (threat.bound, threat.steps, threat.learningRate, threat.start) = (bound, steps, learningRate, start)
+    return threat
+  }
+}
+
+extension PerceptualThreat {
+  static func with(bound: Double = 0.5, steps: Int, projections: Int = 0) -> PerceptualThreat {
+    var threat = PerceptualThreat()
+    (threat.bound, threat.steps, threat.projections) = (bound, steps, projections)
+    return threat
+  }
+}
+
+extension GaussianNoise {
+  static func with(sigma: Double) -> GaussianNoise {
+    var noise = GaussianNoise()
+    noise.sigma = sigma
+    return noise
+  }
+}
+
+extension RandomSpatial {
+  static func with(_ kind: Kind, sigma: Double = 0.1) -> RandomSpatial {
+    var threat = RandomSpatial()
+    (threat.kind, threat.sigma) = (kind, sigma)
+    return threat
+  }
+}

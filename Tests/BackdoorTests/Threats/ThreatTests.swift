@@ -14,20 +14,20 @@ import Vision
 
   /// Every threat, by name; the composites too.
   private static let threats: [(String, any ThreatModel)] = [
-    ("linf", LpThreat(LinfBall(radius: 0.05), steps: 3)), ("l2", LpThreat(L2Ball(radius: 0.8), steps: 3)),
-    ("l1", LpThreat(L1Ball(radius: 6, share: 0.05), steps: 3)), ("fgsm", LpThreat.fgsm(radius: 0.05)),
-    ("spatial", SpatialThreat(bound: 0.1, steps: 4)), ("spatial, random", SpatialThreat(bound: 0.1, steps: 2, start: .random)),
-    ("perceptual", PerceptualThreat(bound: 0.3, steps: 3)), ("gaussian", GaussianNoise()),
-    ("uniform", RandomSpatial()), ("normal", RandomSpatial(.normal)), ("affine", RandomSpatial(.affine)),
-    ("spatial + linf", CompositeThreat(SpatialThreat(bound: 0.1, steps: 2), LpThreat(LinfBall(radius: 0.02), steps: 2))),
-    ("joint", CompositeThreat(SpatialThreat(bound: 0.1, steps: 3), LpThreat(LinfBall(radius: 0.02), steps: 2), joint: .margin)),
+    ("linf", Norm.linf.threat(0.05, steps: 3)), ("l2", Norm.l2.threat(0.8, steps: 3)),
+    ("l1", Norm.l1.threat(6, steps: 3, share: 0.05)), ("fgsm", LinfThreat.fgsm(0.05)),
+    ("spatial", SpatialThreat.with(bound: 0.1, steps: 4)), ("spatial, random", SpatialThreat.with(bound: 0.1, steps: 2, start: .random)),
+    ("perceptual", PerceptualThreat.with(bound: 0.3, steps: 3)), ("gaussian", GaussianNoise()),
+    ("uniform", RandomSpatial()), ("normal", RandomSpatial.with(.normal)), ("affine", RandomSpatial.with(.affine)),
+    ("spatial + linf", CompositeThreat(SpatialThreat.with(bound: 0.1, steps: 2), Norm.linf.threat(0.02, steps: 2))),
+    ("joint", CompositeThreat(SpatialThreat.with(bound: 0.1, steps: 3), Norm.linf.threat(0.02, steps: 2), joint: .margin)),
     (
       "perceptual + spatial jointly",
-      CompositeThreat(PerceptualThreat(bound: 0.3, steps: 3), SpatialThreat(bound: 0.1, steps: 2), joint: .crossEntropy)
+      CompositeThreat(PerceptualThreat.with(bound: 0.3, steps: 3), SpatialThreat.with(bound: 0.1, steps: 2), joint: .crossEntropy)
     ),
     (
       "spatial + perceptual jointly",
-      CompositeThreat(SpatialThreat(bound: 0.1, steps: 2), PerceptualThreat(bound: 0.3, steps: 3), joint: .margin)
+      CompositeThreat(SpatialThreat.with(bound: 0.1, steps: 2), PerceptualThreat.with(bound: 0.3, steps: 3), joint: .margin)
     ),
   ]
   private static let names = threats.map(\.0)
@@ -90,7 +90,7 @@ import Vision
     #expect(far <= (name == "spatial" ? 0.1 : 0.01))
   }
 
-  @Test(arguments: Norm.allCases, LpThreat.Start.allCases) func balls(_ norm: Norm, _ start: LpThreat.Start) {
+  @Test(arguments: Norm.allCases, LpStart.allCases) func balls(_ norm: Norm, _ start: LpStart) {
     let (radius, power): (Double, Double) =
       switch norm {
       case .linf: (0.03, .infinity)
@@ -98,7 +98,7 @@ import Vision
       case .l1: (4, 1)
       }
     for steps in [0, 1, 10] {
-      let delta = golden.perturb(LpThreat(norm.ball(radius), steps: steps, start: start)) - golden.images
+      let delta = golden.perturb(norm.threat(radius, steps: steps, start: start, share: 0)) - golden.images
       let sizes = delta.flattened(1).norm(power, [1])
       #expect(sizes.max().item() <= radius * 1.0001 + 1e-6, "\(steps) steps: \(sizes)")
       if steps == 0, start == .zero { #expect(sizes.max().item() == 0) }
@@ -109,7 +109,7 @@ import Vision
 
   /// The flow stays inside its bound: a checker that lets every pixel say from where it came.
   @Test(arguments: SpatialThreat.Start.allCases) func flowIsBounded(_ start: SpatialThreat.Start) {
-    let threat = SpatialThreat(bound: 0.06, steps: 8, learningRate: 0.05, start: start)
+    let threat = SpatialThreat.with(bound: 0.06, steps: 8, learningRate: 0.05, start: start)
     golden.network.withFrozenParameters {
       let search = threat.begin(golden.images, golden.attacked, Generator(seed: 1))
       #expect(search.variable.abs().max().item() <= 0.06)
@@ -119,11 +119,11 @@ import Vision
   }
 
   @Test func smallestSteps() {
-    expectClose(golden.perturb(SpatialThreat(steps: 0)), golden.images)
-    expectClose(golden.perturb(SpatialThreat(bound: 0, steps: 3)), golden.images)
-    expectClose(golden.perturb(LpThreat(LinfBall(radius: 0), steps: 3)), golden.images)
-    expectClose(golden.perturb(GaussianNoise(deviation: 0)), golden.images)
-    for kind in RandomSpatial.Kind.allCases { expectClose(golden.perturb(RandomSpatial(kind, sigma: 0)), golden.images) }
+    expectClose(golden.perturb(SpatialThreat.with(steps: 0)), golden.images)
+    expectClose(golden.perturb(SpatialThreat.with(bound: 0, steps: 3)), golden.images)
+    expectClose(golden.perturb(Norm.linf.threat(0, steps: 3)), golden.images)
+    expectClose(golden.perturb(GaussianNoise.with(sigma: 0)), golden.images)
+    for kind in RandomSpatial.Kind.allCases { expectClose(golden.perturb(RandomSpatial.with(kind, sigma: 0)), golden.images) }
   }
 
   /// A flow that is the same everywhere has no roughness but the 1e-10 under the root, and no slope.
@@ -155,7 +155,7 @@ import Vision
   @Test(arguments: [0.05, 0.15, 0.3]) func perceptualBound(_ bound: Double) {
     let reference = PerceptualFeatures(noGrad { golden.network.features(golden.images) })
     func distances(_ projections: Int) -> Tensor {
-      let changed = golden.perturb(PerceptualThreat(bound: bound, steps: 10, projections: projections))
+      let changed = golden.perturb(PerceptualThreat.with(bound: bound, steps: 10, projections: projections))
       return PerceptualFeatures(noGrad { golden.network.features(changed) }).distance(to: reference)
     }
     let (free, held) = (distances(0), distances(8))
@@ -166,10 +166,10 @@ import Vision
 
   /// The second ball is around what the first threat made, not around the image.
   @Test func compositeBalls() {
-    let spatial = SpatialThreat(bound: 0.1, steps: 4)
+    let spatial = SpatialThreat.with(bound: 0.1, steps: 4)
     let warped = golden.perturb(spatial)
     for steps in [1, 6] {
-      let both = golden.perturb(CompositeThreat(spatial, LpThreat(LinfBall(radius: 0.02), steps: steps, start: .zero)))
+      let both = golden.perturb(CompositeThreat(spatial, Norm.linf.threat(0.02, steps: steps, start: .zero)))
       #expect((both - warped).abs().max().item() <= 0.02 + 1e-6)
       #expect((both - golden.images).abs().max().item() > 0.05)
     }
@@ -177,7 +177,7 @@ import Vision
 
   @Test func moments() {
     let images = Tensor.full([64, 3, 16, 16], 0.5)
-    let noise = GaussianNoise(deviation: 0.1).perturb(
+    let noise = GaussianNoise.with(sigma: 0.1).perturb(
       images, labels: Tensor.zeros([64], dtype: .int64), model: golden.network, context: golden.context, generator: Generator(seed: 2))
     expectClose((noise - 0.5).standardDeviation().item(), 0.1, tolerance: 0.01)
     #expect(abs((noise - 0.5).mean().item()) < 0.001)
@@ -186,7 +186,7 @@ import Vision
   /// An affine map with only a shift: every pixel moves the same way.
   @Test func affineFlowsAreAffine() {
     let ramp = Tensor.linspace(0.2, 0.8, 16).reshaped(1, 1, 1, 16).expanded([8, 3, 16, 16]).contiguous()
-    let changed = RandomSpatial(.affine, sigma: 0.05).perturb(
+    let changed = RandomSpatial.with(.affine, sigma: 0.05).perturb(
       ramp, labels: Tensor.zeros([8], dtype: .int64), model: golden.network, context: golden.context, generator: Generator(seed: 2))
     // Inside, a ramp that is mapped affinely is a ramp: its second differences vanish.
     let inner = changed.narrowed(2, 3..<13).narrowed(3, 3..<13)
@@ -217,11 +217,11 @@ import Vision
       _ = golden.perturb(threat)
       return golden.network.passes.count - before
     }
-    #expect(count(LpThreat(LinfBall(radius: 0.01), steps: 4)) == 4)
-    #expect(count(SpatialThreat(steps: 4)) == 4)
-    #expect(count(PerceptualThreat(steps: 4)) == 9)
-    #expect(count(CompositeThreat(SpatialThreat(steps: 4), LpThreat(LinfBall(radius: 0.01), steps: 3))) == 7)
-    #expect(count(CompositeThreat(SpatialThreat(steps: 4), LpThreat(LinfBall(radius: 0.01), steps: 3), joint: .margin)) == 4)
+    #expect(count(Norm.linf.threat(0.01, steps: 4)) == 4)
+    #expect(count(SpatialThreat.with(steps: 4)) == 4)
+    #expect(count(PerceptualThreat.with(steps: 4)) == 9)
+    #expect(count(CompositeThreat(SpatialThreat.with(steps: 4), Norm.linf.threat(0.01, steps: 3))) == 7)
+    #expect(count(CompositeThreat(SpatialThreat.with(steps: 4), Norm.linf.threat(0.01, steps: 3), joint: .margin)) == 4)
     #expect(count(GaussianNoise()) + count(RandomSpatial()) == 0)
   }
 }

@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import Files
 import Foundation
 import Support
 import TestData
@@ -134,7 +135,7 @@ import Vision
     // The same by either name.
     let at = try at {
       $0.threat = .composite
-      $0.linf = LpSettings(radius: 2.0 / 255)
+      $0.linf = LinfThreat(radius: 2.0 / 255)
       $0.linf.steps = 1
     }
     expectSame(at.exhibits[0].images, try cat().exhibits[0].images)
@@ -142,23 +143,36 @@ import Vision
 
   /// What the model learns from is what the threat made of the augmented batch, with the labels as they are.
   @Test func learnsFromChangedImages() throws {
-    let context = TrainingContext(precision: .float32, seed: 4)
-    let model = try Classifier.tiny(for: data)
+    /// Replaces each batch by one random number, and notes it.
+    struct Flood: ThreatModel {
+      let noted: @Sendable (Double) -> Void
+      func search(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> Tensor {
+        let level = generator.uniform([])
+        noted(level.item())
+        return images * 0 + level
+      }
+    }
+    final class Notes: @unchecked Sendable { var levels: [Double] = [] }
+    /// Sees the batches that the network learns from.
+    final class Watched: Classifier {
+      @Parameter var weight = Tensor.ones([1, 4])
+      var seen: [Double] = []
+      init() { super.init(classes: 4, normalization: .none) }
+      override func features(normalized x: Tensor) -> Features {
+        #expect(isTraining)
+        seen.append(x.mean().item())
+        return Features(stages: [x], penultimate: x.mean([1, 2, 3]).unsqueezed(1))
+      }
+      override func logits(_ penultimate: Tensor) -> Tensor { penultimate * weight }
+    }
+    let (context, model, notes) = (TrainingContext(precision: .float32, seed: 4), Watched(), Notes())
     var recipe = Self.quick
     recipe.epochs = 1
-    var modes: [Bool] = []
-    var sums: [Double] = []
-    try Trainer(recipe).train(
-      model, on: data, context: context,
-      loss: { model, images, labels in
-        modes.append(model.isTraining)
-        sums.append(images.sum().item())
-        return F.crossEntropy(model(images), labels)
-      },
-      change: { _, images, _, generator in images * 0 + generator.uniform([]) })
+    try Trainer(recipe).train(model, on: data, context: context, against: Flood { notes.levels.append($0) })
     let stream = context.generator("train/change", 0)
-    for sum in sums { expectClose(sum, stream.uniform([]).item() * 8 * 3 * 256, tolerance: 1e-4) }
-    #expect(modes == [true, true, true])
+    #expect(notes.levels == (0..<3).map { _ in stream.uniform([]).item() })
+    #expect(model.seen.count == 3)
+    for (seen, level) in zip(model.seen, notes.levels) { expectClose(seen, level, tolerance: 1e-4) }
   }
 
   @Test(arguments: [2, 5, 9]) func resumesWithTheSameBits(_ checks: Int) throws {
@@ -215,8 +229,10 @@ import Vision
       return try #require(outcome.model)
     }
     let images = data.pixels(0..<data.count)
-    let attack: any ThreatModel =
-      threat == .linf ? LpThreat(LinfBall(radius: 0.15), steps: 8) : SpatialThreat(bound: 0.3, steps: 8, learningRate: 0.1)
+    var (linf, spatial) = (LinfThreat(radius: 0.15), SpatialThreat())
+    linf.steps = 8
+    (spatial.bound, spatial.steps, spatial.learningRate) = (0.3, 8, 0.1)
+    let attack: any ThreatModel = threat == .linf ? linf : spatial
     func loss(_ model: Classifier) -> Double {
       let context = TrainingContext(precision: .float32)
       let changed = attack.perturb(images, labels: data.labels, model: model, context: context, generator: Generator(seed: 9))

@@ -17,7 +17,7 @@ import Vision
     let (images, labels) = (golden.images, golden.labels)
     if let adversary = training.adversary {
       let model = try golden.network()
-      let perturbed = adversary.perturb(images, labels, model, rule: training.innerRule, epoch: 0, context: golden.context)
+      let perturbed = adversary.perturb(images, labels: labels, model: model, rule: training.innerRule, epoch: 0, context: golden.context)
       let c = try golden.golden.tensorIfAny("step/\(name)/c") ?? (expected("sign").to(.float32) * adversary.tau)
       expectClose(perturbed, (images + c).clamped(0, 1), tolerance: 1e-6, "perturbed images")
       expectClose(perturbed.flattened(1).sum([1]), try expected("images_sum"))
@@ -26,8 +26,9 @@ import Vision
     }
     let model = try golden.network()
     let optimizer = training.recipe.makeOptimizer(model.parameters())
-    let result = training.update(model, images, labels, epoch: 0, optimizer, golden.context)
-    expectClose(result.loss, try expected("outer_loss"), "loss")
+    let result = training.loss(model, images: images, labels: labels, epoch: 0, context: golden.context)
+    optimizer.step(minimizing: result.value)
+    expectClose(result.value.detach(), try expected("outer_loss"), "loss")
     let rows = try expected("outer_rows")
     if let found = result.rows { expectSame(found, rows) } else { #expect(rows.count == 12) }
     for (key, parameter) in model.namedParameters() {
@@ -54,7 +55,7 @@ import Vision
       // From the middle of the box, so that c can be read off.
       let images = golden.images * 0.5 + 0.25
       let statistics = model.bn.runningMean.clone()
-      let x = adversary.perturb(images, golden.labels, model, rule: rule, epoch: 0, context: golden.context)
+      let x = adversary.perturb(images, labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
       let c = x - images
       #expect(c.abs().max().item() <= 0.1 + 1e-6 && c.abs().max().item() > 0.05)
       let moved = c.abs().flattened(1).max([1]).array(Float.self).count { $0 > 0 }
@@ -63,7 +64,7 @@ import Vision
       #expect(moved == (everywhere && (form == .shared || mode == .train) ? 12 : 6))
       if form == .shared, everywhere { expectClose(c[3], c[7], tolerance: 1e-5) }
       #expect((model.bn.runningMean .!= statistics).any().intItem() == (mode == .train ? 1 : 0))
-      let edge = adversary.perturb(golden.images.round(), golden.labels, model, rule: rule, epoch: 0, context: golden.context)
+      let edge = adversary.perturb(golden.images.round(), labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
       #expect(edge.min().item() >= 0 && edge.max().item() <= 1)
     }
   }
@@ -77,7 +78,7 @@ import Vision
     adversary.mode = .eval
     adversary.tau = 1e-4
     func loss(_ x: Tensor) -> Tensor { F.crossEntropy(model(x), golden.labels) }
-    let x = adversary.perturb(images, golden.labels, model, rule: EverySample(), epoch: 0, context: golden.context)
+    let x = adversary.perturb(images, labels: golden.labels, model: model, rule: EverySample(), epoch: 0, context: golden.context)
     let leaf = images.clone().requiresGrad_()
     let predicted = gradient(of: loss(leaf), at: leaf).abs().sum().item() * 1e-4
     let found = noGrad { (loss(x) - loss(images)).item() }
@@ -94,7 +95,8 @@ import Vision
     let models = try [nil, still].map { adversary in
       let model = try golden.network()
       let training = NoisyLabelTraining(rule: PRL(), adversary: adversary)
-      training.update(model, images, golden.labels, epoch: 0, training.recipe.makeOptimizer(model.parameters()), golden.context)
+      let loss = training.loss(model, images: images, labels: golden.labels, epoch: 0, context: golden.context)
+      training.recipe.makeOptimizer(model.parameters()).step(minimizing: loss.value)
       return model
     }
     for (a, b) in zip(models[0].parameters(), models[1].parameters()) { expectSame(a.detach(), b.detach()) }
@@ -111,7 +113,7 @@ import Vision
     ] as [(FastGradientSign?, [GoldenNetwork.Pass])] {
       let model = try golden.network()
       let training = NoisyLabelTraining(rule: SPL(), adversary: chosen)
-      training.update(model, golden.images, golden.labels, epoch: 0, training.recipe.makeOptimizer(model.parameters()), golden.context)
+      _ = training.loss(model, images: golden.images, labels: golden.labels, epoch: 0, context: golden.context)
       #expect(model.passes == passes)
     }
   }
@@ -129,15 +131,14 @@ import Vision
     let golden = try NoisyLabelGolden()
     let model = try golden.network()
     let training = NoisyLabelTraining(rule: Own(), adversary: FastGradientSign())
-    let optimizer = SGD(model.parameters(), learningRate: 0.1)
-    let x = training.adversary?.perturb(golden.images, golden.labels, model, rule: Own(), epoch: epoch, context: golden.context)
+    let x = training.adversary?.perturb(golden.images, labels: golden.labels, model: model, rule: Own(), epoch: epoch, context: golden.context)
     let perturbed = try #require(x)
     let moved = (perturbed - golden.images).abs().flattened(1).max([1]).array(Float.self).map { $0 > 0 }
     #expect(moved == (0..<12).map { $0 % 2 == epoch })
     let rows = Tensor(stride(from: epoch, to: 12, by: 2).map(Int64.init))
     let loss = F.crossEntropy(try golden.network()(perturbed)[rows], Tensor.ones([6], dtype: .int64))
-    let result = training.update(try golden.network(), golden.images, golden.labels, epoch: epoch, optimizer, golden.context)
-    expectClose(result.loss, loss.detach())
+    let result = training.loss(try golden.network(), images: golden.images, labels: golden.labels, epoch: epoch, context: golden.context)
+    expectClose(result.value.detach(), loss.detach())
     expectSame(try #require(result.rows), rows)
   }
 }

@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import Files
 import Support
 import TestData
 import TestSupport
@@ -149,7 +150,7 @@ import Vision
   }
 
   @Test func emptySetIsRefused() throws {
-    let error = #expect(throws: DefenseError.self) { try run(reinforced(PRL.self, epochs: 1), data.prefix(0)) }
+    let error = #expect(throws: TrainingError.self) { try run(reinforced(PRL.self, epochs: 1), data.prefix(0)) }
     #expect(error?.description == "prl-at: the training set is empty.")
   }
 

@@ -43,9 +43,9 @@ private final class Watched: Classifier {
     configuration.radius = 0.01  // Too small for all samples to be shared early.
     configuration.inner = inner
     configuration.outer = outer
-    let optimizer = Adam(student.parameters(), learningRate: 1e-3)
-    _ = AdversarialUnlearning(configuration, stage: "test").unlearn(
-      .init(images: images, labels: labels, referenceClasses: classes), student, reference, optimizer, context, Generator(seed: 0))
+    _ = AdversarialUnlearning(configuration, stage: "test").losses(
+      .init(images: images, labels: labels, referenceClasses: classes), student: student, reference: reference, context: context,
+      generator: Generator(seed: 0))
     // The clean pass, three steps, the pass on the perturbed images.
     #expect(student.passes.map(\.frozen) == [false, true, true, true, false])
     // The clean classes came from outside; the three steps if it takes part; where it is misled.
@@ -58,7 +58,7 @@ private final class Watched: Classifier {
     let (student, reference) = (Watched(1), Watched(2))
     reference.conv.weight.requiresGrad_(false)
     let before = (student.parameters() + reference.parameters()).map(\.requiresGrad)
-    _ = SharedAdversary().perturb(
+    _ = SharedAdversarialUnlearning.Configuration().perturb(
       images, labels: labels, student: student, reference: reference, clean: (labels, labels), context: context,
       generator: Generator(seed: 0))
     #expect((student.parameters() + reference.parameters()).allSatisfy { $0.grad == nil })

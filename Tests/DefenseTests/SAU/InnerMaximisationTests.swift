@@ -14,7 +14,7 @@ import Vision
     let golden = try SAUGolden(name)
     let (student, reference) = (try golden.network("student").to(format), try golden.network("reference").to(format))
     let (images, labels) = (golden.images.contiguous(format), golden.labels)
-    let adversary = try golden.configuration().adversary
+    let adversary = try golden.configuration()
     let clean = noGrad { (student: student(images).argmax(1), reference: reference(images).argmax(1)) }
 
     var traces: [SharedAdversary.Trace] = []
@@ -23,7 +23,7 @@ import Vision
       generator: Generator(seed: 0), from: golden.start
     ) { traces.append($0) }
     #expect(traces.count == golden.settings["iterations"].int)
-    let vanilla = adversary.objective == .vanilla
+    let vanilla = adversary.inner == .vanilla
 
     for (step, trace) in traces.enumerated() {
       func expected(_ key: String) throws -> Tensor { try golden.tensors.tensor("inner/\(key)")[step..<(step + 1)].squeezed(0) }
@@ -67,7 +67,7 @@ import Vision
     let clean = noGrad { (student: student(golden.images).argmax(1), reference: reference(golden.images).argmax(1)) }
     var last: Tensor?
     var rested = 0
-    _ = try golden.configuration().adversary.perturb(
+    _ = try golden.configuration().perturb(
       golden.images, labels: golden.labels, student: student, reference: reference, clean: clean, context: golden.context,
       generator: Generator(seed: 0)
     ) { trace in
@@ -88,7 +88,7 @@ import Vision
     var configuration = try golden.configuration()
     for clamp in [false, true] {
       configuration.clamp = clamp
-      let delta = configuration.adversary.perturb(
+      let delta = configuration.perturb(
         golden.images, labels: golden.labels, student: student, reference: reference, clean: clean, context: golden.context,
         generator: Generator(seed: 0))
       let sum = golden.images + delta
@@ -107,7 +107,7 @@ import Vision
     configuration.start = .random
     configuration.steps = 0
     func start(_ seed: UInt64) -> Tensor {
-      configuration.adversary.perturb(
+      configuration.perturb(
         golden.images, labels: golden.labels, student: student, reference: reference, clean: (golden.labels, golden.labels),
         context: golden.context, generator: Generator(seed: seed))
     }

@@ -28,8 +28,8 @@ import Vision
       expectSame(referenceClasses, try expected("clean_bd"))
       let delta = try golden.tensors.tensor("inner/delta_final")
       let losses = Engine(try golden.configuration(outer: outer(key)), stage: "test").objective(
-        .init(images: images, labels: labels, referenceClasses: referenceClasses), delta, student(images), student, reference,
-        golden.context)
+        .init(images: images, labels: labels, referenceClasses: referenceClasses), delta: delta, cleanLogits: student(images),
+        student: student, reference: reference, context: golden.context)
       let tolerance = lossTolerance(golden, key)
       expectClose(losses.total.detach(), try expected("loss"), tolerance: tolerance, "\(key) loss")
       expectClose(losses.clean.detach(), try expected("ce"), tolerance: 2e-5, "\(key) clean loss")
@@ -55,13 +55,10 @@ import Vision
       let (student, reference) = (try golden.network("student"), try golden.network("reference"))
       let before = student.parameters().map { $0.detach().clone() }
       let configuration = try golden.configuration(outer: outer(key))
-      let optimizer = Adam(
-        student.parameters(), learningRate: configuration.learningRate, weightDecay: configuration.weightDecay,
-        amsgrad: configuration.amsgrad)
-      let losses = Engine(configuration, stage: "test").unlearn(
-        .init(images: golden.images, labels: golden.labels, referenceClasses: noGrad { reference(golden.images).argmax(1) }), student,
-        reference,
-        optimizer, golden.context, Generator(seed: 0))
+      let losses = Engine(configuration, stage: "test").losses(
+        .init(images: golden.images, labels: golden.labels, referenceClasses: noGrad { reference(golden.images).argmax(1) }),
+        student: student, reference: reference, context: golden.context, generator: Generator(seed: 0))
+      configuration.makeOptimizer(for: student).step(minimizing: losses.total)
       expectClose(losses.total.detach(), try golden.tensors.tensor("\(key)/loss"), tolerance: lossTolerance(golden, key), "\(key) loss")
 
       let sums = try golden.tensors.tensor("\(key)/update_abs_sum").to(.float64).array(Double.self)
@@ -94,7 +91,7 @@ import Vision
     let mask = Tensor([1, 1, 0, 1, 1] as [Float])
     func term(_ pt: Double) -> Double { -log(1e-6 + min(1 - pt, 0.999)) - log(1 + 1e-6 - max(pt, 0.001)) }
     let expected = (term(0.7) + term(0) + term(0.998) + term(0.0005)) / 10
-    let found = AdversarialUnlearning<SharedAdversarialUnlearning>.sharedRisk(logits, misled, mask)
+    let found = AdversarialUnlearning<SharedAdversarialUnlearning>.sharedRisk(logits, misled: misled, mask: mask)
     expectClose(found.item(), expected, tolerance: 1e-4)
     #expect(found.shape == [])
   }
@@ -104,7 +101,7 @@ import Vision
     typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning>
     func slope(_ logit: Float) -> Double {
       let logits = Tensor([logit, 0] as [Float], shape: [1, 2]).requiresGrad_()
-      return gradient(of: Engine.sharedRisk(logits, Tensor([0] as [Int64]), Tensor([1] as [Float])), at: logits)[0].array(Float.self).map(
+      return gradient(of: Engine.sharedRisk(logits, misled: Tensor([0] as [Int64]), mask: Tensor([1] as [Float])), at: logits)[0].array(Float.self).map(
         Double.init)[0]
     }
     #expect(slope(-20) == 0)
@@ -122,7 +119,8 @@ import Vision
     configuration.lambda1 = 3
     configuration.lambda2 = 0.5
     configuration.adversarialWeight = 0.25
-    let losses = Engine(configuration, stage: "test").objective(batch, delta, student(golden.images), student, reference, golden.context)
+    let losses = Engine(configuration, stage: "test").objective(
+      batch, delta: delta, cleanLogits: student(golden.images), student: student, reference: reference, context: golden.context)
     let (ce, risk) = (try golden.tensors.tensor("outer_b/ce").item(), try golden.tensors.tensor("outer_b/l_sar").item())
     let adversarial = try golden.tensors.tensor("outer_d/ce_adv").item()
     expectClose(losses.total.item(), 3 * ce + 0.5 * risk + 0.25 * adversarial, tolerance: 2e-5)

@@ -79,7 +79,7 @@ import Vision
     func sharedRisk(_ student: Classifier) -> Double {
       let images = data.pixels(0..<data.count).contiguous(.channelsLast)
       let clean = noGrad { (student: student(images).argmax(1), reference: model(images).argmax(1)) }
-      let adversary = SharedAdversarialUnlearning.Configuration().adversary
+      let adversary = SharedAdversarialUnlearning.Configuration()
       let delta = adversary.perturb(
         images, labels: data.labels, student: student, reference: model, clean: clean, context: context, generator: Generator(seed: 0))
       return noGrad {

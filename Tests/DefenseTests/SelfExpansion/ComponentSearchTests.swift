@@ -20,7 +20,7 @@ import Vision
   }
   private func search(_ context: TrainingContext, _ edit: (inout ExpansionSettings) -> Void = { _ in }) throws -> SearchState {
     let settings = ExpansionSettings.tiny(edit)
-    let pass = LearningPass(data: data, recipe: settings.learner, context: context)
+    let pass = TrainingPass(data: data, recipe: settings.learner, context: context)
     return try ComponentSearch(settings: settings, input: input(context), pass: pass).run()
   }
 
@@ -83,11 +83,11 @@ import Vision
     try Trainer(recipe).train(trained, on: data, context: context)
     let model = try Classifier.tiny(for: data)
     let optimizer = recipe.makeOptimizer(model.parameters())
-    let pass = LearningPass(data: data, recipe: recipe, context: context)
+    let pass = TrainingPass(data: data, recipe: recipe, context: context)
     try EpochLoop(stage: "other", epochs: 1, imagesPerEpoch: 100, context: context).run(model: model, optimizer: optimizer) {
       epoch, meter in
-      try pass.run(model, optimizer, on: Tensor.arange(100), stream: "train", epoch: epoch, meter: meter) { step, steps in
-        recipe.rate(epoch: epoch, step: step, stepsPerEpoch: steps)
+      try pass.run(model, optimizer, on: Tensor.arange(100), stream: "train", epoch: epoch, meter: meter) {
+        recipe.crossEntropy(model, $0, context: context)
       }
     }
     expectSame(model.snapshot(), trained.snapshot())
@@ -96,7 +96,7 @@ import Vision
   /// Losses are those of evaluation mode, of the samples asked for, and the model's mode stays.
   @Test func judges() throws {
     let model = try Classifier.tiny(for: data).train()
-    let pass = LearningPass(data: data, recipe: Recipe(), context: TrainingContext(precision: .float32))
+    let pass = TrainingPass(data: data, recipe: Recipe(), context: TrainingContext(precision: .float32))
     let chosen = Tensor([7, 3, 50] as [Int64])
     let (losses, agrees) = pass.judge(model, chosen)
     #expect(model.isTraining)
@@ -112,7 +112,7 @@ import Vision
     recipe.epochs = 10
     recipe.batch = 5
     recipe.learningRate = 0.05
-    let learners = WeakLearners(input: try input(context), pass: LearningPass(data: data, recipe: recipe, context: context))
+    let learners = WeakLearners(input: try input(context), pass: TrainingPass(data: data, recipe: recipe, context: context))
     // What the second says of classes 0 and 1, which it never sees, would tell where it started.
     func members(_ classes: ClosedRange<Int>) -> [Int] { (0..<100).filter { classes.contains($0 % 4) } }
     let one = try learners.run([members(0...0), members(2...3)])
@@ -134,7 +134,7 @@ import Vision
     Runtime.threadCount = 1
     defer { Runtime.threadCount = threads }
     func votes(_ lanes: Int, _ context: TrainingContext) throws -> Tensor {
-      let pass = LearningPass(data: data, recipe: recipe, context: context)
+      let pass = TrainingPass(data: data, recipe: recipe, context: context)
       return try WeakLearners(input: try input(context), pass: pass, together: lanes).run(components)
     }
     let expected = try votes(1, TrainingContext(precision: .float32))
@@ -153,9 +153,7 @@ import Vision
   @Test func restarts() throws {
     let recipe = ExpansionSettings.tiny().learner
     func step(_ model: Classifier, _ optimizer: Optimizer) {
-      optimizer.zeroGrad()
-      F.crossEntropy(model.train()(data.pixels(0..<20)), data.labels[0..<20]).backward()
-      optimizer.step()
+      optimizer.step(minimizing: F.crossEntropy(model.train()(data.pixels(0..<20)), data.labels[0..<20]))
     }
     let used = try Classifier.tiny(for: data)
     let optimizer = recipe.makeOptimizer(used.parameters())

@@ -87,7 +87,7 @@ import Torch
     var running = Tensor.zeros([active])
     for (iteration, step) in golden["steps"].array.enumerated() {
       expectClose(plan.betas[iteration], golden["betas"][iteration].double ?? -1, tolerance: 1e-12)
-      running = ComponentSearch.running(running, Tensor(step["loss"].doubles.map(Float.init)), eta: eta)
+      running = ComponentSearch.running(mean: running, losses: Tensor(step["loss"].doubles.map(Float.init)), eta: eta)
       expectClose(running, Tensor(step["running"].doubles.map(Float.init)), tolerance: 1e-6)
       let kept = Trimming.kept(
         losses: running.array(Float.self), labels: golden["labels"].ints, beta: plan.betas[iteration],

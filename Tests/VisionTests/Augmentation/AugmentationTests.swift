@@ -11,7 +11,6 @@ struct AugmentationTests {
     ("ColorJitter", ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1)),
     ("RandomGrayscale", RandomGrayscale(p: 0.5)), ("ContrastiveViews", ContrastiveViews()), ("GaussianBlur", GaussianBlur()),
     ("Cutout", Cutout(size: 8)),
-    ("Compose", Compose.contrastive()),
   ]
   /// An augmentation and settings under which it is the identity.
   static let identities: [(name: String, make: any Augmentation)] = [
@@ -20,7 +19,7 @@ struct AugmentationTests {
     ("RandomResizedCrop bicubic", RandomResizedCrop(scale: 1...1, ratio: 1...1, filter: .bicubic)),
     ("RandomRotation", RandomRotation(degrees: 0)), ("ColorJitter", ColorJitter()),
     ("ColorJitter p", ColorJitter(brightness: 1, contrast: 1, saturation: 1, hue: 0.5, p: 0)), ("RandomGrayscale", RandomGrayscale(p: 0)),
-    ("GaussianBlur", GaussianBlur(p: 0)), ("Compose", Compose([])),
+    ("GaussianBlur", GaussianBlur(p: 0)),
   ]
 
   @Test("Identity settings change nothing", arguments: identities.indices)

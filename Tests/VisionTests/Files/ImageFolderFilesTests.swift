@@ -110,7 +110,8 @@ import Vision
       try ImageFolderFiles.read(folder.path, split: .train, size: 2) { _, _ in throw Refused() }
     }
     try folder.write("b/2.ppm", "hello world")
-    #expect(read().contains("b/2.ppm: neither PNG, JPEG, PPM (P6) nor PGM (P5): it starts with the bytes 68 65 6c 6c"))
+    #expect(
+      read().contains("b/2.ppm: neither PNG, JPEG, WebP, BMP, GIF, TIFF, PPM (P6) nor PGM (P5): it starts with the bytes 68 65 6c 6c"))
     try folder.remove("b/2.ppm")
     #expect(read().contains("/b: not found here: *.png, *.jpg"))
     #expect(message { _ = try ImageFolderFiles.read(folder.path + "/nowhere/at/all", split: .train) }.contains("no such file or folder"))

@@ -1,0 +1,79 @@
+/// A reason to look twice before a run's numbers are used.
+public enum RunFlag: String, CaseIterable, Codable, Sendable {
+  /// Clean accuracy is at most 1.2 times chance, or within three standard errors of it.
+  case chanceAccuracy = "chance-accuracy"
+  /// The attack success rate of the undefended model is below 50%.
+  case weakAttack = "weak-attack"
+  /// A measurement or a value of an epoch is NaN or infinite.
+  case notFinite = "not-finite"
+  /// A share was measured on fewer than 200 images.
+  case fewTestImages = "few-test-images"
+  /// The defense lowered clean accuracy by more than 10 points.
+  case accuracyLoss = "accuracy-loss"
+  /// After the defense, robust accuracy is more than 20 points below clean accuracy while attack success is below 50%.
+  case notRecovered = "not-recovered"
+
+  /// A few words for headings and tables.
+  public var title: String {
+    switch self {
+    case .chanceAccuracy: "Accuracy no better than guessing"
+    case .weakAttack: "The attack hardly worked"
+    case .notFinite: "Not a number"
+    case .fewTestImages: "Few test images"
+    case .accuracyLoss: "The defense cost much accuracy"
+    case .notRecovered: "Triggered images are still misclassified"
+    }
+  }
+
+  /// What the flag means, and what to do.
+  public var explanation: String {
+    switch self {
+    case .chanceAccuracy:
+      """
+      The attack success rate of a model that guesses says nothing about a backdoor. Look at the loss curve: the \
+      learning rate may be too high, the training too short, or the defense may have destroyed the model.
+      """
+    case .weakAttack:
+      """
+      The backdoor was not learned, or not reliably. A low attack success rate after the defense then does not show that the defense works. \
+      Raise the poisoning rate, train longer, or check that augmentation leaves the trigger intact.
+      """
+    case .notFinite:
+      """
+      Training or measuring met NaN or infinity. Weights that were NaN once stay so, and every number after that epoch is void. \
+      Lower the learning rate, or run in float32 to see whether precision is the cause.
+      """
+    case .fewTestImages:
+      """
+      A share measured on 200 images is known to about seven points either way (95%); with fewer, differences between methods \
+      are within chance. Measure on the whole test set before comparing.
+      """
+    case .accuracyLoss:
+      """
+      The defense cost the model much of its accuracy. A model that is wrong about everything also ignores the trigger, \
+      so read attack success together with accuracy and the defense effectiveness rating (DER).
+      """
+    case .notRecovered:
+      """
+      The trigger no longer leads to the target, but it still leads away from the truth: the model is disturbed by the trigger \
+      rather than cured of it.
+      """
+    }
+  }
+}
+
+/// A flag together with the numbers that raised it.
+public struct RaisedFlag: Codable, Sendable, Equatable {
+  /// The flag's id; a newer version may have written one that this version does not know.
+  public var id: String
+  /// One short sentence with the numbers.
+  public var message: String
+
+  public init(_ flag: RunFlag, _ message: String) {
+    self.id = flag.rawValue
+    self.message = message
+  }
+
+  /// The flag, or `nil` for an id that this version does not know.
+  public var flag: RunFlag? { RunFlag(rawValue: id) }
+}

@@ -1,0 +1,48 @@
+import Files
+
+extension RunRecord {
+  /// The record as the text of `record.json`: indented, keys sorted, one newline at the end.
+  ///
+  /// - Throws: An `EncodingError`; none is expected.
+  public func encoded() throws -> String { try JSONValue(encoding: self).prettyJSON + "\n" }
+
+  /// Reads the text of a `record.json`.
+  ///
+  /// - Parameters:
+  ///   - bytes: The file's content.
+  ///   - path: The file's path, for messages.
+  /// - Throws: ``RunStoreError/unknownFormat(path:found:)`` for another format version, ``RunStoreError/damaged(path:reason:)`` for
+  ///   anything else that is not a record.
+  public static func decoded(
+    from bytes: some Collection<UInt8>, path: String = RunDirectory.recordName
+  ) throws(RunStoreError) -> RunRecord {
+    do {
+      return try JSONValue(json: bytes).decode(RunRecord.self)
+    } catch let error as RunRecord.UnknownFormat {
+      throw .unknownFormat(path: path, found: error.version)
+    } catch {
+      throw .damaged(path: path, reason: describeDecoding(error))
+    }
+  }
+}
+
+/// A decoding error in words: where in the file, and what is wrong.
+func describeDecoding(_ error: any Error) -> String {
+  func place(_ path: [any CodingKey]) -> String {
+    path.isEmpty ? "at the top level" : "at " + path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+  }
+  switch error {
+  case DecodingError.keyNotFound(let key, let context):
+    return "the key \"\(key.stringValue)\" is missing \(place(context.codingPath))"
+  case DecodingError.typeMismatch(let type, let context):
+    return "a value of another type than \(type) stands \(place(context.codingPath))"
+  case DecodingError.valueNotFound(_, let context):
+    return "the value is null \(place(context.codingPath))"
+  case let error as ParseError:
+    return "it is not valid JSON (\(error))"
+  case DecodingError.dataCorrupted(let context):
+    return "\(context.debugDescription) (\(place(context.codingPath)))"
+  default:
+    return "\(error)"
+  }
+}

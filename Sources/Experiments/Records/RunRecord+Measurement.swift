@@ -1,0 +1,67 @@
+import Evaluation
+
+extension RunRecord {
+  /// What one model scored. Shares are fractions in [0, 1].
+  public struct Measurement: Codable, Sendable, Equatable {
+    /// The label of the model as trained, without a defense.
+    public static let before = "before"
+    /// The label of the defended model.
+    public static let after = "after"
+
+    /// Which model this is: ``before``, ``after`` or any other name.
+    public var label: String
+    /// Clean accuracy (ACC): share of clean test images predicted as their true label.
+    public var accuracy: Double
+    /// How many clean test images `accuracy` was measured on.
+    public var cleanCount: Int
+    /// Attack success rate (ASR): share of triggered test images predicted as the target.
+    public var attackSuccessRate: Double?
+    /// Robust accuracy (R-ACC): share of the same triggered images predicted as their true label.
+    public var robustAccuracy: Double?
+    /// Share of all triggered test images, those of the target class included, predicted as their true label.
+    public var poisonAccuracy: Double?
+    /// Source-to-target attacks (A): share of the source class that is right without the trigger and the target with it.
+    public var targetedMisclassification: Double?
+    /// How many triggered test images `attackSuccessRate` and `robustAccuracy` were measured on.
+    public var triggeredCount: Int?
+    /// Share of test images of other classes that the trigger turns into the target.
+    public var backdoorRisk: Double?
+    /// Share of test images of other classes that some perturbation makes this model misclassify.
+    public var adversarialRisk: Double?
+    /// Share of test images that one perturbation makes this model and the undefended one take for the same wrong class.
+    public var sharedAdversarialRisk: Double?
+    /// How many test images the three risks were measured on.
+    public var riskCount: Int?
+  }
+
+  /// The measurement of the undefended model, if there is one.
+  public var before: Measurement? {
+    measurements.last { $0.label == Measurement.before }
+  }
+
+  /// The measurement of the defended model, if there is one.
+  public var after: Measurement? {
+    measurements.last { $0.label == Measurement.after }
+  }
+}
+
+extension RunRecord.Measurement {
+  /// - Parameter risks: nil where none were measured.
+  init(_ label: String, _ metrics: BackdoorMetrics, _ risks: Risks? = nil) {
+    self.init(
+      label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount, attackSuccessRate: metrics.attackSuccessRate,
+      robustAccuracy: metrics.robustAccuracy, poisonAccuracy: metrics.poisonAccuracy,
+      targetedMisclassification: metrics.targetedMisclassification,
+      triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount, backdoorRisk: risks?.backdoor,
+      adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared, riskCount: risks?.count)
+  }
+
+  /// The shares that are measured after epochs too, by their names in `metrics.jsonl`; nil where one was not measured.
+  var shares: KeyValuePairs<String, Double?> {
+    [
+      MetricName.accuracy: accuracy, MetricName.attackSuccessRate: attackSuccessRate, MetricName.robustAccuracy: robustAccuracy,
+      MetricName.targetedMisclassification: targetedMisclassification, MetricName.backdoorRisk: backdoorRisk,
+      MetricName.adversarialRisk: adversarialRisk, MetricName.sharedAdversarialRisk: sharedAdversarialRisk,
+    ]
+  }
+}

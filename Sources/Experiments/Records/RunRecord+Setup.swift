@@ -1,0 +1,70 @@
+import Vision
+
+/// What a run was done with: machine, data, attack, defense.
+extension RunRecord {
+  /// The software and the machine that a run used.
+  public struct Environment: Codable, Sendable, Equatable {
+    /// The version of Antidote.
+    public var antidote: String
+    public var libtorch: String
+    public var swift: String
+    /// The operating system, e.g. "Debian GNU/Linux 12".
+    public var os: String
+    /// The processor's model name.
+    public var cpu: String
+    /// Threads that the tensor kernels used.
+    public var threads: Int
+    /// E.g. "cpu" or "cuda:0 (NVIDIA H100)".
+    public var device: String
+    /// E.g. "float32" or "bfloat16 autocast".
+    public var precision: String
+    /// The machine's memory in bytes.
+    public var memory: Int?
+  }
+
+  /// The data set, before any poisoning.
+  public struct Dataset: Codable, Sendable, Equatable {
+    public var name: String
+    public var trainCount: Int
+    public var testCount: Int
+    /// Class names in label order; their number is the number of classes.
+    public var classNames: [String]
+    public var channels: Int
+    /// Pixels.
+    public var height: Int
+    /// Pixels.
+    public var width: Int
+  }
+
+  /// How the training data were poisoned.
+  public struct Poison: Codable, Sendable, Equatable {
+    /// The attack's name, e.g. "BadNets".
+    public var attack: String
+    /// One sentence on what was done to the images.
+    public var summary: String
+    /// The poisoning rate that was asked for: a share of the whole training set, in [0, 1].
+    public var rate: Double
+    /// How many training images were poisoned in fact.
+    public var poisonedCount: Int
+    /// The label mapping in words, e.g. "every class to class 0".
+    public var mapping: String
+    /// The label that a trigger asks for, where there is one for all images.
+    public var targetLabel: Int?
+  }
+
+  /// The defense that was applied.
+  public struct Defense: Codable, Sendable, Equatable {
+    /// The defense's name, e.g. "Shared adversarial unlearning".
+    public var name: String
+    /// One sentence on what was done, and with which data.
+    public var summary: String?
+  }
+}
+
+extension RunRecord.Dataset {
+  init(_ name: String, train: ImageDataset, test: ImageDataset) {
+    self.init(
+      name: name, trainCount: train.count, testCount: test.count, classNames: test.classNames, channels: test.channels,
+      height: test.height, width: test.width)
+  }
+}

@@ -1,0 +1,86 @@
+public import Backdoor
+import Files
+import Foundation
+public import Support
+public import Torch
+public import Training
+public import Vision
+
+/// The data of one experiment: what the attacker made of the training set, and what the defender has.
+public struct Cell {
+  static let stage = "train"
+
+  public let configuration: ExperimentConfiguration
+  /// nil where there is no attack.
+  public let victim: Victim?
+  /// What the victim trains on, poisoned or not.
+  public let trainSet: ImageDataset
+  /// The defender's clean images.
+  public let cleanSplit: ImageDataset
+  /// The defender's images without labels; nil where there are none.
+  public let unlabeled: ImageDataset?
+
+  /// Loads train and test data.
+  public static func loadData(
+    _ c: ExperimentConfiguration, on device: Device, progress: any ProgressReporter
+  ) throws -> (train: ImageDataset, test: ImageDataset) {
+    let start = Date()
+    let train = try ImageDataset.load(c.dataset, .train).to(device)
+    let test = try ImageDataset.load(c.dataset, .test).to(device)
+    progress.message(
+      "data: \(c.dataset.name), \(formatCount(train.count)) training and \(formatCount(test.count)) test images, "
+        + "\(train.height)x\(train.width), \(train.classes) classes, in \(formatDuration(Date().timeIntervalSince(start)))")
+    return (train, test)
+  }
+
+  /// - Parameter attackFile: where what the attack learns is kept, and taken from if it is there; nil keeps nothing.
+  public init(
+    _ c: ExperimentConfiguration, data: (train: ImageDataset, test: ImageDataset), context: TrainingContext, attackFile: String? = nil
+  ) throws {
+    configuration = c
+    let seed = context.seed
+    let clean = c.clean.positions(in: data.train, seed: seed)
+    cleanSplit = data.train.subset(clean)
+    let withoutLabels = c.clean.unlabeledPositions(in: data.train, seed: seed)
+    unlabeled = withoutLabels.isEmpty ? nil : data.train.subset(withoutLabels).withoutLabels()
+    let taken = (c.clean.disjoint ? clean : []) + withoutLabels
+    let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))
+    victim = try c.makeAttack().map { attack in
+      let context = AttackContext(
+        train: attackers, seed: seed.stream("attack"), training: context, architecture: { try c.makeModel(for: attackers, $0) })
+      return try Self.execute(attack, context, attackFile)
+    }
+    trainSet = victim?.train.data ?? attackers
+  }
+
+  private static func execute(_ attack: some Attack, _ context: AttackContext, _ file: String?) throws -> Victim {
+    try attack.execute(context, learned: LearnedAttack.tensors(of: attack, context, at: file))
+  }
+
+  /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
+  public func trainVictim(context: TrainingContext) throws -> Classifier {
+    if let model = victim?.model { return model }
+    return try configuration.train(on: trainSet, stage: Self.stage, context: context)
+  }
+
+  /// What the attacker did, for `poison.json`; nil where there is no attack.
+  func manifest() throws -> PoisonManifest? {
+    guard let victim, let attack = configuration.attack else { return nil }
+    return try PoisonManifest(victim, attack: attack, configuration: configuration)
+  }
+
+  /// The same for the record.
+  var poisonSummary: RunRecord.Poison? {
+    guard let victim, let attack = configuration.attack else { return nil }
+    let mapping = victim.implants.map(\.mapping.description)
+    let names = victim.implants.map(\.name).joined(separator: ", ")
+    let count = victim.train.indices.count
+    return RunRecord.Poison(
+      attack: attack.name,
+      summary: "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(victim.train.rate))) "
+        + "\(victim.manner) (\(names)).",
+      rate: attack.settings["rate"]?.doubleValue ?? victim.train.rate, poisonedCount: count,
+      mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
+      targetLabel: victim.implants.count == 1 ? victim.implants[0].mapping.singleTarget : nil)
+  }
+}

@@ -1,0 +1,196 @@
+import Files
+import Backdoor
+import Defenses
+import Evaluation
+import Foundation
+public import Support
+import Torch
+import TorchNN
+import Training
+import Vision
+
+/// Runs one cell: poison, train, measure, defend, measure again. Everything is kept in a run directory; a run that was interrupted or killed
+/// goes on where its last epoch ended, and ends with the same bits.
+public final class ExperimentRunner {
+  public static let victimName = "backdoored.safetensors"
+  static let retrainStage = "retrain"
+
+  public let configuration: ExperimentConfiguration
+  public let directory: RunDirectory
+  private let context: TrainingContext
+  private let checkpoints: FolderCheckpoints
+  private var record: RunRecord
+  /// What the folder held already.
+  private let earlier: RunRecord?
+  private let start = ContinuousClock.now
+
+  /// - Parameters:
+  ///   - folder: the run directory; made where missing. nil chooses `runs/<attack>-<defense>-<data set>-<id>`.
+  ///   - command: the command line that repeats the run, for the record.
+  /// - Throws: `RunStoreError` if the folder cannot be used, `TorchError` for a device that is missing.
+  public init(
+    _ configuration: ExperimentConfiguration, folder: String? = nil, progress: any ProgressReporter, command: String? = nil
+  ) throws {
+    self.configuration = configuration
+    let id = try configuration.runID()
+    context = try configuration.makeContext(progress: progress)
+    directory = try RunDirectory.create(at: folder ?? "runs/\(Self.slug(configuration))-\(id)", id: id)
+    checkpoints = FolderCheckpoints(directory.path)
+    context.checkpoints = checkpoints
+    earlier = try directory.readRecord()
+    record = RunRecord(
+      id: id, title: Self.title(configuration), created: earlier?.created ?? Date(), command: command,
+      configuration: try configuration.resolved(), environment: Machine.environment(context))
+  }
+
+  private static func slug(_ c: ExperimentConfiguration) -> String {
+    [c.attack?.name ?? "clean", c.defense?.name ?? "none", c.dataset.name].joined(separator: "-")
+  }
+  private static func title(_ c: ExperimentConfiguration) -> String {
+    let data = DatasetKind.all.first { $0.id == c.dataset.name }?.title ?? c.dataset.name
+    return "\(c.attack?.name ?? "no attack") against \(c.defense?.name ?? "no defense") on \(data)"
+  }
+
+  /// Runs to the end, or goes on with what an earlier process left; a run that is finished already stays as it is.
+  /// - Returns: the finished record, as it stands in `record.json`.
+  /// - Throws: what the parts throw; the record then says that the run was interrupted or failed, and why.
+  public func run() throws -> RunRecord {
+    if let earlier, earlier.status == .finished {
+      context.progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
+      checkpoints.removeAll()  // A process that was killed at its very end may have left them.
+      return earlier
+    }
+    try store()
+    do {
+      try work()
+      record.status = .finished
+      record.finished = Date()
+      record.flags = RunFlags.raised(by: record, metrics: try directory.metrics.read())
+      try store()
+    } catch {
+      record.status = error is Interrupted ? .interrupted : .failed
+      record.failure = error is Interrupted ? nil : "\(error)"
+      try? store()
+      throw error
+    }
+    checkpoints.removeAll()
+    return record
+  }
+
+  private func work() throws {
+    let data = try Cell.loadData(configuration, on: context.device, progress: context.progress)
+    record.dataset = RunRecord.Dataset(configuration.dataset.name, train: data.train, test: data.test)
+    let defense = try configuration.makeDefense()
+    let cell = try poison(data)
+    record.defense = defense.map { RunRecord.Defense(name: type(of: $0).id, summary: type(of: $0).summary) }
+    try store()
+
+    let evaluator = BackdoorEvaluator(test: data.test, implants: cell.victim?.implants ?? [], seed: context.seed)
+    let measurer = ModelMeasurer(evaluator)
+    let victim = try trainVictim(cell, measurer)
+    try noteStages()
+    let risks = defense.flatMap { riskEvaluator($0, evaluator, victim) }
+    let before = RunRecord.Measurement(
+      RunRecord.Measurement.before, measurer.measure(victim, context).metrics, risks?.measure(victim, context: context))
+    record.measurements = [before]
+    try store()
+
+    let gallery = SampleGallery(evaluator, count: configuration.evaluation.samples, directory: directory)
+    var models = [(label: before.label, model: victim)]
+    guard let defense else { return try gallery.fill(&record, models: models, context) }
+    let (model, exhibits) = try defend(cell, victim, defense, ModelMeasurer(evaluator, risks: risks))
+    models.append((RunRecord.Measurement.after, model))
+    try gallery.fill(&record, models: models, context)
+    for exhibit in exhibits { try gallery.add(exhibit, to: &record, models: models, context) }
+  }
+
+  /// The data as the attacker and the defender have them.
+  private func poison(_ data: (train: ImageDataset, test: ImageDataset)) throws -> Cell {
+    observe(nil)
+    try siblings.takeAttack()
+    let cell = try Cell(configuration, data: data, context: context, attackFile: directory.file(LearnedAttack.fileName))
+    record.poison = cell.poisonSummary
+    try cell.manifest()?.write(to: directory.file(PoisonManifest.fileName))
+    return cell
+  }
+
+  /// The model that the attacker's data make; taken from the run directory if an earlier process finished it, or from a sibling.
+  private func trainVictim(_ cell: Cell, _ measurer: ModelMeasurer) throws -> Classifier {
+    let path = directory.file(Self.victimName)
+    if FileSystem.exists(path) {
+      context.progress.message("train: finished before, taken from \(path)")
+      return try Classifier.open(path).prepared(for: context)
+    }
+    if let model = try siblings.takeVictim() { return model.prepared(for: context) }
+    observe(measurer)
+    let model = try cell.trainVictim(context: context)
+    try model.save(path)
+    return model
+  }
+
+  /// Lets the defense act on the victim or on its data, and measures the model that comes out.
+  private func defend(
+    _ cell: Cell, _ victim: Classifier, _ defense: any Defense, _ measurer: ModelMeasurer
+  ) throws -> (model: Classifier, exhibits: [Exhibit]) {
+    let poisoned = cell.victim?.train.indices ?? []
+    observe(measurer, poisoned: Set(poisoned))
+    let input = try DefenseInput(
+      for: type(of: defense), training: context, seed: context.seed.stream("defense"),
+      architecture: { try self.configuration.makeModel(for: cell.trainSet, $0) }, poisonedTrain: cell.trainSet, model: victim,
+      cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
+    let outcome = try defense.run(input)
+    let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: poisoned)
+    if !samples.isEmpty {
+      record.findings = try samples.record(pictures: configuration.evaluation.samples, in: directory)
+      try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))
+    }
+    try store()
+
+    let model = try outcome.model ?? retrain(cell, outcome)
+    try noteStages()
+    try model.save(directory.modelPath)
+    let (metrics, risks) = measurer.measure(model, context)
+    let after = RunRecord.Measurement(RunRecord.Measurement.after, metrics, risks)
+    record.measurements.append(after)
+    if type(of: defense).stage == .training { record.lastEpochs = RunRecord.EpochMeans(try directory.metrics.read()) }
+    record.defenseEffectiveness = record.before.flatMap { DefenseEffectiveness.rating(before: $0, after: after) }
+    return (model, outcome.exhibits)
+  }
+
+  /// A sample filter's model: trained in the standard way on what the filter kept.
+  private func retrain(_ cell: Cell, _ outcome: DefenseOutcome) throws -> Classifier {
+    guard let kept = outcome.filtered?.kept else {
+      throw DefenseError.invalid("defense \(configuration.defense?.name ?? "") gave neither a model nor a decision about samples.")
+    }
+    return try configuration.train(on: cell.trainSet.subset(kept), stage: Self.retrainStage, context: context)
+  }
+
+  private func riskEvaluator(_ defense: any Defense, _ evaluator: BackdoorEvaluator, _ victim: Classifier) -> RiskEvaluator? {
+    let count = min(configuration.evaluation.riskSamples, evaluator.test.count)
+    guard count > 0, type(of: defense).stage == .model else { return nil }
+    return RiskEvaluator(
+      images: evaluator.test.prefix(count), triggered: evaluator.hasTrigger ? evaluator.triggered().prefix(count) : nil,
+      targets: (0..<count).map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: victim, adversary: .init(),
+      context: context)
+  }
+
+  private var siblings: SiblingRuns { SiblingRuns(directory: directory, configuration: configuration, progress: context.progress) }
+
+  private func observe(_ measurer: ModelMeasurer?, poisoned: Set<Int> = []) {
+    let every = configuration.evaluation.every
+    EpochObserver(every: every, measurer: measurer, poisoned: poisoned, log: directory.metrics).observe(context)
+  }
+
+  /// Puts the stages so far into the record.
+  private func noteStages() throws {
+    record.stages = RunRecord.Stage.all(in: try directory.metrics.read())
+    if let last = record.stages.indices.last { record.stages[last].peakMemoryBytes = Machine.peakMemory }
+    try store()
+  }
+
+  /// Writes the record as it stands.
+  private func store() throws {
+    record.seconds = (earlier?.seconds ?? 0) + (ContinuousClock.now - start) / .seconds(1)
+    try directory.write(record)
+  }
+}

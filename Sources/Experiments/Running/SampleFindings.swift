@@ -1,0 +1,106 @@
+import Backdoor
+import Evaluation
+import Files
+import Foundation
+import Support
+import Torch
+import Vision
+
+/// What a defense said about the training samples, beside what is known about them: numbers, histograms, maps and pictures for the record,
+/// and a table of all samples.
+struct SampleFindings {
+  static let tableName = "samples.csv"
+
+  private let outcome: DefenseOutcome
+  private let data: ImageDataset
+  private let labels: [Int]
+  private let poison: Set<Int>
+
+  /// - Parameter poisoned: positions of the poisoned samples in `data`; empty where nobody knows.
+  init(_ outcome: DefenseOutcome, data: ImageDataset, poisoned: [Int] = []) {
+    self.outcome = outcome
+    self.data = data
+    labels = data.labelArray()
+    poison = Set(poisoned)
+  }
+
+  var isEmpty: Bool { outcome.filtered == nil && outcome.suspicion == nil && outcome.scores.isEmpty && outcome.embeddings.isEmpty }
+
+  /// The record's part.
+  /// - Parameter pictures: how many of each kind.
+  func record(pictures count: Int, in directory: RunDirectory) throws -> RunRecord.Findings? {
+    guard !isEmpty else { return nil }
+    var findings = RunRecord.Findings()
+    if outcome.filtered != nil || outcome.suspicion != nil {
+      findings.detection = DetectionMetrics(
+        rejected: outcome.filtered?.rejected ?? [], suspicion: outcome.suspicion, poisoned: poison, count: data.count)
+    }
+    findings.histograms = outcome.scores.compactMap(histogram)
+    findings.maps = outcome.embeddings.map(map)
+    findings.pictures = try pictures(count, in: directory)
+    return findings
+  }
+
+  /// One line a sample, with everything that the defense said about it.
+  func table() -> String {
+    let rejected = outcome.filtered.map { Set($0.rejected) }
+    var columns: [(name: String, value: (Int) -> String)] = [("index", { "\($0)" }), ("label", { [labels] in "\(labels[$0])" })]
+    if let rejected { columns.append(("kept", { rejected.contains($0) ? "0" : "1" })) }
+    if let suspicion = outcome.suspicion { columns.append(("suspicion", { Self.text(suspicion[$0]) })) }
+    for score in outcome.scores {
+      let name = score.title.contains { ",\"\n".contains($0) } ? "\"\(score.title.replacing("\"", with: "\"\""))\"" : score.title
+      columns.append((name, { Self.text(score.values[$0]) }))
+    }
+    if !poison.isEmpty { columns.append(("poisoned", { [poison] in poison.contains($0) ? "1" : "0" })) }
+    var text = columns.map(\.name).joined(separator: ",") + "\n"
+    for index in labels.indices { text += columns.map { $0.value(index) }.joined(separator: ",") + "\n" }
+    return text
+  }
+  private static func text(_ value: Double) -> String { String(format: "%.6g", value) }
+
+  /// Forty bins between the values' 0.5% and 99.5% quantiles, so that a few outliers do not squeeze the rest into one bin.
+  private func histogram(_ score: SampleScores) -> RunRecord.Histogram? {
+    let sorted = score.values.filter(\.isFinite).sorted()
+    guard let least = sorted.first, let most = sorted.last, least < most else { return nil }
+    var (lower, upper) = (sorted[sorted.count / 200], sorted[sorted.count - 1 - sorted.count / 200])
+    if let threshold = score.threshold { (lower, upper) = (min(lower, threshold), max(upper, threshold)) }
+    if lower == upper { (lower, upper) = (least, most) }
+    if lower > 0, lower < 0.01 * upper { lower = 0 }
+    let bins = 40
+    var (clean, poisoned) = ([Int](repeating: 0, count: bins), [Int](repeating: 0, count: bins))
+    for (index, value) in score.values.enumerated() where value.isFinite {
+      let bin = min(max(Int((value - lower) / (upper - lower) * Double(bins)), 0), bins - 1)
+      if poison.contains(index) { poisoned[bin] += 1 } else { clean[bin] += 1 }
+    }
+    return RunRecord.Histogram(
+      title: score.title, lower: lower, upper: upper, clean: clean, poisoned: poisoned, threshold: score.threshold)
+  }
+
+  private func map(_ embedding: Embedding) -> RunRecord.SampleMap {
+    let points = TSNE()(embedding.features.to(.cpu))
+    func rounded(_ column: Int) -> [Double] { points.selected(1, column).array(Float.self).map { (Double($0) * 100).rounded() / 100 } }
+    return RunRecord.SampleMap(
+      title: embedding.title, x: rounded(0), y: rounded(1), labels: embedding.indices.map { labels[$0] },
+      poisoned: embedding.indices.map(poison.contains))
+  }
+
+  /// Of the rejected the most suspicious, of the kept the least suspicious: what the defense was surest about, mistakes included.
+  private func pictures(_ count: Int, in directory: RunDirectory) throws -> [RunRecord.Picture] {
+    guard count > 0, let filtered = outcome.filtered else { return [] }
+    let suspicion = outcome.suspicion
+    var result: [RunRecord.Picture] = []
+    for (positions, kept) in [(filtered.rejected, false), (filtered.kept, true)] {
+      let order = suspicion.map { s in positions.sorted { kept ? s[$0] < s[$1] : s[$0] > s[$1] } } ?? positions
+      for poisoned in [true, false] {
+        for index in order.lazy.filter({ poison.contains($0) == poisoned }).prefix(count) {
+          let file = "\(RunDirectory.samplesName)/training-\(index).png"
+          try AtomicFile.write(try DecodedImage(image: data.images[index]).encodePNG(), to: directory.file(file))
+          result.append(
+            RunRecord.Picture(
+              index: index, label: labels[index], poisoned: poisoned, kept: kept, suspicion: suspicion?[index], file: file))
+        }
+      }
+    }
+    return result
+  }
+}

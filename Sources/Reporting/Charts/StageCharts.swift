@@ -1,0 +1,111 @@
+import Experiments
+
+/// The charts of one stage.
+struct StageCharts {
+  var stage: String
+  var title: String
+  var charts: [Chart]
+
+  /// Charts for every stage that has something to plot, in the order in which the stages began.
+  static func all(from metrics: [MetricsEntry]) -> [StageCharts] {
+    var stages: [String] = []
+    for entry in metrics where !stages.contains(entry.stage) { stages.append(entry.stage) }
+    return stages.enumerated().compactMap { index, stage in
+      let charts = charts(of: metrics.filter { $0.stage == stage }, number: index)
+      return charts.isEmpty ? nil : StageCharts(stage: stage, title: title(of: stage), charts: charts)
+    }
+  }
+
+  /// A stage's name as a heading: the usual ones in words.
+  static func title(of stage: String) -> String {
+    switch stage {
+    case "train": "Training"
+    case "purify": "Purification"
+    case "retrain": "Training on what was kept"
+    default: methodTitle(stage)
+    }
+  }
+
+  /// Methods' short names as people write them: `dbd-mixmatch` is "DBD MixMatch".
+  private static func methodTitle(_ stage: String) -> String {
+    let short: Set = ["sau", "dbd", "ispl", "spl", "prl", "cat", "at", "ft"]
+    let known = ["simclr": "SimCLR", "mixmatch": "MixMatch"]
+    let parts = stage.split(separator: "-").map { part in
+      short.contains(String(part)) ? part.uppercased() : known[String(part)] ?? words(String(part)).lowercased()
+    }
+    let title = parts.joined(separator: " ").replacing(" AT", with: "-AT")
+    return title.prefix(1).uppercased() + title.dropFirst()
+  }
+
+  /// A name in code as words: `uncertaintyLoss`, `weak-learner-3`.
+  static func words(_ name: String) -> String {
+    var text = ""
+    for character in name {
+      if character.isUppercase, text.last?.isLowercase == true {
+        text += " " + character.lowercased()
+      } else {
+        text.append(character == "-" || character == "_" ? " " : character)
+      }
+    }
+    return text.prefix(1).uppercased() + text.dropFirst()
+  }
+
+  /// The values that have a chart of their own or none.
+  private static let known: Set<String> = [
+    MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.backdoorRisk, MetricName.adversarialRisk,
+    MetricName.sharedAdversarialRisk, MetricName.trainLoss, MetricName.learningRate, MetricName.seconds, MetricName.imagesPerSecond,
+    MetricName.poisonShareLearned, MetricName.targetedMisclassification,
+  ]
+
+  private static func charts(of entries: [MetricsEntry], number: Int) -> [Chart] {
+    func series(_ key: String, _ name: String, style: Int, right: Bool = false) -> Chart.Series? {
+      var values: [Int: Double] = [:]  // Of an epoch that was written twice, the later one counts.
+      for entry in entries { if let value = entry.values[key] { values[entry.epoch] = value } }
+      guard !values.isEmpty else { return nil }
+      let points = values.sorted { $0.key < $1.key }.map { (epoch: $0.key, value: $0.value) }
+      return Chart.Series(name: name, style: style, onRightAxis: right, points: points)
+    }
+
+    let scores = [
+      series(MetricName.accuracy, "Clean accuracy", style: 0),
+      series(MetricName.attackSuccessRate, "Attack success rate", style: 1),
+      series(MetricName.robustAccuracy, "Robust accuracy", style: 2),
+      series(MetricName.targetedMisclassification, "Targeted misclassification", style: 3),
+    ].compactMap { $0 }
+    let risks = [
+      series(MetricName.backdoorRisk, "Backdoor risk", style: 1),
+      series(MetricName.adversarialRisk, "Adversarial risk", style: 3),
+      series(MetricName.sharedAdversarialRisk, "Shared adversarial risk", style: 4),
+    ].compactMap { $0 }
+    let loss = series(MetricName.trainLoss, "Training loss", style: 5)
+    let rate = series(MetricName.learningRate, "Learning rate", style: 6, right: loss != nil)
+    // What else a method reports, by the kind of value that its name says it is.
+    let others = Set(entries.flatMap(\.values.keys)).subtracting(known).sorted()
+    func group(_ isMember: (String) -> Bool) -> [Chart.Series] {
+      others.filter(isMember).prefix(5).enumerated().compactMap { series($1, words($1), style: $0) }
+    }
+    let parts = group { $0.hasSuffix("Loss") }
+    let shares =
+      [series(MetricName.poisonShareLearned, "Poison among the samples learned from", style: 1)].compactMap { $0 }
+      + group { $0.hasSuffix("Share") || $0.hasSuffix("Rate") || $0.hasSuffix("Accuracy") }
+    let rest = others.filter { name in !(parts + shares).contains { $0.name == words(name) } }
+
+    var charts: [Chart] = []
+    func add(_ id: String, _ title: String, _ left: Chart.Axis, right: Chart.Axis? = nil, _ series: [Chart.Series]) {
+      if !series.isEmpty { charts.append(Chart(id: "chart-\(number)-\(id)", title: title, left: left, right: right, series: series)) }
+    }
+    let share = Chart.Axis(label: "share", isShare: true)
+    add("scores", "Accuracy and attack success", share, scores)
+    add("risks", "Risks", share, risks)
+    add(
+      "loss", loss == nil ? "Learning rate" : rate == nil ? "Loss" : "Loss and learning rate",
+      .init(label: loss == nil ? "learning rate" : "loss"), right: loss != nil && rate != nil ? .init(label: "learning rate") : nil,
+      [loss, rate].compactMap { $0 })
+    add("parts", "Parts of the loss", .init(label: "loss"), parts)
+    add("shares", "Shares", share, shares)
+    for (index, name) in rest.prefix(6).enumerated() {
+      add("other-\(index)", words(name), .init(label: words(name)), [series(name, words(name), style: 4)].compactMap { $0 })
+    }
+    return charts
+  }
+}

@@ -1,0 +1,72 @@
+import Experiments
+import Files
+import Foundation
+import Support
+
+/// The lists of facts: how the poison was made, how the model was defended, the data, the machine.
+extension ReportPage {
+  static func poison(_ record: RunRecord) -> [Fact] {
+    guard let poison = record.poison else { return [] }
+    var facts = [
+      Fact(name: "Attack", text: poison.attack), Fact(name: "Trigger", text: poison.summary),
+      Fact(name: "Poisoning rate", text: "\(NumberText.percent(poison.rate)) of the training set asked for"),
+    ]
+    var count = "\(formatCount(poison.poisonedCount)) training image\(poison.poisonedCount == 1 ? "" : "s")"
+    if let total = record.dataset?.trainCount, total > 0 {
+      count += " of \(formatCount(total)) (\(NumberText.percent(Double(poison.poisonedCount) / Double(total))))"
+    }
+    facts.append(Fact(name: "Poisoned", text: count))
+    facts.append(Fact(name: "Labels", text: poison.mapping))
+    if let target = poison.targetLabel {
+      facts.append(Fact(name: "Target", text: "\(record.className(target)) (label \(target))"))
+    }
+    return facts
+  }
+
+  static func defense(_ record: RunRecord) -> [Fact] {
+    guard let defense = record.defense else { return [] }
+    return [Fact(name: "Defense", text: defense.name)] + (defense.summary.map { [Fact(name: "How", text: $0)] } ?? [])
+  }
+
+  static func dataset(_ record: RunRecord) -> [Fact] {
+    guard let dataset = record.dataset else { return [] }
+    let classes = dataset.classNames
+    let names = classes.prefix(20).joined(separator: ", ") + (classes.count > 20 ? ", …" : "")
+    return [
+      Fact(name: "Data set", text: dataset.name),
+      Fact(name: "Images", text: "\(formatCount(dataset.trainCount)) for training, \(formatCount(dataset.testCount)) for testing"),
+      Fact(name: "Format", text: "\(dataset.height) × \(dataset.width) pixels, \(channels(dataset.channels))"),
+      Fact(name: "Classes", text: "\(classes.count): \(names)"),
+    ]
+  }
+
+  static func environment(_ record: RunRecord) -> [Fact] {
+    let machine = record.environment
+    var facts = [
+      Fact(name: "Antidote", text: machine.antidote), Fact(name: "LibTorch", text: machine.libtorch),
+      Fact(name: "Swift", text: machine.swift), Fact(name: "System", text: machine.os), Fact(name: "Processor", text: machine.cpu),
+      Fact(name: "Threads", text: String(machine.threads)), Fact(name: "Device", text: machine.device),
+      Fact(name: "Precision", text: machine.precision),
+    ]
+    if let memory = machine.memory { facts.append(Fact(name: "Memory", text: formatBytes(memory))) }
+    facts.append(Fact(name: "Started", text: NumberText.date(record.created)))
+    if let finished = record.finished { facts.append(Fact(name: "Ended", text: NumberText.date(finished))) }
+    return facts
+  }
+
+  private static func channels(_ count: Int) -> String {
+    switch count {
+    case 1: "gray"
+    case 3: "RGB"
+    default: "\(count) channels"
+    }
+  }
+}
+
+extension RunRecord {
+  /// The name of a class, or its number where it has none.
+  func className(_ label: Int) -> String {
+    guard let names = dataset?.classNames, names.indices.contains(label) else { return "class \(label)" }
+    return names[label]
+  }
+}

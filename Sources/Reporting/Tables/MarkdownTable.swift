@@ -1,0 +1,46 @@
+import Experiments
+import Foundation
+
+/// Runs as a Markdown table, one row each.
+enum MarkdownTable {
+  static func text(_ records: [RunRecord]) -> String {
+    let header = [
+      "Run", "Attack", "Poisoning rate", "Defense", "ACC before", "ASR before", "R-ACC before", "ACC after", "ASR after", "R-ACC after",
+      "DER", "Flags",
+    ]
+    let rule = header.indices.map { (4...10).contains($0) || $0 == 2 ? "---:" : "---" }
+    let rows = records.map { record in
+      [
+        record.title, record.poison?.attack ?? NumberText.missing, NumberText.percent(record.poison?.rate),
+        record.defense?.name ?? NumberText.missing,
+      ] + scores(record.before) + scores(record.after) + [
+        NumberText.fixed(record.effectiveness, decimals: 3), flags(record),
+      ]
+    }
+    return ([header, rule] + rows.map { $0.map(cell) }).map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n") + "\n"
+  }
+
+  private static func scores(_ model: RunRecord.Measurement?) -> [String] {
+    [model?.accuracy, model?.attackSuccessRate, model?.robustAccuracy].map(NumberText.percent)
+  }
+
+  private static func flags(_ record: RunRecord) -> String {
+    let state = record.status == .finished ? [] : [record.status.rawValue]
+    return (state + record.flags.map(\.id)).joined(separator: ", ")
+  }
+
+  /// Text that neither ends its cell nor turns into markup.
+  private static func cell(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "|", "\\", "`", "*", "_", "[", "]": result += "\\\(scalar)"
+      case "<": result += "&lt;"
+      case "&": result += "&amp;"
+      case _ where scalar.properties.generalCategory == .control: result += " "
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,26 @@
+import Files
+import Experiments
+import Support
+
+extension SettingsOptions {
+  /// The configuration of a command that does one part of an experiment. Sections of the file for the other parts are passed over, so that
+  /// one file serves all commands; settings given by hand must belong to this one.
+  /// - Parameter unused: the sections that play no part, `attack` and `defense` among them at most.
+  func configuration(options: [OptionSetting], without unused: [String], command: String) throws -> ExperimentConfiguration {
+    for assignment in assignments {
+      let path = try SettingsTree.parseAssignment(assignment).path
+      if let section = path.first, unused.contains(section) {
+        throw SettingsError(
+          path.joined(separator: "."), "antidote \(command) has no \(section). Leave the setting out, or use antidote run.")
+      }
+    }
+    var tree = try tree(options: options)
+    for section in unused { tree[section] = "none" }
+    return try configuration(tree)
+  }
+
+  /// A model's file, with the architecture where the user named one: for files that do not say what they hold.
+  func modelFile(_ path: String, _ configuration: ExperimentConfiguration) throws -> ModelFile {
+    ModelFile(path, named: try tree(options: [])["model"] == nil ? nil : configuration.model)
+  }
+}
