@@ -58,39 +58,53 @@ let package = Package(
         "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
+    .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Torch", "TorchNN"], path: "Tests/TestSupport", swiftSettings: settings),
-    tests("FilesTests", ["Files"]),
-    tests("FormatsTests", ["Files", "Formats"]),
-    tests("SupportTests", ["Files", "Support"]),
-    tests("TorchTests", ["Files", "Formats", "Torch", "TestSupport"]),
-    tests("TorchNNTests", ["Torch", "TorchNN", "TestSupport"]),
-    tests("VisionTests", ["Files", "Formats", "Torch", "TorchNN", "Vision", "Support"]),
+    tests("FilesTests", ["Files", "TestFiles"]),
+    tests("FormatsTests", ["Files", "Formats", "TestFiles"]),
+    tests("SupportTests", ["Files", "Support", "TestFiles"]),
+    tests("TorchTests", ["Files", "Formats", "Torch", "TestSupport", "TestFiles"]),
+    tests("TorchNNTests", ["Torch", "TorchNN", "TestSupport", "TestFiles"]),
+    tests("VisionTests", ["Files", "Formats", "Torch", "TorchNN", "Vision", "Support", "TestFiles", "TestSupport"]),
     .target(
-      name: "TestData", dependencies: ["Files", "Support", "Torch", "TorchNN", "Vision", "Training"], path: "Tests/TestData", swiftSettings: settings),
-    tests("TrainingTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData"]),
+      name: "TestData", dependencies: ["Files", "Support", "Torch", "TorchNN", "Vision", "Training"], path: "Tests/TestData",
+      swiftSettings: settings),
+    tests("TrainingTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData", "TestFiles"]),
     tests(
       "SelfSupervisionTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),
-    tests("BackdoorTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "TestSupport"]),
+    tests("BackdoorTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "TestSupport", "TestFiles"]),
     tests(
       "AttackTests",
-      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "TestSupport", "TestData"]),
+      [
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "TestSupport", "TestData",
+        "TestFiles",
+      ]),
     tests(
       "DefenseTests",
-      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Defenses", "TestSupport", "TestData"]),
+      [
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Defenses", "TestSupport", "TestData",
+        "TestFiles",
+      ]),
     tests(
       "EvaluationTests",
-      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation", "TestSupport", "TestData"]),
+      [
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation", "TestSupport", "TestData",
+        "TestFiles",
+      ]),
     tests(
       "ExperimentsTests",
-      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments", "TestSupport"]),
-    tests("CLITests", ["Files", "antidote"]),
+      [
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments",
+        "TestSupport", "TestFiles",
+      ]),
     tests(
       "FuzzTests",
       [
         "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Evaluation", "Experiments",
         "Reporting",
       ]),
-    tests("ReportingTests", ["Files", "Support", "Evaluation", "Experiments", "Reporting"]),
+    tests("CLITests", ["Files", "antidote", "TestFiles"]),
+    tests("ReportingTests", ["Files", "Support", "Evaluation", "Experiments", "Reporting", "TestFiles"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -7,7 +7,7 @@
 public import Backdoor
 public import Support
 public import Torch
-import Vision
+public import Vision
 
 public struct BadNets: Attack {
   public static let id = "badnets"

@@ -3,6 +3,7 @@
 public import Backdoor
 public import Support
 public import Torch
+public import Vision
 
 public struct LabelFlip: Attack {
   public static let id = "label-flip"

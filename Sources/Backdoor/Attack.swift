@@ -82,22 +82,6 @@ public protocol Attack: Sendable {
   func run(_ context: AttackContext, learned: [String: Tensor]) throws -> Victim
 }
 
-/// The shape of a data set's images.
-public struct ImageShape: Sendable, Hashable, Codable {
-  public var channels: Int
-  public var height: Int
-  public var width: Int
-  public init(channels: Int, height: Int, width: Int) {
-    self.channels = channels
-    self.height = height
-    self.width = width
-  }
-}
-
-extension ImageDataset {
-  public var shape: ImageShape { ImageShape(channels: channels, height: height, width: width) }
-}
-
 extension Attack {
   public static var learns: Bool { false }
   public func learn(_ context: AttackContext) throws -> [String: Tensor] { [:] }

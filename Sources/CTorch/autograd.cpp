@@ -10,7 +10,6 @@ bool ct_requires_grad(CTTensor t) { return get(t).requires_grad(); }
 int ct_set_requires_grad(CTTensor t, bool on) {
   return status([&] { get(t).set_requires_grad(on); });
 }
-bool ct_is_leaf(CTTensor t) { return get(t).is_leaf(); }
 CTTensor ct_gradient_of(CTTensor t) {
   const at::Tensor &g = get(t).grad();
   if (!g.defined()) return nullptr;

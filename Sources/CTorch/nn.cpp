@@ -7,23 +7,17 @@
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
-#include <ATen/ops/cosine_similarity.h>
 #include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/elu.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/grid_sampler.h>
 #include <ATen/ops/group_norm.h>
-#include <ATen/ops/kl_div.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/mse_loss.h>
-#include <ATen/ops/nll_loss.h>
-#include <ATen/ops/smooth_l1_loss.h>
 #include <ATen/ops/softmax.h>
-#include <ATen/ops/softplus.h>
 #include <ATen/ops/upsample_bicubic2d.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/upsample_nearest2d.h>
@@ -44,21 +38,18 @@ static bool picksPixels(const at::Tensor &x, const at::Tensor &w, int64_t stride
   return x.is_cpu() && x.dim() == 4 && w.dim() == 4 && w.size(2) == 1 && w.size(3) == 1 && stride > 1 && padding == 0 && groups == 1 &&
          w.size(1) % 16 != 0;
 }
-CTTensor ct_conv2d(CTTensor x, CTTensor w, CTTensor b, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
+CTTensor ct_conv2d(CTTensor x, CTTensor w, CTTensor b, int64_t stride, int64_t padding, int64_t groups) {
   return tensor([&] {
     at::Tensor input = get(x);
     if (picksPixels(input, get(w), stride, padding, groups)) {
       input = input.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride).contiguous(input.suggest_memory_format());
       stride = 1;
     }
-    return at::conv2d(input, get(w), optional(b), stride, padding, dilation, groups);
+    return at::conv2d(input, get(w), optional(b), stride, padding, 1, groups);
   });
 }
-CTTensor ct_conv_transpose2d(CTTensor x, CTTensor w, CTTensor b, int64_t stride, int64_t padding, int64_t output_padding,
-                             int64_t groups, int64_t dilation) {
-  return tensor([&] {
-    return at::conv_transpose2d(get(x), get(w), optional(b), stride, padding, output_padding, groups, dilation);
-  });
+CTTensor ct_conv_transpose2d(CTTensor x, CTTensor w, CTTensor b, int64_t stride, int64_t padding, int64_t output_padding) {
+  return tensor([&] { return at::conv_transpose2d(get(x), get(w), optional(b), stride, padding, output_padding); });
 }
 CTTensor ct_batch_norm(CTTensor x, CTTensor w, CTTensor b, CTTensor mean, CTTensor var, bool training, double momentum, double eps) {
   return tensor([&] {
@@ -83,14 +74,8 @@ CTTensor ct_adaptive_avg_pool2d(CTTensor x, int64_t height, int64_t width) {
 CTTensor ct_leaky_relu(CTTensor x, double slope) {
   return tensor([&] { return at::leaky_relu(get(x), slope); });
 }
-CTTensor ct_elu(CTTensor x, double alpha) {
-  return tensor([&] { return at::elu(get(x), alpha); });
-}
 CTTensor ct_gelu(CTTensor x) {
   return tensor([&] { return at::gelu(get(x)); });
-}
-CTTensor ct_softplus(CTTensor x, double beta) {
-  return tensor([&] { return at::softplus(get(x), beta); });
 }
 CTTensor ct_softmax(CTTensor x, int64_t dim) {
   return tensor([&] { return at::softmax(get(x), dim); });
@@ -98,29 +83,14 @@ CTTensor ct_softmax(CTTensor x, int64_t dim) {
 CTTensor ct_log_softmax(CTTensor x, int64_t dim) {
   return tensor([&] { return at::log_softmax(get(x), dim); });
 }
-int ct_relu_(CTTensor x) {
-  return status([&] { get(x).relu_(); });
-}
 CTTensor ct_cross_entropy(CTTensor x, CTTensor target, CTTensor weight, int reduction, double smoothing) {
   return tensor([&] { return at::cross_entropy_loss(get(x), get(target), optional(weight), reduction, -100, smoothing); });
-}
-CTTensor ct_nll_loss(CTTensor x, CTTensor target, CTTensor weight, int reduction) {
-  return tensor([&] { return at::nll_loss(get(x), get(target), optional(weight), reduction); });
 }
 CTTensor ct_mse_loss(CTTensor x, CTTensor target, int reduction) {
   return tensor([&] { return at::mse_loss(get(x), get(target), reduction); });
 }
-CTTensor ct_smooth_l1_loss(CTTensor x, CTTensor target, int reduction, double beta) {
-  return tensor([&] { return at::smooth_l1_loss(get(x), get(target), reduction, beta); });
-}
-CTTensor ct_kl_div(CTTensor x, CTTensor target, int reduction, bool log_target) {
-  return tensor([&] { return at::kl_div(get(x), get(target), reduction, log_target); });
-}
 CTTensor ct_bce_with_logits(CTTensor x, CTTensor target, int reduction) {
   return tensor([&] { return at::binary_cross_entropy_with_logits(get(x), get(target), {}, {}, reduction); });
-}
-CTTensor ct_cosine_similarity(CTTensor a, CTTensor b, int64_t dim, double eps) {
-  return tensor([&] { return at::cosine_similarity(get(a), get(b), dim, eps); });
 }
 CTTensor ct_interpolate(CTTensor x, int64_t height, int64_t width, int mode, bool align, bool antialias) {
   return tensor([&] {
@@ -130,8 +100,8 @@ CTTensor ct_interpolate(CTTensor x, int64_t height, int64_t width, int mode, boo
     return antialias ? at::_upsample_bicubic2d_aa(get(x), size, align) : at::upsample_bicubic2d(get(x), size, align);
   });
 }
-CTTensor ct_grid_sample(CTTensor x, CTTensor grid, int mode, int padding, bool align) {
-  return tensor([&] { return at::grid_sampler(get(x), get(grid), mode, padding, align); });
+CTTensor ct_grid_sample(CTTensor x, CTTensor grid, int mode, bool align) {
+  return tensor([&] { return at::grid_sampler(get(x), get(grid), mode, /*padding_mode: zeros*/ 0, align); });
 }
 CTTensor ct_affine_grid(CTTensor theta, const int64_t *s, int64_t n, bool align) {
   return tensor([&] { return at::affine_grid_generator(get(theta), ints(s, n), align); });

@@ -32,26 +32,26 @@ std::vector<at::Tensor> matched(const std::vector<at::Tensor> &params, std::vect
 extern "C" {
 
 int ct_fused_sgd_(const CTTensor *params, const CTTensor *grads, const CTTensor *momenta, int64_t n, double weight_decay,
-                  double momentum, double lr, double dampening, bool nesterov, bool maximize, bool first) {
+                  double momentum, double lr, bool nesterov, bool first) {
   return status([&] {
     std::vector<at::Tensor> buffers;
     if (momenta) buffers = list(momenta, n);
     const auto p = list(params, n);
-    at::_fused_sgd_(p, matched(p, list(grads, n)), buffers, weight_decay, momentum, lr, dampening, nesterov, maximize, first);
+    at::_fused_sgd_(p, matched(p, list(grads, n)), buffers, weight_decay, momentum, lr, /*dampening=*/0, nesterov, /*maximize=*/false, first);
   });
 }
 int ct_fused_adam_(const CTTensor *params, const CTTensor *grads, const CTTensor *m, const CTTensor *v, const CTTensor *vmax,
                    const CTTensor *steps, int64_t n, double lr, double beta1, double beta2, double weight_decay, double eps,
-                   bool amsgrad, bool decoupled, bool maximize) {
+                   bool amsgrad, bool decoupled) {
   return status([&] {
     std::vector<at::Tensor> maxima;
     if (vmax) maxima = list(vmax, n);
     const auto p = list(params, n), g = matched(p, list(grads, n));
     auto a = list(m, n), b = list(v, n), s = list(steps, n);
     if (decoupled)
-      at::_fused_adamw_(p, g, a, b, maxima, s, lr, beta1, beta2, weight_decay, eps, amsgrad, maximize);
+      at::_fused_adamw_(p, g, a, b, maxima, s, lr, beta1, beta2, weight_decay, eps, amsgrad, /*maximize=*/false);
     else
-      at::_fused_adam_(p, g, a, b, maxima, s, lr, beta1, beta2, weight_decay, eps, amsgrad, maximize);
+      at::_fused_adam_(p, g, a, b, maxima, s, lr, beta1, beta2, weight_decay, eps, amsgrad, /*maximize=*/false);
   });
 }
 int ct_foreach_lerp_(const CTTensor *a, const CTTensor *b, int64_t n, double weight) {

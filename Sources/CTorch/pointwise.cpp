@@ -76,9 +76,6 @@ int ct_mul_(CTTensor a, CTTensor b) {
 int ct_mul_scalar_(CTTensor a, double b) {
   return status([&] { get(a).mul_(scalar(get(a), b)); });
 }
-int ct_div_(CTTensor a, CTTensor b) {
-  return status([&] { get(a).div_(get(b)); });
-}
 int ct_clamp_(CTTensor a, double low, double high) {
   return status([&] {
     auto [l, h] = bounds(get(a), low, high);
@@ -87,9 +84,6 @@ int ct_clamp_(CTTensor a, double low, double high) {
 }
 int ct_fill_(CTTensor a, double value) {
   return status([&] { get(a).fill_(scalar(get(a), value)); });
-}
-int ct_round_(CTTensor a) {
-  return status([&] { get(a).round_(); });
 }
 
 }  // extern "C"

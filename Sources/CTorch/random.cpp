@@ -42,9 +42,6 @@ CTTensor ct_randint(int64_t low, int64_t high, const int64_t *s, int64_t n, CTGe
 CTTensor ct_randperm(int64_t n, CTGenerator g, int type, int index) {
   return tensor([&] { return at::randperm(n, g->value, options(static_cast<int>(at::kLong), type, index)); });
 }
-CTTensor ct_bernoulli(CTTensor p, CTGenerator g) {
-  return tensor([&] { return get(p).bernoulli(g->value); });
-}
 CTTensor ct_multinomial(CTTensor p, int64_t count, bool replacement, CTGenerator g) {
   return tensor([&] { return get(p).multinomial(count, replacement, g->value); });
 }

@@ -36,9 +36,6 @@ CTTensor ct_amax(CTTensor t, const int64_t *d, int64_t n, bool keep) {
 CTTensor ct_amin(CTTensor t, const int64_t *d, int64_t n, bool keep) {
   return tensor([&] { return get(t).amin(orAll(d, n), keep); });
 }
-CTTensor ct_logsumexp(CTTensor t, const int64_t *d, int64_t n, bool keep) {
-  return tensor([&] { return get(t).logsumexp(ints(d, n), keep); });
-}
 CTTensor ct_norm(CTTensor t, double p, const int64_t *d, int64_t n, bool keep) {
   return tensor([&] { return at::linalg_vector_norm(get(t), p, dimensions(d, n), keep); });
 }
@@ -62,9 +59,6 @@ CTTensor ct_all_dim(CTTensor t, int64_t d, bool keep) {
 }
 CTTensor ct_cumsum(CTTensor t, int64_t d) {
   return tensor([&] { return get(t).cumsum(d); });
-}
-CTTensor ct_median(CTTensor t) {
-  return tensor([&] { return get(t).median(); });
 }
 CTTensor ct_bincount(CTTensor t, int64_t minimum) {
   return tensor([&] { return get(t).bincount({}, minimum); });

@@ -60,7 +60,6 @@ const char *ct_library_path(void) {
   static std::string text = libraryPath();
   return text.c_str();
 }
-bool ct_cuda_available(void) { return cuda() && ct_cuda_device_count() > 0; }
 int ct_cuda_device_count(void) {
   if (!cuda()) return 0;
   return ct::guarded<int>(0, [] { return static_cast<int>(at::detail::getCUDAHooks().deviceCount()); });
@@ -114,10 +113,6 @@ int ct_autocast_exit(int type, bool enabled, int dtype) {
   });
 }
 void ct_set_denormals_flushed(bool flush) { at::globalContext().setFlushDenormal(flush); }
-void ct_set_deterministic(bool on) {
-  ct::status([&] { at::globalContext().setDeterministicAlgorithms(on, true); });
-}
-void ct_return_freed_memory(void) { malloc_trim(0); }
 void ct_keep_freed_memory(void) {
 #ifdef __GLIBC__
   // A user who has set the allocator by hand keeps that.

@@ -1,6 +1,5 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/diag.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/full.h>
@@ -25,7 +24,7 @@ c10::List<std::optional<at::Tensor>> indexList(const CTTensor *ts, int64_t n) {
   for (int64_t i = 0; i < n; ++i) out.push_back(ts[i] ? std::optional<at::Tensor>(get(ts[i])) : std::nullopt);
   return out;
 }
-const char *padMode(int m) { return m == 1 ? "reflect" : m == 2 ? "replicate" : "constant"; }
+const char *padMode(int m) { return m == 1 ? "reflect" : "constant"; }
 }  // namespace
 
 extern "C" {
@@ -41,7 +40,6 @@ int ct_dtype(CTTensor t) { return static_cast<int>(get(t).scalar_type()); }
 int ct_device_type(CTTensor t) { return get(t).is_cuda() ? 1 : 0; }
 int ct_device_index(CTTensor t) { return get(t).device().index(); }
 bool ct_is_contiguous(CTTensor t, int f) { return get(t).is_contiguous(format(f)); }
-bool ct_is_same(CTTensor a, CTTensor b) { return get(a).is_same(get(b)); }
 void *ct_data(CTTensor t) {
   return guarded<void *>(nullptr, [&] { return get(t).data_ptr(); });
 }
@@ -91,9 +89,6 @@ CTTensor ct_clone(CTTensor t) {
 }
 CTTensor ct_detach(CTTensor t) {
   return tensor([&] { return get(t).detach(); });
-}
-CTTensor ct_alias(CTTensor t) {
-  return tensor([&] { return at::Tensor(get(t)); });
 }
 int ct_copy_(CTTensor dst, CTTensor src) {
   return status([&] { get(dst).copy_(get(src)); });
@@ -167,9 +162,6 @@ CTTensor ct_scatter(CTTensor t, int64_t d, CTTensor index, CTTensor src) {
 CTTensor ct_scatter_value(CTTensor t, int64_t d, CTTensor index, double value) {
   return tensor([&] { return get(t).scatter(d, get(index), value); });
 }
-CTTensor ct_scatter_add(CTTensor t, int64_t d, CTTensor index, CTTensor src) {
-  return tensor([&] { return get(t).scatter_add(d, get(index), get(src)); });
-}
 CTTensor ct_masked_fill(CTTensor t, CTTensor mask, double value) {
   return tensor([&] { return get(t).masked_fill(get(mask), value); });
 }
@@ -181,12 +173,6 @@ CTTensor ct_nonzero(CTTensor t) {
 }
 CTTensor ct_one_hot(CTTensor t, int64_t classes) {
   return tensor([&] { return at::one_hot(get(t), classes); });
-}
-CTTensor ct_tril(CTTensor t, int64_t d) {
-  return tensor([&] { return get(t).tril(d); });
-}
-CTTensor ct_diag(CTTensor t) {
-  return tensor([&] { return get(t).diag(); });
 }
 
 }  // extern "C"

@@ -1,6 +1,6 @@
 // Self-supervised learning: features from images without their labels, by one of three methods behind one interface.
 //
-// Each step shows two random views of the same images (ContrastiveViews) to a network and asks for similar features. The methods differ in
+// Each step shows two random views of the same images (ContrastiveAugmentation) to a network and asks for similar features. The methods differ in
 // how they keep the features from becoming all the same: SimCLR contrasts with the other images of the batch, MoCo with a queue of earlier
 // ones, BYOL with none, by a predictor and a slow target network.
 //
@@ -82,8 +82,8 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
   ]
 
   /// The random change that makes a view.
-  public var views: ContrastiveViews {
-    var views = ContrastiveViews()
+  public var views: ContrastiveAugmentation {
+    var views = ContrastiveAugmentation()
     views.size = viewSize
     views.smallestCrop = smallestCrop
     views.flip = flip ? 0.5 : 0

@@ -2,7 +2,6 @@ import CTorch
 
 extension Tensor {
   public var requiresGrad: Bool { ct_requires_grad(handle) }
-  public var isLeaf: Bool { ct_is_leaf(handle) }
   /// Marks a leaf; returns itself.
   @discardableResult
   public func requiresGrad_(_ on: Bool = true) -> Tensor {

@@ -62,14 +62,10 @@ public enum Runtime {
   }
   /// Treats denormal numbers as zero, which CPUs compute faster.
   public static func flushDenormals(_ on: Bool) { ct_set_denormals_flushed(on) }
-  /// Asks for kernels whose results do not change between runs, where there is a choice.
-  public static func useDeterministicKernels(_ on: Bool) { ct_set_deterministic(on) }
   /// Waits until all queued GPU work is finished; nothing to do on a CPU.
   public static func synchronize() { done(ct_cuda_synchronize()) }
   /// Keeps large blocks that are freed for the next step of a loop, in place of giving them back to the system and clearing new pages.
   /// For programs that train or evaluate; call it first. Without effect where the allocator is not glibc's or is set by its environment
   /// variables.
   public static func keepFreedMemory() { ct_keep_freed_memory() }
-  /// Gives memory that the allocator keeps back to the system.
-  public static func returnFreedMemory() { ct_return_freed_memory() }
 }

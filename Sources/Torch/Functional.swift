@@ -12,29 +12,22 @@ public enum F {
     case bilinear = 1
     case bicubic = 2
   }
-  public enum SamplingPadding: Int32, Sendable {
-    case zeros = 0
-    case border = 1
-    case reflection = 2
-  }
 
   public static func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
     made(ct_linear(x.handle, weight.handle, bias?.handle), "linear", [x, weight])
   }
   public static func conv2d(
-    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, dilation: Int = 1, groups: Int = 1
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, groups: Int = 1
   ) -> Tensor {
     made(
-      ct_conv2d(x.handle, weight.handle, bias?.handle, Int64(stride), Int64(padding), Int64(dilation), Int64(groups)), "conv2d",
-      [x, weight])
+      ct_conv2d(x.handle, weight.handle, bias?.handle, Int64(stride), Int64(padding), Int64(groups)), "conv2d", [x, weight])
   }
   public static func convTranspose2d(
-    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0, groups: Int = 1,
-    dilation: Int = 1
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0
   ) -> Tensor {
     made(
       ct_conv_transpose2d(
-        x.handle, weight.handle, bias?.handle, Int64(stride), Int64(padding), Int64(outputPadding), Int64(groups), Int64(dilation)),
+        x.handle, weight.handle, bias?.handle, Int64(stride), Int64(padding), Int64(outputPadding)),
       "convTranspose2d", [x, weight])
   }
   /// With `training`, normalises by the batch and moves the running statistics by `momentum`; else normalises by them.
@@ -61,9 +54,7 @@ public enum F {
     made(ct_adaptive_avg_pool2d(x.handle, Int64(height), Int64(width)), "adaptiveAvgPool2d", [x])
   }
   public static func leakyReLU(_ x: Tensor, slope: Double = 0.01) -> Tensor { made(ct_leaky_relu(x.handle, slope), "leakyReLU", [x]) }
-  public static func elu(_ x: Tensor, alpha: Double = 1) -> Tensor { made(ct_elu(x.handle, alpha), "elu", [x]) }
   public static func gelu(_ x: Tensor) -> Tensor { made(ct_gelu(x.handle), "gelu", [x]) }
-  public static func softplus(_ x: Tensor, beta: Double = 1) -> Tensor { made(ct_softplus(x.handle, beta), "softplus", [x]) }
   public static func softmax(_ x: Tensor, _ dim: Int = -1) -> Tensor { made(ct_softmax(x.handle, Int64(dim)), "softmax", [x]) }
   public static func logSoftmax(_ x: Tensor, _ dim: Int = -1) -> Tensor {
     made(ct_log_softmax(x.handle, Int64(dim)), "logSoftmax", [x])
@@ -83,25 +74,11 @@ public enum F {
       ct_cross_entropy(logits.handle, target.handle, weight?.handle, reduction.rawValue, labelSmoothing), "crossEntropy",
       [logits, target])
   }
-  public static func nllLoss(_ logProbabilities: Tensor, _ target: Tensor, weight: Tensor? = nil, reduction: Reduction = .mean) -> Tensor {
-    made(
-      ct_nll_loss(logProbabilities.handle, target.handle, weight?.handle, reduction.rawValue), "nllLoss", [logProbabilities, target])
-  }
   public static func mseLoss(_ x: Tensor, _ target: Tensor, reduction: Reduction = .mean) -> Tensor {
     made(ct_mse_loss(x.handle, target.handle, reduction.rawValue), "mseLoss", [x, target])
   }
-  public static func smoothL1Loss(_ x: Tensor, _ target: Tensor, reduction: Reduction = .mean, beta: Double = 1) -> Tensor {
-    made(ct_smooth_l1_loss(x.handle, target.handle, reduction.rawValue, beta), "smoothL1Loss", [x, target])
-  }
-  /// Pointwise `target (log target - x)` of log probabilities `x`, reduced. For PyTorch's `batchmean`, sum and divide by N.
-  public static func klDivergence(_ x: Tensor, _ target: Tensor, reduction: Reduction = .mean, logTarget: Bool = false) -> Tensor {
-    made(ct_kl_div(x.handle, target.handle, reduction.rawValue, logTarget), "klDivergence", [x, target])
-  }
   public static func binaryCrossEntropyWithLogits(_ x: Tensor, _ target: Tensor, reduction: Reduction = .mean) -> Tensor {
     made(ct_bce_with_logits(x.handle, target.handle, reduction.rawValue), "binaryCrossEntropyWithLogits", [x, target])
-  }
-  public static func cosineSimilarity(_ a: Tensor, _ b: Tensor, dim: Int = 1, eps: Double = 1e-8) -> Tensor {
-    made(ct_cosine_similarity(a.handle, b.handle, Int64(dim), eps), "cosineSimilarity", [a, b])
   }
   /// Jensen-Shannon divergence of each row of two N x K probability tensors, natural logarithm, in [0, log 2]. Probabilities below
   /// `floor` count as `floor`.
@@ -118,13 +95,13 @@ public enum F {
   ) -> Tensor {
     made(ct_interpolate(x.handle, Int64(height), Int64(width), mode.rawValue, alignCorners, antialias), "interpolate", [x])
   }
-  /// Samples images at a grid (N x H' x W' x 2 of x, y in [-1, 1]).
+  /// Samples images at a grid (N x H' x W' x 2 of x, y in [-1, 1]); outside the image there are zeros.
   public static func gridSample(
-    _ x: Tensor, _ grid: Tensor, mode: Interpolation = .bilinear, padding: SamplingPadding = .zeros, alignCorners: Bool = false
+    _ x: Tensor, _ grid: Tensor, mode: Interpolation = .bilinear, alignCorners: Bool = false
   ) -> Tensor {
     // grid_sampler numbers its modes differently: 0 bilinear, 1 nearest, 2 bicubic.
     let number: Int32 = mode == .bilinear ? 0 : mode == .nearest ? 1 : 2
-    return made(ct_grid_sample(x.handle, grid.handle, number, padding.rawValue, alignCorners), "gridSample", [x, grid])
+    return made(ct_grid_sample(x.handle, grid.handle, number, alignCorners), "gridSample", [x, grid])
   }
   /// The sampling grid of affine maps `theta` (N x 2 x 3) for images of the given N x C x H x W shape.
   public static func affineGrid(_ theta: Tensor, _ shape: Shape, alignCorners: Bool = false) -> Tensor {

@@ -4,20 +4,15 @@ import CTorch
 public enum Fused {
   /// One SGD step, in place (`torch.optim.SGD`). `isFirstStep` lets the momentum buffers start as the gradient.
   public static func sgd(
-    _ parameters: [Tensor], gradients: [Tensor], momentumBuffers: [Tensor], learningRate: Double, momentum: Double, dampening: Double,
+    _ parameters: [Tensor], gradients: [Tensor], momentumBuffers: [Tensor], learningRate: Double, momentum: Double,
     weightDecay: Double, nesterov: Bool, isFirstStep: Bool
   ) {
     let n = Int64(parameters.count)
-    let status =
-      if momentumBuffers.isEmpty {
-        ct_fused_sgd_(
-          handles(parameters), handles(gradients), nil, n, weightDecay, momentum, learningRate, dampening, nesterov, false, isFirstStep)
-      } else {
-        ct_fused_sgd_(
-          handles(parameters), handles(gradients), handles(momentumBuffers), n, weightDecay, momentum, learningRate, dampening, nesterov,
-          false, isFirstStep)
-      }
-    done(status, "Fused.sgd", parameters)
+    func step(_ buffers: UnsafePointer<CTTensor?>?) -> Int32 {
+      ct_fused_sgd_(
+        handles(parameters), handles(gradients), buffers, n, weightDecay, momentum, learningRate, nesterov, isFirstStep)
+    }
+    done(momentumBuffers.isEmpty ? step(nil) : step(handles(momentumBuffers)), "Fused.sgd", parameters)
   }
 
   /// One Adam or AdamW (`decoupled`) step, in place. `steps` are scalar float32 tensors that hold the number of this step, from 1.
@@ -26,18 +21,12 @@ public enum Fused {
     steps: [Tensor], learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double, eps: Double, decoupled: Bool
   ) {
     let n = Int64(parameters.count)
-    let amsgrad = !maxSquareAverages.isEmpty
-    let status =
-      if amsgrad {
-        ct_fused_adam_(
-          handles(parameters), handles(gradients), handles(averages), handles(squareAverages), handles(maxSquareAverages), handles(steps),
-          n, learningRate, beta1, beta2, weightDecay, eps, true, decoupled, false)
-      } else {
-        ct_fused_adam_(
-          handles(parameters), handles(gradients), handles(averages), handles(squareAverages), nil, handles(steps), n, learningRate,
-          beta1, beta2, weightDecay, eps, false, decoupled, false)
-      }
-    done(status, "Fused.adam", parameters)
+    func step(_ maxima: UnsafePointer<CTTensor?>?) -> Int32 {
+      ct_fused_adam_(
+        handles(parameters), handles(gradients), handles(averages), handles(squareAverages), maxima, handles(steps), n,
+        learningRate, beta1, beta2, weightDecay, eps, maxima != nil, decoupled)
+    }
+    done(maxSquareAverages.isEmpty ? step(nil) : step(handles(maxSquareAverages)), "Fused.adam", parameters)
   }
 
   /// `a += weight (b - a)` for each pair, in place.

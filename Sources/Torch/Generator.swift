@@ -41,10 +41,6 @@ public final class Generator {
   }
   /// A random order of 0 ..< n, int64.
   public func permutation(_ n: Int) -> Tensor { made(ct_randperm(Int64(n), handle, device.type, device.index), "permutation") }
-  /// 0 or 1 with the given probabilities of 1, in their shape and dtype.
-  public func bernoulli(_ probabilities: Tensor) -> Tensor {
-    made(ct_bernoulli(probabilities.handle, handle), "bernoulli", [probabilities])
-  }
   /// `count` indices drawn with the given weights.
   public func multinomial(_ weights: Tensor, count: Int, replacement: Bool = false) -> Tensor {
     made(ct_multinomial(weights.handle, Int64(count), replacement, handle), "multinomial", [weights])

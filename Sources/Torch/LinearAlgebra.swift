@@ -13,15 +13,6 @@ extension Tensor {
   }
   /// Singular values only, descending.
   public func singularValues() -> Tensor { made(ct_svdvals(handle), "singularValues", [self]) }
-  public func qr() -> (q: Tensor, r: Tensor) {
-    let (q, r) = pair("qr") { ct_qr(handle, $0, $1) }
-    return (q, r)
-  }
-  /// Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix.
-  public func symmetricEigen() -> (values: Tensor, vectors: Tensor) {
-    let (values, vectors) = pair("symmetricEigen") { ct_eigh(handle, $0, $1) }
-    return (values, vectors)
-  }
 
   /// The matrix with its singular values cut off at `limit`: `U min(S, limit) Vt`.
   public func truncatingSingularValues(at limit: Double) -> Tensor {

@@ -14,9 +14,6 @@ extension Tensor {
   public func narrowed(_ dim: Int, _ range: Range<Int>, step: Int = 1) -> Tensor {
     made(ct_slice(handle, Int64(dim), Int64(range.lowerBound), Int64(range.upperBound), Int64(step)), "narrowed", [self])
   }
-  public func indexSelected(_ dim: Int, _ index: Tensor) -> Tensor {
-    made(ct_index_select(handle, Int64(dim), index.handle), "indexSelected", [self, index])
-  }
   /// Advanced indexing: index tensors broadcast together; `nil` keeps a dimension whole.
   public func indexed(_ indices: [Tensor?]) -> Tensor {
     made(ct_index(handle, indices.map { $0?.handle }, Int64(indices.count)), "indexed", [self] + indices.compactMap { $0 })
@@ -34,9 +31,6 @@ extension Tensor {
   public func scattered(_ dim: Int, _ index: Tensor, value: Double) -> Tensor {
     made(ct_scatter_value(handle, Int64(dim), index.handle, value), "scattered", [self, index])
   }
-  public func scatterAdded(_ dim: Int, _ index: Tensor, _ source: Tensor) -> Tensor {
-    made(ct_scatter_add(handle, Int64(dim), index.handle, source.handle), "scatterAdded", [self, index, source])
-  }
   public func filled(where mask: Tensor, with value: Double) -> Tensor {
     made(ct_masked_fill(handle, mask.handle, value), "filled", [self, mask])
   }
@@ -46,6 +40,4 @@ extension Tensor {
   public func nonzero() -> Tensor { made(ct_nonzero(handle), "nonzero", [self]) }
   /// int64 classes to int64 0/1 rows.
   public func oneHot(_ classes: Int) -> Tensor { made(ct_one_hot(handle, Int64(classes)), "oneHot", [self]) }
-  public func lowerTriangle(_ diagonal: Int = 0) -> Tensor { made(ct_tril(handle, Int64(diagonal)), "lowerTriangle", [self]) }
-  public func diagonal() -> Tensor { made(ct_diag(handle), "diagonal", [self]) }
 }

@@ -30,7 +30,6 @@ extension Tensor {
   public static func .>= (a: Tensor, b: Double) -> Tensor { made(ct_ge_scalar(a.handle, b), ".>=", [a]) }
   public static func .& (a: Tensor, b: Tensor) -> Tensor { made(ct_logical_and(a.handle, b.handle), ".&", [a, b]) }
   public static func .| (a: Tensor, b: Tensor) -> Tensor { made(ct_logical_or(a.handle, b.handle), ".|", [a, b]) }
-  public static func .^ (a: Tensor, b: Tensor) -> Tensor { made(ct_logical_xor(a.handle, b.handle), ".^", [a, b]) }
   public static prefix func .! (a: Tensor) -> Tensor { made(ct_logical_not(a.handle), ".!", [a]) }
 }
 
@@ -38,39 +37,25 @@ extension Tensor {
   public func abs() -> Tensor { made(ct_abs(handle), "abs", [self]) }
   public func sign() -> Tensor { made(ct_sign(handle), "sign", [self]) }
   public func exp() -> Tensor { made(ct_exp(handle), "exp", [self]) }
-  public func expm1() -> Tensor { made(ct_expm1(handle), "expm1", [self]) }
   public func log() -> Tensor { made(ct_log(handle), "log", [self]) }
-  public func log1p() -> Tensor { made(ct_log1p(handle), "log1p", [self]) }
-  public func log2() -> Tensor { made(ct_log2(handle), "log2", [self]) }
   public func sqrt() -> Tensor { made(ct_sqrt(handle), "sqrt", [self]) }
   public func rsqrt() -> Tensor { made(ct_rsqrt(handle), "rsqrt", [self]) }
   public func reciprocal() -> Tensor { made(ct_reciprocal(handle), "reciprocal", [self]) }
   public func square() -> Tensor { made(ct_square(handle), "square", [self]) }
   public func sin() -> Tensor { made(ct_sin(handle), "sin", [self]) }
   public func cos() -> Tensor { made(ct_cos(handle), "cos", [self]) }
-  public func tan() -> Tensor { made(ct_tan(handle), "tan", [self]) }
-  public func asin() -> Tensor { made(ct_asin(handle), "asin", [self]) }
-  public func acos() -> Tensor { made(ct_acos(handle), "acos", [self]) }
-  public func atan() -> Tensor { made(ct_atan(handle), "atan", [self]) }
-  public func atan2(_ x: Tensor) -> Tensor { made(ct_atan2(handle, x.handle), "atan2", [self, x]) }
   public func tanh() -> Tensor { made(ct_tanh(handle), "tanh", [self]) }
   public func atanh() -> Tensor { made(ct_atanh(handle), "atanh", [self]) }
   public func sigmoid() -> Tensor { made(ct_sigmoid(handle), "sigmoid", [self]) }
   public func relu() -> Tensor { made(ct_relu(handle), "relu", [self]) }
-  public func erf() -> Tensor { made(ct_erf(handle), "erf", [self]) }
-  public func erfinv() -> Tensor { made(ct_erfinv(handle), "erfinv", [self]) }
   public func floor() -> Tensor { made(ct_floor(handle), "floor", [self]) }
-  public func ceil() -> Tensor { made(ct_ceil(handle), "ceil", [self]) }
   /// Rounds halves to the even neighbour, as PyTorch does.
   public func round() -> Tensor { made(ct_round(handle), "round", [self]) }
-  public func trunc() -> Tensor { made(ct_trunc(handle), "trunc", [self]) }
-  public func isNaN() -> Tensor { made(ct_isnan(handle), "isNaN", [self]) }
   public func isFinite() -> Tensor { made(ct_isfinite(handle), "isFinite", [self]) }
   public func pow(_ exponent: Double) -> Tensor { made(ct_pow_scalar(handle, exponent), "pow", [self]) }
   public func pow(_ exponent: Tensor) -> Tensor { made(ct_pow(handle, exponent.handle), "pow", [self, exponent]) }
   /// Remainder with the divisor's sign, as Python's `%`.
   public func remainder(_ divisor: Double) -> Tensor { made(ct_remainder_scalar(handle, divisor), "remainder", [self]) }
-  public func floorDivide(_ divisor: Double) -> Tensor { made(ct_floor_divide_scalar(handle, divisor), "floorDivide", [self]) }
   public func maximum(_ other: Tensor) -> Tensor { made(ct_maximum(handle, other.handle), "maximum", [self, other]) }
   public func minimum(_ other: Tensor) -> Tensor { made(ct_minimum(handle, other.handle), "minimum", [self, other]) }
   public func clamped(_ low: Double, _ high: Double) -> Tensor { made(ct_clamp(handle, low, high), "clamped", [self]) }
@@ -96,10 +81,7 @@ extension Tensor {
   public func sub_(_ other: Tensor) { done(ct_add_(handle, other.handle, -1), "sub_", [self, other]) }
   public func mul_(_ other: Tensor) { done(ct_mul_(handle, other.handle), "mul_", [self, other]) }
   public func mul_(_ value: Double) { done(ct_mul_scalar_(handle, value), "mul_", [self]) }
-  public func div_(_ other: Tensor) { done(ct_div_(handle, other.handle), "div_", [self, other]) }
   public func clamp_(_ low: Double, _ high: Double) { done(ct_clamp_(handle, low, high), "clamp_", [self]) }
   public func fill_(_ value: Double) { done(ct_fill_(handle, value), "fill_", [self]) }
   public func zero_() { fill_(0) }
-  public func round_() { done(ct_round_(handle), "round_", [self]) }
-  public func relu_() { done(ct_relu_(handle), "relu_", [self]) }
 }

@@ -28,9 +28,6 @@ extension Tensor {
   public func min(_ dims: [Int]? = nil, keep: Bool = false) -> Tensor {
     made(reducing(dims) { ct_amin(handle, $0, $1, keep) }, "min", [self])
   }
-  public func logSumExp(_ dims: [Int], keep: Bool = false) -> Tensor {
-    made(dims.withSizes { ct_logsumexp(handle, $0, $1, keep) }, "logSumExp", [self])
-  }
   /// The vector p-norm.
   public func norm(_ p: Double = 2, _ dims: [Int]? = nil, keep: Bool = false) -> Tensor {
     made(reducing(dims) { ct_norm(handle, p, $0, $1, keep) }, "norm", [self])
@@ -42,8 +39,6 @@ extension Tensor {
   public func all(_ dim: Int, keep: Bool = false) -> Tensor { made(ct_all_dim(handle, Int64(dim), keep), "all", [self]) }
   public func any(_ dim: Int, keep: Bool = false) -> Tensor { made(ct_any_dim(handle, Int64(dim), keep), "any", [self]) }
   public func cumulativeSum(_ dim: Int) -> Tensor { made(ct_cumsum(handle, Int64(dim)), "cumulativeSum", [self]) }
-  /// The lower median of all elements.
-  public func median() -> Tensor { made(ct_median(handle), "median", [self]) }
   /// How often each integer 0, 1, ... occurs.
   public func bincount(minimumLength: Int = 0) -> Tensor { made(ct_bincount(handle, Int64(minimumLength)), "bincount", [self]) }
 

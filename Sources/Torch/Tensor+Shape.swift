@@ -39,5 +39,4 @@ extension Tensor {
 public enum PadMode: Int32, Sendable {
   case constant = 0
   case reflect = 1
-  case replicate = 2
 }

@@ -27,8 +27,6 @@ public struct StateDict {
   public func stripping(prefix: String) -> StateDict {
     StateDict(entries.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.tensor) })
   }
-  /// All entries with a prefix before their keys.
-  public func adding(prefix: String) -> StateDict { StateDict(entries.map { (prefix + $0.key, $0.tensor) }) }
 }
 
 /// How a state dict differs from the module that should take it: everything that is wrong, together.

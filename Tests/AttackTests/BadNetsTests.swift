@@ -2,6 +2,7 @@
 import Backdoor
 import Foundation
 import Support
+import TestFiles
 import TestSupport
 import Testing
 import Torch

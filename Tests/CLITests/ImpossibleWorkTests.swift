@@ -31,9 +31,9 @@ struct ImpossibleWorkTests {
   @Test func aDiskThatHoldsNoMore() throws {
     try withTool { tool in
       let limit = 8 * 1024
-      try tool.refuse(["attack", "--out", "poisoned"] + Tool.tiny, ["poisoned/train.safetensors: cannot be written"], fileLimit: limit)
+      try tool.refuse(["attack", "--out", "poisoned"] + Tool.tiny, ["cannot write poisoned/train.safetensors", "ulimit -f"], fileLimit: limit)
       try tool.refuse(
-        ["train", "--out", "m.safetensors", "--epochs", "1"] + Tool.tiny + Tool.tinyModel, ["m.safetensors", "cannot be written"],
+        ["train", "--out", "m.safetensors", "--epochs", "1"] + Tool.tiny + Tool.tinyModel, ["cannot write m.safetensors", "ulimit -f"],
         fileLimit: limit)
       #expect(try tool.files() == [])
     }
@@ -47,7 +47,7 @@ struct ImpossibleWorkTests {
         try tool.refuse(command + ["--out", "/proc/out"] + Tool.tiny, ["/proc/out"])
       }
       try tool.refuse(["run", "--out", "/proc/out"] + Tool.tiny, ["/proc/out"])
-      try tool.refuse(["train", "--out", "m", "--work", "file"] + Tool.tiny + Tool.tinyModel, ["file is not a folder"])
+      try tool.refuse(["train", "--out", "m", "--work", "file"] + Tool.tiny + Tool.tinyModel, ["file is a file, not a folder"])
       #expect(try tool.files() == ["file"])
     }
   }

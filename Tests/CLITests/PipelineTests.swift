@@ -1,4 +1,5 @@
 import Foundation
+import TestFiles
 import Testing
 
 /// The steps of an experiment one by one, through files.
@@ -86,9 +87,9 @@ struct PipelineTests {
     }
   }
 
-  @Test(.enabled(if: realData != nil, "needs CIFAR-10: set ANTIDOTE_DATA to the folder that holds cifar-10-batches-bin"))
+  @Test(.enabled(if: RealData.cifar10 != nil, RealData.absent))
   func theStepsOnRealImages() throws {
-    let data = try #require(realData)
+    let data = try #require(RealData.cifar10)
     let images = ["--dataset", "cifar10", "--data", data, "--set", "dataset.train=300", "--set", "dataset.test=100"]
     try withTool { tool in
       try tool.succeed(["attack", "--attack", "blended", "--out", "poisoned"] + images)
@@ -102,12 +103,3 @@ struct PipelineTests {
     }
   }
 }
-
-/// A folder with CIFAR-10; nil where there is none.
-private let realData: String? = {
-  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
-  let named = ProcessInfo.processInfo.environment["ANTIDOTE_DATA"]
-  let folders = [named, named.map { "\(root)/\($0)" }, "\(root)/../shared/data"].compactMap { $0 }
-  return folders.map { URL(fileURLWithPath: "\($0)/cifar-10-batches-bin").standardized.path }
-    .first { FileManager.default.fileExists(atPath: "\($0)/data_batch_1.bin") }
-}()

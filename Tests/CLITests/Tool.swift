@@ -1,4 +1,5 @@
 import Foundation
+import TestFiles
 import Testing
 
 /// The built command-line tool, run as a user runs it.
@@ -63,8 +64,5 @@ struct Tool {
 
 /// Runs `body` with a tool in a new folder, and removes the folder.
 func withTool<R>(_ body: (Tool) throws -> R) throws -> R {
-  let folder = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-cli-\(UUID().uuidString)").path
-  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(atPath: folder) }
-  return try body(Tool(folder: folder))
+  try withTemporaryFolder { try body(Tool(folder: $0)) }
 }

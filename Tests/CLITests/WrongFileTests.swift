@@ -20,7 +20,7 @@ struct WrongFileTests {
   @Test func aWrongPath() throws {
     try withTool { tool in
       try FileManager.default.createDirectory(atPath: tool.path("photos"), withIntermediateDirectories: true)
-      try tool.refuse(["train", "--dataset", "folder", "--data", "fotos", "--out", "m"], ["fotos: no such file or folder", "photos"])
+      try tool.refuse(["train", "--dataset", "folder", "--data", "photo", "--out", "m"], ["photo: no such file or folder", "Did you mean photos?"])
       try tool.refuse(["train", "--dataset", "tensors", "--data", "photos", "--out", "m"], ["photos", "train.safetensors"])
       try tool.refuse(["train", "--dataset", "cifar10", "--out", "m"], ["dataset.path", "--data path/to/data"])
       try tool.refuse(["report", "photos"], ["photos", "no run"])

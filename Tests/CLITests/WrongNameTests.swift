@@ -15,7 +15,7 @@ struct WrongNameTests {
     (["--set", "atack.rate=0.1"], ["Did you mean attack?"]),
     (["--set", "attack.rate"], ["has no \"=\""]),
     (["--device", "cuda:63"], ["cuda:63", "CUDA device", "Use "]),
-    (["--config", "missing.yaml"], ["missing.yaml: no such file", "--config"]),
+    (["--config", "missing.yaml"], ["missing.yaml: there is no such file", "--config"]),
   ])
   func aWrongName(_ arguments: [String], _ words: [String]) throws {
     try withTool { tool in

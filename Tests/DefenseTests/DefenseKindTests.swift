@@ -104,7 +104,7 @@ import Vision
   }
 
   @Test(arguments: ids) func isDeterministic(_ id: String) throws {
-    let given = try resources()
+    let given = try resources(size: 16)
     let one = try run(id, given)
     let again = try run(id, given)
     let other = try run(id, given, seed: 6)

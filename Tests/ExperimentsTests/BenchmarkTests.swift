@@ -1,6 +1,7 @@
 import Experiments
 import Foundation
 import Support
+import TestFiles
 import Testing
 
 struct BenchmarkTests {
@@ -81,14 +82,11 @@ struct BenchmarkTests {
   }
 
   @Test func thePeersTableIsRead() throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-bench-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let (script, python) = (folder.appendingPathComponent("peer.py").path, folder.appendingPathComponent("python").path)
+    let folder = try TemporaryFolder()
     // Stands in for the interpreter: succeeds at the imports, prints a table for the script.
-    try "#!/bin/sh\n[ \"$1\" = -c ] || echo '{\"images_per_second\": {\"train/tuned\": 12.5}}'\n".write(
-      toFile: python, atomically: true, encoding: .utf8)
-    try "".write(toFile: script, atomically: true, encoding: .utf8)
+    let python = try folder.write(
+      "python", "#!/bin/sh\n[ \"$1\" = -c ] || echo '{\"images_per_second\": {\"train/tuned\": 12.5}}'\n")
+    let script = try folder.write("peer.py", "")
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: python)
     let peer = try BenchmarkPeer.find(script: script, python: python, environment: [:])
     #expect(try peer.measure(group: "train", Benchmark.Settings(), threads: 1) == ["train/tuned": 12.5])

@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import Support
+import TestFiles
 import TestSupport
 import Testing
 import Torch

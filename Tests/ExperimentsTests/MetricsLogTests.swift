@@ -1,6 +1,7 @@
 import Experiments
 import Files
 import Foundation
+import TestFiles
 import Testing
 
 struct MetricsLogTests {
@@ -44,7 +45,7 @@ struct MetricsLogTests {
     // Every possible tear of the second line, from its first byte to all but its last.
     let second = "{\"epoch\":2,\"stage\":\"train\",\"values\":{\"trainLoss\":0.5}}"
     for length in 1..<second.count {
-      try folder.write(whole + second.prefix(length), to: "metrics.jsonl")
+      try folder.write("metrics.jsonl", whole + second.prefix(length))
       #expect(try log.read() == [entry("train", 1)])
       try log.append(entry("train", 2, 0.25))
       #expect(try log.read() == [entry("train", 1), entry("train", 2, 0.25)])
@@ -52,7 +53,7 @@ struct MetricsLogTests {
   }
 
   @Test func aLastLineThatLacksOnlyItsNewlineCounts() throws {
-    try folder.write("{\"epoch\":1,\"stage\":\"train\",\"values\":{\"trainLoss\":0.5}}", to: "metrics.jsonl")
+    try folder.write("metrics.jsonl", "{\"epoch\":1,\"stage\":\"train\",\"values\":{\"trainLoss\":0.5}}")
     #expect(try log.read() == [entry("train", 1)])
     try log.append(entry("train", 2))
     #expect(try log.read() == [entry("train", 1), entry("train", 2)])
@@ -61,7 +62,7 @@ struct MetricsLogTests {
   @Test func aTornLineLongerThanOneReadIsRemoved() throws {
     try log.append(entry("train", 1))
     let whole = try folder.read("metrics.jsonl")
-    try folder.write(whole + "{\"stage\":\"" + String(repeating: "x", count: 20_000), to: "metrics.jsonl")
+    try folder.write("metrics.jsonl", whole + "{\"stage\":\"" + String(repeating: "x", count: 20_000))
     try log.append(entry("train", 2))
     #expect(try log.read() == [entry("train", 1), entry("train", 2)])
   }
@@ -69,7 +70,7 @@ struct MetricsLogTests {
   @Test(arguments: ["{\"epoch\":2", "", "[]", "{\"epoch\":2,\"stage\":\"train\"}", "\0\0\0"])
   func damageBeforeTheEndNamesItsLine(line: String) throws {
     try log.append(entry("train", 1))
-    try folder.write(try folder.read("metrics.jsonl") + line + "\n", to: "metrics.jsonl")
+    try folder.write("metrics.jsonl", try folder.read("metrics.jsonl") + line + "\n")
     try log.append(entry("train", 3))
     let error = #expect(throws: RunStoreError.self) { try log.read() }
     guard case .damagedLine(let path, let number, _) = error else {
@@ -84,7 +85,7 @@ struct MetricsLogTests {
     for entry in [entry("pretrain", 9), entry("train", 1), entry("train", 2), entry("train", 3), entry("purify", 4)] {
       try log.append(entry)
     }
-    try folder.write(try folder.read("metrics.jsonl") + "{\"epoch\":4,\"st", to: "metrics.jsonl")
+    try folder.write("metrics.jsonl", try folder.read("metrics.jsonl") + "{\"epoch\":4,\"st")
     try log.drop(after: 2, of: "train")
     #expect(try log.read() == [entry("pretrain", 9), entry("train", 1), entry("train", 2), entry("purify", 4)])
     #expect(try folder.read("metrics.jsonl").hasSuffix("}\n"))
@@ -95,7 +96,7 @@ struct MetricsLogTests {
 
   @Test func aDamagedLogIsNotRewritten() throws {
     let text = "{\"epoch\":1,\"stage\":\"train\",\"values\":{}}\nnonsense\n"
-    try folder.write(text, to: "metrics.jsonl")
+    try folder.write("metrics.jsonl", text)
     #expect(throws: RunStoreError.self) { try log.drop(after: 0, of: "train") }
     #expect(try folder.read("metrics.jsonl") == text)
   }

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Glibc
+import TestFiles
 import Testing
 
 @testable import Experiments
@@ -50,7 +51,7 @@ struct RunDirectoryTests {
   }
 
   @Test func aFolderWithOtherFilesIsRefusedAndLeftAlone() throws {
-    try folder.write("precious", to: "thesis.tex")
+    try folder.write("thesis.tex", "precious")
     #expect(throws: RunStoreError.holdsOtherFiles(directory: folder.path, example: "thesis.tex")) {
       try RunDirectory.create(at: folder.path, id: "a")
     }
@@ -129,7 +130,7 @@ struct RunDirectoryTests {
   @Test func placesWithoutARunAreNamed() throws {
     #expect(throws: RunStoreError.notARun(directory: folder.path)) { try RunDirectory.open(folder.path) }
     #expect(throws: RunStoreError.notARun(directory: folder.path + "/none")) { try RunDirectory.open(folder.path + "/none") }
-    try folder.write("", to: "file")
+    try folder.write("file", "")
     let opened = #expect(throws: FileError.self) { try RunDirectory.open(folder.path + "/file") }
     #expect(opened?.reason == .notADirectory((folder.path + "/file").replacing("//", with: "/")))
     let created = #expect(throws: FileError.self) { try RunDirectory.create(at: folder.path + "/file", id: "a") }
@@ -142,7 +143,7 @@ struct RunDirectoryTests {
   }
 
   @Test func aDamagedRecordIsNotOverwritten() throws {
-    try folder.write("{\"formatVersion\": 1, ", to: "record.json")
+    try folder.write("record.json", "{\"formatVersion\": 1, ")
     let error = #expect(throws: RunStoreError.self) { try RunDirectory.create(at: folder.path, id: "a") }
     #expect(error?.description.contains("record.json is damaged: it is not valid JSON (line 1, column 22") == true)
   }

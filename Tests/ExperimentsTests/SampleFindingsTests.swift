@@ -1,6 +1,7 @@
 import Backdoor
 import Evaluation
 import Foundation
+import TestFiles
 import Testing
 import Torch
 import Vision

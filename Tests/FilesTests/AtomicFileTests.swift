@@ -1,4 +1,5 @@
 import Foundation
+import TestFiles
 import Testing
 
 @testable import Files
@@ -7,7 +8,7 @@ import Testing
   struct Stop: Error {}
 
   @Test func writesAndReplaces() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let path = folder + "/record.json"
       try AtomicFile.write("one", to: path)
       #expect(contents(path) == "one")
@@ -32,7 +33,7 @@ import Testing
   }
 
   @Test func newFilesFollowTheUmask() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.write("x", to: folder + "/a")
       close(open(folder + "/b", O_CREAT | O_WRONLY, 0o666))
       var a = stat()
@@ -44,7 +45,7 @@ import Testing
   }
 
   @Test func failureLeavesTheOldFileAlone() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let path = folder + "/f"
       try AtomicFile.write("old", to: path)
       #expect(throws: Stop.self) {
@@ -71,7 +72,7 @@ import Testing
   }
 
   @Test func aKilledProcessLeavesTheOldFile() async throws {
-    try await withAsyncScratch { folder in
+    try await withTemporaryFolder { folder in
       try AtomicFile.write("old", to: folder + "/f")
       await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String] in
         try AtomicFile.write(
@@ -89,7 +90,7 @@ import Testing
   }
 
   @Test func linksAreFollowed() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try FileSystem.createFolder(folder + "/real")
       try AtomicFile.write("old", to: folder + "/real/f")
       symlink(folder + "/real/f", folder + "/link")
@@ -100,7 +101,7 @@ import Testing
   }
 
   @Test func foldersAreMadeOnce() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try FileSystem.createFolder(folder + "/a/b/c")
       try FileSystem.createFolder(folder + "/a/b/c")
       try FileSystem.createFolder(folder + "/a/b/d/")
@@ -116,7 +117,7 @@ import Testing
 /// What is read, and what is refused before it can do harm.
 @Suite struct FileReadingTests {
   @Test func pipesAndDevicesAreRefusedAtOnce() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       #expect(mkfifo(folder + "/pipe", 0o600) == 0)
       for path in [folder + "/pipe", "/dev/zero", "/dev/null"] {
         let error = #expect(throws: FileError.self) { try FileSystem.read(path) }
@@ -127,7 +128,7 @@ import Testing
   }
 
   @Test func theLimitIsCheckedBeforeReading() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let path = folder + "/large"
       close(open(path, O_CREAT | O_WRONLY, 0o600))
       #expect(truncate(path, 1 << 40) == 0)  // A sparse file: no disk is used.
@@ -139,7 +140,7 @@ import Testing
   }
 
   @Test func aMissingFileSuggestsItsNeighbour() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.write("x", to: folder + "/suspect.safetensors")
       let error = #expect(throws: FileError.self) { try FileSystem.read(folder + "/suspekt.safetensors") }
       #expect(error?.reason == .missing(suggestion: folder + "/suspect.safetensors"))
@@ -162,7 +163,7 @@ import Testing
 
 @Suite struct LeftoverTests {
   @Test func whatALiveWriterHoldsStays() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.write(
         to: folder + "/f",
         streaming: { writer in
@@ -178,7 +179,7 @@ import Testing
   }
 
   @Test func onlyTemporaryNamesAreRemoved() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let others = [".antidote-1-x.tmp", ".antidote-notes.tmp", ".antidote-01-0123456789abcdef.tmp", "antidote-1-0123456789abcdef.tmp"]
       for name in others { try Data().write(to: URL(filePath: "\(folder)/\(name)")) }
       // Left by a process whose number a living one has: the number does not count.
@@ -190,7 +191,7 @@ import Testing
   }
 
   @Test func aFailedFolderLeavesNothingAndNamesItsFinalPath() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let error = #expect(throws: FileError.self) {
         try AtomicFolder.write(to: folder + "/d") { try AtomicFile.write("x", to: $0 + "/no/x") }
       }
@@ -203,7 +204,7 @@ import Testing
 /// The wrong places, and what the user is told.
 @Suite struct FileErrorTests {
   @Test func missingParents() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let error = #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/no/such/f") }
       #expect(error?.reason == .missingParent(folder + "/no"))
       #expect(
@@ -214,7 +215,7 @@ import Testing
   }
 
   @Test func foldersInTheWay() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try FileSystem.createFolder(folder + "/d")
       #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/d/") }
       let error = #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/d") }
@@ -226,7 +227,7 @@ import Testing
   }
 
   @Test func filesInTheWay() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       try AtomicFile.write("x", to: folder + "/f")
       let write = #expect(throws: FileError.self) { try AtomicFile.write("x", to: folder + "/f/g") }
       #expect(write?.reason == .notADirectory(folder + "/f"))
@@ -241,7 +242,7 @@ import Testing
 
   /// Root may write anywhere, so the attempt is made as nobody, in a process of its own.
   @Test func foldersOfOthers() async throws {
-    try await withAsyncScratch { folder in
+    try await withTemporaryFolder { folder in
       try AtomicFile.write("old", to: folder + "/f")
       chmod(folder, 0o555)
       await #expect(processExitsWith: .success) { [folder = folder as String] in
@@ -258,7 +259,7 @@ import Testing
 
   /// The kernel refuses every byte past the limit, as it does on a full disk.
   @Test func theFileThatDoesNotFit() async throws {
-    try await withAsyncScratch { folder in
+    try await withTemporaryFolder { folder in
       try AtomicFile.write("old", to: folder + "/f")
       await #expect(processExitsWith: .success) { [folder = folder as String] in
         signal(SIGXFSZ, SIG_IGN)
@@ -293,7 +294,7 @@ import Testing
 
   @Test(.enabled(if: TinyDisk.isPossible, "mounting a tiny disk needs root and the right to mount"))
   func aDiskThatFills() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let disk = try #require(TinyDisk(folder))
       defer { disk.unmount() }
       try AtomicFile.write("old", to: folder + "/f")
@@ -340,7 +341,7 @@ struct TinyDisk {
   func unmount() { umount2(folder, 2) }  // MNT_DETACH
 
   static let isPossible: Bool =
-    (try? withScratch { folder in
+    (try? withTemporaryFolder { folder in
       guard let disk = TinyDisk(folder) else { return false }
       disk.unmount()
       return true

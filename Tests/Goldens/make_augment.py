@@ -9,7 +9,7 @@ the cut-out box. Images are 4 x 3 x 8 x 10, ``0.5 + 0.5 * pattern(shape, 0.5)``;
     grayscale
     blur                                 sigmas 0.1, 0.7, 1.3, 2; kernel of 7, borders mirrored
     bilinear, bicubic                    boxes (top, left, height, width) below, resized to 6 x 9, cut to [0, 1]
-    crop_constant, _reflect, _replicate  places below: first row, first column in the image padded by 2, mirrored or not
+    crop_constant, _reflect              places below: first row, first column in the image padded by 2, mirrored or not
 """
 
 import colorsys
@@ -90,5 +90,4 @@ book.add("augment", bilinear=resized("bilinear"), bicubic=resized("bicubic"))
 places = list(zip(*PLACES))
 book.add("augment", crop_constant=each(lambda i, p: crop(i, p, "constant"), places))
 book.add("augment", crop_reflect=each(lambda i, p: crop(i, p, "reflect"), places))
-book.add("augment", crop_replicate=each(lambda i, p: crop(i, p, "edge"), places))
 book.write(output_folder() / "augment.safetensors")

@@ -41,16 +41,9 @@ case("cross_entropy_weight", lambda z: F.cross_entropy(z, LABELS, weight=WEIGHT)
 case("cross_entropy_weight_smoothing", lambda z: F.cross_entropy(z, LABELS, weight=WEIGHT, label_smoothing=0.1), {**CE, "weight": "1 + 0.5 * pattern([5], 0.1)", "label_smoothing": 0.1})
 case("cross_entropy_ignore_index", lambda z: F.cross_entropy(z, LABELS, ignore_index=3), {**CE, "ignore_index": 3})
 case("cross_entropy_soft", lambda z, q: F.cross_entropy(z, q.softmax(1)), {**CE, "target": "softmax(other)"}, second=True)
-case("nll", lambda z: F.nll_loss(z.log_softmax(1), LABELS), {"kind": "nll", "input": "log_softmax(logits)", "reduction": "mean"})
 case("mse_mean", lambda a, b: F.mse_loss(a, b), {"kind": "mse", "reduction": "mean"}, second=True)
 case("mse_sum", lambda a, b: F.mse_loss(a, b, reduction="sum"), {"kind": "mse", "reduction": "sum"}, second=True)
 case("mse_none", lambda a, b: F.mse_loss(a, b, reduction="none"), {"kind": "mse", "reduction": "none"}, second=True)
-case("l1_mean", lambda a, b: F.l1_loss(a, b), {"kind": "l1", "reduction": "mean"}, second=True)
-case("smooth_l1_beta1", lambda a, b: F.smooth_l1_loss(a, b), {"kind": "smooth_l1", "beta": 1.0, "reduction": "mean"}, second=True)
-case("smooth_l1_beta_half", lambda a, b: F.smooth_l1_loss(a, b, beta=0.5), {"kind": "smooth_l1", "beta": 0.5, "reduction": "mean"}, second=True)
-KL = {"kind": "kl_div", "input": "log_softmax(logits)", "target": "softmax(other)", "log_target": False}
-case("kl_div_batchmean", lambda a, b: F.kl_div(a.log_softmax(1), b.softmax(1), reduction="batchmean"), {**KL, "reduction": "batchmean"}, second=True)
-case("kl_div_none", lambda a, b: F.kl_div(a.log_softmax(1), b.softmax(1), reduction="none"), {**KL, "reduction": "none"}, second=True)
 
 
 def js(p, q):
@@ -64,10 +57,7 @@ JS = {"kind": "js_divergence", "p": "softmax(logits)", "q": "softmax(other)", "c
 case("js_divergence", lambda a, b: js(a.softmax(1), b.softmax(1)), JS, second=True)
 case("js_divergence_clamped", lambda a, b: js((20 * a).softmax(1), (20 * b).softmax(1)), {**JS, "p": "softmax(20 * logits)", "q": "softmax(20 * other)"}, second=True)
 TARGET = images(SHAPE, 0.2)
-POSITIVE = 1 + 0.5 * pattern((5,), 0.1)
 case("bce_with_logits", lambda z: F.binary_cross_entropy_with_logits(z, TARGET), {"kind": "bce_with_logits", "target": "0.5 + 0.5 * pattern([4, 5], 0.2)", "reduction": "mean"})
-case("bce_with_logits_pos_weight", lambda z: F.binary_cross_entropy_with_logits(z, TARGET, pos_weight=POSITIVE), {"kind": "bce_with_logits", "target": "0.5 + 0.5 * pattern([4, 5], 0.2)", "pos_weight": "1 + 0.5 * pattern([5], 0.1)", "reduction": "mean"})
-case("cosine_similarity", lambda a, b: F.cosine_similarity(a, b, dim=1), {"kind": "cosine_similarity", "dim": 1, "eps": 1e-8, "reduction": "none"}, second=True)
 
 out = output_folder()
 book.write(out / "losses.safetensors")

@@ -8,7 +8,7 @@ rules/<rule>/<eps>/rows, loss, grad_logits
 
 Network: conv 3 -> 6 (3x3, padding 1, no bias), BatchNorm, ReLU, adaptive average pooling to 2x2, linear 24 -> 5, filled by the rule with phase offset OFFSET; then
 linear.weight is multiplied by LINEAR_SCALE. Images 0.5 + 0.5 * pattern([12, 3, 8, 8], 0.5), labels (i + i div 5) % 5.
-step/<case>/inner_rows, inner_loss, sign (int8, per-sample) or c (shared), images_sum [12]
+step/<case>/sign (int8, per-sample) or c (shared), images_sum [12]
 step/<case>/outer_rows, outer_loss, grad/<key>, updated/<key>, buffer/<key>   after one AdamW step
 head/...                       one step of algorithm 2 on the frozen features of the same network in eval mode
 spectral/input, truncated, divided
@@ -120,7 +120,7 @@ for name, case in CASES.items():
     f64, found64, loss64, rows64, grads64 = run(case, torch.float64, None if found is None else found["images"])
     key, check = f"step/{name}", {}
     if found is not None:
-        book.add(key, inner_rows=found["rows"], inner_loss=found["loss"], images_sum=found["images"].flatten(1).sum(1))
+        book.add(key, images_sum=found["images"].flatten(1).sum(1))
         if case.get("form") == "shared":
             book.add(key, c=found["c"])
         else:

@@ -16,7 +16,6 @@ CASES = {
     "sgd_nesterov": ("sgd", dict(lr=0.1, momentum=0.9, nesterov=True)),
     "sgd_weight_decay": ("sgd", dict(lr=0.1, weight_decay=5e-4)),
     "sgd_momentum_weight_decay": ("sgd", dict(lr=0.1, momentum=0.9, weight_decay=5e-4)),
-    "sgd_dampening": ("sgd", dict(lr=0.1, momentum=0.9, dampening=0.5)),
     "adam": ("adam", dict(lr=0.001)),
     "adam_amsgrad": ("adam", dict(lr=0.001, amsgrad=True)),
     "adam_weight_decay": ("adam", dict(lr=0.001, weight_decay=1e-2)),
@@ -42,7 +41,7 @@ for case, (kind, settings) in CASES.items():
             if isinstance(value, torch.Tensor):
                 book.add(case, **{f"state{k}__{name}": value})
                 states.append(name)
-    group = {k: v for k, v in optimizer.param_groups[0].items() if k in ("lr", "momentum", "dampening", "nesterov", "weight_decay", "betas", "eps", "amsgrad")}
+    group = {k: v for k, v in optimizer.param_groups[0].items() if k in ("lr", "momentum", "nesterov", "weight_decay", "betas", "eps", "amsgrad")}
     index[case] = {"kind": kind, "settings": group, "state": sorted(set(states))}
 
 out = output_folder()

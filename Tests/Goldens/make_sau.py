@@ -6,10 +6,9 @@ in float32, after the rule). With the plain rule all images get one class and ev
 masks are mixed. Images 0.5 + 0.5 * pattern([8, 3, 16, 16], 0.5), labels i % 10. Both models in eval mode.
 
 One file a case, with T = executed iterations (5 unless stopped), B = 8 (4 in early_stop):
-    clean/logits, clean/logits_bd               h(x), h_bd(x) (published only)
     inner/pred, inner/pred_bd   int64 [T, B]    predictions on x + d before the iteration's step
-    inner/fooled, fooled_bd, shared             uint8 [T, B], likewise
-    inner/l_adv, js, objective  [T]             (vanilla: objective only)
+    inner/shared                uint8 [T, B]    likewise
+    inner/objective             [T]
     inner/grad_abs_sum          [T, B]          sum of |g| of each sample ([T, 1] when universal)
     inner/grad_sign             int8 [T, ...]   sign of g (cases that step along the sign)
     inner/grad_0                                g of the first iteration (published, l2, l1, universal)
@@ -17,12 +16,11 @@ One file a case, with T = executed iterations (5 unless stopped), B = 8 (4 in ea
     inner/delta                 [T, ...]        d after each iteration (published, l2, universal)
     inner/delta_final                           d after the last iteration
     outer_b/..., outer_d/...    the outer step from delta_final, shared and vanilla:
-        t, clean_bd             int64 [B];  mask uint8 [B];  p_t [B]
-        ce, ce_adv, l_sar, loss scalars
+        clean_bd                int64 [B]
+        ce, l_sar, loss         scalars
         grad_norms              [parameters], state_dict order without buffers: L2 norm of d loss / d parameter
         grad/<key>, updated/<key>               for KEPT parameters: gradient, and value after the Adam step
-        updated_sum, updated_abs_sum            [parameters]: sums over each updated tensor
-        update_sum, update_abs_sum              [parameters]: sums over (updated - before)
+        update_abs_sum          [parameters]: sum over |updated - before|
 
 The ablations: A+B is outer_b of ``published``; A+D its outer_d; C+B and C+D are outer_b and outer_d of ``vanilla``.
 ``sau_projections``: <norm>/input, <norm>/output for the three projections on four rows of [4, 3, 2, 2].
@@ -132,11 +130,7 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
 
     for name in ("pred", "pred_bd"):
         book.add("inner", **{name: stack(name)})
-    for name in ("fooled", "fooled_bd", "shared"):
-        book.add("inner", **{name: stack(name).to(torch.uint8)})
-    for name in ("l_adv", "js", "objective"):
-        if name in trace[0]:
-            book.add("inner", **{name: stack(name)})
+    book.add("inner", shared=stack("shared").to(torch.uint8), objective=stack("objective"))
     g = stack("gradient")
     book.add("inner", grad_abs_sum=g.double().abs().flatten(2).sum(2), delta_final=inner.delta)
     if "sign" in stored:
@@ -153,7 +147,6 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
         z, z_bd = h(X + inner.delta), h_bd(X + inner.delta)
         ended = (z.argmax(1) != h(X).argmax(1)) & (z_bd.argmax(1) != h_bd(X).argmax(1)) & (z.argmax(1) == z_bd.argmax(1))
         shared_rows = ended.nonzero()[:, 0].tolist()
-        book.add("clean", logits=h(X), logits_bd=h_bd(X))
 
     outer_kinds = ["shared", "vanilla"] if case in ("published", "vanilla") else ["shared"]
     outer64 = {}
@@ -163,11 +156,8 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
         result, names, grads, before, after = run_outer(models, rows, inner.delta, kind, target)
         result64, *_, after64 = run_outer(exact, rows, inner.delta, kind, target)
         key = f"outer_{letter}"
-        book.add(key, **{k: v.to(torch.uint8) if v.dtype == torch.bool else v for k, v in result.items()})
+        book.add(key, **{k: result[k] for k in ("clean_bd", "ce", "l_sar", "loss")})
         book.add(key, grad_norms=torch.stack([g.double().norm() for g in grads]),
-                 updated_sum=torch.stack([p.double().sum() for p in after]),
-                 updated_abs_sum=torch.stack([p.double().abs().sum() for p in after]),
-                 update_sum=torch.stack([(a.double() - b.double()).sum() for a, b in zip(after, before)]),
                  update_abs_sum=torch.stack([(a.double() - b.double()).abs().sum() for a, b in zip(after, before)]))
         for name, g_, p in zip(names, grads, after):
             if name in KEPT:

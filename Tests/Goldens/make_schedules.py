@@ -16,8 +16,7 @@ CASES = {
     "cosine": ("cosine", S.CosineAnnealingLR, dict(T_max=10, eta_min=0.0)),
     "cosine_eta_min": ("cosine", S.CosineAnnealingLR, dict(T_max=10, eta_min=0.001)),
     "cosine_20": ("cosine", S.CosineAnnealingLR, dict(T_max=20, eta_min=0.0)),
-    "one_cycle_cos": ("one_cycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=20, pct_start=0.3, anneal_strategy="cos", div_factor=25.0, final_div_factor=1e4)),
-    "one_cycle_linear": ("one_cycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=20, pct_start=0.3, anneal_strategy="linear", div_factor=25.0, final_div_factor=1e4)),
+    "one_cycle": ("one_cycle", S.OneCycleLR, dict(max_lr=0.1, total_steps=20, pct_start=0.3, div_factor=25.0, final_div_factor=1e4)),
 }
 
 index = {}

@@ -194,7 +194,7 @@ def lagrange(x, y, bound, steps, d):
         length = bound * 0.1 ** (t / steps) / (slope + 1e-8)
         d = (x + d.detach() - unit * length.view(-1, 1, 1, 1)).clamp(0, 1) - x
         d = d.detach()
-        trace.append((distance.detach(), x + d))
+        trace.append(x + d)
     return trace
 
 
@@ -205,7 +205,7 @@ noise = pattern(SHAPE, 1.3, 0.02)
 for bound in (0.05, 0.4):
     trace = lagrange(x, y, bound, 3, noise)
     key = f"lagrange_{bound}"
-    book.add(key, **{f"step{i + 1}": t for i, (_, t) in enumerate(trace)}, distances=torch.stack([d for d, _ in trace]))
+    book.add(key, **{f"step{i + 1}": t for i, t in enumerate(trace)})
     index[key] = {"bound": bound, "steps": 3, "start_phase": 1.3, "start_scale": 0.02}
 
 # Composite: the second threat starts from what the first one made ---------------------------------------------------------------------

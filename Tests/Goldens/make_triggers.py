@@ -50,7 +50,7 @@ for case, trigger in TRIGGERS.items():
 
 # 0.3 and 0.7 land exactly on a half in float32: half to even differs from half away from zero there.
 ties = torch.tensor([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
-book.add("ties", pixels=ties, scaled=ties * 255, quantised=torch.round(ties * 255).to(torch.uint8))
+book.add("ties", pixels=ties, quantised=torch.round(ties * 255).to(torch.uint8))
 
 out = output_folder()
 book.write(out / "triggers.safetensors")

@@ -2,11 +2,14 @@ import Files
 import Foundation
 import Reporting
 import Support
+import TestFiles
 
 @testable import Experiments
 
-/// A finished run in a folder of its own, gone when the test is.
+/// A finished run, in a folder beside which a test may put other files; both are gone when the test is.
 final class ReportExample {
+  let folder: TemporaryFolder
+  /// The run's directory.
   let path: String
   let directory: RunDirectory
 
@@ -15,7 +18,8 @@ final class ReportExample {
     Data(base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==") ?? Data()
 
   init(_ change: (inout RunRecord) -> Void = { _ in }) throws {
-    path = NSTemporaryDirectory() + "/antidote-report-\(UUID().uuidString)"
+    folder = try TemporaryFolder()
+    path = folder.path("run")
     directory = try RunDirectory.create(at: path, id: Self.record.id)
     var record = Self.record
     change(&record)
@@ -30,11 +34,7 @@ final class ReportExample {
       MetricsEntry(stage: "purify", epoch: 1, values: ["accuracy": 0.925, "sharedAdversarialRisk": 0.123, "trainLoss": .nan]))
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func write(_ data: Data, to name: String) throws {
-    try data.write(to: URL(fileURLWithPath: path + "/" + name))
-  }
+  func write(_ data: Data, to name: String) throws { try folder.write("run/\(name)", data) }
 
   /// The written report.
   func html(plotly: String? = nil) throws -> String {

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Support
+import TestFiles
 import Testing
 
 @testable import Experiments
@@ -54,9 +55,7 @@ struct ReportTests {
       ]
     }
     try example.directory.metrics.append(MetricsEntry(stage: evil, epoch: 1, values: ["accuracy": 0.5]))
-    let script = example.path + "/../plotly-\(UUID().uuidString).js"
-    try Data("var Plotly;".utf8).write(to: URL(fileURLWithPath: script))
-    defer { try? FileManager.default.removeItem(atPath: script) }
+    let script = try example.folder.write("plotly.js", "var Plotly;")
     for html in [try example.html(), try example.html(plotly: script)] {
       #expect(html.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;&quot;\u{301} onload=&quot;x"))
       #expect(html.unicodeScalars.count > 10_000)
@@ -80,12 +79,13 @@ struct ReportTests {
   }
 
   @Test func onlyImagesOfTheRunAreInlined() throws {
-    let outside = NSTemporaryDirectory() + "/antidote-outside-\(UUID().uuidString).png"
-    try ReportExample.png.write(to: URL(fileURLWithPath: outside))
-    defer { try? FileManager.default.removeItem(atPath: outside) }
-    let name = (outside as NSString).lastPathComponent
-    for file in [outside, "../\(name)", "samples/../../\(name)", "samples/link.png", "samples/text.png", "samples/none.png", ""] {
+    let elsewhere = try TemporaryFolder()
+    let absolute = try elsewhere.write("outside.png", ReportExample.png)
+    for file in [
+      absolute, "../outside.png", "samples/../../outside.png", "samples/link.png", "samples/text.png", "samples/none.png", "",
+    ] {
       let example = try ReportExample { $0.samples = [ReportExample.sample(clean: file, triggered: file)] }
+      let outside = try example.folder.write("outside.png", ReportExample.png)
       try FileManager.default.createSymbolicLink(atPath: example.path + "/samples/link.png", withDestinationPath: outside)
       try example.write(Data("secret: 12345, and more than 24 bytes".utf8), to: "samples/text.png")
       let html = try example.html()
@@ -109,9 +109,7 @@ struct ReportTests {
 
   @Test func withPlotlyTheCurvesHaveTheirData() throws {
     let example = try ReportExample()
-    let script = example.path + "/../plotly-\(UUID().uuidString).js"
-    try Data("/* plotly */".utf8).write(to: URL(fileURLWithPath: script))
-    defer { try? FileManager.default.removeItem(atPath: script) }
+    let script = try example.folder.write("plotly.js", "/* plotly */")
     // What lies in the folder already is not trusted.
     try example.write(Data("alert(1)".utf8), to: "plotly.min.js")
     #expect(try !example.html().contains("<script src"))
@@ -150,9 +148,7 @@ struct ReportTests {
 
   @Test func aLinkInTheFolderIsNotWrittenThrough() throws {
     let example = try ReportExample()
-    let outside = NSTemporaryDirectory() + "/antidote-outside-\(UUID().uuidString)"
-    try Data("mine".utf8).write(to: URL(fileURLWithPath: outside))
-    defer { try? FileManager.default.removeItem(atPath: outside) }
+    let outside = try example.folder.write("outside", "mine")
     try FileManager.default.createSymbolicLink(atPath: example.path + "/report.html", withDestinationPath: outside)
     #expect(try example.html().contains("</html>"))
     #expect(try String(contentsOfFile: outside, encoding: .utf8) == "mine")

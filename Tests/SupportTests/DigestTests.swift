@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Support
+import TestFiles
 import Testing
 
 @Suite struct DigestTests {
@@ -10,7 +11,7 @@ import Testing
   }
 
   @Test func filesLargerThanTheBuffer() throws {
-    try withScratch { folder in
+    try withTemporaryFolder { folder in
       let data = Data((0..<2_500_000).map { UInt8(truncatingIfNeeded: $0 * 7) })
       try data.write(to: URL(filePath: folder + "/f"))
       #expect(try Digest.sha256Hex(file: folder + "/f") == "1400b8347ecd704cf6cecef4cea90fc5aa4f8c506fb313b7dd6903d9583cea9f")

@@ -120,7 +120,7 @@ struct FusedBatchNormTests {
     let x = Tensor.full([1, 16, 4, 4], .nan).contiguous(.channelsLast)
     for dtype in [DType.float32, .bfloat16] {
       let y = noGrad { layer(x.to(dtype).contiguous(.channelsLast), relu: true) }
-      #expect(y.to(.float32).isNaN().all().item() == 1)
+      #expect((y .!= y).all().item() == 1)
     }
   }
 

@@ -59,7 +59,7 @@ import TorchNN
     case "conv2d":
       return Conv2d(
         channels, weight[0], kernel: try int("kernel_size"), stride: try int("stride"), padding: try int("padding"),
-        dilation: try int("dilation"), groups: try int("groups"), bias: try flag("bias"), random)
+        groups: try int("groups"), bias: try flag("bias"), random)
     case "conv_transpose2d":
       return ConvTranspose2d(
         channels, weight[1], kernel: try int("kernel_size"), stride: try int("stride"), padding: try int("padding"),
@@ -68,8 +68,6 @@ import TorchNN
     case "batch_norm2d" where s["affine"].bool == false: return PlainBatchNorm(channels)
     case "batch_norm2d", "batch_norm1d": return BatchNorm2d(channels)
     case "group_norm": return GroupNorm(groups: try int("groups"), channels)
-    // Instance normalisation is group normalisation with a group for each channel.
-    case "instance_norm2d": return GroupNorm(groups: channels, channels)
     case "layer_norm": return LayerNorm(s["normalized_shape"].ints)
     default: return try function(kind, s, grid).map { Lambda($0) }
     }
@@ -82,22 +80,18 @@ import TorchNN
     case "avg_pool2d": return { F.avgPool2d($0, kernel: kernel, stride: stride, padding: padding) }
     case "adaptive_avg_pool2d":
       let size = try #require(s["output_size"].int)
-      return { Lambda.adaptiveAvgPool(size)($0) }
+      return { F.adaptiveAvgPool2d($0, size, size) }
     case "relu": return { Lambda.relu()($0) }
     case "relu6": return { $0.clamped(0, 6) }
     case "leaky_relu": return { Lambda.leakyReLU(0.2)($0) }
-    case "sigmoid": return { Lambda.sigmoid()($0) }
+    case "sigmoid": return { $0.sigmoid() }
     case "tanh": return { Lambda.tanh()($0) }
-    case "softplus": return { F.softplus($0) }
     case "gelu": return { F.gelu($0) }
-    case "gelu_tanh": return { 0.5 * $0 * (1 + ((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0.pow(3))).tanh()) }
     case "silu": return { $0 * $0.sigmoid() }
-    case "elu": return { F.elu($0) }
     case "softmax": return { F.softmax($0, 1) }
     case "log_softmax": return { F.logSoftmax($0, 1) }
-    case "normalize": return { $0 / $0.norm(2, [1], keep: true).clamped(min: 1e-12) }
     case "pad":
-      let modes: [String: PadMode] = ["constant": .constant, "reflect": .reflect, "replicate": .replicate]
+      let modes: [String: PadMode] = ["constant": .constant, "reflect": .reflect]
       let mode = try #require(modes[s["mode"].string ?? ""])
       return { $0.padded(s["pad_left_right_top_bottom"].ints, mode, value: s["value"].double ?? 0) }
     case "interpolate":

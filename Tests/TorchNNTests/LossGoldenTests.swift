@@ -22,7 +22,7 @@ import TorchNN
   }
 
   private func loss(_ name: String, _ settings: JSON, _ a: Tensor, _ b: Tensor) throws -> Tensor? {
-    let reductions: [String: F.Reduction] = ["none": .none, "mean": .mean, "sum": .sum, "batchmean": .sum]
+    let reductions: [String: F.Reduction] = ["none": .none, "mean": .mean, "sum": .sum]
     let reduction = try #require(reductions[settings["reduction"].string ?? ""])
     switch settings["kind"].string {
     case "cross_entropy":
@@ -32,24 +32,11 @@ import TorchNN
       let ignored = settings["ignore_index"].int.map { labels.filled(where: labels .== Double($0), with: -100) }
       return F.crossEntropy(
         a, ignored ?? labels, weight: settings["weight"].string == nil ? nil : weight, reduction: reduction, labelSmoothing: smoothing)
-    case "nll": return F.nllLoss(F.logSoftmax(a, 1), labels, reduction: reduction)
     case "mse": return F.mseLoss(a, b, reduction: reduction)
-    case "l1": return (a - b).abs().mean()
-    case "smooth_l1": return F.smoothL1Loss(a, b, reduction: reduction, beta: settings["beta"].double ?? 1)
-    case "kl_div":
-      let divergence = F.klDivergence(F.logSoftmax(a, 1), F.softmax(b, 1), reduction: reduction)
-      let logarithmic = F.klDivergence(F.logSoftmax(a, 1), F.logSoftmax(b, 1), reduction: reduction, logTarget: true)
-      expectClose(logarithmic, divergence, "logTarget")
-      return settings["reduction"].string == "batchmean" ? divergence / 4 : divergence
     case "js_divergence":
       let factor = name.hasSuffix("clamped") ? 20.0 : 1
-      let (p, q) = (F.softmax(factor * a, 1).clamped(min: 1e-8), F.softmax(factor * b, 1).clamped(min: 1e-8))
-      let m = (p + q) / 2
-      return 0.5 * (p * p.log() + q * q.log()).sum([1]) - 0.5 * (p * m.log() + q * m.log()).sum([1])
-    case "bce_with_logits":
-      guard settings["pos_weight"].string != nil else { return F.binaryCrossEntropyWithLogits(a, target, reduction: reduction) }
-      return (weight * target * F.softplus(-a) + (1 - target) * F.softplus(a)).mean()
-    case "cosine_similarity": return F.cosineSimilarity(a, b)
+      return F.jsDivergence(F.softmax(factor * a, 1), F.softmax(factor * b, 1))
+    case "bce_with_logits": return F.binaryCrossEntropyWithLogits(a, target, reduction: reduction)
     default: return nil
     }
   }

@@ -1,3 +1,4 @@
+import TestFiles
 import TestSupport
 import Testing
 import Torch
@@ -33,7 +34,7 @@ import TorchNN
     switch settings["kind"].string {
     case "sgd":
       return SGD(
-        parameters, learningRate: rate, momentum: s["momentum"].double ?? 0, dampening: s["dampening"].double ?? 0, weightDecay: decay,
+        parameters, learningRate: rate, momentum: s["momentum"].double ?? 0, weightDecay: decay,
         nesterov: s["nesterov"].bool ?? false)
     case "adam", "adamw":
       let betas = s["betas"].doubles
@@ -195,7 +196,7 @@ enum OptimizerKind: String, CaseIterable {
     layer.weight.setData(before * 2)
     optimizer.step(gradients: [Tensor.ones([4, 3, 3, 3])])
     expectClose(layer.weight.detach(), 2 * before - 1)
-    #expect(layer.weight.requiresGrad && layer.weight.isLeaf)
+    #expect(layer.weight.requiresGrad)
   }
 }
 

@@ -23,8 +23,8 @@ import TorchNN
     case "cosine": return .cosine(period: int("T_max"), minimum: number("eta_min"))
     case "one_cycle":
       return .oneCycle(
-        steps: int("total_steps"), warmup: number("pct_start"), divisor: number("div_factor"), finalDivisor: number("final_div_factor"),
-        linear: s["anneal_strategy"].string == "linear")
+        steps: int("total_steps"), warmup: number("pct_start"), divisor: number("div_factor"),
+        finalDivisor: number("final_div_factor"))
     default: return nil
     }
   }

@@ -58,7 +58,6 @@ import Torch
     let (yes, no) = (Tensor([true, true, false]), Tensor([true, false, false]))
     #expect((yes .& no).array(Bool.self) == [true, false, false])
     #expect((yes .| no).array(Bool.self) == [true, true, false])
-    #expect((yes .^ no).array(Bool.self) == [false, true, false])
     #expect((.!yes).array(Bool.self) == [false, false, true])
   }
 
@@ -67,16 +66,13 @@ import Torch
     let x = [0.1, 0.25, 0.5, 0.9]
     let t = Tensor(x)
     let cases: [(String, (Tensor) -> Tensor, (Double) -> Double)] = [
-      ("abs", { $0.abs() }, { abs($0) }), ("exp", { $0.exp() }, { exp($0) }), ("expm1", { $0.expm1() }, { expm1($0) }),
-      ("log", { $0.log() }, { log($0) }), ("log1p", { $0.log1p() }, { log1p($0) }), ("log2", { $0.log2() }, { log2($0) }),
+      ("abs", { $0.abs() }, { abs($0) }), ("exp", { $0.exp() }, { exp($0) }), ("log", { $0.log() }, { log($0) }),
       ("sqrt", { $0.sqrt() }, { $0.squareRoot() }), ("rsqrt", { $0.rsqrt() }, { 1 / $0.squareRoot() }),
-      ("reciprocal", { $0.reciprocal() }, { 1 / $0 }), ("square", { $0.square() }, { $0 * $0 }), ("sin", { $0.sin() }, { sin($0) }),
-      ("cos", { $0.cos() }, { cos($0) }), ("tan", { $0.tan() }, { tan($0) }), ("asin", { $0.asin() }, { asin($0) }),
-      ("acos", { $0.acos() }, { acos($0) }), ("atan", { $0.atan() }, { atan($0) }), ("tanh", { $0.tanh() }, { tanh($0) }),
-      ("atanh", { $0.atanh() }, { atanh($0) }), ("sigmoid", { $0.sigmoid() }, { 1 / (1 + exp(-$0)) }), ("erf", { $0.erf() }, { erf($0) }),
-      ("erfinv", { $0.erfinv().erf() }, { $0 }), ("pow", { $0.pow(1.5) }, { pow($0, 1.5) }),
-      ("pow", { $0.pow(Tensor([2.0])) }, { $0 * $0 }), ("lerp", { $0.lerp(Tensor([2.0]), 0.25) }, { $0 + 0.25 * (2 - $0) }),
-      ("atan2", { $0.atan2(Tensor([-1.0])) }, { atan2($0, -1) }),
+      ("reciprocal", { $0.reciprocal() }, { 1 / $0 }), ("square", { $0.square() }, { $0 * $0 }),
+      ("sin", { $0.sin() }, { sin($0) }), ("cos", { $0.cos() }, { cos($0) }), ("tanh", { $0.tanh() }, { tanh($0) }),
+      ("atanh", { $0.atanh() }, { atanh($0) }), ("sigmoid", { $0.sigmoid() }, { 1 / (1 + exp(-$0)) }),
+      ("pow", { $0.pow(1.5) }, { pow($0, 1.5) }), ("pow", { $0.pow(Tensor([2.0])) }, { $0 * $0 }),
+      ("lerp", { $0.lerp(Tensor([2.0]), 0.25) }, { $0 + 0.25 * (2 - $0) }),
     ]
     for (name, function, expected) in cases { expectClose(function(t), Tensor(x.map(expected)), tolerance: 1e-12, name) }
   }
@@ -85,12 +81,9 @@ import Torch
     let x = Tensor([-1.5, -0.5, 0.5, 1.5, 2.5] as [Float])
     #expect(x.round().array(Float.self) == [-2, 0, 0, 2, 2], "halves go to the even neighbour")
     #expect(x.floor().array(Float.self) == [-2, -1, 0, 1, 2])
-    #expect(x.ceil().array(Float.self) == [-1, 0, 1, 2, 3])
-    #expect(x.trunc().array(Float.self) == [-1, 0, 0, 1, 2])
     #expect(x.sign().array(Float.self) == [-1, -1, 1, 1, 1])
     #expect(x.relu().array(Float.self) == [0, 0, 0.5, 1.5, 2.5])
     #expect(x.remainder(2).array(Float.self) == [0.5, 1.5, 0.5, 1.5, 0.5], "the divisor's sign, as Python's")
-    #expect(x.floorDivide(2).array(Float.self) == [-1, -1, 0, 0, 1])
     #expect(x.clamped(-1, 1).array(Float.self) == [-1, -0.5, 0.5, 1, 1])
     #expect(x.clamped(min: 0).array(Float.self) == [0, 0, 0.5, 1.5, 2.5])
     #expect(x.clamped(max: 0).array(Float.self) == [-1.5, -0.5, 0, 0, 0])
@@ -98,7 +91,6 @@ import Torch
     #expect(x.maximum(Tensor(1.0)).array(Float.self) == [1, 1, 1, 1.5, 2.5])
     #expect(x.minimum(Tensor(1.0)).array(Float.self) == [-1.5, -0.5, 0.5, 1, 1])
     let odd = Tensor([1, .nan, .infinity] as [Float])
-    #expect(odd.isNaN().array(Bool.self) == [false, true, false])
     #expect(odd.isFinite().array(Bool.self) == [true, false, false])
     #expect(Tensor.where(odd.isFinite(), odd, Tensor(0.0)).array(Float.self) == [1, 0, 0])
   }
@@ -112,15 +104,9 @@ import Torch
     x.sub_(a)
     #expect(same.array(Float.self) == [2, 2, 2])
     x.mul_(b)
-    x.div_(Tensor(2.0))
-    #expect(same.array(Float.self) == [4, 0.5, -2])
+    #expect(same.array(Float.self) == [8, 1, -4])
     x.clamp_(0, 3)
-    #expect(same.array(Float.self) == [3, 0.5, 0])
-    x.round_()
-    #expect(same.array(Float.self) == [3, 0, 0])
-    x.add_(-1)
-    x.relu_()
-    #expect(same.array(Float.self) == [2, 0, 0])
+    #expect(same.array(Float.self) == [3, 1, 0])
     x.zero_()
     #expect(same.array(Float.self) == [0, 0, 0])
     let ints = Tensor([-5, 5] as [Int64])
@@ -158,7 +144,6 @@ import Torch
     let image = x.reshaped(1, 1, 2, 3)
     #expect(image.padded([1, 0, 0, 1], value: 9).array(Float.self) == [9, 0, 1, 2, 9, 3, 4, 5, 9, 9, 9, 9])
     #expect(image.padded([1, 1, 0, 0], .reflect).array(Float.self) == [1, 0, 1, 2, 1, 4, 3, 4, 5, 4])
-    #expect(image.padded([1, 1, 0, 0], .replicate).array(Float.self) == [0, 0, 1, 2, 2, 3, 3, 4, 5, 5])
   }
 }
 
@@ -175,7 +160,6 @@ import Torch
   @Test func byTensors() {
     #expect(x[Tensor([2, 0] as [Int64])].array(Float.self) == [8, 9, 10, 11, 0, 1, 2, 3])
     #expect(x[Tensor([false, true, false])].array(Float.self) == [4, 5, 6, 7])
-    #expect(x.indexSelected(1, Tensor([3, 3] as [Int64])).array(Float.self) == [3, 3, 7, 7, 11, 11])
     let rows = Tensor([0, 2] as [Int64])
     #expect(x.indexed([rows, Tensor([1, 3] as [Int64])]).array(Float.self) == [1, 11])
     #expect(x.indexed([nil, rows]).shape == [3, 2])
@@ -194,14 +178,10 @@ import Torch
     let index = Tensor([1, 0, 1] as [Int64], shape: [3, 1])
     #expect(Tensor.zeros([3, 2]).scattered(1, index, value: 1).array(Float.self) == [0, 1, 1, 0, 0, 1])
     #expect(Tensor.zeros([3, 2]).scattered(1, index, Tensor.ones([3, 1])).array(Float.self) == [0, 1, 1, 0, 0, 1])
-    let counts = Tensor.zeros([2]).scatterAdded(0, Tensor([1, 1, 0] as [Int64]), Tensor.ones([3]))
-    #expect(counts.array(Float.self) == [1, 2])
   }
 
-  @Test func matrices() {
+  @Test func oneHot() {
     #expect(Tensor([1, 0] as [Int64]).oneHot(3).array(Int64.self) == [0, 1, 0, 1, 0, 0])
-    #expect(Tensor.ones([2, 2]).lowerTriangle().array(Float.self) == [1, 0, 1, 1])
-    #expect(x.diagonal().array(Float.self) == [0, 5, 10])
   }
 }
 
@@ -216,7 +196,6 @@ import Torch
     expectClose(x.variance().item(), 4.666666, tolerance: 1e-6)
     expectClose(x.variance([1], correction: 0), Tensor([2.0 / 3, 62.0 / 9] as [Float]))
     expectClose(x.standardDeviation().item(), 2.160247)
-    expectClose(x.logSumExp([1]), x.exp().sum([1]).log())
     #expect(x.cumulativeSum(1).array(Float.self) == [3, 4, 6, -1, 4, 8])
     #expect(Tensor([true, true, false]).sum().intItem() == 2)
   }
@@ -234,7 +213,6 @@ import Torch
     #expect(values.array(Float.self) == [3, 5] && indices.array(Int64.self) == [0, 1])
     #expect(x.min(1).indices.array(Int64.self) == [1, 0])
     #expect(x.argmax(1).array(Int64.self) == [0, 1] && x.argmin(0, keep: true).array(Int64.self) == [1, 0, 0])
-    #expect(Tensor([4, 1, 3, 2] as [Float]).median().item() == 2, "the lower median")
   }
 
   @Test func ordering() {
@@ -267,17 +245,6 @@ import Torch
     expectClose(w.truncatingSingularValues(at: 1), try golden.tensor("\(name)/truncated"))
     expectClose(w / w.singularValues()[0], try golden.tensor("\(name)/spectral"))
     expectClose(w.truncatingSingularValues(at: 1).singularValues(), expected.clamped(max: 1), floor: 1, "the cut values")
-  }
-
-  @Test func decompositions() {
-    let a = pattern([4, 4], 0.2, 2) + 1.5 * Tensor.eye(4)
-    let (q, r) = a.qr()
-    expectClose(q.matmul(r), a)
-    expectClose(q.transposed().matmul(q), Tensor.eye(4))
-    let symmetric = a + a.transposed()
-    let (values, vectors) = symmetric.symmetricEigen()
-    expectClose((vectors * values).matmul(vectors.transposed()), symmetric, tolerance: 2e-6)
-    #expect(values.argsort().array(Int64.self) == [0, 1, 2, 3], "ascending")
   }
 
   @Test func products() {

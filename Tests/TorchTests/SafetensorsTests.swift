@@ -1,6 +1,7 @@
 import Files
 import Formats
 import Foundation
+import TestFiles
 import TestSupport
 import Testing
 import Torch

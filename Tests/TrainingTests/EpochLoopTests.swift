@@ -1,5 +1,6 @@
 import Support
 import TestData
+import TestFiles
 import TestSupport
 import Testing
 import Torch

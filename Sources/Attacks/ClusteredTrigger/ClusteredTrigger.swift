@@ -15,7 +15,7 @@ public import Support
 public import Torch
 import TorchNN
 import Training
-import Vision
+public import Vision
 
 public struct ClusteredTrigger: Attack {
   public static let id = "clustered-trigger"

@@ -18,7 +18,7 @@ public import Support
 public import Torch
 import TorchNN
 public import Training
-import Vision
+public import Vision
 
 public struct SleeperAgent: Attack {
   public static let id = "sleeper-agent"

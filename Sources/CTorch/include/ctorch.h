@@ -34,7 +34,6 @@ int ct_error_kind(void);
 const char *ct_version(void);
 const char *ct_build_configuration(void);
 const char *ct_library_path(void);
-bool ct_cuda_available(void);
 int ct_cuda_device_count(void);
 int ct_cuda_synchronize(void);
 int ct_num_threads(void);
@@ -49,8 +48,6 @@ int ct_autocast_dtype(int device_type);
 int ct_autocast_enter(int device_type, bool enabled, int dtype);
 int ct_autocast_exit(int device_type, bool enabled, int dtype);
 void ct_set_denormals_flushed(bool flush);
-void ct_set_deterministic(bool on);
-void ct_return_freed_memory(void);
 void ct_keep_freed_memory(void);
 
 // tensor.cpp: handles, creation, conversion, shape ---------------------------------------------------------------------------
@@ -62,7 +59,6 @@ int ct_dtype(CTTensor t);
 int ct_device_type(CTTensor t);
 int ct_device_index(CTTensor t);
 bool ct_is_contiguous(CTTensor t, int memory_format);
-bool ct_is_same(CTTensor a, CTTensor b);
 void *CT_OPT ct_data(CTTensor t);
 int ct_item_double(CTTensor t, double *out);
 int ct_item_int(CTTensor t, int64_t *out);
@@ -78,7 +74,6 @@ CTTensor CT_OPT ct_to(CTTensor t, int dtype, int device_type, int device_index);
 CTTensor CT_OPT ct_contiguous(CTTensor t, int memory_format);
 CTTensor CT_OPT ct_clone(CTTensor t);
 CTTensor CT_OPT ct_detach(CTTensor t);
-CTTensor CT_OPT ct_alias(CTTensor t);
 int ct_copy_(CTTensor dst, CTTensor src);
 int ct_set_data(CTTensor dst, CTTensor src);
 
@@ -103,23 +98,19 @@ int ct_index_put_(CTTensor t, const CTTensor CT_OPT *_Nonnull indices, int64_t n
 CTTensor CT_OPT ct_gather(CTTensor t, int64_t dim, CTTensor index);
 CTTensor CT_OPT ct_scatter(CTTensor t, int64_t dim, CTTensor index, CTTensor src);
 CTTensor CT_OPT ct_scatter_value(CTTensor t, int64_t dim, CTTensor index, double value);
-CTTensor CT_OPT ct_scatter_add(CTTensor t, int64_t dim, CTTensor index, CTTensor src);
 CTTensor CT_OPT ct_masked_fill(CTTensor t, CTTensor mask, double value);
 CTTensor CT_OPT ct_masked_select(CTTensor t, CTTensor mask);
 CTTensor CT_OPT ct_nonzero(CTTensor t);
 CTTensor CT_OPT ct_one_hot(CTTensor t, int64_t classes);
-CTTensor CT_OPT ct_tril(CTTensor t, int64_t diagonal);
-CTTensor CT_OPT ct_diag(CTTensor t);
 
 // pointwise.cpp ----------------------------------------------------------------------------------------------------------------
-#define CT_UNARY_OPS(X)                                                                                                          \
-  X(abs) X(neg) X(sign) X(exp) X(expm1) X(log) X(log1p) X(log2) X(sqrt) X(rsqrt) X(reciprocal) X(square) X(sin) X(cos) X(tan)    \
-  X(asin) X(acos) X(atan) X(tanh) X(atanh) X(sigmoid) X(relu) X(erf) X(erfinv) X(floor) X(ceil) X(round) X(trunc) X(isnan)       \
-  X(isfinite) X(logical_not)
-#define CT_BINARY_OPS(X)                                                                                                         \
-  X(add) X(sub) X(mul) X(div) X(maximum) X(minimum) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(logical_and) X(logical_or)             \
-  X(logical_xor) X(pow) X(remainder) X(fmod) X(atan2) X(floor_divide)
-#define CT_SCALAR_OPS(X) X(add) X(sub) X(mul) X(div) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(pow) X(remainder) X(fmod) X(floor_divide)
+#define CT_UNARY_OPS(X)                                                                                              \
+  X(abs) X(neg) X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(reciprocal) X(square) X(sin) X(cos) X(tanh) X(atanh)        \
+  X(sigmoid) X(relu) X(floor) X(round) X(isfinite) X(logical_not)
+#define CT_BINARY_OPS(X)                                                                                             \
+  X(add) X(sub) X(mul) X(div) X(maximum) X(minimum) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(logical_and) X(logical_or) \
+  X(pow)
+#define CT_SCALAR_OPS(X) X(add) X(sub) X(mul) X(div) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(pow) X(remainder)
 
 #define CT_DECLARE_UNARY(name) CTTensor CT_OPT ct_##name(CTTensor t);
 #define CT_DECLARE_BINARY(name) CTTensor CT_OPT ct_##name(CTTensor a, CTTensor b);
@@ -136,10 +127,8 @@ int ct_add_(CTTensor a, CTTensor b, double alpha);
 int ct_add_scalar_(CTTensor a, double b);
 int ct_mul_(CTTensor a, CTTensor b);
 int ct_mul_scalar_(CTTensor a, double b);
-int ct_div_(CTTensor a, CTTensor b);
 int ct_clamp_(CTTensor a, double low, double high);
 int ct_fill_(CTTensor a, double value);
-int ct_round_(CTTensor a);
 
 // reduction.cpp ----------------------------------------------------------------------------------------------------------------
 // dims == NULL reduces over all dimensions.
@@ -148,7 +137,6 @@ CTTensor CT_OPT ct_mean(CTTensor t, const int64_t *CT_OPT dims, int64_t n, bool 
 CTTensor CT_OPT ct_var(CTTensor t, const int64_t *CT_OPT dims, int64_t n, double correction, bool keep);
 CTTensor CT_OPT ct_amax(CTTensor t, const int64_t *CT_OPT dims, int64_t n, bool keep);
 CTTensor CT_OPT ct_amin(CTTensor t, const int64_t *CT_OPT dims, int64_t n, bool keep);
-CTTensor CT_OPT ct_logsumexp(CTTensor t, const int64_t *dims, int64_t n, bool keep);
 CTTensor CT_OPT ct_norm(CTTensor t, double p, const int64_t *CT_OPT dims, int64_t n, bool keep);
 CTTensor CT_OPT ct_argmax(CTTensor t, int64_t dim, bool keep);
 CTTensor CT_OPT ct_argmin(CTTensor t, int64_t dim, bool keep);
@@ -157,7 +145,6 @@ CTTensor CT_OPT ct_any(CTTensor t);
 CTTensor CT_OPT ct_any_dim(CTTensor t, int64_t dim, bool keep);
 CTTensor CT_OPT ct_all_dim(CTTensor t, int64_t dim, bool keep);
 CTTensor CT_OPT ct_cumsum(CTTensor t, int64_t dim);
-CTTensor CT_OPT ct_median(CTTensor t);
 CTTensor CT_OPT ct_bincount(CTTensor t, int64_t minimum_length);
 CTTensor CT_OPT ct_argsort(CTTensor t, int64_t dim, bool descending);
 int ct_sort(CTTensor t, int64_t dim, bool descending, CTTensor CT_OPT *_Nonnull values, CTTensor CT_OPT *_Nonnull indices);
@@ -169,14 +156,11 @@ int ct_min_dim(CTTensor t, int64_t dim, bool keep, CTTensor CT_OPT *_Nonnull val
 CTTensor CT_OPT ct_matmul(CTTensor a, CTTensor b);
 int ct_svd(CTTensor t, CTTensor CT_OPT *_Nonnull u, CTTensor CT_OPT *_Nonnull s, CTTensor CT_OPT *_Nonnull vt);
 CTTensor CT_OPT ct_svdvals(CTTensor t);
-int ct_qr(CTTensor t, CTTensor CT_OPT *_Nonnull q, CTTensor CT_OPT *_Nonnull r);
-int ct_eigh(CTTensor t, CTTensor CT_OPT *_Nonnull values, CTTensor CT_OPT *_Nonnull vectors);
 
 // nn.cpp -----------------------------------------------------------------------------------------------------------------------
 CTTensor CT_OPT ct_linear(CTTensor x, CTTensor w, CTTensor CT_OPT b);
-CTTensor CT_OPT ct_conv2d(CTTensor x, CTTensor w, CTTensor CT_OPT b, int64_t stride, int64_t padding, int64_t dilation, int64_t groups);
-CTTensor CT_OPT ct_conv_transpose2d(CTTensor x, CTTensor w, CTTensor CT_OPT b, int64_t stride, int64_t padding, int64_t output_padding,
-                                    int64_t groups, int64_t dilation);
+CTTensor CT_OPT ct_conv2d(CTTensor x, CTTensor w, CTTensor CT_OPT b, int64_t stride, int64_t padding, int64_t groups);
+CTTensor CT_OPT ct_conv_transpose2d(CTTensor x, CTTensor w, CTTensor CT_OPT b, int64_t stride, int64_t padding, int64_t output_padding);
 CTTensor CT_OPT ct_batch_norm(CTTensor x, CTTensor CT_OPT w, CTTensor CT_OPT b, CTTensor CT_OPT mean, CTTensor CT_OPT var,
                               bool training, double momentum, double eps);
 CTTensor CT_OPT ct_group_norm(CTTensor x, int64_t groups, CTTensor CT_OPT w, CTTensor CT_OPT b, double eps);
@@ -185,30 +169,22 @@ CTTensor CT_OPT ct_max_pool2d(CTTensor x, int64_t kernel, int64_t stride, int64_
 CTTensor CT_OPT ct_avg_pool2d(CTTensor x, int64_t kernel, int64_t stride, int64_t padding);
 CTTensor CT_OPT ct_adaptive_avg_pool2d(CTTensor x, int64_t height, int64_t width);
 CTTensor CT_OPT ct_leaky_relu(CTTensor x, double slope);
-CTTensor CT_OPT ct_elu(CTTensor x, double alpha);
 CTTensor CT_OPT ct_gelu(CTTensor x);
-CTTensor CT_OPT ct_softplus(CTTensor x, double beta);
 CTTensor CT_OPT ct_softmax(CTTensor x, int64_t dim);
 CTTensor CT_OPT ct_log_softmax(CTTensor x, int64_t dim);
-int ct_relu_(CTTensor x);
 // reduction: 0 none, 1 mean, 2 sum. target: int64 classes or float probabilities.
 CTTensor CT_OPT ct_cross_entropy(CTTensor x, CTTensor target, CTTensor CT_OPT weight, int reduction, double label_smoothing);
-CTTensor CT_OPT ct_nll_loss(CTTensor x, CTTensor target, CTTensor CT_OPT weight, int reduction);
 CTTensor CT_OPT ct_mse_loss(CTTensor x, CTTensor target, int reduction);
-CTTensor CT_OPT ct_smooth_l1_loss(CTTensor x, CTTensor target, int reduction, double beta);
-CTTensor CT_OPT ct_kl_div(CTTensor x, CTTensor target, int reduction, bool log_target);
 CTTensor CT_OPT ct_bce_with_logits(CTTensor x, CTTensor target, int reduction);
-CTTensor CT_OPT ct_cosine_similarity(CTTensor a, CTTensor b, int64_t dim, double eps);
 // mode: 0 nearest, 1 bilinear, 2 bicubic.
 CTTensor CT_OPT ct_interpolate(CTTensor x, int64_t height, int64_t width, int mode, bool align_corners, bool antialias);
-// mode: 0 bilinear, 1 nearest, 2 bicubic; padding: 0 zeros, 1 border, 2 reflection.
-CTTensor CT_OPT ct_grid_sample(CTTensor x, CTTensor grid, int mode, int padding, bool align_corners);
+// mode: 0 bilinear, 1 nearest, 2 bicubic. Outside the image there are zeros.
+CTTensor CT_OPT ct_grid_sample(CTTensor x, CTTensor grid, int mode, bool align_corners);
 CTTensor CT_OPT ct_affine_grid(CTTensor theta, const int64_t *sizes, int64_t n, bool align_corners);
 
 // autograd.cpp -----------------------------------------------------------------------------------------------------------------
 bool ct_requires_grad(CTTensor t);
 int ct_set_requires_grad(CTTensor t, bool on);
-bool ct_is_leaf(CTTensor t);
 CTTensor CT_OPT ct_gradient_of(CTTensor t);
 int ct_set_gradient_of(CTTensor t, CTTensor CT_OPT g);
 int ct_backward(CTTensor t, CTTensor CT_OPT gradient, bool retain_graph, bool create_graph);
@@ -220,11 +196,11 @@ int ct_grad(const CTTensor CT_OPT *_Nonnull outputs, int64_t n, const CTTensor C
 // optimizer.cpp ----------------------------------------------------------------------------------------------------------------
 int ct_fused_sgd_(const CTTensor CT_OPT *_Nonnull params, const CTTensor CT_OPT *_Nonnull grads,
                   const CTTensor CT_OPT *CT_OPT momentum_buffers, int64_t n, double weight_decay, double momentum, double lr,
-                  double dampening, bool nesterov, bool maximize, bool is_first_step);
+                  bool nesterov, bool is_first_step);
 int ct_fused_adam_(const CTTensor CT_OPT *_Nonnull params, const CTTensor CT_OPT *_Nonnull grads,
                    const CTTensor CT_OPT *_Nonnull exp_avgs, const CTTensor CT_OPT *_Nonnull exp_avg_sqs,
                    const CTTensor CT_OPT *CT_OPT max_exp_avg_sqs, const CTTensor CT_OPT *_Nonnull steps, int64_t n, double lr,
-                   double beta1, double beta2, double weight_decay, double eps, bool amsgrad, bool decoupled, bool maximize);
+                   double beta1, double beta2, double weight_decay, double eps, bool amsgrad, bool decoupled);
 int ct_foreach_lerp_(const CTTensor CT_OPT *_Nonnull a, const CTTensor CT_OPT *_Nonnull b, int64_t n, double weight);
 int ct_foreach_add_scalar_(const CTTensor CT_OPT *_Nonnull a, int64_t n, double value);
 int ct_foreach_mul_scalar_(const CTTensor CT_OPT *_Nonnull a, int64_t n, double value);
@@ -242,7 +218,6 @@ CTTensor CT_OPT ct_randn(const int64_t *sizes, int64_t dim, CTGenerator g, int d
 CTTensor CT_OPT ct_randint(int64_t low, int64_t high, const int64_t *sizes, int64_t dim, CTGenerator g, int device_type,
                            int device_index);
 CTTensor CT_OPT ct_randperm(int64_t n, CTGenerator g, int device_type, int device_index);
-CTTensor CT_OPT ct_bernoulli(CTTensor probabilities, CTGenerator g);
 CTTensor CT_OPT ct_multinomial(CTTensor probabilities, int64_t count, bool replacement, CTGenerator g);
 
 #ifdef __cplusplus

@@ -19,7 +19,7 @@ enum PNGFolder {
     defer { progress.end(summary: "\(formatCount(data.count)) files in \(folder.split(separator: "/").suffix(2).joined(separator: "/"))") }
     for (position, label) in labels.enumerated() where classes.indices.contains(label) {
       let path = "\(classes[label])/\(padded(numbers?[position] ?? position, 6)).png"
-      try AtomicFile.write(DecodedImage(image: data.images[position]).encodePNG(), to: path, isDurable: false)
+      try AtomicFile.write(DecodedImage(data.images[position]).encodePNG(), to: path, isDurable: false)
       progress.update(done: position + 1)
       if position % 64 == 0 { try Interruption.check() }
     }

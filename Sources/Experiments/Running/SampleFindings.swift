@@ -94,7 +94,7 @@ struct SampleFindings {
       for poisoned in [true, false] {
         for index in order.lazy.filter({ poison.contains($0) == poisoned }).prefix(count) {
           let file = "\(RunDirectory.samplesName)/training-\(index).png"
-          try AtomicFile.write(try DecodedImage(image: data.images[index]).encodePNG(), to: directory.file(file))
+          try AtomicFile.write(try DecodedImage(data.images[index]).encodePNG(), to: directory.file(file))
           result.append(
             RunRecord.Picture(
               index: index, label: labels[index], poisoned: poisoned, kept: kept, suspicion: suspicion?[index], file: file))

@@ -93,6 +93,6 @@ struct SampleGallery {
 
   /// - Parameter image: uint8 C x H x W.
   private func write(_ image: Tensor, _ name: String) throws {
-    try AtomicFile.write(try DecodedImage(image: image).encodePNG(), to: directory.file(name))
+    try AtomicFile.write(try DecodedImage(image).encodePNG(), to: directory.file(name))
   }
 }

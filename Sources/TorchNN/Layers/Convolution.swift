@@ -6,11 +6,10 @@ public final class Conv2d: Module, Layer {
   public let bias: Bias?
   public let stride: Int
   public let padding: Int
-  public let dilation: Int
   public let groups: Int
 
   public init(
-    _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, groups: Int = 1, bias: Bool = true,
+    _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1, bias: Bool = true,
     _ generator: Generator
   ) {
     let fanIn = inputs / groups * kernel * kernel
@@ -18,12 +17,11 @@ public final class Conv2d: Module, Layer {
     self.bias = bias ? Bias(Initialization.uniform([outputs], fanIn: fanIn, generator)) : nil
     self.stride = stride
     self.padding = padding
-    self.dilation = dilation
     self.groups = groups
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups)
   }
 }
 

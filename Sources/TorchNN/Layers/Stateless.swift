@@ -11,15 +11,10 @@ public final class Lambda: Module, Layer {
 extension Lambda {
   public static func relu() -> Lambda { Lambda { $0.relu() } }
   public static func leakyReLU(_ slope: Double = 0.01) -> Lambda { Lambda { F.leakyReLU($0, slope: slope) } }
-  public static func sigmoid() -> Lambda { Lambda { $0.sigmoid() } }
   public static func tanh() -> Lambda { Lambda { $0.tanh() } }
   public static func maxPool(kernel: Int, stride: Int? = nil, padding: Int = 0) -> Lambda {
     Lambda { F.maxPool2d($0, kernel: kernel, stride: stride, padding: padding) }
   }
-  public static func avgPool(kernel: Int, stride: Int? = nil) -> Lambda { Lambda { F.avgPool2d($0, kernel: kernel, stride: stride) } }
-  public static func adaptiveAvgPool(_ size: Int) -> Lambda { Lambda { F.adaptiveAvgPool2d($0, size, size) } }
-  public static func flatten() -> Lambda { Lambda { $0.flattened(1) } }
-  public static func padding(_ sides: Int, _ mode: PadMode) -> Lambda { Lambda { $0.padded([sides, sides, sides, sides], mode) } }
 }
 
 /// Dropout with its own random stream. A training loop gives every epoch its seed (`Module.reseedDropout`), so that a resumed run

@@ -3,18 +3,16 @@ public import Torch
 /// Stochastic gradient descent with momentum, as `torch.optim.SGD`.
 public final class SGD: Optimizer {
   public let momentum: Double
-  public let dampening: Double
   public let weightDecay: Double
   public let nesterov: Bool
   private var buffers = Slots("momentum_buffer")
 
   public init(
-    _ parameters: [Tensor], learningRate: Double, momentum: Double = 0, dampening: Double = 0, weightDecay: Double = 0,
+    _ parameters: [Tensor], learningRate: Double, momentum: Double = 0, weightDecay: Double = 0,
     nesterov: Bool = false
   ) {
-    require(!nesterov || (momentum > 0 && dampening == 0), "Nesterov momentum needs a momentum and zero dampening")
+    require(!nesterov || momentum > 0, "Nesterov momentum needs a momentum")
     self.momentum = momentum
-    self.dampening = dampening
     self.weightDecay = weightDecay
     self.nesterov = nesterov
     super.init(parameters, learningRate: learningRate)
@@ -34,8 +32,8 @@ public final class SGD: Optimizer {
     let chosen = pairs.map { parameters[$0.0] }
     let momenta = momentum == 0 ? [] : pairs.map { index, _ in buffers.get(index) { Tensor.zeros(like: parameters[index].detach()) } }
     Fused.sgd(
-      chosen, gradients: pairs.map(\.1), momentumBuffers: momenta, learningRate: learningRate, momentum: momentum, dampening: dampening,
-      weightDecay: weightDecay, nesterov: nesterov, isFirstStep: first)
+      chosen, gradients: pairs.map(\.1), momentumBuffers: momenta, learningRate: learningRate, momentum: momentum, weightDecay: weightDecay,
+      nesterov: nesterov, isFirstStep: first)
   }
 
   public override func stateDict() -> [(key: String, tensor: Tensor)] { buffers.entries }

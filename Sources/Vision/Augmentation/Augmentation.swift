@@ -19,8 +19,6 @@ extension Generator {
   func uniform(_ count: Int, in range: ClosedRange<Double>, on device: Device) -> Tensor {
     uniform([count], range.lowerBound, range.upperBound).to(device)
   }
-  /// True with probability `p`: a vector of `count` on `device`.
-  func chance(_ count: Int, p: Double, on device: Device) -> Tensor { (uniform([count]) .< p).to(device) }
 }
 
 /// Images from `changed` where the draw of the image is true, from `images` elsewhere.

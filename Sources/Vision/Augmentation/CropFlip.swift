@@ -37,28 +37,3 @@ public struct CropFlip: Augmentation {
     return Tensor.concatenated([corner, mirrored])
   }
 }
-
-/// Crops of the image's size from the image with a border, as torchvision's `RandomCrop(size, padding:)`.
-public struct RandomCrop: Augmentation {
-  public let padding: Int
-  public let mode: PadMode
-
-  public init(padding: Int = 4, mode: PadMode = .constant) {
-    self.padding = padding
-    self.mode = mode
-  }
-
-  public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    CropFlip(padding: padding, mode: mode, flip: false)(images, generator)
-  }
-}
-
-/// Mirrors images left to right with probability `p` each.
-public struct HorizontalFlip: Augmentation {
-  public let p: Double
-  public init(p: Double = 0.5) { self.p = p }
-
-  public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    choose(generator.chance(images.dimension(0), p: p, on: images.device), images.flipped(3), else: images)
-  }
-}

@@ -5,8 +5,6 @@ public enum ResampleFilter: String, Sendable, Codable, CaseIterable {
   case bilinear
   case bicubic
 
-  /// Pixels on each side that count, at the resolution of the coarser image.
-  var support: Double { self == .bilinear ? 1 : 2 }
   /// Weights at the given distances, before they are made to sum to 1. Bicubic is Keys' with a = -1/2, as Pillow has it.
   func weights(_ distance: Tensor) -> Tensor {
     let d = distance.abs()

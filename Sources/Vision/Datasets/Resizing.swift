@@ -4,10 +4,7 @@ import Torch
 enum Resizing {
   /// Squeezes an image to a square.
   static let resize: ImageResize = { image, size in
-    let pixels = Tensor(image.pixels, shape: [1, image.height, image.width, image.channels]).permuted(0, 3, 1, 2)
-    let resized = F.interpolate(pixels, height: size, width: size, mode: .bilinear, antialias: true)
-    return DecodedImage(
-      width: size, height: size, channels: image.channels, pixels: resized.permuted(0, 2, 3, 1).contiguous().array(UInt8.self))
+    DecodedImage(F.interpolate(image.tensor, height: size, width: size, mode: .bilinear, antialias: true)[0])
   }
 
   static func resize(_ raw: RawImages, to size: Int) -> RawImages {

@@ -1,4 +1,5 @@
 import CImageCodecs
+import Formats
 import Support
 
 /// The decoding of one image: its limits, the memory that it holds, and whether the process was asked to stop.

@@ -42,13 +42,16 @@ import Vision
 
   private struct Killed: Error {}
 
+  /// An undisturbed run; nobody changes it.
+  nonisolated(unsafe) private static let undisturbed = Result { try Self().run(Self().context()) }
+
   /// Killed before the checkpoint of an epoch: inside a round (2), at a round's first (6) and last (5) iteration, in the second bag, in a
   /// learner's first and last epoch, in self-training and in the final training.
   @Test(arguments: [
     ("ispl-search", 1), ("ispl-search", 2), ("ispl-search", 5), ("ispl-search", 6), ("ispl-search", 16), ("ispl-learners", 1),
     ("ispl-learners", 3), ("ispl-learners", 6), ("ispl-self-training", 2), ("self-expansion", 3),
   ]) func resumesWithTheSameBits(_ stage: String, _ epoch: Int) throws {
-    let whole = try run(context())
+    let whole = try Self.undisturbed.get()
     let store = MemoryCheckpoints()
     let first = context(store)
     first.onEpoch = { if $0.stage == stage && $0.epoch == epoch { throw Killed() } }
@@ -63,7 +66,7 @@ import Vision
 
   /// Ctrl-C again and again, in the middle of epochs too.
   @Test func manyInterruptions() throws {
-    let whole = try run(context())
+    let whole = try Self.undisturbed.get()
     let store = MemoryCheckpoints()
     var found: DefenseOutcome?
     var interruptions = 0

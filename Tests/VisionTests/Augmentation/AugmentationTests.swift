@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Torch
 import Vision
@@ -5,21 +6,17 @@ import Vision
 @Suite("Augmentations")
 struct AugmentationTests {
   static let all: [(name: String, make: any Augmentation)] = [
-    ("CropFlip", CropFlip()), ("RandomCrop", RandomCrop(mode: .reflect)), ("HorizontalFlip", HorizontalFlip()),
+    ("CropFlip", CropFlip()), ("CropFlip reflect", CropFlip(mode: .reflect)), ("flip", CropFlip(padding: 0)),
     ("RandomResizedCrop", RandomResizedCrop()), ("RandomResizedCrop bicubic", RandomResizedCrop(filter: .bicubic)),
-    ("RandomRotation", RandomRotation(degrees: 15)),
-    ("ColorJitter", ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1)),
-    ("RandomGrayscale", RandomGrayscale(p: 0.5)), ("ContrastiveViews", ContrastiveViews()), ("GaussianBlur", GaussianBlur()),
+    ("RandomRotation", RandomRotation(degrees: 15)), ("ContrastiveAugmentation", ContrastiveAugmentation()),
     ("Cutout", Cutout(size: 8)),
   ]
   /// An augmentation and settings under which it is the identity.
   static let identities: [(name: String, make: any Augmentation)] = [
-    ("CropFlip", CropFlip(padding: 0, flip: false)), ("RandomCrop", RandomCrop(padding: 0)), ("HorizontalFlip", HorizontalFlip(p: 0)),
+    ("CropFlip", CropFlip(padding: 0, flip: false)),
     ("RandomResizedCrop", RandomResizedCrop(scale: 1...1, ratio: 1...1)),
     ("RandomResizedCrop bicubic", RandomResizedCrop(scale: 1...1, ratio: 1...1, filter: .bicubic)),
-    ("RandomRotation", RandomRotation(degrees: 0)), ("ColorJitter", ColorJitter()),
-    ("ColorJitter p", ColorJitter(brightness: 1, contrast: 1, saturation: 1, hue: 0.5, p: 0)), ("RandomGrayscale", RandomGrayscale(p: 0)),
-    ("GaussianBlur", GaussianBlur(p: 0)),
+    ("RandomRotation", RandomRotation(degrees: 0)),
   ]
 
   @Test("Identity settings change nothing", arguments: identities.indices)
@@ -41,9 +38,9 @@ struct AugmentationTests {
     #expect(deviation(augmentation(x, Generator(seed: 1)), y) == 0, "\(name)")
     #expect(deviation(augmentation(x, Generator(seed: 2)), y) > 0, "\(name)")
     #expect(deviation(x, before) == 0, "\(name)")
-    let kinds = Set((0..<64).map { i in y[i].sum().item() * 3 + (y[i] * Pattern.tensor([3, 24, 24], 0)).sum().item() })
+    let kinds = Set((0..<64).map { i in y[i].sum().item() * 3 + (y[i] * pattern([3, 24, 24], 0)).sum().item() })
     #expect(kinds.count >= 2, "\(name)")
-    if !["HorizontalFlip", "RandomGrayscale"].contains(name) { #expect(kinds.count > 16, "\(name)") }
+    if name != "flip" { #expect(kinds.count > 16, "\(name)") }
     let continued = Generator(seed: 1)
     _ = augmentation(x, continued)
     #expect(deviation(augmentation(x, continued), y) > 0, "\(name)")
@@ -57,42 +54,6 @@ struct AugmentationTests {
       #expect(y.shape == shape, "\(name)")
       #expect(y.isFinite().all().intItem() == 1, "\(name)")
     }
-  }
-
-  @Test("Probabilities hold per image")
-  func probabilities() {
-    let x = Generator(seed: 2).uniform([1, 3, 6, 6]).repeated(4000, 1, 1, 1)
-    let cases: [(any Augmentation, Double)] = [
-      (HorizontalFlip(p: 0.5), 0.5), (HorizontalFlip(p: 0.1), 0.1), (RandomGrayscale(p: 0.2), 0.2),
-      (GaussianBlur(sigma: 1...2, p: 0.3), 0.3),
-      (ColorJitter(brightness: 0.4, p: 0.8), 0.8),
-    ]
-    for (augmentation, p) in cases {
-      let changed = ((augmentation(x, Generator(seed: 3)) - x).abs().max([1, 2, 3]) .> 1e-6).to(.float32).mean().item()
-      #expect(abs(changed - p) < 0.03, "\(augmentation)")
-    }
-  }
-
-  @Test("Jitter keeps to its ranges and reaches their ends")
-  func jitter() {
-    let n = 2000
-    func range(_ values: Tensor) -> (Double, Double) { (values.min().item(), values.max().item()) }
-    func near(_ a: (Double, Double), _ low: Double, _ high: Double) -> Bool { abs(a.0 - low) < 0.01 && abs(a.1 - high) < 0.01 }
-    let orange = Tensor([Float(0.5), 0.3, 0.1], shape: [1, 3, 1, 1]).expanded([n, 3, 2, 2])
-    let bright = ColorJitter(brightness: 0.4)(orange, Generator(seed: 1))
-    #expect(near(range(bright.selected(1, 0) * 2), 0.6, 1.4))
-    let strong = ColorJitter(brightness: 1.5)(orange, Generator(seed: 1))
-    #expect(near(range(strong.selected(1, 1) / 0.3), 0, 2.5))
-    #expect((strong.selected(1, 1) .< 0.001).to(.float32).mean().item() < 0.01)
-    // Saturation s: distances between channels times s.
-    let saturated = ColorJitter(saturation: 0.2)(orange, Generator(seed: 1))
-    #expect(near(range((saturated.selected(1, 0) - saturated.selected(1, 2)) / 0.4), 0.8, 1.2))
-    // Hue: orange lies halfway between red and yellow, at 1/12; its green channel rises by 0.4 per sixth of the circle.
-    let turned = ColorJitter(hue: 0.05)(orange, Generator(seed: 1))
-    #expect(near(range((turned.selected(1, 1) - 0.1) / 0.4 / 6), 1.0 / 12 - 0.05, 1.0 / 12 + 0.05))
-    let halves = Tensor([Float(0.2), 0.6], shape: [1, 1, 1, 2]).expanded([n, 3, 2, 2])
-    let contrasted = ColorJitter(contrast: 0.3)(halves, Generator(seed: 1))
-    #expect(near(range((contrasted.selected(3, 1) - contrasted.selected(3, 0)) / 0.4), 0.7, 1.3))
   }
 
   @Test("Random parts keep to their areas and ratios and lie everywhere")

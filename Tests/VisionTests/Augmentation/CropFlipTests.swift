@@ -1,19 +1,20 @@
+import TestSupport
 import Testing
 import Torch
 import Vision
 
 @Suite("Crop and flip")
 struct CropFlipTests {
-  static let modes: [PadMode] = [.constant, .reflect, .replicate]
+  static let modes: [PadMode] = [.constant, .reflect]
 
   private func bytes(_ shape: Shape, seed: UInt64 = 1) -> Tensor { Generator(seed: seed).integers(0..<256, shape).to(.uint8) }
 
   @Test("Crops at given places", arguments: modes, [MemoryFormat.contiguous, .channelsLast])
   func places(_ mode: PadMode, _ format: MemoryFormat) throws {
-    let goldens = try GoldenFile("augment.safetensors")
-    let images = try goldens["augment/images"].contiguous(format)
-    let places = try goldens["augment/places"]
-    let expected = try goldens["augment/crop_\(mode)"]
+    let goldens = try Golden("augment")
+    let images = try goldens.tensor("augment/images").contiguous(format)
+    let places = try goldens.tensor("augment/places")
+    let expected = try goldens.tensor("augment/crop_\(mode)")
     let all = Tensor.arange(4)
     #expect(deviation(F.cropFlip(images, all, places: places, padding: 2, mode: mode), expected) == 0)
     // With a gradient, by tensor operations.
@@ -47,7 +48,7 @@ struct CropFlipTests {
     let at = x.contiguous().reshaped(n, 256).argmax(1)
     let mirrored = ((x.contiguous().reshaped(n, 256).gathered(1, at.reshaped(n, 1) - 1)) .== 0.5).to(.float32).mean().item()
     #expect(abs(mirrored - 0.5) < 0.02)
-    let rows = at.floorDivide(16).bincount(minimumLength: 16).array(Int64.self)
+    let rows = (at.to(.float32) / 16).floor().to(.int64).bincount(minimumLength: 16).array(Int64.self)
     #expect(rows.indices.filter { rows[$0] > 0 } == [6, 7, 8, 9, 10])
     #expect(rows.filter { $0 > 0 }.allSatisfy { abs(Double($0) / Double(n) - 0.2) < 0.02 })
     let columns = at.remainder(16).bincount(minimumLength: 16).array(Int64.self)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Torch
 import Vision
@@ -5,14 +6,14 @@ import Vision
 /// Image operations with fixed factors against independent numpy formulas; see Tests/Goldens/make_augment.py.
 @Suite("Image operations")
 struct ImageOpsTests {
-  let goldens: GoldenFile
+  let goldens: Golden
   let images: Tensor
 
   init() throws {
-    goldens = try GoldenFile("augment.safetensors")
-    images = try goldens["augment/images"]
+    goldens = try Golden("augment")
+    images = try goldens.tensor("augment/images")
   }
-  private func golden(_ name: String) throws -> Tensor { try goldens["augment/\(name)"] }
+  private func golden(_ name: String) throws -> Tensor { try goldens.tensor("augment/\(name)") }
   private func vector(_ value: Float) -> Tensor { Tensor([Float](repeating: value, count: 4)) }
 
   @Test("Colour")

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Support
 import Synchronization
@@ -38,7 +39,7 @@ import Testing
     let path = try folder.write("rgb.png", try golden("rgb.png"))
     var small = DecodingLimits()
     small.fileBytes = 80
-    #expect(message { _ = try DecodedImage.decode(contentsOf: path, limits: small) }.contains("a file of 89 bytes, and the limit is 80"))
+    #expect(message { _ = try DecodedImage.decode(contentsOf: path, limits: small) }.contains("it has 89 B, more than the 80 B"))
   }
 
   /// The positions of the start-of-scan markers.

@@ -1,41 +1,12 @@
 import Files
 import Formats
 import Foundation
+import TestSupport
 import Testing
 import Vision
 
-/// A folder that goes away with the test.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("vision-files-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  /// Writes a file, with the folders that lead to it. Returns its path.
-  @discardableResult
-  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-    let file = path + "/" + name
-    try FileManager.default.createDirectory(
-      atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-    try Data(bytes).write(to: URL(fileURLWithPath: file))
-    return file
-  }
-
-  @discardableResult
-  func write(_ name: String, _ text: String) throws -> String { try write(name, Array(text.utf8)) }
-
-  func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: path + "/" + name) }
-}
-
 /// A committed file of Tests/Goldens/vision.
-func golden(_ name: String) throws -> [UInt8] {
-  let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-  return [UInt8](try Data(contentsOf: tests.appendingPathComponent("Goldens/vision/\(name)")))
-}
+func golden(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: Golden.file("vision/\(name)")))) }
 
 /// The error that the body throws, as the user sees it; records an issue where it throws nothing or an error that is not ours.
 func message(_ body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> String {
@@ -46,18 +17,6 @@ func message(_ body: () throws -> Void, sourceLocation: SourceLocation = #_sourc
   } catch {
     #expect(error is DataError || error is FileError || error is FormatError, sourceLocation: sourceLocation)
     return "\(error)"
-  }
-}
-
-/// Where the real data sets lie, if anywhere.
-enum RealData {
-  static let cifar10 = folder("cifar-10-batches-bin")
-  static let fashionMNIST = folder("fashion-mnist")
-  static let absent: Comment = "needs the real data: set ANTIDOTE_DATA to the folder that holds cifar-10-batches-bin and fashion-mnist"
-
-  private static func folder(_ name: String) -> String? {
-    [ProcessInfo.processInfo.environment["ANTIDOTE_DATA"], "../shared/data"].compactMap { $0 }
-      .map { "\($0)/\(name)" }.first { FileManager.default.fileExists(atPath: $0) }
   }
 }
 

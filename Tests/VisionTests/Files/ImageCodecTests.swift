@@ -1,5 +1,6 @@
 import Files
 import Formats
+import TestFiles
 import Testing
 import Vision
 
@@ -114,26 +115,26 @@ import Vision
     #expect(Gzip.crc32(Array("6789".utf8), seed: Gzip.crc32(Array("12345".utf8))) == 0xcbf4_3926)
     let plain = (0..<5_000).map { UInt8($0 * $0 & 255) }
     let packed = gzipStored(plain)
-    #expect(same(try Gzip.inflate(packed, limits: FormatLimits(bytes: 5_000), name: "a.gz"), plain))
-    #expect(same(try Gzip.inflate(packed + packed, limits: FormatLimits(bytes: 1 << 20), name: "a.gz"), plain + plain))
-    #expect(try Gzip.inflate(gzipStored([]), limits: FormatLimits(bytes: 0), name: "a.gz") == [])
+    #expect(same(try Gzip.inflate(packed, limit: 5_000, name: "a.gz"), plain))
+    #expect(same(try Gzip.inflate(packed + packed, limit: 1 << 20, name: "a.gz"), plain + plain))
+    #expect(try Gzip.inflate(gzipStored([]), limit: 0, name: "a.gz") == [])
     #expect(
-      message { _ = try Gzip.inflate(packed, limits: FormatLimits(bytes: 4_999), name: "a.gz") }.contains("inflates past 4,999 bytes"))
+      message { _ = try Gzip.inflate(packed, limit: 4_999, name: "a.gz") }.contains("inflates past 4,999 bytes"))
     #expect(
-      message { _ = try Gzip.inflate(packed + [0, 0], limits: FormatLimits(bytes: 1 << 20), name: "a.gz") }.contains("other bytes follow"))
+      message { _ = try Gzip.inflate(packed + [0, 0], limit: 1 << 20, name: "a.gz") }.contains("other bytes follow"))
     for count in [0, 1, 9, 100, packed.count - 8, packed.count - 1] {
       #expect(
-        message { _ = try Gzip.inflate(Array(packed.prefix(count)), limits: FormatLimits(bytes: 1 << 20), name: "a.gz") }.contains(
+        message { _ = try Gzip.inflate(Array(packed.prefix(count)), limit: 1 << 20, name: "a.gz") }.contains(
           "ends early"))
     }
     var wrong = packed
     wrong[100] ^= 1
-    #expect(message { _ = try Gzip.inflate(wrong, limits: FormatLimits(bytes: 1 << 20), name: "a.gz") }.contains("incorrect data check"))
+    #expect(message { _ = try Gzip.inflate(wrong, limit: 1 << 20, name: "a.gz") }.contains("incorrect data check"))
     // 10 MiB of zeros in 10 kB, made by zlib: too large for the limit, and refused before it is all in memory.
     #expect(
-      message { _ = try Gzip.inflate(try golden("zeros.gz"), limits: FormatLimits(bytes: 1 << 20), name: "zeros.gz") }.contains(
+      message { _ = try Gzip.inflate(try golden("zeros.gz"), limit: 1 << 20, name: "zeros.gz") }.contains(
         "past 1,048,576 bytes"))
-    let zeros = try Gzip.inflate(try golden("zeros.gz"), limits: FormatLimits(bytes: 10 << 20), name: "zeros.gz")
+    let zeros = try Gzip.inflate(try golden("zeros.gz"), limit: 10 << 20, name: "zeros.gz")
     #expect(same(zeros, [UInt8](repeating: 0, count: 10 << 20)))
   }
 }

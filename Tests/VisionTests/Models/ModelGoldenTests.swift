@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Torch
 import TorchNN
@@ -23,11 +24,11 @@ struct ModelGoldenTests {
     let shapes: [[Int]]
   }
   let index: [String: Entry]
-  let goldens: GoldenFile
+  let goldens: Golden
 
   init() throws {
-    index = try JSONDecoder().decode(Index.self, from: Data(contentsOf: GoldenFile.url("models.json"))).models
-    goldens = try GoldenFile("models.safetensors")
+    index = try JSONDecoder().decode(Index.self, from: Data(contentsOf: URL(fileURLWithPath: Golden.file("models.json")))).models
+    goldens = try Golden("models")
   }
 
   static func make(_ name: String, _ size: [String: Int], classes: Int = 10) throws -> Classifier {
@@ -49,18 +50,7 @@ struct ModelGoldenTests {
   private func filled(_ name: String) throws -> (model: Classifier, entry: Entry) {
     let entry = try #require(index[name])
     let model = try Self.make(name, entry.small)
-    var state = StateDict()
-    var phase = entry.phase_offset
-    for (key, tensor) in model.stateDict().entries {
-      guard tensor.dtype.isFloatingPoint else {
-        state[key] = Tensor.zeros([], dtype: .int64)
-        continue
-      }
-      state[key] = Pattern.parameter(key, tensor.shape, phase)
-      phase += 1
-    }
-    try model.load(state)
-    return (model, entry)
+    return (model.fillWithPattern(phaseOffset: entry.phase_offset), entry)
   }
   /// Twenty times what another order of float32 operations may cost.
   private func tolerance(_ entry: Entry, _ name: String) -> Double { max(1e-5, 20 * (entry.float64_deviation[name] ?? 0)) }
@@ -104,22 +94,22 @@ struct ModelGoldenTests {
   func evaluation(_ name: String) throws {
     let (model, entry) = try filled(name)
     model.eval()
-    let (logits, features) = noGrad { model.logitsAndFeatures(Pattern.images([2, 3, 32, 32], 0.5)) }
-    #expect(deviation(logits, try goldens["\(name)/logits"]) < tolerance(entry, "logits"))
-    #expect(deviation(features.penultimate, try goldens["\(name)/features"]) < tolerance(entry, "features"))
+    let (logits, features) = noGrad { model.logitsAndFeatures(imagePattern([2, 3, 32, 32], 0.5)) }
+    #expect(deviation(logits, try goldens.tensor("\(name)/logits")) < tolerance(entry, "logits"))
+    #expect(deviation(features.penultimate, try goldens.tensor("\(name)/features")) < tolerance(entry, "features"))
   }
 
   @Test("Logits, gradient norms and running statistics in training mode", arguments: names)
   func training(_ name: String) throws {
     let (model, entry) = try filled(name)
     model.train()
-    let logits = model(Pattern.images(entry.train_shape, 0.5))
-    #expect(deviation(logits, try goldens["\(name)/logits_train"]) < tolerance(entry, "logits_train"))
+    let logits = model(imagePattern(entry.train_shape, 0.5))
+    #expect(deviation(logits, try goldens.tensor("\(name)/logits_train")) < tolerance(entry, "logits_train"))
     let found = gradients(of: F.crossEntropy(logits, Tensor([Int64(1), 3])), at: model.parameters())
     let norms = noGrad { Tensor.stacked(found.map { $0.norm() }) }
-    #expect(deviation(norms, try goldens["\(name)/grad_norms"]) < tolerance(entry, "grad_norms"))
-    guard goldens.contains("\(name)/running") else { return }
+    #expect(deviation(norms, try goldens.tensor("\(name)/grad_norms")) < tolerance(entry, "grad_norms"))
+    guard let running = goldens.tensorIfAny("\(name)/running") else { return }
     let sums = model.namedBuffers().filter { !$0.key.hasSuffix("num_batches_tracked") }.map { $0.tensor.to(.float64).sum().to(.float32) }
-    #expect(deviation(Tensor.stacked(sums).reshaped(-1, 2), try goldens["\(name)/running"]) < tolerance(entry, "running"))
+    #expect(deviation(Tensor.stacked(sums).reshaped(-1, 2), running) < tolerance(entry, "running"))
   }
 }

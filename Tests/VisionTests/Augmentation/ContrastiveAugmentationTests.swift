@@ -4,7 +4,7 @@ import Torch
 @testable import Vision
 
 /// The kernel against the chain of single operations, which `ImageOpsTests` pin to torchvision.
-@Suite struct ContrastiveViewsTests {
+@Suite struct ContrastiveAugmentationTests {
   private func bytes(_ shape: Shape) -> Tensor { Generator(seed: 4).integers(0..<256, shape).to(.uint8) }
   /// Plain areas too, where the hue has no meaning.
   private func images(_ shape: Shape) -> Tensor {
@@ -18,7 +18,7 @@ import Torch
   @Test("The kernel is the chain of operations", arguments: [1, 3], [nil, 16, 40])
   func kernel(_ channels: Int, _ size: Int?) {
     for (shape, filter) in [([8, channels, 32, 32], ResampleFilter.bicubic), ([8, channels, 20, 28], .bilinear)] {
-      var views = ContrastiveViews()
+      var views = ContrastiveAugmentation()
       views.size = size
       views.filter = filter
       views.hue = 0.5
@@ -41,13 +41,14 @@ import Torch
   @Test func strides() {
     let x = images([8, 3, 24, 24])
     let indices = Tensor.arange(8)
-    let plain = ContrastiveViews().gather(images: x, indices: indices, Generator(seed: 1))
-    #expect(deviation(ContrastiveViews().gather(images: x.contiguous(.channelsLast), indices: indices, Generator(seed: 1)), plain) == 0)
+    let plain = ContrastiveAugmentation().gather(images: x, indices: indices, Generator(seed: 1))
+    #expect(
+      deviation(ContrastiveAugmentation().gather(images: x.contiguous(.channelsLast), indices: indices, Generator(seed: 1)), plain) == 0)
   }
 
   @Test("Draws have the published distribution")
   func distribution() {
-    let (draws, order) = ContrastiveViews().draw(20_000, height: 32, width: 32, Generator(seed: 2))
+    let (draws, order) = ContrastiveAugmentation().draw(20_000, height: 32, width: 32, Generator(seed: 2))
     func column(_ index: Int) -> Tensor { draws.selected(1, index) }
     func mean(_ x: Tensor) -> Double { x.to(.float32).mean().item() }
     let area = column(2) * column(3) / 1024
@@ -67,14 +68,14 @@ import Torch
 
   @Test("Everything off is the image")
   func identity() {
-    var views = ContrastiveViews()
+    var views = ContrastiveAugmentation()
     (views.smallestCrop, views.flip, views.jitter, views.grayscale, views.blur) = (1, 0, 0, 0, 0)
     let x = images([4, 3, 20, 20])
     // A ratio other than 1 does not fit into the whole area but for rounding: crops of 20 x 20 are what is compared.
     let (draws, order) = views.draw(4, height: 20, width: 20, Generator(seed: 1))
     let whole = Tensor([0, 0, 20, 20] as [Float], shape: [1, 4]).repeated(4, 1)
     let fixed = Tensor.concatenated([whole, draws.narrowed(1, 4..<12)], 1)
-    let y = F.contrastiveViews(x, Tensor.arange(4), draws: fixed, order: order, height: 20, width: 20, bicubic: true, radius: 6)
+    let y = F.contrastiveAugmentation(x, Tensor.arange(4), draws: fixed, order: order, height: 20, width: 20, bicubic: true, radius: 6)
     #expect(deviation(y, x.unitPixels()) < 1e-6)
   }
 }

@@ -23,18 +23,15 @@ const std::array<float, 256> &byteToFloat() {
 inline float value(uint8_t v, const float *table) { return table[v]; }
 inline float value(float v, const float *) { return v; }
 
-// The border's modes besides 0, which is zeros.
-constexpr int reflected = 1, repeated = 2;
+// The border's mode besides 0, which is zeros.
+constexpr int reflected = 1;
 
 /// Where output position `i` of a crop that starts at `first` of the padded image reads: a position in the image, or -1 for the border.
 inline int64_t source(int64_t i, int64_t first, int64_t padding, int64_t size, int mode) {
   int64_t at = i + first - padding;
   if (at >= 0 && at < size) return at;
-  switch (mode) {
-    case reflected: return at < 0 ? -at : 2 * (size - 1) - at;
-    case repeated: return at < 0 ? 0 : size - 1;
-    default: return -1;
-  }
+  if (mode != reflected) return -1;
+  return at < 0 ? -at : 2 * (size - 1) - at;
 }
 
 template <class T>

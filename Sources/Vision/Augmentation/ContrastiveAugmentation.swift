@@ -1,20 +1,21 @@
 public import Torch
 
-/// The views of contrastive learning (Chen et al., SimCLR, 2020, appendix A) with the values of the decoupled-training paper, straight from
-/// the uint8 data set: random resized crop, flip, colour jitter, grayscale, blur, each image with draws of its own (the order of the four
-/// colour changes is the batch's).
+/// The augmentation of contrastive learning (Chen et al., SimCLR, 2020, appendix A) with the values of the decoupled-training paper,
+/// straight from the uint8 data set: random resized crop, flip, colour jitter, grayscale, blur, each image with draws of its own (the
+/// order of the four colour changes is the batch's).
 ///
-/// All draws come first; on the CPU one kernel then makes each view in cache, which takes a small part of the training step instead of half
-/// of it; elsewhere the operations of `ImageOps` follow each other.
-public struct ContrastiveViews: Augmentation {
-  /// Side of the views in pixels; the image's own size when nil.
+/// All draws come first; on the CPU one kernel then makes each image in cache, which takes a small part of the training step instead of
+/// half of it; elsewhere the operations of `ImageOps` follow each other.
+public struct ContrastiveAugmentation: Augmentation {
+  /// Side of the results in pixels; the image's own size when nil.
   public var size: Int? = nil
   /// Smallest area of the crop, as a share of the image.
   public var smallestCrop = 0.2
   public var filter = ResampleFilter.bicubic
   /// Probability of mirroring.
   public var flip = 0.5
-  /// Strengths of the colour jitter; see `ColorJitter`.
+  /// Strengths of the colour jitter: factors of brightness, contrast and saturation are uniform in [max(0, 1 - x), 1 + x], the shift of the
+  /// hue in [-hue, hue], as a share of the colour circle.
   public var brightness = 0.4
   public var contrast = 0.4
   public var saturation = 0.4
@@ -28,7 +29,7 @@ public struct ContrastiveViews: Augmentation {
 
   public init() {}
 
-  /// Views of rows of a data set.
+  /// Augmented rows of a data set.
   /// - Parameters:
   ///   - images: N x C x H x W, uint8 or float in [0, 1].
   ///   - indices: int64 B, on the device of the images; an index may occur more than once and is then drawn for anew.
@@ -39,7 +40,7 @@ public struct ContrastiveViews: Augmentation {
     let fast = images.device == .cpu && (images.dtype == .uint8 || images.dtype == .float32) && !images.requiresGrad
     guard fast else { return compose(images, indices, draws.to(images.device), order) }
     let (height, width) = (size ?? shape[2], size ?? shape[3])
-    return F.contrastiveViews(
+    return F.contrastiveAugmentation(
       images, indices, draws: draws.to(.cpu), order: order.to(.cpu), height: height, width: width, bicubic: filter == .bicubic,
       radius: radius(height, width))
   }
@@ -48,7 +49,7 @@ public struct ContrastiveViews: Augmentation {
     gather(images: images, indices: Tensor.arange(images.dimension(0), device: images.device), generator)
   }
 
-  /// All numbers of a batch: B x 12 as `F.contrastiveViews` takes them, and the order of the colour changes.
+  /// All numbers of a batch: B x 12 as `F.contrastiveAugmentation` takes them, and the order of the colour changes.
   func draw(_ count: Int, height: Int, width: Int, _ generator: Generator) -> (draws: Tensor, order: Tensor) {
     let boxes = RandomResizedCrop(scale: smallestCrop...1, filter: filter).boxes(count, height: height, width: width, generator)
     let chances = generator.uniform([count, 4])
@@ -67,7 +68,7 @@ public struct ContrastiveViews: Augmentation {
     return (draws, order)
   }
 
-  /// The views by single operations, for every device.
+  /// The same by single operations, for every device.
   func compose(_ images: Tensor, _ indices: Tensor, _ draws: Tensor, _ order: Tensor) -> Tensor {
     func column(_ index: Int) -> Tensor { draws.selected(1, index) }
     func chosen(_ index: Int) -> Tensor { column(index) .> 0 }
@@ -92,7 +93,7 @@ public struct ContrastiveViews: Augmentation {
     return choose(chosen(11), blurred, else: x).contiguous(.channelsLast)
   }
 
-  /// Three of the largest standard deviations, where the view is large enough.
+  /// Three of the largest standard deviations, where the image is large enough.
   private func radius(_ height: Int, _ width: Int) -> Int {
     min(Int((3 * sigma.upperBound).rounded(.up)), height - 1, width - 1)
   }

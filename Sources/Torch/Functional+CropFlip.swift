@@ -7,7 +7,7 @@ extension F {
   ///   - indices: int64 B, the image of each row of the result.
   ///   - places: int64 3 x B. The crop's first row and first column in the image padded by `padding` (0 ... 2 padding; `padding` is the
   ///     image itself), and 1 where it is mirrored left to right.
-  ///   - mode: what the border holds: zeros, the image mirrored at its edge (which is not repeated), or the edge repeated.
+  ///   - mode: what the border holds: zeros, or the image mirrored at its edge, which is not repeated.
   /// - Returns: B x C x H x W in channels_last memory; of uint8 images, float32 with 255 as 1. Differentiable in floating images.
   public static func cropFlip(_ images: Tensor, _ indices: Tensor, places: Tensor, padding: Int, mode: PadMode) -> Tensor {
     let fast = images.device == .cpu && (images.dtype == .uint8 || images.dtype == .float32) && !images.requiresGrad

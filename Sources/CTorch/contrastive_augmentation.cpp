@@ -12,11 +12,11 @@ using namespace ct;
 
 namespace {
 
-/// The numbers of one view, in the order of `draws`.
-struct View {
+/// The numbers drawn for one augmented image, in the order of `draws`.
+struct Draw {
   float top, left, height, width, flip, jitter, brightness, contrast, saturation, hue, gray, sigma;
 };
-constexpr int64_t numbers = sizeof(View) / sizeof(float);
+constexpr int64_t numbers = sizeof(Draw) / sizeof(float);
 
 inline float unit(float v) { return std::min(std::max(v, 0.0f), 1.0f); }
 
@@ -67,7 +67,7 @@ template <> inline float pixel(uint8_t v) { return static_cast<float>(v) * stati
 template <> inline float pixel(float v) { return v; }
 
 template <class T>
-void resize(const T *data, const at::Tensor &x, const View &v, int64_t H, int64_t W, bool bicubic, Scratch &s) {
+void resize(const T *data, const at::Tensor &x, const Draw &v, int64_t H, int64_t W, bool bicubic, Scratch &s) {
   const int64_t C = x.size(1), h = static_cast<int64_t>(v.height), w = static_cast<int64_t>(v.width);
   const int64_t sc = x.stride(1), sh = x.stride(2), sw = x.stride(3);
   data += static_cast<int64_t>(v.top) * sh + static_cast<int64_t>(v.left) * sw;
@@ -110,7 +110,7 @@ inline float channel(float value, float chroma, float hue, float turn) {
 }
 
 /// One of the four changes of colour, on planes of n pixels.
-void recolor(int64_t change, const View &v, float *x, int64_t C, int64_t n) {
+void recolor(int64_t change, const Draw &v, float *x, int64_t C, int64_t n) {
   float *r = x, *g = x + n, *b = x + 2 * n;
   switch (change) {
     case 0:
@@ -183,7 +183,7 @@ void blur(float *x, int64_t H, int64_t W, float sigma, int64_t radius, Scratch &
 }
 
 template <class T>
-void contrastiveViews(const at::Tensor &images, const int64_t *indices, const View *views, int64_t count, const int64_t *order,
+void contrastiveAugmentation(const at::Tensor &images, const int64_t *indices, const Draw *chosen, int64_t count, const int64_t *order,
                       int64_t H, int64_t W, bool bicubic, int64_t radius, float *out) {
   const int64_t C = images.size(1), n = H * W;
   const T *data = images.const_data_ptr<T>();
@@ -192,7 +192,7 @@ void contrastiveViews(const at::Tensor &images, const int64_t *indices, const Vi
     s.image.resize(C * n);
     float *x = s.image.data();
     for (int64_t b = begin; b < end; ++b) {
-      const View &v = views[b];
+      const Draw &v = chosen[b];
       resize<T>(data + indices[b] * images.stride(0), images, v, H, W, bicubic, s);
       if (v.jitter != 0)
         for (int k = 0; k < 4; ++k) recolor(order[k], v, x, C, n);
@@ -211,14 +211,14 @@ void contrastiveViews(const at::Tensor &images, const int64_t *indices, const Vi
 
 extern "C" {
 
-CTTensor ct_contrastive_views(CTTensor images, CTTensor indices, CTTensor draws, CTTensor order, int64_t height, int64_t width,
+CTTensor ct_contrastive_augmentation(CTTensor images, CTTensor indices, CTTensor draws, CTTensor order, int64_t height, int64_t width,
                               bool bicubic, int64_t radius) {
   return tensor([&] {
     const at::Tensor &x = get(images);
     const at::Tensor rows = get(indices).contiguous(), numbersOf = get(draws).contiguous(), changes = get(order).contiguous();
     const int64_t B = rows.numel();
     TORCH_CHECK(x.is_cpu() && x.dim() == 4 && (x.scalar_type() == at::kByte || x.scalar_type() == at::kFloat),
-                "views are taken from N x C x H x W images of uint8 or float32 on the CPU");
+                "augmented images are taken from N x C x H x W images of uint8 or float32 on the CPU");
     TORCH_CHECK(rows.is_cpu() && rows.scalar_type() == at::kLong && changes.is_cpu() && changes.scalar_type() == at::kLong &&
                     changes.numel() == 4,
                 "indices and the order of 4 must be int64 on the CPU");
@@ -226,11 +226,11 @@ CTTensor ct_contrastive_views(CTTensor images, CTTensor indices, CTTensor draws,
                     numbersOf.size(1) == numbers,
                 "draws must be float32 ", B, " x ", numbers, " on the CPU");
     TORCH_CHECK(height > 0 && width > 0 && radius >= 0 && radius < std::min(height, width), "a blur of radius ", radius,
-                " does not fit views of ", height, " x ", width);
+                " does not fit images of ", height, " x ", width);
     const int64_t *r = rows.const_data_ptr<int64_t>();
-    const View *views = reinterpret_cast<const View *>(numbersOf.const_data_ptr<float>());
+    const Draw *chosen = reinterpret_cast<const Draw *>(numbersOf.const_data_ptr<float>());
     for (int64_t b = 0; b < B; ++b) {
-      const View &v = views[b];
+      const Draw &v = chosen[b];
       TORCH_CHECK(r[b] >= 0 && r[b] < x.size(0), "index ", r[b], " is not below ", x.size(0));
       TORCH_CHECK(v.top >= 0 && v.left >= 0 && v.height >= 1 && v.width >= 1 && v.top + v.height <= static_cast<float>(x.size(2)) &&
                       v.left + v.width <= static_cast<float>(x.size(3)),
@@ -240,9 +240,9 @@ CTTensor ct_contrastive_views(CTTensor images, CTTensor indices, CTTensor draws,
     float *to = out.mutable_data_ptr<float>();
     const int64_t *o = changes.const_data_ptr<int64_t>();
     if (x.scalar_type() == at::kByte)
-      contrastiveViews<uint8_t>(x, r, views, B, o, height, width, bicubic, radius, to);
+      contrastiveAugmentation<uint8_t>(x, r, chosen, B, o, height, width, bicubic, radius, to);
     else
-      contrastiveViews<float>(x, r, views, B, o, height, width, bicubic, radius, to);
+      contrastiveAugmentation<float>(x, r, chosen, B, o, height, width, bicubic, radius, to);
     return out;
   });
 }
