@@ -1,4 +1,5 @@
 import TestSupport
+import TestFiles
 import Testing
 import Torch
 import Training

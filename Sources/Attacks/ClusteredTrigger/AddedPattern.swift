@@ -1,5 +1,6 @@
 public import Backdoor
 public import Torch
+public import Vision
 
 /// `clip(x + t, 0, 1)`.
 public struct AddedPattern: Trigger {

@@ -2,6 +2,7 @@ import Formats
 import Foundation
 import Support
 import Synchronization
+import TestFiles
 import Testing
 @testable import Vision
 
