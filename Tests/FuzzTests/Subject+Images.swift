@@ -12,13 +12,22 @@ extension Subject {
     let pgm = Array("P5 6 5 100\n".utf8) + (0..<30).map { UInt8($0) }
     let pngs = try ["gray1", "gray16", "gray_alpha", "palette", "palette_transparent", "rgba"].map { try golden("vision/\($0).png") }
     let jpegs = try ["gray", "colour", "progressive", "cmyk"].map { try golden("vision/\($0).jpg") }
-    func decode(_ bytes: [UInt8]) throws { _ = try DecodedImage.decode(bytes, name: "input").encodePNG() }
+    func decode(_ bytes: [UInt8]) throws {
+      _ = try DecodedImage.decode(bytes, name: "input", ImageDecoding(keepsAlpha: true)).image.encodePNG()
+    }
+    func others(_ name: String, _ files: [String], words: [String]) throws -> Subject {
+      Subject(name: name, seeds: try files.map { try golden("vision/\($0).\(name)") }, words: words, read: decode)
+    }
 
     return try [
       Subject(
         name: "png", seeds: [try picture.encodePNG()] + pngs, words: ["IHDR", "PLTE", "tRNS", "IDAT", "acTL", "iCCP"], repair: Repair.png,
         read: decode),
       Subject(name: "jpeg", seeds: jpegs, words: ["\u{FF}\u{D8}", "JFIF", "Adobe"], read: decode),
+      try others("bmp", ["bits", "gray", "palette", "rgb"], words: ["BM"]),
+      try others("gif", ["interlaced", "palette"], words: ["GIF89a", "!\u{F9}\u{4}", ",", ";"]),
+      try others("tif", ["adobe_deflate", "gray", "lzw", "packbits", "palette"], words: ["II*\u{0}", "MM\u{0}*"]),
+      try others("webp", ["clear", "lossless", "lossy"], words: ["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP"]),
       Subject(name: "pnm", seeds: [ppm, pgm], words: ["P5", "P6", "#", "\n"], read: decode),
       Subject(name: "gzip", seeds: [Repair.gzip(ppm), try golden("vision/zeros.gz")], repair: { Repair.gzip(Array($0.dropFirst(15))) }) {
         _ = try Gzip.inflate($0, limit: 1 << 24, name: "input")
