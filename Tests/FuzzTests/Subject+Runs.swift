@@ -204,7 +204,7 @@ extension Subject {
       configuration: try ExperimentConfiguration(["attack": "badnets"]).resolved(),
       environment: .init(
         antidote: "0.1.0", libtorch: "2.9.1", swift: "6.3.1", os: "Debian", cpu: "Xeon", threads: 2, device: "cpu", precision: "float32",
-        memory: 25_200_000_000, deterministic: true),
+        memory: 25_200_000_000),
       dataset: .init(
         name: "generated", trainCount: 50_000, testCount: 10_000, classNames: ["a", "b", "c"], channels: 3, height: 32, width: 32),
       poison: .init(
@@ -229,6 +229,6 @@ extension Subject {
         maps: [.init(title: "features", x: [0, 1, 2], y: [0.5, 1, -1], labels: [0, 1, 2], poisoned: [false, true, false])],
         pictures: [.init(index: 5, label: 1, poisoned: true, kept: false, suspicion: 0.9, file: "samples/training-5.png")]),
       lastEpochs: .init(stage: "sau", epochs: 3, accuracy: 0.5, attackSuccessRate: 0.1, robustAccuracy: 0.4))
-    return [UInt8](try record.encoded())
+    return Array(try record.encoded().utf8)
   }
 }
