@@ -1,3 +1,4 @@
+import Experiments
 import Foundation
 import Glibc
 import Testing
@@ -38,6 +39,13 @@ import Testing
       print("\(name): \(count.inputs) inputs, \(count.accepted) accepted, \(Int(Double(count.inputs) / count.seconds)) a second")
     }
     print("\(loop.counts.values.reduce(0) { $0 + $1.inputs }) inputs, \(loop.findings.count) findings")
+  }
+
+  /// Counts that the report adds up.
+  @Test func aRecordOfHugeCounts() {
+    let text = "{\"findings\": {\"detection\": {\"keptCount\": 9223372036854775807}}}"
+    let error = #expect(throws: RunStoreError.self) { try RunRecord.decoded(from: Array(text.utf8)) }
+    #expect(error.map { "\($0)".contains("2^53") } == true)
   }
 
   private func report(_ loop: FuzzLoop) {

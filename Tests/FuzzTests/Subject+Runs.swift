@@ -166,12 +166,7 @@ extension Subject {
     }
     return [
       try folder("record", in: work, file: "record.json", [record], ["metrics.jsonl": metrics], read: report),
-      try folder("metrics", in: work, file: "metrics.jsonl", [metrics], ["record.json": record]) { folder in
-        try report(folder)
-        let log = MetricsLog(path: "\(folder)/metrics.jsonl")
-        try log.append(MetricsEntry(stage: "train", epoch: 9, values: ["accuracy": 0.5]))
-        try log.drop(after: 2, of: "train")
-      },
+      try folder("metrics", in: work, file: "metrics.jsonl", [metrics], ["record.json": record], read: report),
       try folder("poison", in: work, file: "poison.json", manifests) { folder in
         let path = "\(folder)/poison.json"
         for implant in try PoisonManifest(contentsOf: path).makeImplants(for: data, source: path) {
