@@ -2,9 +2,11 @@
 # make build   the command-line tool in release, .build/release/antidote
 # make demo    poison, train, purify and report on the built-in data set
 # make test    all tests
+# make torture kills processes at random moments and compares what they end with (ANTIDOTE_KILLS=200, ANTIDOTE_KILL_SEED=1)
+# make fuzz    damaged files for every reader (FUZZ_SECONDS=600, FUZZ_SEED=1, FUZZ_READER=name,name)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup build demo test bench format lint example clean
+.PHONY: setup build demo test torture fuzz bench format lint example clean
 
 DEPS := .deps/env
 # The run-time path of LibTorch: SwiftPM takes the rest from pkg-config, but not this.
@@ -23,6 +25,17 @@ demo: build
 
 test: setup
 	@source $(DEPS); swift build $(SWIFT_FLAGS) --build-tests; swift test $(SWIFT_FLAGS) --skip-build --no-parallel
+
+torture: setup
+	@source $(DEPS); swift build $(SWIFT_FLAGS) --build-tests; export ANTIDOTE_KILLS=$${ANTIDOTE_KILLS:-200}; \
+	  swift test $(SWIFT_FLAGS) --skip-build --no-parallel --filter CLITests.KillTests
+
+# An input that ends the process stays in the folder; FUZZ_READER=<name> FUZZ_INPUT=<path> tries it again.
+FUZZ_FOLDER ?= .build/fuzz
+fuzz: setup
+	@source $(DEPS); swift build $(SWIFT_FLAGS) --build-tests; export FUZZ_SECONDS=$${FUZZ_SECONDS:-600} FUZZ_FOLDER=$(FUZZ_FOLDER); \
+	  swift test $(SWIFT_FLAGS) --skip-build --no-parallel --filter FuzzTests || { code=$$?; \
+	  echo "last input: $(FUZZ_FOLDER)/input, for the reader $$(cat $(FUZZ_FOLDER)/reader)"; exit $$code; }
 
 bench: build
 	@source $(DEPS); .build/release/antidote bench --compare

@@ -97,6 +97,12 @@ let package = Package(
         "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments",
         "TestSupport", "TestFiles",
       ]),
+    tests(
+      "FuzzTests",
+      [
+        "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Evaluation", "Experiments",
+        "Reporting",
+      ]),
     tests("CLITests", ["Files", "antidote", "TestFiles"]),
     tests("ReportingTests", ["Files", "Support", "Evaluation", "Experiments", "Reporting", "TestFiles"]),
   ],

@@ -94,6 +94,14 @@ extension FileSystem {
     ((try? list(folder, hidden: true)) ?? []).count { isTemporaryName($0) && removeLeftover(Path.join(folder, $0)) }
   }
 
+  /// Removes a folder under a temporary name: a process that is killed meanwhile leaves the whole folder, or what `removeLeftovers` removes,
+  /// and no folder that lacks some of its files. What cannot be removed stays.
+  public static func removeWhole(_ folder: String) {
+    guard let item = try? TemporaryItem(for: folder, isFolder: true) else { return }
+    _ = rename(folder, item.path)  // Over the item, which is empty.
+    item.discard()
+  }
+
   private static func removeLeftover(_ path: String) -> Bool {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else { return false }

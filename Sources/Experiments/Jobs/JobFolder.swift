@@ -59,6 +59,12 @@ public final class JobFolder {
 
   /// Removes what the job made; a file that somebody else put here stays, and the folder with it.
   private func remove() {
+    let entries = (try? FileSystem.list(path, hidden: true)) ?? []
+    if entries.allSatisfy({ Self.isOwn($0, begun: true) }) {
+      // At once, so that a kill in between leaves no half of a folder.
+      FileSystem.removeWhole(path)
+      return lock.release()
+    }
     FileSystem.removeLeftovers(in: path)
     checkpoints.removeAll()
     for name in [LearnedAttack.fileName, Self.identityName, Self.computeName, Self.lockName] { try? FileSystem.remove("\(path)/\(name)") }

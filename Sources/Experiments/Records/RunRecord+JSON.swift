@@ -18,7 +18,9 @@ extension RunRecord {
   ) throws(RunStoreError) -> RunRecord {
     let record: RunRecord
     do {
-      record = try JSONValue(json: bytes).decode(RunRecord.self)
+      let tree = try JSONValue(json: bytes)
+      guard tree.holdsCounts else { throw ParseError("a whole number is beyond 2^53") }
+      record = try tree.decode(RunRecord.self)
     } catch let error as RunRecord.UnknownFormat {
       throw .unknownFormat(path: path, found: error.version)
     } catch {
@@ -26,6 +28,18 @@ extension RunRecord {
     }
     try record.checkPlausible(path: path)
     return record
+  }
+}
+
+extension JSONValue {
+  /// Whether every whole number is one that reports can count with: sums of a few stay within 64 bits.
+  fileprivate var holdsCounts: Bool {
+    switch self {
+    case .int(let value): value.magnitude <= 1 << 53
+    case .array(let elements): elements.allSatisfy(\.holdsCounts)
+    case .object(let members): members.values.allSatisfy(\.holdsCounts)
+    default: true
+    }
   }
 }
 

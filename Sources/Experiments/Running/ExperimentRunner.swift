@@ -62,6 +62,7 @@ public final class ExperimentRunner {
     if let earlier, earlier.status == .finished {
       checkpoints.removeAll()  // A process that was killed at the very end left them.
       context.progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
+      checkpoints.removeAll()  // A process that was killed at its very end may have left them.
       return earlier
     }
     context.progress.message(plan.description)
