@@ -79,8 +79,8 @@ public struct DefenseJob {
     // Classes are those of the model, or without one those of the data set. Whatever else has labels follows by name.
     let suspect = try model?.open(for: clean, classes: train.classNames, progress: progress)
     let (names, source) = (suspect?.classNames ?? train.classNames, model?.source ?? "the data set \(train.name)")
-    clean = try clean.numbered(as: names, of: source) { progress.message($0) }
-    if kind.requires.contains(.poisonedTrain) { train = try train.numbered(as: names, of: source) { progress.message($0) } }
+    clean = try clean.matched(as: names, of: source) { progress.message($0) }
+    if kind.requires.contains(.poisonedTrain) { train = try train.matched(as: names, of: source) { progress.message($0) } }
     let images = kind.requires.contains(.poisonedTrain) ? train : clean
     var identity = try configuration.identity(job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
@@ -123,7 +123,7 @@ public struct DefenseJob {
 
   private func testData(_ names: [String], of source: String, _ context: TrainingContext) throws -> BackdoorEvaluator? {
     guard let loaded = try ImageDataset.loadTest(configuration.dataset) else { return nil }
-    let test = try loaded.numbered(as: names, of: source)
+    let test = try loaded.matched(as: names, of: source)
     let (implants, seed) = try triggers.implants(configuration, for: test, named: loaded.classNames)
     return BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
   }

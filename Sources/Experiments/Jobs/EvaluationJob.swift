@@ -32,7 +32,7 @@ public struct EvaluationJob {
     let context = try configuration.makeContext(progress: progress)
     let loaded = try ImageDataset.load(configuration.dataset, .test)
     let model = try model.open(for: loaded, progress: progress).prepared(for: context)
-    let test = try loaded.numbered(as: model.classNames ?? loaded.classNames, of: self.model.source) { progress.message($0) }
+    let test = try loaded.matched(as: model.classNames ?? loaded.classNames, of: self.model.source) { progress.message($0) }
     let (implants, seed) = try triggers.implants(configuration, for: test, named: loaded.classNames)
     let evaluator = BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
     return Result(
