@@ -103,7 +103,7 @@ public struct PrecisionProbe: Sendable {
 
 /// The speed of a convolution on the CPU: what most of training is.
 public enum ConvolutionSpeed {
-  private static let (batch, channels, side) = (16, 64, 16)
+  private static let (batch, channels, side) = (8, 64, 16)
 
   /// Operations of one step: forward, input gradient and weight gradient, two operations a multiplication with addition.
   public static let operations = 3.0 * 2 * Double(batch * side * side * channels * channels * 9)
@@ -117,9 +117,9 @@ public enum ConvolutionSpeed {
     var best = [Double](repeating: .infinity, count: 2)
     let clock = ContinuousClock()
     let start = clock.now
-    for round in 0..<12 {
+    for round in 0..<10 {
       for (index, step) in steps.enumerated() { best[index] = min(best[index], clock.measure(step) / .seconds(1)) }
-      if round >= 3, start.duration(to: clock.now) > .milliseconds(100) { break }
+      if round >= 3, start.duration(to: clock.now) > .milliseconds(60) { break }
     }
     return PrecisionProbe.Times(float32: best[0], bfloat16: best[1])
   }
