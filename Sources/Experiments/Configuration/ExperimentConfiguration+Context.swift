@@ -17,7 +17,11 @@ extension ExperimentConfiguration {
   public var seed: Seed { Seed(UInt64(general.seed)) }
 
   /// A new model of the configured architecture for images of a data set.
-  func makeModel(for data: ImageDataset, _ generator: Generator) throws -> Classifier { try model.spec(for: data).make(generator) }
+  func makeModel(for data: ImageDataset, _ generator: Generator) throws -> Classifier {
+    let model = try model.spec(for: data).make(generator)
+    model.classNames = data.classNames
+    return model
+  }
 
   /// Trains a new model in the standard way, with the configured recipe.
   func train(on data: ImageDataset, stage: String, context: TrainingContext) throws -> Classifier {

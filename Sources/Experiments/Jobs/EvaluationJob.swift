@@ -30,7 +30,8 @@ public struct EvaluationJob {
 
   public func run(progress: any ProgressReporter) throws -> Result {
     let context = try configuration.makeContext(progress: progress)
-    let test = try ImageDataset.load(configuration.dataset, .test)
+    let loaded = try ImageDataset.load(configuration.dataset, .test) { progress.message($0) }
+    let test = try model.fitted(loaded, progress: progress)
     let (implants, seed) = try triggers.implants(configuration, for: test)
     let model = try model.open(for: test).prepared(for: context)
     let evaluator = BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)

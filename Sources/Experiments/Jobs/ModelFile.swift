@@ -34,8 +34,9 @@ public struct ModelFile: Sendable {
     if let spec = model.spec, given == nil {
       var problems: [String] = []
       if spec.shape.classes != data.classes { problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(data.classes)") }
-      if spec.shape.channels != data.channels {
-        problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
+      if spec.shape.channels < data.channels {
+        problems.append(
+          "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was trained on colour)")
       }
       if spec.shape.imageSize != data.height {
         let side = spec.shape.imageSize

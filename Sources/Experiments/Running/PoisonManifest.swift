@@ -95,6 +95,15 @@ public struct PoisonManifest: Codable, Sendable {
         "\(source) is for images of \(text(shape, classNames.count)); the data set \(data.name) has \(text(data.shape, data.classes)). "
           + "Name the data set that was poisoned (--dataset, --data, --set dataset.size).")
     }
+    let known = ClassNames(classNames)
+    if let positions = try known.positions(of: ClassNames(data.classNames), source: source, otherSource: "the data set \(data.name)"),
+      positions != Array(classNames.indices)
+    {
+      // The numbers of the targets are those of the manifest's classes.
+      throw JobError.invalid(
+        "\(source) numbers the classes \(classNames.joined(separator: ", ")); the data set \(data.name) numbers them "
+          + "\(data.classNames.joined(separator: ", ")). Name the data set that was poisoned (--dataset, --data).")
+    }
     let folder = (source as NSString).deletingLastPathComponent as NSString
     let file = folder.appendingPathComponent(LearnedAttack.fileName)
     let attack = try AttackKind.named(attack).make(settings).attack
