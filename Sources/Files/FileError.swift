@@ -28,6 +28,8 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Hashable {
     case shortened
     /// The file is not text in UTF-8.
     case notText
+    /// A name in the folder is not UTF-8; its other bytes are spelt out.
+    case nameNotText(String)
     /// Anything else; the system's own words.
     case other(String)
   }
@@ -73,6 +75,8 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Hashable {
       return "it has \(formatBytes(size)), more than the \(formatBytes(limit)) that are read of such a file. Is it the right one?"
     case .shortened: return "it became shorter while it was read. Wait until it is written, and try again."
     case .notText: return "it is not a text in UTF-8. Is it the right file?"
+    case .nameNotText(let name):
+      return "the name \(name) in it is not UTF-8. Rename it (convmv -f latin1 -t utf8 --notest does so for names in Latin-1)."
     case .other(let words): return "\(words)."
     }
   }

@@ -54,10 +54,14 @@ public enum FileSystem {
     exists(path) ? try read(path, limit: limit) : nil
   }
 
-  /// The text of a file in UTF-8.
+  /// The text of a file in UTF-8, without the byte order mark that some editors put before it.
   /// - Throws: `FileError`.
   public static func readText(_ path: String, limit: Int = FormatLimits.standard.bytes) throws(FileError) -> String {
-    guard let text = String(validating: try read(path, limit: limit), as: UTF8.self) else { throw FileError(.read, path, .notText) }
+    let bytes = try read(path, limit: limit)
+    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+    guard let text = String(validating: bytes.starts(with: mark) ? bytes[mark.count...] : bytes[...], as: UTF8.self) else {
+      throw FileError(.read, path, .notText)
+    }
     return text
   }
 
@@ -71,14 +75,15 @@ public enum FileSystem {
 
   /// Names in a folder, sorted by their bytes (as Python sorts them).
   /// - Parameter hidden: Whether names that begin with a point count.
-  /// - Throws: `FileError`.
+  /// - Throws: `FileError`, also for a name that is not UTF-8: as text it would not lead to its file.
   public static func list(_ folder: String, hidden: Bool = false) throws(FileError) -> [String] {
     guard let handle = opendir(folder) else { throw FileError(.read, folder) }
     defer { closedir(handle) }
     var names: [String] = []
     while let entry = readdir(handle) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      guard let name = String(validating: bytes, as: UTF8.self) else {
+        throw FileError(.read, folder, .nameNotText(escaped(utf8: bytes)))
       }
       if hidden ? name != "." && name != ".." : !name.hasPrefix(".") { names.append(name) }
     }

@@ -60,13 +60,12 @@ public struct DefenseJob {
       throw JobError.invalid("defense \(kind.id) purifies a model: name its file with --model.")
     }
     let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
-    var train = try ImageDataset.load(configuration.dataset, .train)
     try OutputCheck.file(output)
     if let samples {
       try OutputCheck.file(samples)
       guard samples != output else { throw JobError.invalid("--samples and --out name one file. Give each its own.") }
     }
-    var clean = try cleanSplit(kind, train)
+    var (train, test, clean, names) = try loadData(kind, progress)
     var unlabeled: ImageDataset?
     if kind.requires.contains(.unlabeled) {
       let positions = configuration.clean.unlabeledPositions(in: train, seed: configuration.seed)
@@ -76,11 +75,7 @@ public struct DefenseJob {
       unlabeled = train.subset(positions).withoutLabels().to(context.device)
       train = train.subset(train.complement(of: positions))
     }
-    // Classes are those of the model, or without one those of the data set. Whatever else has labels follows by name.
     let suspect = try model?.open(for: clean, classes: train.classNames, progress: progress)
-    let (names, source) = (suspect?.classNames ?? train.classNames, model?.source ?? "the data set \(train.name)")
-    clean = try clean.matched(as: names, of: source) { progress.message($0) }
-    if kind.requires.contains(.poisonedTrain) { train = try train.matched(as: names, of: source) { progress.message($0) } }
     let images = kind.requires.contains(.poisonedTrain) ? train : clean
     var identity = try configuration.identity(job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
@@ -90,7 +85,7 @@ public struct DefenseJob {
     identity["cleanImages"] = .string(clean.fingerprint)
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
     return try JobFolder(at: work, output: output, identity: identity).perform(context) {
-      let measurer = try testData(names, of: source, context).map { ModelMeasurer($0) }
+      let measurer = try test.map { ModelMeasurer(try evaluator($0, named: names, context)) }
       suspect?.prepared(for: context)
       if !kind.requires.isDisjoint(with: [.cleanSplit, .model]) {
         progress.message("clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
@@ -113,18 +108,41 @@ public struct DefenseJob {
     }
   }
 
+  /// The data set's splits and the clean images, with the same channels and classes: the model's where its file says what they are. Then the
+  /// names of the classes in the data set's own order.
+  private func loadData(
+    _ defense: any Defense.Type, _ progress: any ProgressReporter
+  ) throws -> (train: ImageDataset, test: ImageDataset?, clean: ImageDataset, names: [String]) {
+    func fitted(_ data: ImageDataset) throws -> ImageDataset { try model?.fitted(data, progress: progress) ?? data }
+    let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
+    var train = try fitted(splits.train)
+    var test = try splits.test.map { try (model?.fitted($0, progress: SilentProgress()) ?? $0) }
+    guard let cleanData else { return (train, test, try cleanSplit(defense, train), splits.train.classNames) }
+    var clean = try fitted(ImageDataset.load(cleanData, .train) { progress.message($0) })
+      .numbered(as: train.classNames, of: "the data set \(train.name)") { progress.message($0) }
+    if clean.channels != train.channels {
+      progress.message("gray images of \(clean.channels == 1 ? "the clean set" : train.name) become three equal channels")
+      let channels = max(clean.channels, train.channels)
+      (clean, train, test) = (clean.withChannels(channels), train.withChannels(channels), test?.withChannels(channels))
+    }
+    guard clean.height == train.height, clean.width == train.width else {
+      throw JobError.invalid(
+        "\(cleanData.path ?? cleanData.name): the clean images are \(clean.width)x\(clean.height) pixels, those of the data set "
+          + "\(train.name) \(train.width)x\(train.height). Give the side that all are resized to: "
+          + "--set dataset.size=\(min(train.width, train.height)).")
+    }
+    return (train, test, clean, splits.train.classNames)
+  }
+
   private func cleanSplit(_ defense: any Defense.Type, _ train: ImageDataset) throws -> ImageDataset {
-    if let cleanData { return try ImageDataset.load(cleanData, .train) }
     if defense.requires.isSuperset(of: [.poisonedTrain, .cleanSplit]) {
       throw JobError.invalid("defense \(defense.id) needs clean images besides the suspicious ones: name their folder with --clean.")
     }
     return train.subset(configuration.clean.positions(in: train, seed: configuration.seed))
   }
 
-  private func testData(_ names: [String], of source: String, _ context: TrainingContext) throws -> BackdoorEvaluator? {
-    guard let loaded = try ImageDataset.loadTest(configuration.dataset) else { return nil }
-    let test = try loaded.matched(as: names, of: source)
-    let (implants, seed) = try triggers.implants(configuration, for: test, named: loaded.classNames)
+  private func evaluator(_ test: ImageDataset, named names: [String], _ context: TrainingContext) throws -> BackdoorEvaluator {
+    let (implants, seed) = try triggers.implants(configuration, for: test, named: names)
     return BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
   }
 }

@@ -30,9 +30,9 @@ public struct EvaluationJob {
 
   public func run(progress: any ProgressReporter) throws -> Result {
     let context = try configuration.makeContext(progress: progress)
-    let loaded = try ImageDataset.load(configuration.dataset, .test)
-    let model = try model.open(for: loaded, progress: progress).prepared(for: context)
-    let test = try loaded.matched(as: model.classNames ?? loaded.classNames, of: self.model.source) { progress.message($0) }
+    let loaded = try ImageDataset.load(configuration.dataset, .test) { progress.message($0) }
+    let test = try model.fitted(loaded, progress: progress)
+    let model = try model.open(for: test, progress: progress).prepared(for: context)
     let (implants, seed) = try triggers.implants(configuration, for: test, named: loaded.classNames)
     let evaluator = BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
     return Result(

@@ -54,7 +54,10 @@ public struct ModelFile: Sendable {
       if model.classNames == nil, spec.shape.classes != classNames.count {
         problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(classNames.count)")
       }
-      if spec.shape.channels != data.channels {
+      if spec.shape.channels < data.channels {
+        problems.append(
+          "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was trained on colour)")
+      } else if spec.shape.channels > data.channels {
         problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
       }
       let side = spec.shape.imageSize

@@ -30,28 +30,8 @@ enum PNGFolder {
     "\(padded(number, digits))-\(String(name.map { $0.isLetter || $0.isNumber ? $0 : "-" }))"
   }
 
-  /// The classes by their own names, where all of them are called as these folders are; nil otherwise.
-  static func classNames(of folders: [String], among names: [String]) -> [String]? {
-    let digits = String(max(names.count - 1, 0)).count
-    let known = Dictionary(names.enumerated().map { (Self.name($0.offset, $0.element, digits), $0.element) }) { first, _ in first }
-    let found = folders.compactMap { known[$0] }
-    return found.count == folders.count ? found : nil
-  }
-
   private static func padded(_ number: Int, _ digits: Int) -> String {
     let text = String(number)
     return String(repeating: "0", count: max(0, digits - text.count)) + text
-  }
-}
-
-extension ImageDataset {
-  /// As `numbered(as:of:)`, of folders that `PNGFolder` wrote too.
-  func matched(
-    as names: [String], of source: String, onNote: (String) -> Void = { _ in }
-  ) throws(ClassNameError) -> ImageDataset {
-    guard let own = PNGFolder.classNames(of: classNames, among: names) else {
-      return try numbered(as: names, of: source, onNote: onNote)
-    }
-    return try ImageDataset(name: name, images: images, labels: labels, classNames: own).numbered(as: names, of: source, onNote: onNote)
   }
 }

@@ -38,8 +38,8 @@ public struct PoisoningJob {
     guard configuration.attack != nil else { throw Self.nothingToDo }
     try OutputCheck.folder(output)
     let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(output: output))
-    let train = try ImageDataset.load(configuration.dataset, .train)
-    let test = try ImageDataset.loadTest(configuration.dataset)
+    let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
+    let (train, test) = (splits.train, splits.test)
     let identity = try configuration.identity(job: "attack", images: train, ["attack", "clean", "model", "recipe"])
     let folder = try JobFolder(output: output, identity: identity)
     return try folder.perform(context) {

@@ -33,10 +33,11 @@ public struct TrainingJob {
   public func run(progress: any ProgressReporter) throws -> Result {
     try OutputCheck.file(output)
     let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
-    let train = try ImageDataset.load(configuration.dataset, .train)
+    let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
+    let train = splits.train
     let identity = try configuration.identity(job: "train", images: train, ["model", "recipe"])
     return try JobFolder(at: work, output: output, identity: identity).perform(context) {
-      let test = try ImageDataset.loadTest(configuration.dataset)?.to(context.device)
+      let test = splits.test?.to(context.device)
       progress.message("data: \(formatCount(train.count)) training images, \(train.height)x\(train.width), \(train.classes) classes")
       let measurer = test.map { ModelMeasurer(BackdoorEvaluator(test: $0, implants: [], seed: context.seed)) }
       EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)

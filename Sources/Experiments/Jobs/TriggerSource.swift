@@ -35,7 +35,7 @@ public enum TriggerSource: Sendable {
   /// The implants with their classes numbered as those of `data`.
   private static func renumbered(_ implants: [Implant], _ names: [String], as data: ImageDataset, source: String) throws -> [Implant] {
     let found = try ClassNames(data.classNames).positions(
-      of: ClassNames(PNGFolder.classNames(of: names, among: data.classNames) ?? names), source: "the data set \(data.name)", otherSource: source)
+      of: ClassNames(names), source: "the data set \(data.name)", otherSource: source)
     let positions = found ?? Array(names.indices)
     return try implants.map { implant in
       guard let mapping = implant.mapping.renumbered(positions) else {

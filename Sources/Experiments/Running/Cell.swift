@@ -20,15 +20,20 @@ public struct Cell {
   /// The defender's images without labels; nil where there are none.
   public let unlabeled: ImageDataset?
 
-  /// Loads train and test data.
+  /// Loads train and test data; both must be there.
   public static func loadData(
     _ c: ExperimentConfiguration, on device: Device, progress: any ProgressReporter
   ) throws -> (train: ImageDataset, test: ImageDataset) {
     let start = Date()
-    let train = try ImageDataset.load(c.dataset, .train).to(device)
+    let splits = try DatasetSplits.load(c.dataset) { progress.message($0) }
+    guard let test = splits.test?.to(device) else {
+      throw JobError.invalid(
+        "\(c.dataset.path ?? c.dataset.name): there is no test split to measure on. A run needs \(try DatasetKind.named(c.dataset.name).layout)."
+      )
+    }
+    let train = splits.train.to(device)
     // An attack may compute for hours before a model is made.
     _ = try c.model.spec(for: train)
-    let test = try ImageDataset.load(c.dataset, .test).to(device)
     progress.message(
       "data: \(c.dataset.name), \(formatCount(train.count)) training and \(formatCount(test.count)) test images, "
         + "\(train.height)x\(train.width), \(train.classes) classes, in \(formatDuration(Date().timeIntervalSince(start)))")

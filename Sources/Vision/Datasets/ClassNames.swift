@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Torch
 
@@ -6,11 +7,16 @@ import Torch
 /// A position says nothing about a class: folders are numbered in alphabetical order, published data sets in their own.
 public struct ClassNames: Sendable, Equatable {
   public let names: [String]
+  /// Whether each begins with its position and `-`.
+  private let isNumbered: Bool
 
-  public init(_ names: [String]) { self.names = names }
+  public init(_ names: [String]) {
+    self.names = names
+    isNumbered = Self.isNumbered(names)
+  }
 
-  /// Whether these are names, not just the positions `0`, `1`, ... themselves, which any classes have.
-  public var areNames: Bool { !names.enumerated().allSatisfy { $0.element == String($0.offset) } }
+  /// Whether these are names, not just the positions `0`, `1`, ... themselves (or `00000`, `00001`, ...), which any classes have.
+  public var areNames: Bool { !names.enumerated().allSatisfy { Int($0.element) == $0.offset } }
 
   /// The position here of each class of `other`; nil where either side has no names and as many classes.
   /// - Parameters:
@@ -20,27 +26,40 @@ public struct ClassNames: Sendable, Equatable {
   public func positions(
     of other: ClassNames, source: String, otherSource: String
   ) throws(ClassNameError) -> [Int]? {
-    let mismatch = ClassNameError(source: source, names: names, otherSource: otherSource, otherNames: other.names)
-    guard areNames, other.areNames else {
-      guard names.count == other.names.count else { throw mismatch }
-      return nil
+    let hasNames = (here: areNames, there: other.areNames)
+    if !(hasNames.here && hasNames.there), names.count == other.names.count { return nil }
+    let found = positions(of: other.names)
+    // Bare positions may not be what names that happen to be numbers mean.
+    guard !found.contains(nil), hasNames.there || !hasNames.here else {
+      throw ClassNameError(source: source, names: names, otherSource: otherSource, otherNames: other.names)
     }
-    let own = Dictionary(names.enumerated().map { (Self.folded($0.element), $0.offset) }) { first, _ in first }
-    // Names that fold to one another, such as both spellings of an accent, are only told apart by their bytes.
-    guard own.count == names.count, Set(other.names.map(Self.folded)).count == other.names.count else {
-      let exact = Dictionary(names.enumerated().map { (Array($0.element.utf8), $0.offset) }) { first, _ in first }
-      let found = other.names.map { exact[Array($0.utf8)] }
-      guard !found.contains(nil) else { throw mismatch }
-      return found.compactMap { $0 }
-    }
-    let found = other.names.map { own[Self.folded($0)] }
-    guard !found.contains(nil) else { throw mismatch }
     return found.compactMap { $0 }
   }
 
-  /// The form in which names are compared: one form of accents, and a slash as the `_` that takes its place in the name of a folder.
-  private static func folded(_ name: String) -> [UInt8] {
-    Array(name.precomposedStringWithCanonicalMapping.replacingOccurrences(of: "/", with: "_").utf8)
+  /// The position here of each name, nil where it is not here: that of the same bytes, else the only one of the same letters and digits.
+  func positions(of wanted: [String]) -> [Int?] {
+    let exact = Dictionary(names.enumerated().map { (Array($0.element.utf8), $0.offset) }) { first, _ in first }
+    let plain = Dictionary(grouping: names.indices) { folded($0) }
+    let other = ClassNames(wanted)
+    let found = wanted.indices.map { position -> Int? in
+      if let same = exact[Array(wanted[position].utf8)] { return same }
+      let alike = plain[other.folded(position)] ?? []
+      return alike.count == 1 ? alike[0] : nil
+    }
+    // Names that are alike, such as both spellings of an accent, are only told apart by their bytes.
+    let isUnique = Set(found).count == found.count
+    return isUnique ? found : wanted.map { exact[Array($0.utf8)] }
+  }
+
+  /// The form in which names are compared where their bytes differ: one form of accents, `-` for all but letters and digits, as in the
+  /// names of folders and files, and without the number before each name of the folders that Antidote writes.
+  private func folded(_ position: Int) -> [UInt8] {
+    let name = isNumbered ? names[position].drop { $0 != "-" }.dropFirst() : names[position][...]
+    return Array(String(name.map { $0.isLetter || $0.isNumber ? $0 : "-" }).precomposedStringWithCanonicalMapping.utf8)
+  }
+
+  private static func isNumbered(_ names: [String]) -> Bool {
+    names.enumerated().allSatisfy { position, name in name.contains("-") && Int(name.prefix { $0 != "-" }) == position }
   }
 }
 
@@ -83,10 +102,22 @@ extension ImageDataset {
     let wanted = ClassNames(names)
     guard let positions = try wanted.positions(of: ClassNames(classNames), source: source, otherSource: "the data set \(name)")
     else { return self }
-    if positions == Array(names.indices) { return self }
+    if positions == Array(names.indices), classNames == names { return self }
     // -1, no label, stays.
     let table = Tensor([-1] + positions.map(Int64.init)).to(device)
-    onNote("classes of \(name) are matched with those of \(source) by name")
+    let respelt = zip(classNames, positions).first { !$0.utf8.elementsEqual(names[$1].utf8) }
+    let example = respelt.map { " (\($0) is \(names[$1]))" } ?? ""
+    if respelt != nil || !positions.elementsEqual(0..<positions.count) {
+      onNote("the classes of the data set \(name) are matched with those of \(source) by name\(example)")
+    }
     return ImageDataset(name: name, images: images, labels: table[labels + 1], classNames: names)
+  }
+}
+
+extension Classifier {
+  /// Reads the class names that a model file carries; nil where it has none.
+  public static func storedClassNames(in path: String) -> [String]? {
+    guard let text = (try? Safetensors.metadata(of: path))?[classNamesKey] else { return nil }
+    return (try? JSONValue(json: text))?.arrayValue?.compactMap(\.stringValue)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 extension DatasetKind {
@@ -18,17 +19,14 @@ extension DatasetSettings {
   }
 }
 
-extension ImageDataset {
-  /// The test split, or nil where files of the user's own have none.
-  /// - Throws: as `load`.
-  public static func loadTest(_ settings: DatasetSettings) throws -> ImageDataset? {
-    do {
-      return try load(settings, .test)
-    } catch let error as DataError {
-      guard case .missing(_, let lookedFor, _) = error, !lookedFor.isEmpty, try DatasetKind.named(settings.name).holdsOwnFiles else {
-        throw error
-      }
-      return nil
+extension DatasetSettings {
+  /// Whether the files hold a test split; published data sets always do.
+  func holdsTest() throws -> Bool {
+    guard let path else { return true }
+    return switch name {
+    case "folder": try ImageFolderFiles.holdsTest(path)
+    case "tensors": FileSystem.exists(TensorFiles.path(path, .test))
+    default: true
     }
   }
 }

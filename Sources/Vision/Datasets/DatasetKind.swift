@@ -120,14 +120,16 @@ public struct DatasetKind: Sendable {
 
 extension ImageDataset {
   /// Loads one split.
+  /// - Parameter onNote: hears what was passed over, one sentence each.
   /// - Throws: `DataError` for missing or damaged files and for images without labels in a training or test split, `SettingsError` for
   ///   settings that do not fit.
-  public static func load(_ settings: DatasetSettings, _ split: DataSplit) throws -> ImageDataset {
+  public static func load(_ settings: DatasetSettings, _ split: DataSplit, onNote: (String) -> Void = { _ in }) throws -> ImageDataset {
     let kind = try DatasetKind.named(settings.name)
     guard let path = settings.path ?? (kind.id == "generated" ? "" : nil) else {
       throw SettingsError("dataset.path", "data set \(kind.id) needs a folder: --data path/to/data. It has to hold \(kind.layout).")
     }
     var raw = try kind.read(settings, path, split)
+    raw.notes.forEach(onNote)
     if split != .unlabeled { try requireLabels(raw, split, path) }
     if let size = settings.size, raw.height != size || raw.width != size { raw = Resizing.resize(raw, to: size) }
     let limit = split == .train ? settings.train : split == .test ? settings.test : nil

@@ -35,10 +35,9 @@ public enum DatasetRecognition {
 
   /// A few folders are looked into, and a few of their files.
   private static func holdsClassFolders(_ path: String) -> Bool {
-    let root = ["train", ""].map { Path.join(path, $0) }.first { FileSystem.isFolder($0) } ?? path
-    let classes = ((try? FileSystem.subfolders(root)) ?? []).prefix(4)
-    return classes.contains { name in
-      let names = (try? FileSystem.list(Path.join(root, name))) ?? []
+    guard let layout = try? ImageFolderLayout(path) else { return false }
+    return layout.classes.prefix(4).contains { name in
+      let names = (try? FileSystem.list(Path.join(layout.train, name))) ?? []
       return names.prefix(16).contains { file in
         ImageFileExtension(of: file) == .readable
       }

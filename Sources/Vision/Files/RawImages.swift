@@ -9,6 +9,8 @@ public struct RawImages: Sendable, Equatable {
   /// (N), class indices into `classNames`, or -1 for an image without a label.
   public let labels: [Int64]
   public let classNames: [String]
+  /// What the user should know about how the files were read, one sentence each.
+  public var notes: [String] = []
 
   /// N, the number of images.
   public var count: Int { labels.count }

@@ -56,6 +56,35 @@ import Vision
     #expect(message { _ = try ImageFolderFiles.read(flat.path, split: .test) }.contains("test/<class> or val/<class>"))
   }
 
+  @Test(arguments: [("Train", "TEST"), ("training", "valid"), ("TRAIN", "Validation"), ("train", "testing")])
+  func namesOfSplits(_ train: String, _ test: String) throws {
+    let folder = try TemporaryFolder()
+    for name in ["\(train)/a", "\(train)/b", "\(test)/b"] { try folder.write("\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1])) }
+    #expect(try ImageFolderFiles.read(folder.path, split: .train).classNames == ["a", "b"])
+    let images = try ImageFolderFiles.read(folder.path, split: .test)
+    #expect(images.labels == [1] && images.notes.isEmpty)
+  }
+
+  @Test func splitsThatAreNotReadAreNamed() throws {
+    let folder = try TemporaryFolder()
+    for name in ["train/a", "test/a", "val/a", "extra"] { try folder.write("\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1])) }
+    let notes = try ImageFolderFiles.read(folder.path, split: .train).notes
+    #expect(notes == ["\(folder.path): not used: extra, val; the images come from train and test"])
+    let flat = try TemporaryFolder()
+    for name in ["car", "test"] { try flat.write("\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1])) }
+    let images = try ImageFolderFiles.read(flat.path, split: .train)
+    #expect(images.notes == ["\(flat.path): taken for a class, not a split, as it holds no class folders: test"])
+  }
+
+  @Test func spellingsThatUnicodeCallsEqualAreTwoClasses() throws {
+    let folder = try TemporaryFolder()
+    let names = ["cafe\u{301}", "caf\u{e9}", "truck"]
+    for name in names { try folder.write("train/\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1])) }
+    try folder.write("test/caf\u{e9}/1.ppm", ppm(width: 2, height: 2, [1, 1, 1]))
+    #expect(try ImageFolderFiles.read(folder.path, split: .train).labels == [0, 1, 2])
+    #expect(try ImageFolderFiles.read(folder.path, split: .test).labels == [1])
+  }
+
   @Test func manyImagesInOrderWithProgress() throws {
     let folder = try TemporaryFolder()
     for index in 0..<600 {

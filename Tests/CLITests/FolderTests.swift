@@ -1,0 +1,70 @@
+import Files
+import Foundation
+import TestFiles
+import Testing
+import Vision
+
+/// Folders of images as people have them.
+struct FolderTests {
+  private static let model = ["--model", "cnn", "--width", "4", "--epochs", "0", "--set", "recipe.batch=8"]
+  private static let fineTuning = ["--defense", "ft", "--set", "defense.epochs=1"]
+
+  @Test func cleanImagesAreMatchedWithTheModelByName() throws {
+    try withTool { tool in
+      try tool.succeed(["attack", "--attack", "label-flip", "--set", "attack.rate=0", "--format", "png", "--out", "data"] + Tool.tiny)
+      try tool.succeed(["train", "--epochs", "0", "--out", "model.safetensors"] + Tool.tiny + Tool.tinyModel)
+      let defend = ["defend", "--model", "model.safetensors"] + Self.fineTuning + Tool.tiny
+      // Numbered, the folders stand in the order of the classes.
+      try tool.succeed(defend + ["--clean", "data/png/train", "--out", "a.safetensors"])
+      for name in try FileSystem.list(tool.path("data/png/train")) {
+        let bare = String(name.drop { $0 != "-" }.dropFirst())
+        try FileManager.default.moveItem(atPath: tool.path("data/png/train/\(name)"), toPath: tool.path("data/png/train/\(bare)"))
+      }
+      let result = try tool.run(defend + ["--clean", "data/png/train", "--out", "b.safetensors"])
+      #expect(result.code == 0 && result.errors.contains("matched with those of the model model.safetensors by name"), "\(result.errors)")
+      try FileManager.default.moveItem(atPath: tool.path("data/png/train/ring"), toPath: tool.path("data/png/train/rings"))
+      try tool.refuse(
+        defend + ["--clean", "data/png/train", "--out", "c.safetensors"],
+        ["have different classes", "rings", "model.safetensors (10): disc"])
+    }
+  }
+
+  @Test func grayImagesFitAColourModelAndNotTheOtherWayRound() throws {
+    try withTool { tool in
+      for (name, channels) in [("gray", 1), ("colour", 3)] {
+        for image in ["train/cat/1", "train/dog/1", "test/cat/1", "test/dog/1"] {
+          let pixels = (0..<32 * 32 * channels).map { UInt8($0 % 251) }
+          let bytes = try DecodedImage(width: 32, height: 32, channels: channels, pixels: pixels).encodePNG()
+          try FileSystem.createFolder(tool.path("\(name)/\(image)".replacing("/1", with: "")))
+          try AtomicFile.write(bytes, to: tool.path("\(name)/\(image).png"))
+        }
+        try tool.succeed(["train", "--dataset", "folder", "--data", name, "--out", "\(name).safetensors"] + Self.model)
+      }
+      let widened = try tool.run(["evaluate", "--model", "colour.safetensors", "--dataset", "folder", "--data", "gray"])
+      #expect(widened.code == 0 && widened.errors.contains("three equal channels"), "\(widened.errors)")
+      try tool.refuse(
+        ["evaluate", "--model", "gray.safetensors", "--dataset", "folder", "--data", "colour"],
+        ["gray.safetensors", "has gray images", "convert its images to gray"])
+    }
+  }
+
+  @Test func anEmptyTestClassIsRefusedByAllCommands() throws {
+    try withTool { tool in
+      let bytes = try DecodedImage(width: 32, height: 32, channels: 3, pixels: [UInt8](repeating: 7, count: 3072)).encodePNG()
+      for folder in ["train/cat", "train/dog", "test/cat", "test/dog"] {
+        try FileSystem.createFolder(tool.path("data/\(folder)"))
+        try AtomicFile.write(bytes, to: tool.path("data/\(folder)/1.png"))
+      }
+      let data = ["--dataset", "folder", "--data", "data"]
+      try tool.succeed(["train", "--out", "model.safetensors"] + data + Self.model)
+      try FileSystem.remove(tool.path("data/test/dog/1.png"))
+      let before = try tool.files()
+      for command in [
+        ["train", "--out", "other"] + Self.model, ["attack", "--attack", "badnets", "--out", "other"],
+        ["defend", "--model", "model.safetensors", "--out", "other"] + Self.fineTuning, ["evaluate", "--model", "model.safetensors"],
+      ] { try tool.refuse(command + data, ["data/test/dog: not found here"]) }
+      try tool.refuse(["run", "--attack", "badnets", "--out", "run"] + data + Self.model, ["data/test/dog: not found here"])
+      #expect(try tool.files().filter { $0 != "run" } == before)
+    }
+  }
+}
