@@ -223,7 +223,7 @@ import Vision
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.source = 1 })).contains("both class 1"))
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.target = 9 })).contains("class 9 does not exist"))
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.size = 40 })).contains("does not fit"))
-    #expect(error(SleeperAgent(with(sleeper.configuration) { $0.rate = 0.001 })).contains("Raise it"))
+    #expect(error(SleeperAgent(with(sleeper.configuration) { $0.rate = 0.001 })).contains("The least rate"))
     #expect(error(ClusteredTrigger(with(clustered.configuration) { $0.rate = 0.01 })).contains("Raise it"))
     #expect(error(ClusteredTrigger(with(clustered.configuration) { $0.target = 9 })).contains("class 9 does not exist"))
     let unlearned = #expect(throws: BackdoorError.self) { try clustered.implants(for: data.shape, seed: 1) }
