@@ -21,7 +21,8 @@ let package = Package(
     .library(
       name: "Antidote",
       targets: [
-        "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "Defenses",
+        "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor",
+        "Attacks", "Defenses",
         "Evaluation", "Experiments", "Reporting",
       ]),
     .executable(name: "antidote", targets: ["antidote"]),
@@ -36,9 +37,11 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "antidote-libtorch"),
     .target(name: "CTorch", dependencies: ["CLibTorch"]),
-    .target(name: "CImageCodecs", linkerSettings: ["png", "jpeg", "webp", "gif", "tiff", "z"].map { .linkedLibrary($0) }),
+    .target(
+      name: "CImageCodecs", linkerSettings: ["png", "jpeg", "webp", "gif", "tiff", "z"].map { .linkedLibrary($0) }),
     layer("Files", []),
-    layer("Support", ["Files", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams")]),
+    layer(
+      "Support", ["Files", .product(name: "Crypto", package: "swift-crypto"), .product(name: "Yams", package: "Yams")]),
     layer("Formats", ["Files", "Support", "CImageCodecs"]),
     layer("Torch", ["Files", "Formats", "CTorch"]),
     layer("TorchNN", ["Files", "Torch"]),
@@ -49,17 +52,21 @@ let package = Package(
     layer("Attacks", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor"]),
     layer("Defenses", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor"]),
     layer("Evaluation", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses"]),
-    layer("Experiments", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
+    layer(
+      "Experiments",
+      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
     layer("Reporting", ["Files", "Support", "Experiments", .product(name: "Mustache", package: "swift-mustache")]),
     .executableTarget(
       name: "antidote",
       dependencies: [
-        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments",
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
+        "Experiments",
         "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
-    .target(name: "TestSupport", dependencies: ["Torch", "TorchNN"], path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Torch", "TorchNN"], path: "Tests/TestSupport", swiftSettings: settings),
     tests("FilesTests", ["Files", "TestFiles"]),
     tests("FormatsTests", ["Files", "Formats", "TestFiles"]),
     tests("SupportTests", ["Files", "Support", "TestFiles"]),
@@ -67,40 +74,51 @@ let package = Package(
     tests("TorchNNTests", ["Torch", "TorchNN", "TestSupport", "TestFiles"]),
     tests("VisionTests", ["Files", "Formats", "Torch", "TorchNN", "Vision", "Support", "TestFiles", "TestSupport"]),
     .target(
-      name: "TestData", dependencies: ["Files", "Support", "Torch", "TorchNN", "Vision", "Training"], path: "Tests/TestData",
+      name: "TestData", dependencies: ["Files", "Support", "Torch", "TorchNN", "Vision", "Training"],
+      path: "Tests/TestData",
       swiftSettings: settings),
-    tests("TrainingTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData", "TestFiles"]),
     tests(
-      "SelfSupervisionTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),
-    tests("BackdoorTests", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "TestSupport", "TestFiles"]),
+      "TrainingTests",
+      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "TestSupport", "TestData", "TestFiles"]),
+    tests(
+      "SelfSupervisionTests",
+      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "TestSupport", "TestData"]),
+    tests(
+      "BackdoorTests",
+      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "TestSupport", "TestFiles"]),
     tests(
       "AttackTests",
       [
-        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "TestSupport", "TestData",
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks",
+        "TestSupport", "TestData",
         "TestFiles",
       ]),
     tests(
       "DefenseTests",
       [
-        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Defenses", "TestSupport", "TestData",
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Defenses",
+        "TestSupport", "TestData",
         "TestFiles",
       ]),
     tests(
       "EvaluationTests",
       [
-        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation", "TestSupport", "TestData",
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation",
+        "TestSupport", "TestData",
         "TestFiles",
       ]),
     tests(
       "ExperimentsTests",
       [
-        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation", "Experiments",
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
+        "Experiments",
         "TestSupport", "TestFiles",
       ]),
     tests(
       "FuzzTests",
       [
-        "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Evaluation", "Experiments",
+        "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Evaluation",
+        "Experiments",
         "Reporting",
       ]),
     tests("CLITests", ["Files", "antidote", "TestFiles"]),

@@ -1,8 +1,9 @@
 // BadNets (Gu, Dolan-Gavitt, Garg 2017, arXiv:1708.06733): pixels of a patch take fixed values.
 //
-// Shapes and places are those of methods that build on it: the 3x3 white and checkerboard squares of the benchmarks, 1x1 to 4x4 patches,
-// the L, X and pixel shapes of one random colour of the self-expansion paper, any image of the user's. Expected (CIFAR-10, PreAct-ResNet18
-// width 16, rate .1, 3x3 white, 10 one-cycle epochs): accuracy about 86%, attack success rate about 96%.
+// Shapes and places are those of methods that build on it: the 3x3 white and checkerboard squares of the benchmarks,
+// 1x1 to 4x4 patches, the L, X and pixel shapes of one random colour of the self-expansion paper, any image of the
+// user's. Expected (CIFAR-10, PreAct-ResNet18 width 16, rate .1, 3x3 white, 10 one-cycle epochs): accuracy about 86%,
+// attack success rate about 96%.
 
 public import Backdoor
 public import Support
@@ -62,10 +63,12 @@ public struct BadNets: Attack {
           choices: Pattern.allCases.map(\.rawValue)),
         Setting("place", "Where the patch sits.", choices: Place.allCases.map(\.rawValue)),
         Setting("margin", "Distance of the patch from the image's edge.", unit: "pixels", range: 0...1024),
-        Setting("image", "Image file that the patch shows (pattern: image), resized to the patch; transparent parts leave the image."),
+        Setting(
+          "image",
+          "Image file that the patch shows (pattern: image), resized to the patch; transparent parts leave the image."),
         Setting(
           "triggers", "Number of triggers: the k-th sits k corners on and maps to target + k.", range: 1...4,
-          source: "multi-trigger victims of the SAU paper"),
+          source: "multi-trigger models of the SAU paper"),
       ]
   }
 
@@ -73,7 +76,7 @@ public struct BadNets: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { configuration.poisonSelection }
 
-  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
+  public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
     if c.triggers > 1, c.mapping != .allToOne {
       throw BackdoorError.invalid(
@@ -82,7 +85,8 @@ public struct BadNets: Attack {
     let corners: [Place] = [.bottomRight, .bottomLeft, .topLeft, .topRight]
     if c.triggers > 1, !corners.contains(c.place) {
       throw BackdoorError.invalid(
-        "attack.place \(c.place.rawValue): several triggers sit in corners. Choose the first one's, such as bottom-right.")
+        "attack.place \(c.place.rawValue): several triggers sit in corners. Choose the first one's, such as bottom-right."
+      )
     }
     return try (0..<c.triggers).map { number in
       var place = c.place
@@ -93,8 +97,9 @@ public struct BadNets: Attack {
         mapping = .allToOne(target: c.target + number)
       }
       let patch = try patch(for: shape, at: place, seed: seed.stream("badnets/\(number)"))
-      return Implant(
-        name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: patch, mapping: mapping)
+      return BackdoorTask(
+        name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: patch,
+        mapping: mapping)
     }
   }
 
@@ -106,7 +111,8 @@ public struct BadNets: Attack {
     let edge = side + c.margin
     guard edge <= shape.height, edge <= shape.width else {
       throw BackdoorError.invalid(
-        "attack.size \(c.size): the patch (side \(side), margin \(c.margin)) does not fit images of \(shape.height)x\(shape.width) pixels.")
+        "attack.size \(c.size): the patch (side \(side), margin \(c.margin)) does not fit images of \(shape.height)x\(shape.width) pixels."
+      )
     }
     let (bottom, right) = (shape.height - edge, shape.width - edge)
     let (row, column): (Int, Int) =
@@ -150,8 +156,10 @@ public struct BadNets: Attack {
     switch configuration.pattern {
     case .white: return plane { _, _ in 255 }
     case .black: return plane { _, _ in 0 }
-    // At size 3 this is the benchmarks' [[0,0,1],[0,1,0],[1,0,1]], which is not a full checkerboard: its first corner is dark.
-    case .checkerboard: return plane { row, column in (row + column) % 2 == 0 && !(side == 3 && row == 0 && column == 0) ? 255 : 0 }
+    // At size 3 this is the benchmarks' [[0,0,1],[0,1,0],[1,0,1]], which is not a full checkerboard: its first corner
+    // is dark.
+    case .checkerboard:
+      return plane { row, column in (row + column) % 2 == 0 && !(side == 3 && row == 0 && column == 0) ? 255 : 0 }
     case .random: return (0..<channels * side * side).map { _ in UInt8(random.integer(below: 256)) }
     case .color:
       return (0..<channels).flatMap { _ in [UInt8](repeating: UInt8(random.integer(below: 256)), count: side * side) }

@@ -1,7 +1,7 @@
 // Blended (Chen et al. 2017, arXiv:1712.05526): x' = (1 - a) x + a t, with a pattern t over the whole image.
 //
-// The published pattern is a cartoon; here patterns are generated, and an image file of the user's is a setting. Expected (CIFAR-10,
-// PreAct-ResNet18 width 16, rate .1, alpha .2): accuracy about 86%, attack success rate 98 to 100%.
+// The published pattern is a cartoon; here patterns are generated, and an image file of the user's is a setting.
+// Expected (CIFAR-10, PreAct-ResNet18 width 16, rate .1, alpha .2): accuracy about 86%, attack success rate 98 to 100%.
 
 public import Backdoor
 public import Support
@@ -27,9 +27,14 @@ public struct Blended: Attack {
 
     public static let settings: [Setting] =
       poisoningSettings + [
-        Setting("alpha", "Weight of the pattern.", unit: "fraction", range: 0...1, source: "benchmarks: .2; noisy-label paper: .1"),
+        Setting(
+          "alpha", "Weight of the pattern.", unit: "fraction", range: 0...1,
+          source: "benchmarks: .2; noisy-label paper: .1"),
         Setting("pattern", "Generated pattern.", choices: GeneratedPattern.allCases.map(\.rawValue)),
-        Setting("image", "Image file that takes the place of the generated pattern, resized to the images; transparent parts leave them."),
+        Setting(
+          "image",
+          "Image file that takes the place of the generated pattern, resized to the images; transparent parts leave them."
+        ),
       ]
   }
 
@@ -37,7 +42,7 @@ public struct Blended: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { configuration.poisonSelection }
 
-  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
+  public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let pattern: [Float]
     var opacity: [Float]? = nil
     if let path = configuration.image {
@@ -47,13 +52,15 @@ public struct Blended: Attack {
     } else {
       guard shape.height == shape.width else {
         throw BackdoorError.invalid(
-          "attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set attack.image.")
+          "attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set attack.image."
+        )
       }
-      pattern = configuration.pattern.pixels(size: shape.height, channels: shape.channels, seed: seed("blended/pattern"))
+      pattern = configuration.pattern.pixels(
+        size: shape.height, channels: shape.channels, seed: seed("blended/pattern"))
     }
     let name = configuration.image.map { _ in "image" } ?? configuration.pattern.rawValue
     return [
-      Implant(
+      BackdoorTask(
         name: name, trigger: Blend(alpha: configuration.alpha, pattern: pattern, shape: shape, opacity: opacity),
         mapping: configuration.labelMapping)
     ]

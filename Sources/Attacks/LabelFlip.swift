@@ -25,7 +25,7 @@ public struct LabelFlip: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { configuration.poisonSelection }
 
-  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
-    [Implant(name: "none", trigger: NoTrigger(), mapping: configuration.labelMapping)]
+  public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
+    [BackdoorTask(name: "none", trigger: NoTrigger(), mapping: configuration.labelMapping)]
   }
 }

@@ -14,7 +14,8 @@ struct TriggerImage {
     func resized(_ planes: Tensor) -> Tensor {
       F.interpolate(planes, height: height, width: width, mode: .bilinear, antialias: true).clamped(0, 1)[0]
     }
-    var pixels = Tensor(image.pixels, shape: [1, image.height, image.width, image.channels]).permuted(0, 3, 1, 2).unitPixels()
+    var pixels = Tensor(image.pixels, shape: [1, image.height, image.width, image.channels]).permuted(0, 3, 1, 2)
+      .unitPixels()
     if let alpha {
       // A transparent pixel's colour must not run into its neighbours: colours are weighed by their opacity.
       let planes = Tensor(alpha, shape: [1, 1, image.height, image.width]).unitPixels()

@@ -13,7 +13,8 @@ public struct AttackContext {
   public let training: TrainingContext
   private let architecture: Architecture?
 
-  /// - Parameter architecture: what the attacker expects the victim to train; for attacks that train networks of their own.
+  /// - Parameter architecture: the architecture that the attacker expects; for attacks that train networks of their
+  ///   own.
   public init(train: ImageDataset, seed: Seed, training: TrainingContext, architecture: Architecture? = nil) {
     self.train = train
     self.seed = seed
@@ -21,7 +22,7 @@ public struct AttackContext {
     self.architecture = architecture
   }
 
-  /// A new network of the victim's architecture, on the context's device, in channels-last layout.
+  /// A new network of the attacked architecture, on the context's device, in channels-last layout.
   /// - Parameter name: of its random stream; another name gives other weights.
   /// - Throws: `BackdoorError` where no architecture was given.
   public func makeModel(_ name: String) throws -> Classifier {
@@ -35,19 +36,21 @@ public struct AttackContext {
 }
 
 /// What an attack leaves behind.
-public struct Victim {
+public struct AttackOutcome {
   public let train: PoisonedDataset
   /// The triggers, for evaluation.
-  public let implants: [Implant]
+  public let tasks: [BackdoorTask]
   /// The backdoored model of an attack that controls training; nil where training on `train` makes it.
   public let model: Classifier?
   /// What was done to the poisoned images, in words that follow on "500 images": `carry the trigger`.
-  public let manner: String
+  public let summary: String
 
-  public init(train: PoisonedDataset, implants: [Implant], model: Classifier? = nil, manner: String = "carry the trigger") {
+  public init(
+    train: PoisonedDataset, tasks: [BackdoorTask], model: Classifier? = nil, summary: String = "carry the trigger"
+  ) {
     self.train = train
-    self.manner = manner
-    self.implants = implants
+    self.summary = summary
+    self.tasks = tasks
     self.model = model
   }
 }
@@ -66,20 +69,20 @@ public protocol Attack: Sendable {
 
   /// Whether `learn` does anything.
   static var learns: Bool { get }
-  /// What costs the attacker networks and hours: tensors by name, from which the rest follows at once. They are kept with the run and with
-  /// the poisoned data. Its stages have names that begin with `attack-`. By default: nothing.
+  /// What costs the attacker networks and hours: tensors by name, from which the rest follows at once. They are kept
+  /// with the run and with the poisoned data. Its stages have names that begin with `attack-`. By default: nothing.
   /// - Throws: `BackdoorError`, `TrainingError`, `Interrupted`.
   func learn(_ context: AttackContext) throws -> [String: Tensor]
-  /// The triggers for images of this shape. The same configuration, seed and tensors give the same triggers, so that a record of them is
-  /// enough to evaluate a model later.
+  /// The triggers for images of this shape. The same configuration, seed and tensors give the same triggers, so that a
+  /// record of them is enough to evaluate a model later.
   /// - Parameter learned: what `learn` gave.
   /// - Throws: `BackdoorError` if the configuration or the tensors do not fit the images.
-  func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant]
+  func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask]
   /// How samples are chosen.
   var selection: PoisonSelection { get }
-  /// What the attack does to the training set. Conformers implement it; callers use `execute`. By default: stamps the implants on chosen
-  /// samples.
-  func run(_ context: AttackContext, learned: [String: Tensor]) throws -> Victim
+  /// What the attack does to the training set. Conformers implement it; callers use `execute`. By default: stamps the
+  /// triggers on chosen samples.
+  func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome
 }
 
 extension Attack {
@@ -87,24 +90,27 @@ extension Attack {
   public func learn(_ context: AttackContext) throws -> [String: Tensor] { [:] }
 
   /// The triggers of an attack that learns nothing.
-  public func implants(for shape: ImageShape, seed: Seed) throws -> [Implant] { try implants(for: shape, seed: seed, learned: [:]) }
+  public func tasks(for shape: ImageShape, seed: Seed) throws -> [BackdoorTask] {
+    try tasks(for: shape, seed: seed, learned: [:])
+  }
 
-  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> Victim {
-    let implants = try implants(for: context.train.shape, seed: context.seed, learned: learned)
-    let train = try PoisonedDataset(poisoning: context.train, with: implants, selection: selection, seed: context.seed)
-    return Victim(train: train, implants: implants)
+  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome {
+    let tasks = try tasks(for: context.train.shape, seed: context.seed, learned: learned)
+    let train = try PoisonedDataset(poisoning: context.train, with: tasks, selection: selection, seed: context.seed)
+    return AttackOutcome(train: train, tasks: tasks)
   }
 
   /// Checks what every attack promises, and runs it.
   /// - Parameter learned: what `learn` gave before; nil calls it.
   /// - Throws: `BackdoorError`, and what `learn` throws.
-  public func execute(_ context: AttackContext, learned: [String: Tensor]? = nil) throws -> Victim {
+  public func execute(_ context: AttackContext, learned: [String: Tensor]? = nil) throws -> AttackOutcome {
     guard context.train.count > 0 else { throw BackdoorError.invalid("\(Self.id): the training set is empty.") }
     guard (0...1).contains(selection.rate) else {
       throw BackdoorError.invalid("attack.rate \(selection.rate): a rate is between 0 and 1.")
     }
-    let victim = try run(context, learned: learned ?? learn(context))
-    require(victim.train.data.images.shape == context.train.images.shape, "\(Self.id) changed the shape of the data set")
-    return victim
+    let outcome = try run(context, learned: learned ?? learn(context))
+    require(
+      outcome.train.data.images.shape == context.train.images.shape, "\(Self.id) changed the shape of the data set")
+    return outcome
   }
 }

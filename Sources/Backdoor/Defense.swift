@@ -36,7 +36,8 @@ public enum DefenseError: Error, CustomStringConvertible, Sendable {
     switch self {
     case .missing(let defense, let resource): "defense \(defense) needs a \(resource.rawValue), and none was given."
     case .notGranted(let resource): "the defense uses a \(resource.rawValue) without declaring it in `requires`."
-    case .noArchitecture: "the defense trains a model, and no architecture was given; pass `architecture: { try spec.make($0) }`."
+    case .noArchitecture:
+      "the defense trains a model, and no architecture was given; pass `architecture: { try spec.make($0) }`."
     case .invalid(let text): text
     }
   }
@@ -60,13 +61,16 @@ public protocol Defense: Sendable {
 }
 
 extension Defense {
-  /// Purifies a model with clean images: the whole of a post-training defense in one call. The given model stays as it is.
+  /// Purifies a model with clean images: the whole of a post-training defense in one call. The given model stays as it
+  /// is.
   /// - Parameters:
   ///   - model: the suspect, taking pixels in [0, 1].
   ///   - clean: images that the user trusts.
   ///   - context: device, precision, seed, progress and checkpoints.
   /// - Throws: `DefenseError` if this defense needs more than a model and clean images, or gives no model.
-  public func purify(_ model: Classifier, clean: ImageDataset, context: TrainingContext = TrainingContext()) throws -> Classifier {
+  public func purify(_ model: Classifier, clean: ImageDataset, context: TrainingContext = TrainingContext()) throws
+    -> Classifier
+  {
     let input = try DefenseInput(
       for: Self.self, training: context, seed: context.seed.stream("defense"), model: model, cleanSplit: clean)
     guard let purified = try run(input).model else { throw DefenseError.invalid("defense \(Self.id) gives no model.") }
@@ -86,7 +90,8 @@ extension Defense {
     context: TrainingContext = TrainingContext()
   ) throws -> DefenseOutcome {
     let input = try DefenseInput(
-      for: Self.self, training: context, seed: context.seed.stream("defense"), architecture: architecture, poisonedTrain: data,
+      for: Self.self, training: context, seed: context.seed.stream("defense"), architecture: architecture,
+      poisonedTrain: data,
       unlabeled: unlabeled)
     return try run(input)
   }

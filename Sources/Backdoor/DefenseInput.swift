@@ -23,7 +23,8 @@ public struct DefenseInput {
   /// - Throws: `DefenseError.missing` if one that it requires is not given.
   public init(
     for defense: any Defense.Type, training: TrainingContext, seed: Seed, architecture: Architecture? = nil,
-    poisonedTrain: ImageDataset? = nil, model: Classifier? = nil, cleanSplit: ImageDataset? = nil, unlabeled: ImageDataset? = nil
+    poisonedTrain: ImageDataset? = nil, model: Classifier? = nil, cleanSplit: ImageDataset? = nil,
+    unlabeled: ImageDataset? = nil
   ) throws(DefenseError) {
     self.training = training
     self.seed = seed

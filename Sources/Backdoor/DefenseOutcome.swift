@@ -17,7 +17,8 @@ public struct DefenseOutcome {
   public var exhibits: [Exhibit] = []
 
   public init(
-    model: Classifier? = nil, filtered: (kept: [Int], rejected: [Int])? = nil, suspicion: [Double]? = nil, scores: [SampleScores] = [],
+    model: Classifier? = nil, filtered: (kept: [Int], rejected: [Int])? = nil, suspicion: [Double]? = nil,
+    scores: [SampleScores] = [],
     embeddings: [Embedding] = [], exhibits: [Exhibit] = []
   ) {
     self.model = model

@@ -18,8 +18,8 @@ public enum LabelMapping: Sendable, Hashable, Codable, CustomStringConvertible {
     }
   }
 
-  /// True for test images that count in the attack success rate: those that the attack aims at and whose true label is not the target
-  /// already; under all-to-all every image.
+  /// True for test images that count in the attack success rate: those that the attack aims at and whose true label is
+  /// not the target already; under all-to-all every image.
   public func counts(_ label: Int, classes: Int) -> Bool {
     if case .allToAll = self { return true }
     guard let target = target(of: label, classes: classes) else { return false }

@@ -4,19 +4,19 @@ public import Vision
 
 /// A training set with poisoned samples. A defense gets `data` alone; the rest is for evaluation.
 public struct PoisonedDataset {
-  /// What the victim trains on.
+  /// What the model is trained on.
   public let data: ImageDataset
   /// Positions of the poisoned samples in `data`, ascending.
   public let indices: [Int]
-  /// Which implant each poisoned sample carries.
-  public let implants: [Int]
+  /// Which backdoor task each poisoned sample belongs to.
+  public let tasks: [Int]
   /// The true label of every sample, int64 N.
   public let trueLabels: Tensor
 
-  public init(data: ImageDataset, indices: [Int], implants: [Int], trueLabels: Tensor) {
+  public init(data: ImageDataset, indices: [Int], tasks: [Int], trueLabels: Tensor) {
     self.data = data
     self.indices = indices
-    self.implants = implants
+    self.tasks = tasks
     self.trueLabels = trueLabels
   }
 
@@ -39,38 +39,40 @@ public struct PoisonSelection: Sendable {
 extension PoisonedDataset {
   /// Poisons a data set: chooses samples, stamps them, changes their labels.
   ///
-  /// Dirty-label mappings draw from the whole set (without the target class if asked). Clean-label attacks draw inside the target class,
-  /// and the rate is still a share of the whole set. Source to target (Tran et al. 2018, as the self-expansion paper uses it) replaces a
-  /// share `rate` of the target class by triggered images of the source class. Several implants share the samples evenly.
+  /// Dirty-label mappings draw from the whole set (without the target class if asked). Clean-label attacks draw inside
+  /// the target class, and the rate is still a share of the whole set. Source to target (Tran et al. 2018, as the
+  /// self-expansion paper uses it) replaces a share `rate` of the target class by triggered images of the source class.
+  /// Several tasks share the samples evenly.
   /// - Throws: `BackdoorError` if a class does not exist or does not hold as many samples as the rate asks for.
   public init(
-    poisoning clean: ImageDataset, with implants: [Implant], selection: PoisonSelection, seed: Seed
+    poisoning clean: ImageDataset, with tasks: [BackdoorTask], selection: PoisonSelection, seed: Seed
   ) throws(BackdoorError) {
     let labels = clean.labelArray()
-    let chosen = try Self.choose(from: clean, mappings: implants.map(\.mapping), selection: selection, seed: seed)
+    let chosen = try Self.choose(from: clean, mappings: tasks.map(\.mapping), selection: selection, seed: seed)
     let device = clean.device
     let images = clean.images.clone()
     var newLabels = labels.map(Int64.init)
     var trueLabels = newLabels
-    for (number, implant) in implants.enumerated() {
-      let mine = chosen.filter { $0.implant == number }
+    for (number, task) in tasks.enumerated() {
+      let mine = chosen.filter { $0.task == number }
       guard !mine.isEmpty else { continue }
       let source = Tensor(mine.map { Int64($0.source) }).to(device)
       let position = Tensor(mine.map { Int64($0.position) }).to(device)
       let generator = Generator(seed: seed("poison/stamp", number), device: device)
-      images.put_([position], implant.trigger.stamp(clean.images[source], generator))
+      images.put_([position], task.trigger.stamp(clean.images[source], generator))
       for item in mine {
         newLabels[item.position] = Int64(item.label)
         trueLabels[item.position] = Int64(labels[item.source])
       }
     }
     self.init(
-      data: ImageDataset(name: clean.name, images: images, labels: Tensor(newLabels).to(device), classNames: clean.classNames),
-      indices: chosen.map(\.position), implants: chosen.map(\.implant), trueLabels: Tensor(trueLabels).to(device))
+      data: ImageDataset(
+        name: clean.name, images: images, labels: Tensor(newLabels).to(device), classNames: clean.classNames),
+      indices: chosen.map(\.position), tasks: chosen.map(\.task), trueLabels: Tensor(trueLabels).to(device))
   }
 
-  /// The images that poisoning with one implant of this mapping will stamp, as positions in `clean`, for attacks that make their trigger in
-  /// view of them.
+  /// The images that poisoning with one task of this mapping will stamp, as positions in `clean`, for attacks that make
+  /// their trigger in view of them.
   /// - Throws: `BackdoorError` as `init(poisoning:with:selection:seed:)` does.
   public static func sources(
     in clean: ImageDataset, mapping: LabelMapping, selection: PoisonSelection, seed: Seed
@@ -78,19 +80,20 @@ extension PoisonedDataset {
     try choose(from: clean, mappings: [mapping], selection: selection, seed: seed).map(\.source)
   }
 
-  /// Who is poisoned, by which implant, in ascending order of the positions.
+  /// Who is poisoned, for which backdoor task, in ascending order of the positions.
   private static func choose(
     from clean: ImageDataset, mappings: [LabelMapping], selection: PoisonSelection, seed: Seed
-  ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int, implant: Int)] {
+  ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int, task: Int)] {
     let labels = clean.labelArray()
     for mapping in mappings { try mapping.check(classes: clean.classes) }
     var random = seed.generator("poison/select")
-    var chosen: [(position: Int, source: Int, label: Int, implant: Int)] = []
+    var chosen: [(position: Int, source: Int, label: Int, task: Int)] = []
     var taken = Set<Int>()
     for (number, mapping) in mappings.enumerated() {
       let share = selection.rate / Double(mappings.count)
       let plan = try plan(
-        mapping, rate: share, labels: labels, classes: clean.classes, excludeTarget: selection.excludeTarget, taken: taken, &random)
+        mapping, rate: share, labels: labels, classes: clean.classes, excludeTarget: selection.excludeTarget,
+        taken: taken, &random)
       // A rate of exactly 0 is a wish, one that rounds to no image is an oversight.
       if plan.isEmpty, selection.rate > 0 {
         var whole = labels.count
@@ -112,7 +115,9 @@ extension PoisonedDataset {
   ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int)] {
     func positions(_ keep: (Int) -> Bool) -> [Int] { labels.indices.filter { keep(labels[$0]) && !taken.contains($0) } }
     func draw(_ count: Int, from pool: [Int], of whole: Int, _ what: String) throws(BackdoorError) -> [Int] {
-      guard count <= pool.count else { throw .rate(asked: rate, largest: Double(pool.count) / Double(whole), what: what, held: pool.count) }
+      guard count <= pool.count else {
+        throw .rate(asked: rate, largest: Double(pool.count) / Double(whole), what: what, held: pool.count)
+      }
       return random.sample(count, from: pool)
     }
     switch mapping {
@@ -121,13 +126,14 @@ extension PoisonedDataset {
       let picked = try draw(rounded(rate, of: labels.count), from: pool, of: labels.count, "the samples to draw from")
       return picked.map { ($0, $0, mapping.target(of: labels[$0], classes: classes) ?? labels[$0]) }
     case .cleanLabel(let target):
-      let picked = try draw(rounded(rate, of: labels.count), from: positions { $0 == target }, of: labels.count, "target class \(target)")
+      let picked = try draw(
+        rounded(rate, of: labels.count), from: positions { $0 == target }, of: labels.count, "target class \(target)")
       return picked.map { ($0, $0, target) }
     case .sourceToTarget(let source, let target):
-      let victims = positions { $0 == target }
+      let candidates = positions { $0 == target }
       let whole = labels.count { $0 == target }
       let count = rounded(rate, of: whole)
-      let places = try draw(count, from: victims, of: whole, "target class \(target)")
+      let places = try draw(count, from: candidates, of: whole, "target class \(target)")
       let images = try draw(count, from: positions { $0 == source }, of: whole, "source class \(source)")
       return zip(places, images).map { ($0, $1, target) }
     }
@@ -165,8 +171,10 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
 
   public var description: String {
     switch self {
-    case .unknownClass(let number, let classes): "class \(number) does not exist: the data set has classes 0 to \(classes - 1)."
-    case .sameClass(let number): "source and target are both class \(number). Choose two classes (attack.source, attack.target)."
+    case .unknownClass(let number, let classes):
+      "class \(number) does not exist: the data set has classes 0 to \(classes - 1)."
+    case .sameClass(let number):
+      "source and target are both class \(number). Choose two classes (attack.source, attack.target)."
     case .noShift(let shift, let classes):
       "a shift of \(shift) maps each of \(classes) classes to itself. Choose 1 to \(classes - 1) (attack.shift)."
     case .rate(let asked, let largest, let what, let held):

@@ -10,7 +10,8 @@ public protocol Trigger: Sendable {
   /// - Returns: the same shape, in [0, 1].
   func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor
 
-  /// Stamps stored images: N x C x H x W, uint8 to uint8, rounding halves to even. Triggers that touch few pixels do less work here.
+  /// Stamps stored images: N x C x H x W, uint8 to uint8, rounding halves to even. Triggers that touch few pixels do
+  /// less work here.
   func stamp(_ images: Tensor, _ generator: Generator) -> Tensor
 }
 

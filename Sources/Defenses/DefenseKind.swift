@@ -15,11 +15,14 @@ public struct DefenseKind: Sendable {
 
   /// Adding a defense is adding a file and a row here.
   public static let all = [
-    DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self), DefenseKind(VanillaAdversarialTraining.self),
-    DefenseKind(NoisyLabelDefense<SPL>.self), DefenseKind(ReinforcedDefense<SPL>.self), DefenseKind(NoisyLabelDefense<PRL>.self),
+    DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self),
+    DefenseKind(VanillaAdversarialTraining.self),
+    DefenseKind(NoisyLabelDefense<SPL>.self), DefenseKind(ReinforcedDefense<SPL>.self),
+    DefenseKind(NoisyLabelDefense<PRL>.self),
     DefenseKind(ReinforcedDefense<PRL>.self), DefenseKind(NoisyLabelDefense<Bootstrap>.self),
     DefenseKind(ReinforcedDefense<Bootstrap>.self), DefenseKind(FastAdversarialTraining.self),
-    DefenseKind(SemiSupervisedDefense<PRL>.self), DefenseKind(AdversarialTraining.self), DefenseKind(CompositeAdversarialTraining.self),
+    DefenseKind(SemiSupervisedDefense<PRL>.self), DefenseKind(AdversarialTraining.self),
+    DefenseKind(CompositeAdversarialTraining.self),
     DefenseKind(SelfExpansion.self), DefenseKind(InverseSelfPacedLearning.self), DefenseKind(DecouplingDefense.self),
     DefenseKind(DecouplingFilter.self),
   ]

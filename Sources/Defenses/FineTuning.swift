@@ -1,5 +1,5 @@
-// Fine-tuning (FT): the suspect model trains on, on clean images alone. The baseline that every post-training defense is compared with;
-// settings of the benchmarks: 5% clean data, 100 epochs, SGD .01, cosine, batch 256, augmented.
+// Fine-tuning (FT): the suspect model trains on, on clean images alone. The baseline that every post-training defense
+// is compared with; settings of the benchmarks: 5% clean data, 100 epochs, SGD .01, cosine, batch 256, augmented.
 
 public import Backdoor
 public import Support
@@ -25,10 +25,14 @@ public struct FineTuning: Defense {
     public static let settings: [Setting] = [
       Setting("epochs", "Passes over the clean images.", unit: "epochs", range: 0...100_000, source: "benchmarks"),
       Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "benchmarks"),
-      Setting("learningRate", "SGD's learning rate; falls along a cosine over all epochs.", range: 0...100, source: "benchmarks"),
+      Setting(
+        "learningRate", "SGD's learning rate; falls along a cosine over all epochs.", range: 0...100,
+        source: "benchmarks"),
       Setting("momentum", "SGD's momentum.", range: 0...1, source: "benchmarks"),
       Setting("weightDecay", "L2 penalty.", range: 0...1, source: "benchmarks"),
-      Setting("crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64, source: "benchmarks"),
+      Setting(
+        "crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64,
+        source: "benchmarks"),
       Setting("flip", "Random horizontal flip.", source: "benchmarks"),
     ]
   }

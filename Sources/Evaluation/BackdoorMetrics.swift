@@ -9,8 +9,8 @@ public struct BackdoorMetrics: Sendable, Codable, Hashable {
   /// Share of clean test images classified correctly (ACC).
   public var accuracy: Double
   public var testCount: Int
-  /// Share of triggered images classified as the target (ASR), over test images that the attack aims at and whose true label is not the
-  /// target already; under all-to-all over all.
+  /// Share of triggered images classified as the target (ASR), over test images that the attack aims at and whose true
+  /// label is not the target already; under all-to-all over all.
   public var attackSuccessRate: Double?
   /// Share of the same images classified as their true label (R-ACC).
   public var robustAccuracy: Double?
@@ -19,41 +19,44 @@ public struct BackdoorMetrics: Sendable, Codable, Hashable {
   public var poisonAccuracy: Double?
   /// Source to target only: share of the source class with f(x) = source and f(trigger(x)) = target.
   public var targetedMisclassification: Double?
-  /// Attack success rate of each trigger, where a victim carries several.
-  public var perImplant: [String: Double]
+  /// Attack success rate of each trigger, where a model has several.
+  public var perTask: [String: Double]
 }
 
 /// Measures models against one attack. Triggered test images are made once and kept.
 public final class BackdoorEvaluator {
   public let test: ImageDataset
   private let labels: [Int]
-  private let implants: [Implant]
+  private let tasks: [BackdoorTask]
   private let stamped: [ImageDataset]
   private let targets: [[Int?]]
 
-  /// - Parameter implants: empty measures accuracy alone.
-  public init(test: ImageDataset, implants: [Implant], seed: Seed) {
+  /// - Parameter tasks: empty measures accuracy alone.
+  public init(test: ImageDataset, tasks: [BackdoorTask], seed: Seed) {
     self.test = test
-    self.implants = implants
+    self.tasks = tasks
     labels = test.labelArray()
     let labels = labels
-    targets = implants.map { implant in
-      labels.map { implant.mapping.counts($0, classes: test.classes) ? implant.mapping.target(of: $0, classes: test.classes) : nil }
+    targets = tasks.map { task in
+      labels.map {
+        task.mapping.counts($0, classes: test.classes) ? task.mapping.target(of: $0, classes: test.classes) : nil
+      }
     }
-    stamped = implants.enumerated().map { number, implant in
+    stamped = tasks.enumerated().map { number, task in
       let generator = Generator(seed: seed("evaluate/stamp", number), device: test.device)
       return ImageDataset(
-        name: test.name, images: implant.trigger.stamp(test.images, generator), labels: test.labels, classNames: test.classNames)
+        name: test.name, images: task.trigger.stamp(test.images, generator), labels: test.labels,
+        classNames: test.classNames)
     }
   }
 
-  /// The test images with the trigger of one implant.
-  public func triggered(_ implant: Int = 0) -> ImageDataset { stamped[implant] }
+  /// The test images with the trigger of one task.
+  public func triggered(_ task: Int = 0) -> ImageDataset { stamped[task] }
   /// What the attack wants of each test image; nil where it does not count.
-  public func target(_ index: Int, implant: Int = 0) -> Int? { targets[implant][index] }
-  public var hasTrigger: Bool { !implants.isEmpty }
+  public func target(_ index: Int, task: Int = 0) -> Int? { targets[task][index] }
+  public var hasTrigger: Bool { !tasks.isEmpty }
 
-  /// Predicted classes on the clean and on each implant's triggered test images.
+  /// Predicted classes on the clean and on each task's triggered test images.
   public struct Predictions {
     public let clean: [Int]
     public let triggered: [[Int]]
@@ -70,14 +73,16 @@ public final class BackdoorEvaluator {
     return Predictions(clean: classes(test), triggered: stamped.map(classes))
   }
 
-  public func measure(_ model: Classifier, context: TrainingContext) -> BackdoorMetrics { measure(predictions(model, context: context)) }
+  public func measure(_ model: Classifier, context: TrainingContext) -> BackdoorMetrics {
+    measure(predictions(model, context: context))
+  }
 
   public func measure(_ predictions: Predictions) -> BackdoorMetrics {
     let correct = zip(predictions.clean, labels).count { $0 == $1 }
     var metrics = BackdoorMetrics(
-      accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perImplant: [:])
+      accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perTask: [:])
     var (hits, robust, counted, correctPoison) = (0, 0, 0, 0)
-    for (number, implant) in implants.enumerated() {
+    for (number, task) in tasks.enumerated() {
       let found = predictions.triggered[number]
       let counting = labels.indices.filter { targets[number][$0] != nil }
       let mine = counting.count { found[$0] == targets[number][$0] }
@@ -85,15 +90,15 @@ public final class BackdoorEvaluator {
       robust += counting.count { found[$0] == labels[$0] }
       counted += counting.count
       correctPoison += labels.indices.count { found[$0] == labels[$0] }
-      if implants.count > 1, let rate = share(mine, counting.count) { metrics.perImplant[implant.name] = rate }
-      if case .sourceToTarget(let source, let target) = implant.mapping {
+      if tasks.count > 1, let rate = share(mine, counting.count) { metrics.perTask[task.name] = rate }
+      if case .sourceToTarget(let source, let target) = task.mapping {
         let both = counting.count { predictions.clean[$0] == source && found[$0] == target }
         metrics.targetedMisclassification = share(both, counting.count)
       }
     }
     metrics.attackSuccessRate = share(hits, counted)
     metrics.robustAccuracy = share(robust, counted)
-    metrics.poisonAccuracy = share(correctPoison, labels.count * implants.count)
+    metrics.poisonAccuracy = share(correctPoison, labels.count * tasks.count)
     metrics.triggeredCount = counted
     return metrics
   }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// How well a defense told poisoned from clean training samples. Rates are fractions; nil where they have no denominator.
+/// How well a defense told poisoned from clean training samples. Rates are fractions; nil where they have no
+/// denominator.
 public struct DetectionMetrics: Sendable, Codable, Equatable {
   public var keptCount: Int
   public var rejectedCount: Int
@@ -9,7 +10,8 @@ public struct DetectionMetrics: Sendable, Codable, Equatable {
   public var poisonKept: Int
   /// Clean samples among the rejected ones.
   public var cleanRejected: Int
-  /// Area under the ROC curve of the suspicion scores: the chance that a poisoned sample is more suspicious than a clean one.
+  /// Area under the ROC curve of the suspicion scores: the chance that a poisoned sample is more suspicious than a
+  /// clean one.
   public var areaUnderROC: Double?
 
   /// Share of the poison that was rejected (TPR).

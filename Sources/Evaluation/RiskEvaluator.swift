@@ -4,8 +4,8 @@ import TorchNN
 public import Training
 public import Vision
 
-/// Estimates the risks of a model against its backdoored reference on some test images, by the ascent that SAU uses. A search finds a lower
-/// bound of the worst case.
+/// Estimates the risks of a model against its backdoored reference on some test images, by the ascent that SAU uses. A
+/// search finds a lower bound of the worst case.
 public struct RiskEvaluator {
   private let images: ImageDataset
   private let triggered: ImageDataset?
@@ -45,7 +45,8 @@ public struct RiskEvaluator {
           let pixels = images.pixels(range).contiguous(.channelsLast)
           for (number, search) in [vanilla, shared].enumerated() {
             let delta = search.perturb(
-              pixels, labels: images.labels[range], student: model, reference: reference, clean: (clean[range], referenceClean[range]),
+              pixels, labels: images.labels[range], student: model, reference: reference,
+              clean: (clean[range], referenceClean[range]),
               context: context, generator: context.generator("risks/start"))
             let perturbed = adversary.clamp ? (pixels + delta).clamped(0, 1) : pixels + delta
             adversarial[number] += Self.classes(model, perturbed, context)

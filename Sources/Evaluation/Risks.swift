@@ -1,5 +1,5 @@
-// The risks of Wei et al. 2023 (section 3 and appendix A): how often a model can be misled, and how often together with the backdoored
-// model that it came from.
+// The risks of Wei et al. 2023 (section 3 and appendix A): how often a model can be misled, and how often together with
+// the backdoored model that it came from.
 
 /// Predictions from which the risks are counted. All arrays are over the same N samples.
 public struct RiskPredictions: Sendable {
@@ -12,7 +12,9 @@ public struct RiskPredictions: Sendable {
   public var adversarial: [[Int]]
   public var adversarialReference: [[Int]]
 
-  public init(labels: [Int], poisoned: [Int], poisonedReference: [Int], adversarial: [[Int]], adversarialReference: [[Int]]) {
+  public init(
+    labels: [Int], poisoned: [Int], poisonedReference: [Int], adversarial: [[Int]], adversarialReference: [[Int]]
+  ) {
     self.labels = labels
     self.poisoned = poisoned
     self.poisonedReference = poisonedReference
@@ -34,7 +36,8 @@ public struct Risks: Sendable, Hashable {
   /// The paper's bound: shared where the trigger works on the reference, adversarial elsewhere (equation 6).
   public var sub: Double?
 
-  /// - Parameter targets: what the attack wants of each sample; nil for samples that it does not aim at or that have the target label.
+  /// - Parameter targets: what the attack wants of each sample; nil for samples that it does not aim at or that have
+  ///   the target label.
   public init(_ p: RiskPredictions, targets: [Int?]) {
     let all = p.labels.indices
     count = all.count

@@ -1,6 +1,7 @@
-// t-distributed stochastic neighbour embedding (van der Maaten and Hinton, Visualizing Data using t-SNE, JMLR 2008), exact: all pairs, as
-// matrix operations, which suits the one or two thousand points of a picture. Starts from the principal components (scaled to a standard
-// deviation of 1e-4), so that the picture is the same each time; learning rate N/12 (Belkina et al. 2019) and at least 50.
+// t-distributed stochastic neighbour embedding (van der Maaten and Hinton, Visualizing Data using t-SNE, JMLR 2008),
+// exact: all pairs, as matrix operations, which suits the one or two thousand points of a picture. Starts from the
+// principal components (scaled to a standard deviation of 1e-4), so that the picture is the same each time; learning
+// rate N/12 (Belkina et al. 2019) and at least 50.
 
 import Foundation
 public import Torch
@@ -24,7 +25,8 @@ public struct TSNE: Sendable {
       guard count > 3 else { return Tensor.zeros([count, 2], device: features.device) }
       let reduced = principalComponents(features.to(.float32))
       var p = affinities(reduced) * exaggeration
-      let first = reduced.dimension(1) < 2 ? Tensor.concatenated([reduced, reduced * 0], 1) : reduced.narrowed(1, 0..<2)
+      let first =
+        reduced.dimension(1) < 2 ? Tensor.concatenated([reduced, reduced * 0], 1) : reduced.narrowed(1, 0..<2)
       var y = first * (1e-4 / max(first.selected(1, 0).norm().item() / Double(count).squareRoot(), 1e-12))
       var velocity = Tensor.zeros(like: y)
       var gains = Tensor.ones(like: y)
@@ -58,7 +60,9 @@ public struct TSNE: Sendable {
     let own = Tensor.eye(count, device: x.device)
     let distances = Self.squaredDistances(x)
     let target = log(min(perplexity, Double(count - 1) / 3))
-    var (low, high) = (Tensor.zeros([count, 1], device: x.device), Tensor.full([count, 1], .infinity, device: x.device))
+    var (low, high) = (
+      Tensor.zeros([count, 1], device: x.device), Tensor.full([count, 1], .infinity, device: x.device)
+    )
     var beta = 1 / distances.mean([1], keep: true).clamped(min: 1e-12)
     var conditional = Tensor.zeros(like: distances)
     for _ in 0..<64 {
@@ -72,7 +76,8 @@ public struct TSNE: Sendable {
       low = Tensor.where(tooWide, beta, low)
       high = Tensor.where(tooWide, high, beta)
       let doubled = beta * 2
-      beta = Tensor.where(tooWide, Tensor.where(high .== Double.infinity, doubled, (low + high) * 0.5), (low + high) * 0.5)
+      beta = Tensor.where(
+        tooWide, Tensor.where(high .== Double.infinity, doubled, (low + high) * 0.5), (low + high) * 0.5)
     }
     let joint = conditional + conditional.transposed(0, 1)
     return (joint / joint.sum()).clamped(min: 1e-12)

@@ -2,15 +2,16 @@ public import Foundation
 
 /// Files that appear complete or not at all.
 ///
-/// The content goes to a temporary file in the same folder, is forced to the disk, and takes the final name in one step. Whatever
-/// fails on the way, and wherever the process is killed, the final name holds its old content or its new one. What a killed process
-/// leaves, `FileSystem.removeLeftovers` removes.
+/// The content goes to a temporary file in the same folder, is forced to the disk, and takes the final name in one
+/// step. Whatever fails on the way, and wherever the process is killed, the final name holds its old content or its new
+/// one. What a killed process leaves, `FileSystem.removeLeftovers` removes.
 public enum AtomicFile {
   /// Writes bytes as a whole.
   /// - Parameters:
-  ///   - followingLink: Whether a symbolic link is followed and its target replaced. In a folder that may come from somebody else it must
-  ///     not be: the link could name any file of the user.
-  ///   - isDurable: Whether the file must outlast a power cut. For the many files of a folder that nobody sees yet that is waste.
+  ///   - followingLink: Whether a symbolic link is followed and its target replaced. In a folder that may come from
+  ///     somebody else it must not be: the link could name any file of the user.
+  ///   - isDurable: Whether the file must outlast a power cut. For the many files of a folder that nobody sees yet that
+  ///     is waste.
   /// - Throws: `FileError`.
   public static func write(
     _ data: some ContiguousBytes, to path: String, followingLink: Bool = true, isDurable: Bool = true
@@ -78,7 +79,8 @@ public enum AtomicFile {
     return String(cString: resolved)
   }
 
-  /// Makes the rename last through a power cut. The file is in place already, and some file systems cannot do this: no error.
+  /// Makes the rename last through a power cut. The file is in place already, and some file systems cannot do this: no
+  /// error.
   private static func synchronizeFolder(_ folder: String) {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

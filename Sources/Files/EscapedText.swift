@@ -1,5 +1,5 @@
-/// Text from outside (a key, a name, a path) as it may stand in a message: what moves a terminal's cursor, changes its colours, breaks the
-/// line or turns the direction of writing is spelt out as `\u{1b}`.
+/// Text from outside (a key, a name, a path) as it may stand in a message: what moves a terminal's cursor, changes its
+/// colours, breaks the line or turns the direction of writing is spelt out as `\u{1b}`.
 ///
 /// Text that is already escaped stays as it is.
 /// - Parameter limit: The most characters; the rest of a longer text is left out.
@@ -36,14 +36,17 @@ public func escaped(utf8 bytes: some Sequence<UInt8>, limit: Int = 4096) -> Stri
 
 /// Several lines of a message, such as a list of differences: line breaks stay, everything else is `escaped`.
 public func escapedLines(_ text: String) -> String {
-  text.split(separator: "\n", omittingEmptySubsequences: false).map { escaped(String($0), limit: .max) }.joined(separator: "\n")
+  text.split(separator: "\n", omittingEmptySubsequences: false).map { escaped(String($0), limit: .max) }.joined(
+    separator: "\n")
 }
 
 private func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.properties.generalCategory {
   case .control, .lineSeparator, .paragraphSeparator, .surrogate: true
-  // Marks that turn the direction of writing; the joiners of emoji and of Indic scripts are of this category too and stay.
-  case .format: (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value) || scalar.value == 0xFEFF
+  // Marks that turn the direction of writing; the joiners of emoji and of Indic scripts are of this category too and
+  // stay.
+  case .format:
+    (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value) || scalar.value == 0xFEFF
   default: false
   }
 }

@@ -4,7 +4,8 @@ import Foundation
 public struct FileError: Error, CustomStringConvertible, Sendable, Hashable {
   /// The reason.
   public enum Reason: Sendable, Hashable {
-    /// The disk, or the user's quota on it, is full. `needed`: bytes that did not fit; `free`: bytes left; nil where unknown.
+    /// The disk, or the user's quota on it, is full. `needed`: bytes that did not fit; `free`: bytes left; nil where
+    /// unknown.
     case diskFull(needed: Int?, free: Int?)
     /// The user may not write or read here.
     case permissionDenied
@@ -47,7 +48,8 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Hashable {
   /// The system's error number (`ENOSPC`, ...); 0 where the system had nothing against it.
   public let code: Int32
 
-  /// `cannot write /data/run/model.safetensors: the disk is full (1.0 MiB free). Free 44.7 MiB or choose another folder with --out.`
+  /// `cannot write /data/run/model.safetensors: the disk is full (1.0 MiB free). Free 44.7 MiB or choose another folder
+  /// with --out.`
   public var description: String { escaped("cannot \(operation.rawValue) \(path): \(explanation)", limit: .max) }
 
   private var explanation: String {
@@ -68,15 +70,19 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Hashable {
     case .missing(let suggestion):
       return "there is no such file or folder. " + (suggestion.map { "Did you mean \($0)?" } ?? "Check the path.")
     case .isDirectory: return "it is a folder, and a file is expected. Name a file, or remove the folder."
-    case .notADirectory(let part): return "\(part) is a file, not a folder. Correct the path, or choose another folder with --out."
+    case .notADirectory(let part):
+      return "\(part) is a file, not a folder. Correct the path, or choose another folder with --out."
     case .notAFile: return "it is a pipe or a device, not a regular file. Copy its content into a file, and name that."
-    case .tooLarge: return "the file would exceed the largest size allowed (ulimit -f). Raise the limit, or use another file system."
+    case .tooLarge:
+      return "the file would exceed the largest size allowed (ulimit -f). Raise the limit, or use another file system."
     case .overLimit(let size, let limit):
-      return "it has \(formatBytes(size)), more than the \(formatBytes(limit)) that are read of such a file. Is it the right one?"
+      return
+        "it has \(formatBytes(size)), more than the \(formatBytes(limit)) that are read of such a file. Is it the right one?"
     case .shortened: return "it became shorter while it was read. Wait until it is written, and try again."
     case .notText: return "it is not a text in UTF-8. Is it the right file?"
     case .nameNotText(let name):
-      return "the name \(name) in it is not UTF-8. Rename it (convmv -f latin1 -t utf8 --notest does so for names in Latin-1)."
+      return
+        "the name \(name) in it is not UTF-8. Rename it (convmv -f latin1 -t utf8 --notest does so for names in Latin-1)."
     case .other(let words): return "\(words)."
     }
   }
@@ -111,7 +117,8 @@ extension FileError {
 
   /// The same error about a file that the user knows by another path.
   func renaming(_ old: String, to new: String) -> FileError {
-    let reason: Reason = if case .notADirectory(let part) = reason { .notADirectory(part.replacing(old, with: new)) } else { reason }
+    let reason: Reason =
+      if case .notADirectory(let part) = reason { .notADirectory(part.replacing(old, with: new)) } else { reason }
     return FileError(operation, path.replacing(old, with: new), reason, code: code)
   }
 
@@ -123,7 +130,9 @@ extension FileError {
   /// Who reads is told what is there; who writes, which folder is not.
   private static func missing(_ operation: Operation, _ path: String) -> Reason {
     let suggestion = operation == .read ? Path.similar(to: path) : nil
-    if suggestion == nil, let parent = Path.folders(above: path).first(where: { access($0, F_OK) != 0 }) { return .missingParent(parent) }
+    if suggestion == nil, let parent = Path.folders(above: path).first(where: { access($0, F_OK) != 0 }) {
+      return .missingParent(parent)
+    }
     return .missing(suggestion: suggestion)
   }
 

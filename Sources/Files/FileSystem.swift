@@ -1,7 +1,7 @@
 import Foundation
 
-/// Whole files into memory, folders into sorted names, and what lies at a path. Plain POSIX calls: a folder of 100,000 small images is read
-/// through here, one allocation a file.
+/// Whole files into memory, folders into sorted names, and what lies at a path. Plain POSIX calls: a folder of 100,000
+/// small images is read through here, one allocation a file.
 public enum FileSystem {
   /// What a path can lead to.
   public enum Kind: Sendable { case file, folder, other }
@@ -50,7 +50,9 @@ public enum FileSystem {
 
   /// The same; nil where there is nothing of this name.
   /// - Throws: `FileError`.
-  public static func readIfPresent(_ path: String, limit: Int = FormatLimits.standard.bytes) throws(FileError) -> [UInt8]? {
+  public static func readIfPresent(_ path: String, limit: Int = FormatLimits.standard.bytes) throws(FileError)
+    -> [UInt8]?
+  {
     exists(path) ? try read(path, limit: limit) : nil
   }
 
@@ -59,7 +61,8 @@ public enum FileSystem {
   public static func readText(_ path: String, limit: Int = FormatLimits.standard.bytes) throws(FileError) -> String {
     let bytes = try read(path, limit: limit)
     let mark: [UInt8] = [0xef, 0xbb, 0xbf]
-    guard let text = String(validating: bytes.starts(with: mark) ? bytes[mark.count...] : bytes[...], as: UTF8.self) else {
+    guard let text = String(validating: bytes.starts(with: mark) ? bytes[mark.count...] : bytes[...], as: UTF8.self)
+    else {
       throw FileError(.read, path, .notText)
     }
     return text
@@ -109,7 +112,8 @@ public enum FileSystem {
     }
   }
 
-  /// Removes a file, a link (not what it leads to), or a folder with everything in it. Nothing happens where there is nothing.
+  /// Removes a file, a link (not what it leads to), or a folder with everything in it. Nothing happens where there is
+  /// nothing.
   /// - Throws: `FileError`.
   public static func remove(_ path: String) throws(FileError) {
     var status = stat()
@@ -121,7 +125,8 @@ public enum FileSystem {
     guard (isFolder ? rmdir(path) : unlink(path)) == 0 || errno == ENOENT else { throw FileError(.remove, path) }
   }
 
-  /// The bytes that the user may still write to the file system of `path`, or of the nearest folder above it that exists.
+  /// The bytes that the user may still write to the file system of `path`, or of the nearest folder above it that
+  /// exists.
   /// - Throws: `FileError`.
   public static func freeSpace(_ path: String) throws(FileError) -> Int {
     var place = path.isEmpty ? "." : path

@@ -2,7 +2,8 @@ import Foundation
 
 // Numbers as people read them. The output does not depend on the locale.
 
-/// A time in the unit that suits it: `0.8 ms`, `350 ms`, `12.3 s`, `2m 05s`, `1h 02m`, `2d 03h`; `--` for what is not finite or negative.
+/// A time in the unit that suits it: `0.8 ms`, `350 ms`, `12.3 s`, `2m 05s`, `1h 02m`, `2d 03h`; `--` for what is not
+/// finite or negative.
 public func formatDuration(_ seconds: Double) -> String {
   guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "--" }
   if seconds < 0.00995 { return decimal(seconds * 1000, 1) + " ms" }
@@ -29,7 +30,8 @@ public func formatCount(_ count: Int) -> String {
   return count < 0 ? "-" + result : result
 }
 
-/// A speed with three digits: `12,345 images/s`, `184 images/s`, `2.35 images/s`; below one in ten seconds by the minute or hour.
+/// A speed with three digits: `12,345 images/s`, `184 images/s`, `2.35 images/s`; below one in ten seconds by the
+/// minute or hour.
 public func formatRate(_ perSecond: Double, unit: String) -> String {
   guard perSecond.isFinite, perSecond >= 0, perSecond < 1e15 else { return "-- \(unit)/s" }
   func digits(_ value: Double) -> String {

@@ -1,4 +1,5 @@
-/// How much a reader of a file from outside takes in. A file that asks for more is refused; it may be small and still ask for terabytes.
+/// How much a reader of a file from outside takes in. A file that asks for more is refused; it may be small and still
+/// ask for terabytes.
 public struct FormatLimits: Sendable {
   /// The most bytes of a file that is read whole, and that compressed data may grow to.
   public var bytes: Int

@@ -14,7 +14,9 @@ public struct InputFile: ~Copyable {
     // Without O_NONBLOCK a named pipe would wait for its writer; regular files do not know the difference.
     let opened = retrying { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     // A socket cannot be opened at all.
-    guard opened >= 0 else { throw errno == ENXIO ? FileError(.read, path, .notAFile, code: errno) : FileError(.read, path) }
+    guard opened >= 0 else {
+      throw errno == ENXIO ? FileError(.read, path, .notAFile, code: errno) : FileError(.read, path)
+    }
     do throws(FileError) {
       let found = try Self.size(opened, path)
       guard found <= limit else { throw FileError(.read, path, .overLimit(size: found, limit: limit)) }
@@ -59,7 +61,9 @@ public struct InputFile: ~Copyable {
   func readUpTo(_ count: Int, at offset: Int) throws(FileError) -> [UInt8] {
     var failure: FileError?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      do throws(FileError) { filled = try readSome(into: UnsafeMutableRawBufferPointer(buffer), at: offset) } catch { failure = error }
+      do throws(FileError) { filled = try readSome(into: UnsafeMutableRawBufferPointer(buffer), at: offset) } catch {
+        failure = error
+      }
     }
     if let failure { throw failure }
     return bytes
@@ -69,7 +73,9 @@ public struct InputFile: ~Copyable {
   private func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
     var done = 0
     while done < buffer.count {
-      let count = retrying { pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done)) }
+      let count = retrying {
+        pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+      }
       guard count >= 0 else { throw FileError(.read, path) }
       if count == 0 { break }
       done += count

@@ -3,8 +3,8 @@ import Foundation
 extension JSONValue {
   /// Reads the tree as a value of the given type.
   ///
-  /// A whole double is accepted for an integer and an integer for a double; nothing else is converted, apart from the strings
-  /// `"NaN"`, `"Infinity"` and `"-Infinity"` for a double, which is how JSON text holds them.
+  /// A whole double is accepted for an integer and an integer for a double; nothing else is converted, apart from the
+  /// strings `"NaN"`, `"Infinity"` and `"-Infinity"` for a double, which is how JSON text holds them.
   /// - Throws: `DecodingError` with the path and what was found; what the type's own decoding throws.
   public func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
     try JSONTreeDecoder(value: self, codingPath: []).unwrap(type)
@@ -105,7 +105,8 @@ private struct UnkeyedTreeDecoder: UnkeyedDecodingContainer {
   private func current(_ type: any Any.Type) throws -> JSONTreeDecoder {
     let path = codingPath + [JSONKey(index: currentIndex)]
     guard currentIndex < elements.count else {
-      throw DecodingError.valueNotFound(type, .init(codingPath: path, debugDescription: "The list ends after \(elements.count)."))
+      throw DecodingError.valueNotFound(
+        type, .init(codingPath: path, debugDescription: "The list ends after \(elements.count)."))
     }
     return JSONTreeDecoder(value: elements[currentIndex], codingPath: path)
   }
@@ -120,7 +121,9 @@ private struct UnkeyedTreeDecoder: UnkeyedDecodingContainer {
     currentIndex += 1
     return value
   }
-  mutating func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type) throws -> KeyedDecodingContainer<NestedKey> {
+  mutating func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type) throws -> KeyedDecodingContainer<
+    NestedKey
+  > {
     let container = try current(JSONValue.self).container(keyedBy: type)
     currentIndex += 1
     return container
@@ -157,7 +160,9 @@ private struct KeyedTreeDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol 
   func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type, forKey key: Key) throws
     -> KeyedDecodingContainer<NestedKey>
   { try decoder(key).container(keyedBy: type) }
-  func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer { try decoder(key).unkeyedContainer() }
+  func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
+    try decoder(key).unkeyedContainer()
+  }
   func superDecoder() throws -> any Decoder { try decoder(JSONKey("super")) }
   func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
 }

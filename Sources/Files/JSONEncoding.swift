@@ -3,9 +3,9 @@ import Foundation
 extension JSONValue {
   /// The tree of any encodable value.
   ///
-  /// Optional properties that are nil keep their key, with the value `null`, so that a stored configuration shows every setting.
-  /// `Float`s are widened by their shortest text (`0.1`, not `0.10000000149`). `Date` becomes ISO 8601 in whole
-  /// seconds.
+  /// Optional properties that are nil keep their key, with the value `null`, so that a stored configuration shows every
+  /// setting. `Float`s are widened by their shortest text (`0.1`, not `0.10000000149`). `Date` becomes ISO 8601 in
+  /// whole seconds.
   /// - Throws: What the value's own encoding throws; `EncodingError` for an unsigned integer above `Int.max`.
   public init(encoding value: some Encodable) throws {
     let slot = JSONSlot()
@@ -67,7 +67,8 @@ private final class JSONSlot {
     case let value as Float: content = .leaf(.double(Double(value.description) ?? Double(value)))
     case let value as any BinaryInteger:
       guard let whole = Int(exactly: value) else {
-        throw EncodingError.invalidValue(value, .init(codingPath: codingPath, debugDescription: "\(value) exceeds 63 bits."))
+        throw EncodingError.invalidValue(
+          value, .init(codingPath: codingPath, debugDescription: "\(value) exceeds 63 bits."))
       }
       content = .leaf(.int(whole))
     case let value as Date: content = .leaf(.string(value.formatted(JSONDates.style)))
@@ -80,7 +81,8 @@ private final class JSONSlot {
 enum JSONDates {
   static let style = Date.ISO8601FormatStyle()
   static func date(_ text: String) -> Date? {
-    (try? Date(text, strategy: style)) ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+    (try? Date(text, strategy: style))
+      ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
   }
 }
 
@@ -99,7 +101,9 @@ private struct JSONTreeEncoder: Encoder {
     return UnkeyedTreeEncoder(slot: slot, codingPath: codingPath)
   }
 
-  func singleValueContainer() -> any SingleValueEncodingContainer { SingleTreeEncoder(slot: slot, codingPath: codingPath) }
+  func singleValueContainer() -> any SingleValueEncodingContainer {
+    SingleTreeEncoder(slot: slot, codingPath: codingPath)
+  }
 }
 
 private struct SingleTreeEncoder: SingleValueEncodingContainer {
@@ -169,7 +173,9 @@ private struct KeyedTreeEncoder<Key: CodingKey>: KeyedEncodingContainerProtocol 
   func encodeIfPresent(_ value: UInt64?, forKey key: Key) throws { try encodeOrNull(value, key) }
   func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws { try encodeOrNull(value, key) }
 
-  func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type, forKey key: Key) -> KeyedEncodingContainer<NestedKey> {
+  func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type, forKey key: Key) -> KeyedEncodingContainer<
+    NestedKey
+  > {
     encoder(key).container(keyedBy: type)
   }
   func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer { encoder(key).unkeyedContainer() }

@@ -1,8 +1,8 @@
 extension JSONValue {
   /// Reads one JSON document.
   ///
-  /// Numbers with a point or an exponent become `.double`, others `.int` (`.double` where they exceed 64 bits). `NaN`, `Infinity`
-  /// and `-Infinity` are read too, because Python's `json` writes them. A key that occurs twice is an error.
+  /// Numbers with a point or an exponent become `.double`, others `.int` (`.double` where they exceed 64 bits). `NaN`,
+  /// `Infinity` and `-Infinity` are read too, because Python's `json` writes them. A key that occurs twice is an error.
   /// - Parameter source: The name of the text in errors, usually its file.
   /// - Throws: `ParseError` with line and column.
   public init(json text: String, source: String? = nil, limits: FormatLimits = .standard) throws(ParseError) {
@@ -15,13 +15,15 @@ extension JSONValue {
   public init(
     json bytes: some Collection<UInt8>, source: String? = nil, limits: FormatLimits = .standard
   ) throws(ParseError) {
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw ParseError("The text is not UTF-8.", source: source) }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw ParseError("The text is not UTF-8.", source: source)
+    }
     try self.init(json: text, source: source, limits: limits)
   }
 }
 
-/// A recursive-descent parser over UTF-8 bytes. Foundation's decoder reads `1.0` as an integer, names no line and passes over a key that
-/// occurs twice.
+/// A recursive-descent parser over UTF-8 bytes. Foundation's decoder reads `1.0` as an integer, names no line and
+/// passes over a key that occurs twice.
 struct JSONParser {
   let bytes: [UInt8]
   let source: String?
@@ -37,7 +39,8 @@ struct JSONParser {
 
   mutating func document() throws(ParseError) -> JSONValue {
     guard bytes.count <= limits.bytes else {
-      throw error("The document has \(formatBytes(bytes.count)), more than the \(formatBytes(limits.bytes)) that are read.")
+      throw error(
+        "The document has \(formatBytes(bytes.count)), more than the \(formatBytes(limits.bytes)) that are read.")
     }
     let value = try self.value(depth: 0)
     skipSpaces()
@@ -48,7 +51,9 @@ struct JSONParser {
   private mutating func value(depth: Int) throws(ParseError) -> JSONValue {
     guard depth <= limits.depth else { throw error("The document is nested deeper than \(limits.depth) levels.") }
     count += 1
-    guard count <= limits.values else { throw error("The document holds more than \(formatCount(limits.values)) values.") }
+    guard count <= limits.values else {
+      throw error("The document holds more than \(formatCount(limits.values)) values.")
+    }
     skipSpaces()
     guard let byte = peek else { throw error("The text ends where a value is expected.") }
     switch byte {
@@ -63,7 +68,8 @@ struct JSONParser {
   }
 
   private static let words: [(String, JSONValue)] = [
-    ("null", .null), ("true", .bool(true)), ("false", .bool(false)), ("NaN", .double(.nan)), ("Infinity", .double(.infinity)),
+    ("null", .null), ("true", .bool(true)), ("false", .bool(false)), ("NaN", .double(.nan)),
+    ("Infinity", .double(.infinity)),
   ]
 
   private mutating func object(depth: Int) throws(ParseError) -> JSONValue {
@@ -75,7 +81,9 @@ struct JSONParser {
       skipSpaces()
       guard peek == UInt8(ascii: "\"") else { throw error("A key in double quotes is expected here.") }
       let key = try string()
-      guard members[key] == nil else { throw error("The key \"\(escaped(key, limit: 100))\" appears twice in the same object.") }
+      guard members[key] == nil else {
+        throw error("The key \"\(escaped(key, limit: 100))\" appears twice in the same object.")
+      }
       skipSpaces()
       guard take(":") else { throw error("A colon is expected after the key \"\(escaped(key, limit: 100))\".") }
       members[key] = try value(depth: depth + 1)
@@ -175,7 +183,9 @@ struct JSONParser {
     // Outside the basic plane a character is written as two units, high then low.
     if (0xD800..<0xDC00).contains(unit), take("\\u") {
       let low = try hexUnit()
-      if (0xDC00..<0xE000).contains(low), let scalar = Unicode.Scalar(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)) {
+      if (0xDC00..<0xE000).contains(low),
+        let scalar = Unicode.Scalar(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
+      {
         return scalar
       }
     }

@@ -1,7 +1,7 @@
 /// A tree of plain data: what a configuration, a run record or a YAML file holds before it has a Swift type.
 ///
-/// Numbers compare by value, as in JSON itself: `.int(1) == .double(1.0)`. The two cases are kept apart so that `1.0` is
-/// written back as `1.0`. NaN equals itself here, so that a tree can be compared and hashed.
+/// Numbers compare by value, as in JSON itself: `.int(1) == .double(1.0)`. The two cases are kept apart so that `1.0`
+/// is written back as `1.0`. NaN equals itself here, so that a tree can be compared and hashed.
 public enum JSONValue: Sendable {
   case null
   case bool(Bool)
@@ -50,8 +50,8 @@ extension JSONValue {
 
   /// The member `key` of an object; nil where there is none.
   ///
-  /// Setting a member of `null` makes it an object; setting one of any other scalar or of an array does nothing. Assigning nil
-  /// removes the member; assign `JSONValue.null` to keep the key.
+  /// Setting a member of `null` makes it an object; setting one of any other scalar or of an array does nothing.
+  /// Assigning nil removes the member; assign `JSONValue.null` to keep the key.
   public subscript(key: String) -> JSONValue? {
     get { objectValue?[key] }
     set {
@@ -121,7 +121,8 @@ extension JSONValue: Hashable {
 
 // MARK: - Literals
 
-extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByFloatLiteral,
   ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
   public init(nilLiteral: ()) { self = .null }

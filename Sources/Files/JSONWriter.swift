@@ -1,8 +1,9 @@
 extension JSONValue {
   /// The form that hashes are taken of: one line, keys sorted by their UTF-8 bytes, no spaces, shortest numbers.
   ///
-  /// A number has one spelling whatever its case: `.double(1)` and `.int(1)` are both `1`, and `-0.0` is `0`. Equal trees
-  /// therefore have equal text. NaN and the infinities, which JSON lacks, are the strings `"NaN"`, `"Infinity"`, `"-Infinity"`.
+  /// A number has one spelling whatever its case: `.double(1)` and `.int(1)` are both `1`, and `-0.0` is `0`. Equal
+  /// trees therefore have equal text. NaN and the infinities, which JSON lacks, are the strings `"NaN"`, `"Infinity"`,
+  /// `"-Infinity"`.
   public var canonicalJSON: String {
     var writer = JSONWriter(form: .canonical)
     writer.write(self, indent: 0)

@@ -2,7 +2,8 @@ import Foundation
 
 /// Text files that grow by whole lines, of which a killed process may leave a torn last one. One writer at a time.
 public enum LineFile {
-  /// Adds a line at the end, after it has removed a torn one, and forces it to the disk. The file is made where it is missing.
+  /// Adds a line at the end, after it has removed a torn one, and forces it to the disk. The file is made where it is
+  /// missing.
   ///
   /// - Parameters:
   ///   - line: The text, without its newline.
@@ -19,7 +20,8 @@ public enum LineFile {
     guard end == size || ftruncate(file, off_t(end)) == 0 else { throw FileError(.write, path) }
     do throws(FileError) {
       let text = (keepsTail && !tail.isEmpty ? "\n" : "") + line + "\n"
-      try Array(text.utf8).withFileBytes { bytes throws(FileError) in try writeAll(bytes, to: file, at: end, path: path) }
+      try Array(text.utf8).withFileBytes { bytes throws(FileError) in try writeAll(bytes, to: file, at: end, path: path)
+      }
     } catch {
       _ = ftruncate(file, off_t(end))
       throw error
@@ -34,7 +36,9 @@ public enum LineFile {
     while start > 0 {
       var piece = [UInt8](repeating: 0, count: min(start, 4096))
       start -= piece.count
-      guard retrying({ pread(file, &piece, piece.count, off_t(start)) }) == piece.count else { throw FileError(.read, path) }
+      guard retrying({ pread(file, &piece, piece.count, off_t(start)) }) == piece.count else {
+        throw FileError(.read, path)
+      }
       if let newline = piece.lastIndex(of: UInt8(ascii: "\n")) { return piece[(newline + 1)...] + tail }
       tail = piece + tail
     }

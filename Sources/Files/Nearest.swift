@@ -2,9 +2,9 @@
 public enum Nearest {
   /// The candidates closest to `name`, best first.
   ///
-  /// Closeness is the Damerau-Levenshtein distance (insertions, deletions, substitutions, neighbours swapped) without regard to
-  /// case, `_`, `-` and spaces, so that `weight_decay` finds `weightDecay`. A third of the letters may differ, at least one; names of
-  /// which the other is the beginning count too, from three letters on.
+  /// Closeness is the Damerau-Levenshtein distance (insertions, deletions, substitutions, neighbours swapped) without
+  /// regard to case, `_`, `-` and spaces, so that `weight_decay` finds `weightDecay`. A third of the letters may
+  /// differ, at least one; names of which the other is the beginning count too, from three letters on.
   /// - Parameter limit: The most names to return.
   public static func names(_ name: String, among candidates: some Sequence<String>, limit: Int = 3) -> [String] {
     let wanted = folded(name)
@@ -27,10 +27,13 @@ public enum Nearest {
   public static func question(_ name: String, among candidates: some Sequence<String>, prefix: String = "") -> String {
     let near = names(name, among: candidates).map { prefix + $0 }
     guard let last = near.last else { return "" }
-    return near.count == 1 ? "Did you mean \(last)?" : "Did you mean \(near.dropLast().joined(separator: ", ")) or \(last)?"
+    return near.count == 1
+      ? "Did you mean \(last)?" : "Did you mean \(near.dropLast().joined(separator: ", ")) or \(last)?"
   }
 
-  private static func folded(_ name: String) -> [Character] { name.lowercased().filter { !"_- ".contains($0) }.map { $0 } }
+  private static func folded(_ name: String) -> [Character] {
+    name.lowercased().filter { !"_- ".contains($0) }.map { $0 }
+  }
 
   /// The Damerau-Levenshtein distance in its restricted form: no part is edited twice.
   static func distance(_ a: [Character], _ b: [Character]) -> Int {

@@ -33,7 +33,8 @@ public enum Path {
     String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_-".contains($0)) ? $0 : "-" })
   }
 
-  /// A neighbour of a missing path with nearly the same name; of the part that is wrong, where that is a folder on the way.
+  /// A neighbour of a missing path with nearly the same name; of the part that is wrong, where that is a folder on the
+  /// way.
   public static func similar(to path: String) -> String? {
     var wanted = withoutFinalSlash(path)
     while FileSystem.kind(parent(wanted)) == nil {

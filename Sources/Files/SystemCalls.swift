@@ -11,7 +11,9 @@ package func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
 /// - Parameters:
 ///   - path: The file's final name, for messages.
 ///   - offset: Where they go; nil writes on from the descriptor's place.
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int? = nil, path: String) throws(FileError) {
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int? = nil, path: String)
+  throws(FileError)
+{
   var done = 0
   while done < bytes.count {
     let start = bytes.baseAddress.map { $0 + done }
@@ -22,7 +24,9 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: 
         write(descriptor, start, bytes.count - done)
       }
     }
-    guard count > 0 else { throw FileError(.write, path, code: count == 0 ? ENOSPC : errno, needed: bytes.count - done) }
+    guard count > 0 else {
+      throw FileError(.write, path, code: count == 0 ? ENOSPC : errno, needed: bytes.count - done)
+    }
     done += count
   }
 }

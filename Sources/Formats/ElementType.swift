@@ -22,7 +22,8 @@ public enum ElementType: String, Sendable, CaseIterable, CustomStringConvertible
   }
   private var numpyCode: String { self == .bool ? "b1" : "\(rawValue.prefix(1))\(size)" }
 
-  /// By the name in a safetensors header, such as `F32`. Unsigned types wider than a byte, which tensors here lack, have none.
+  /// By the name in a safetensors header, such as `F32`. Unsigned types wider than a byte, which tensors here lack,
+  /// have none.
   init?(safetensors name: String) {
     guard let type = Self.allCases.first(where: { $0.safetensorsName == name }) else { return nil }
     self = type
@@ -36,8 +37,8 @@ public enum ElementType: String, Sendable, CaseIterable, CustomStringConvertible
     }
   }
 
-  /// Bytes of an array; nil where they, or strides over its dimensions, do not fit an `Int`, where a dimension is negative, or where there
-  /// are more dimensions than LibTorch takes.
+  /// Bytes of an array; nil where they, or strides over its dimensions, do not fit an `Int`, where a dimension is
+  /// negative, or where there are more dimensions than LibTorch takes.
   public func byteCount(_ shape: [Int]) -> Int? {
     guard shape.count <= 64 else { return nil }
     var product = size

@@ -10,7 +10,8 @@ public enum Gzip {
   /// The uncompressed bytes of a whole gzip or zlib buffer, checksums verified.
   ///
   /// - Parameters:
-  ///   - limit: the most bytes that may come out, and the most memory that is taken; a small file can claim to inflate to terabytes.
+  ///   - limit: the most bytes that may come out, and the most memory that is taken; a small file can claim to inflate
+  ///     to terabytes.
   ///   - name: the file's name, for the error.
   /// - Throws: `FormatError` where the data is damaged, ends early or inflates past the limit; `Interrupted`.
   public static func inflate(_ bytes: [UInt8], limit: Int, name: String) throws -> [UInt8] {
@@ -24,7 +25,8 @@ public enum Gzip {
       fix: tooLarge ? "It is not the file that it claims to be" : FormatError.copyAgain)
   }
 
-  /// The first `count` uncompressed bytes, or all where there are fewer. Checksums are not looked at. Throws as `inflate`.
+  /// The first `count` uncompressed bytes, or all where there are fewer. Checksums are not looked at. Throws as
+  /// `inflate`.
   package static func prefix(_ bytes: [UInt8], count: Int, name: String) throws -> [UInt8] {
     let (inflated, failure) = run(bytes, capacity: count)
     if let failure, failure.status != Int32(CIC_TOO_LARGE) {
@@ -43,7 +45,8 @@ public enum Gzip {
       let result = CodecCall.run { message in
         var count = 0
         let status = cic_inflate(
-          bytes, bytes.count, buffer.baseAddress, capacity, &count, { _, _ in Interruption.isRequested ? 1 : 0 }, message)
+          bytes, bytes.count, buffer.baseAddress, capacity, &count, { _, _ in Interruption.isRequested ? 1 : 0 },
+          message)
         filled = count
         return (status, ())
       }
@@ -71,9 +74,12 @@ package enum CodecCall {
   package static func run<Value>(_ body: (UnsafeMutablePointer<CChar>) -> (Int32, Value)) -> Result<Value, Failure> {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CIC_MESSAGE_CAPACITY)) { buffer in
       buffer.initialize(repeating: 0)
-      guard let base = buffer.baseAddress else { return .failure(Failure(status: Int32(CIC_NO_MEMORY), message: "no buffer")) }
+      guard let base = buffer.baseAddress else {
+        return .failure(Failure(status: Int32(CIC_NO_MEMORY), message: "no buffer"))
+      }
       let (status, value) = body(base)
-      return status == Int32(CIC_OK) ? .success(value) : .failure(Failure(status: status, message: String(cString: base)))
+      return status == Int32(CIC_OK)
+        ? .success(value) : .failure(Failure(status: status, message: String(cString: base)))
     }
   }
 }

@@ -1,7 +1,7 @@
 public import Files
 
-/// The JSON header of a safetensors file: where each tensor lies (https://github.com/huggingface/safetensors). The file is 8 bytes of
-/// header length (little-endian), the header, and the tensors' bytes without gaps.
+/// The JSON header of a safetensors file: where each tensor lies (https://github.com/huggingface/safetensors). The file
+/// is 8 bytes of header length (little-endian), the header, and the tensors' bytes without gaps.
 public struct SafetensorsHeader: Sendable {
   public struct Entry: Sendable {
     public let key: String
@@ -77,7 +77,9 @@ extension SafetensorsHeader {
 
   private static func metadata(_ value: JSONValue?) throws(Problem) -> [String: String] {
     guard let value else { return [:] }
-    guard let members = value.objectValue else { throw Problem(text: "\(metadataKey) is \(value.kindDescription), not an object") }
+    guard let members = value.objectValue else {
+      throw Problem(text: "\(metadataKey) is \(value.kindDescription), not an object")
+    }
     var texts: [String: String] = [:]
     for (name, value) in members {
       guard let text = value.stringValue else {
@@ -90,15 +92,20 @@ extension SafetensorsHeader {
 
   private static func entry(_ key: String, _ value: JSONValue) throws(Problem) -> Entry {
     let tensor = "tensor '\(escaped(key, limit: 200))'"
-    guard let fields = value.objectValue else { throw Problem(text: "\(tensor): it is \(value.kindDescription), not an object") }
+    guard let fields = value.objectValue else {
+      throw Problem(text: "\(tensor): it is \(value.kindDescription), not an object")
+    }
     let known = ["dtype", "shape", "data_offsets"]
     if let other = fields.keys.sorted().first(where: { !known.contains($0) }) {
-      throw Problem(text: "\(tensor): unknown field '\(escaped(other, limit: 100))'; the format has dtype, shape and data_offsets")
+      throw Problem(
+        text: "\(tensor): unknown field '\(escaped(other, limit: 100))'; the format has dtype, shape and data_offsets")
     }
     guard let dtype = fields["dtype"], let sizes = fields["shape"], let places = fields["data_offsets"] else {
       throw Problem(text: "\(tensor): lacks \(known.filter { fields[$0] == nil }.joined(separator: ", "))")
     }
-    guard let name = dtype.stringValue else { throw Problem(text: "\(tensor): dtype is \(dtype.kindDescription), not a text") }
+    guard let name = dtype.stringValue else {
+      throw Problem(text: "\(tensor): dtype is \(dtype.kindDescription), not a text")
+    }
     guard let type = ElementType(safetensors: name) else {
       throw Problem(
         text: "\(tensor): dtype '\(escaped(name, limit: 100))' is not supported",
@@ -112,14 +119,18 @@ extension SafetensorsHeader {
     guard let size = type.byteCount(shape) else { throw Problem(text: "\(tensor): shape \(shape) is too large") }
     guard size == offsets[1] - offsets[0] else {
       throw Problem(
-        text: "\(tensor): \(name) \(shape) takes \(size) bytes, but data_offsets \(offsets) hold \(offsets[1] - offsets[0])")
+        text:
+          "\(tensor): \(name) \(shape) takes \(size) bytes, but data_offsets \(offsets) hold \(offsets[1] - offsets[0])"
+      )
     }
     return Entry(key: key, type: type, shape: shape, begin: offsets[0], end: offsets[1])
   }
 
   /// A list of numbers from 0 up, written as whole numbers: no `2.0`.
   private static func wholeNumbers(_ value: JSONValue, _ what: String) throws(Problem) -> [Int] {
-    guard let elements = value.arrayValue else { throw Problem(text: "\(what) is \(value.kindDescription), not a list") }
+    guard let elements = value.arrayValue else {
+      throw Problem(text: "\(what) is \(value.kindDescription), not a list")
+    }
     var numbers: [Int] = []
     for element in elements {
       guard case .int(let number) = element, number >= 0 else {
@@ -148,13 +159,16 @@ extension SafetensorsHeader {
       }
       if entry.begin > end {
         throw Problem(
-          text: "\(tensor(entry)): begins at byte \(entry.begin), but the data before it end at \(end): bytes of no tensor are not allowed")
+          text:
+            "\(tensor(entry)): begins at byte \(entry.begin), but the data before it end at \(end): bytes of no tensor are not allowed"
+        )
       }
       end = entry.end
     }
     guard end == dataSize else {
       throw Problem(
-        text: "\(dataSize - end) bytes follow the last tensor", fix: "Cut the file to \(dataStart + end) bytes, or \(again)")
+        text: "\(dataSize - end) bytes follow the last tensor",
+        fix: "Cut the file to \(dataStart + end) bytes, or \(again)")
     }
   }
 }
@@ -166,7 +180,8 @@ extension String {
 // MARK: - Writing
 
 extension SafetensorsHeader {
-  /// Length and header of a file whose tensors follow in this order, padded with spaces so that the data begin at a multiple of 8.
+  /// Length and header of a file whose tensors follow in this order, padded with spaces so that the data begin at a
+  /// multiple of 8.
   /// - Parameter path: The file's name, for errors.
   /// - Throws: `FormatError` for a key that occurs twice or is reserved, and for more than a header may hold.
   public static func encoded(
@@ -177,14 +192,19 @@ extension SafetensorsHeader {
     var begin = 0
     for (key, type, shape) in tensors {
       guard key != metadataKey else {
-        throw .malformed(path: path, problem: "the key '\(metadataKey)' is reserved", fix: "Choose another name for that tensor")
+        throw .malformed(
+          path: path, problem: "the key '\(metadataKey)' is reserved", fix: "Choose another name for that tensor")
       }
-      guard tree[key] == nil else { throw .malformed(path: path, problem: "two tensors have the key '\(key)'", fix: "Give each its own") }
+      guard tree[key] == nil else {
+        throw .malformed(path: path, problem: "two tensors have the key '\(key)'", fix: "Give each its own")
+      }
       guard let name = type.safetensorsName, let size = type.byteCount(shape) else {
-        throw .malformed(path: path, problem: "tensor '\(key)' is \(type) \(shape)", fix: "Convert it to a type that the format has")
+        throw .malformed(
+          path: path, problem: "tensor '\(key)' is \(type) \(shape)", fix: "Convert it to a type that the format has")
       }
       tree[key] = [
-        "dtype": .string(name), "shape": .array(shape.map(JSONValue.int)), "data_offsets": [.int(begin), .int(begin + size)],
+        "dtype": .string(name), "shape": .array(shape.map(JSONValue.int)),
+        "data_offsets": [.int(begin), .int(begin + size)],
       ]
       begin += size
     }

@@ -9,30 +9,36 @@ enum Glossary {
 
   static let accuracy = Term(
     abbreviation: "ACC", name: "Clean accuracy",
-    explanation: "Share of clean test images that the model classifies correctly. Higher is better.", higherIsBetter: true)
+    explanation: "Share of clean test images that the model classifies correctly. Higher is better.",
+    higherIsBetter: true)
   static let attackSuccessRate = Term(
     abbreviation: "ASR", name: "Attack success rate",
-    explanation: "Share of triggered test images that the model takes for the attacker’s target. Lower is better.", higherIsBetter: false)
+    explanation: "Share of triggered test images that the model takes for the attacker’s target. Lower is better.",
+    higherIsBetter: false)
   static let robustAccuracy = Term(
     abbreviation: "R-ACC", name: "Robust accuracy",
     explanation: "Share of the same triggered images that the model still takes for what they show. Higher is better.",
     higherIsBetter: true)
   static let targetedMisclassification = Term(
     abbreviation: "A", name: "Targeted misclassification",
-    explanation: "Share of the source class that the model knows without the trigger and takes for the target with it. Lower is better.",
+    explanation:
+      "Share of the source class that the model knows without the trigger and takes for the target with it. Lower is better.",
     higherIsBetter: false)
   static let effectiveness = Term(
     abbreviation: "DER", name: "Defense effectiveness rating",
-    explanation: "Fall of ASR less fall of ACC, scaled to 0–1: 1 is a full cure at no cost, 0.5 is no effect, 0 is damage only.",
+    explanation:
+      "Fall of ASR less fall of ACC, scaled to 0–1: 1 is a full cure at no cost, 0.5 is no effect, 0 is damage only.",
     higherIsBetter: true)
   static let backdoorRisk = Term(
     abbreviation: "Backdoor risk", name: "",
     explanation: "Share of test images of other classes that the trigger turns into the target.", higherIsBetter: false)
   static let adversarialRisk = Term(
     abbreviation: "Adversarial risk", name: "",
-    explanation: "Share of test images of other classes that some perturbation makes this model misclassify.", higherIsBetter: false)
+    explanation: "Share of test images of other classes that some perturbation makes this model misclassify.",
+    higherIsBetter: false)
   static let sharedAdversarialRisk = Term(
     abbreviation: "Shared adversarial risk", name: "",
-    explanation: "Share of test images that one perturbation makes this model and the undefended model take for the same wrong class.",
+    explanation:
+      "Share of test images that one perturbation makes this model and the undefended model take for the same wrong class.",
     higherIsBetter: false)
 }

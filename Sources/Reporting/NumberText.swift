@@ -50,8 +50,8 @@ enum NumberText {
     return String(format: "%.1f–%.1f", 100 * max(0, centre - half), 100 * min(1, centre + half))
   }
 
-  /// Half a unit in the last place goes up, also where binary fractions put it a little below: shares are ratios of counts, so that such
-  /// ties are common, and the same score must not read 98.2 in one table and 98.3 in another.
+  /// Half a unit in the last place goes up, also where binary fractions put it a little below: shares are ratios of
+  /// counts, so that such ties are common, and the same score must not read 98.2 in one table and 98.3 in another.
   private static func decimal(_ value: Double, _ decimals: Int) -> String {
     let nudged = value + (value < 0 ? -1e-9 : 1e-9)
     let text = String(format: "%.\(decimals)f", nudged)

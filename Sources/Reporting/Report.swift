@@ -8,14 +8,16 @@ import Foundation
 public enum Report {
   /// Writes `report.html` into a run's directory.
   ///
-  /// The page needs no network and no other file: images and curves are inside. With Plotly at hand its minified script is copied
-  /// beside the page as `plotly.min.js`, and the curves become interactive; without it they are static drawings and the page says so.
+  /// The page needs no network and no other file: images and curves are inside. With Plotly at hand its minified script
+  /// is copied beside the page as `plotly.min.js`, and the curves become interactive; without it they are static
+  /// drawings and the page says so.
   ///
   /// - Parameters:
   ///   - runDirectory: The folder of a run. The run may still be going on.
   ///   - plotly: The path of `plotly.min.js`, which the Python package `plotly` has in its `package_data` folder.
   /// - Returns: The path of the page.
-  /// - Throws: `RunStoreError`: the folder holds no run, its record or metrics are damaged, or the page cannot be written.
+  /// - Throws: `RunStoreError`: the folder holds no run, its record or metrics are damaged, or the page cannot be
+  ///   written.
   @discardableResult
   public static func write(runDirectory: String, plotly: String? = nil) throws -> String {
     let directory = try RunDirectory.open(runDirectory)

@@ -22,7 +22,8 @@ struct Verdict: Equatable {
   var word: String
   var sentence: String
 
-  /// A backdoor counts as gone at or below this attack success rate, or at the share that ordinary mistakes alone put on one class.
+  /// A backdoor counts as gone at or below this attack success rate, or at the share that ordinary mistakes alone put
+  /// on one class.
   static let goneBelow = 0.05
   /// From this attack success rate on, a backdoor counts as not gone at all.
   static let presentFrom = 0.2
@@ -39,8 +40,11 @@ struct Verdict: Equatable {
     switch record.status {
     case .failed: self.init(tone: .bad, word: "Failed", sentence: Self.failure(record))
     case .interrupted:
-      self.init(tone: .warning, word: "Interrupted", sentence: "The run was interrupted; what it measured so far is below.")
-    case .running: self.init(tone: .neutral, word: "Running", sentence: "The run is still going on; what it measured so far is below.")
+      self.init(
+        tone: .warning, word: "Interrupted", sentence: "The run was interrupted; what it measured so far is below.")
+    case .running:
+      self.init(
+        tone: .neutral, word: "Running", sentence: "The run is still going on; what it measured so far is below.")
     case .finished: self = Self.outcome(record)
     }
   }
@@ -78,7 +82,9 @@ struct Verdict: Equatable {
       }
     let cost = cost(from: before.accuracy, to: after.accuracy)
     if before.rate.isNaN || after.rate.isNaN || after.accuracy.isNaN {
-      return Verdict(tone: .warning, word: "Caution", sentence: "The measurements hold NaN, so nothing can be said: \(attack); \(cost).")
+      return Verdict(
+        tone: .warning, word: "Caution",
+        sentence: "The measurements hold NaN, so nothing can be said: \(attack); \(cost).")
     }
     if before.rate < 0.5 {
       return Verdict(
@@ -87,11 +93,13 @@ struct Verdict: Equatable {
     }
     if after.rate <= gone(record, accuracy: after.accuracy) {
       return before.accuracy - after.accuracy > costlyAbove
-        ? Verdict(tone: .warning, word: "Caution", sentence: "The backdoor is gone, but at a high price: \(attack); \(cost).")
+        ? Verdict(
+          tone: .warning, word: "Caution", sentence: "The backdoor is gone, but at a high price: \(attack); \(cost).")
         : Verdict(tone: .good, word: "Cured", sentence: "The backdoor is gone: \(attack); \(cost).")
     }
     if after.rate < presentFrom {
-      return Verdict(tone: .warning, word: "Caution", sentence: "The backdoor is weaker, but not gone: \(attack); \(cost).")
+      return Verdict(
+        tone: .warning, word: "Caution", sentence: "The backdoor is weaker, but not gone: \(attack); \(cost).")
     }
     return Verdict(tone: .bad, word: "Backdoored", sentence: "The backdoor is not gone: \(attack); \(cost).")
   }
@@ -104,12 +112,15 @@ struct Verdict: Equatable {
     }
     let attack = "attack success is \(NumberText.percent(rate)), \(accuracy)"
     if rate.isNaN || model.accuracy.isNaN {
-      return Verdict(tone: .warning, word: "Caution", sentence: "The measurements hold NaN, so nothing can be said: \(attack).")
+      return Verdict(
+        tone: .warning, word: "Caution", sentence: "The measurements hold NaN, so nothing can be said: \(attack).")
     }
     if rate <= gone(record, accuracy: model.accuracy) {
       return Verdict(tone: .good, word: "Clean", sentence: "The model has no backdoor: \(attack).")
     }
-    if rate < presentFrom { return Verdict(tone: .warning, word: "Caution", sentence: "The model has a weak backdoor: \(attack).") }
+    if rate < presentFrom {
+      return Verdict(tone: .warning, word: "Caution", sentence: "The model has a weak backdoor: \(attack).")
+    }
     return Verdict(tone: .bad, word: "Backdoored", sentence: "The model has a backdoor: \(attack).")
   }
 
@@ -118,7 +129,9 @@ struct Verdict: Equatable {
     guard let rate = model.attackSuccessRate, rate < 0.5 else {
       let verdict = trained(record, model)
       return model.attackSuccessRate == nil
-        ? verdict : Verdict(tone: verdict.tone, word: verdict.word, sentence: verdict.sentence.dropLast() + ". No defense was applied.")
+        ? verdict
+        : Verdict(
+          tone: verdict.tone, word: verdict.word, sentence: verdict.sentence.dropLast() + ". No defense was applied.")
     }
     return Verdict(
       tone: .warning, word: "Caution",
@@ -128,8 +141,8 @@ struct Verdict: Equatable {
         """)
   }
 
-  /// The attack success rate up to which a backdoor counts as gone: with few classes, mistakes that have nothing to do with a trigger
-  /// hit the target by chance.
+  /// The attack success rate up to which a backdoor counts as gone: with few classes, mistakes that have nothing to do
+  /// with a trigger hit the target by chance.
   private static func gone(_ record: RunRecord, accuracy: Double) -> Double {
     guard let classes = record.dataset?.classNames.count, classes > 1 else { return goneBelow }
     return max(goneBelow, (1 - accuracy) / Double(classes - 1))

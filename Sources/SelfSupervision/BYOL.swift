@@ -1,6 +1,6 @@
-// BYOL (Grill et al., Bootstrap Your Own Latent, 2020), equation 2: from one view, the online network predicts how a slowly moving target
-// network projects the other view; both directions count. The target's share m stays constant (the authors raise it to 1 along a cosine;
-// the decoupled-training paper names .99 alone).
+// BYOL (Grill et al., Bootstrap Your Own Latent, 2020), equation 2: from one view, the online network predicts how a
+// slowly moving target network projects the other view; both directions count. The target's share m stays constant (the
+// authors raise it to 1 along a cosine; the decoupled-training paper names .99 alone).
 
 public import Torch
 public import TorchNN
@@ -22,7 +22,9 @@ public final class BYOL: Module, SelfSupervisedLearner {
 
   public var trained: [Tensor] { encoder.parameters() + predictor.parameters() }
 
-  public func loss(of views: Tensor, _ context: TrainingContext, _ generator: Generator) -> (loss: Tensor, similarity: Tensor) {
+  public func loss(of views: Tensor, _ context: TrainingContext, _ generator: Generator) -> (
+    loss: Tensor, similarity: Tensor
+  ) {
     let n = views.dimension(0) / 2
     let views = [views[0..<n], views[n..<(2 * n)]]
     // Each view is a batch of its own, with its own batch statistics.
@@ -32,12 +34,15 @@ public final class BYOL: Module, SelfSupervisedLearner {
     }
     let targets = noGrad { views.map { target($0, context).unitRows() } }
     return (
-      Self.loss(predictions[0], target: targets[1]) + Self.loss(predictions[1], target: targets[0]), meanCosine(predictions[0], targets[1])
+      Self.loss(predictions[0], target: targets[1]) + Self.loss(predictions[1], target: targets[0]),
+      meanCosine(predictions[0], targets[1])
     )
   }
 
   public func afterStep() { average.update(from: encoder) }
 
   /// The mean squared distance of unit rows, 2 - 2 cos, each N x D.
-  public static func loss(_ prediction: Tensor, target: Tensor) -> Tensor { 2 - 2 * (prediction * target).sum([1]).mean() }
+  public static func loss(_ prediction: Tensor, target: Tensor) -> Tensor {
+    2 - 2 * (prediction * target).sum([1]).mean()
+  }
 }

@@ -1,11 +1,12 @@
-// MoCo v2 (He et al., Momentum Contrast, 2020, algorithm 1; Chen et al., Improved Baselines with Momentum Contrastive Learning, 2020): the
-// first view (query) has to find the second view (key), which a slowly moving copy of the network encodes, among the keys of earlier
-// batches.
+// MoCo v2 (He et al., Momentum Contrast, 2020, algorithm 1; Chen et al., Improved Baselines with Momentum Contrastive
+// Learning, 2020): the first view (query) has to find the second view (key), which a slowly moving copy of the network
+// encodes, among the keys of earlier batches.
 //
-// Shuffled BatchNorm. A network could recognise a query's own key by the batch statistics that both share. The authors train on eight GPUs,
-// whose batch statistics are separate, and deal the keys to the GPUs in another order than the queries. On one device we do the same
-// with parts of the batch: queries in order, keys shuffled, each of `groups` parts normalised by itself. With one group there is nothing
-// to shuffle: query and key then share the statistics of the same images.
+// Shuffled BatchNorm. A network could recognise a query's own key by the batch statistics that both share. The authors
+// train on eight GPUs, whose batch statistics are separate, and deal the keys to the GPUs in another order than the
+// queries. On one device we do the same with parts of the batch: queries in order, keys shuffled, each of `groups`
+// parts normalised by itself. With one group there is nothing to shuffle: query and key then share the statistics of
+// the same images.
 
 public import Torch
 public import TorchNN
@@ -25,7 +26,9 @@ public final class MoCo: Module, SelfSupervisedLearner {
   ///   - queue: K, keys to keep.
   ///   - momentum: share of the target that stays in a step.
   ///   - generator: of the first keys, which are random.
-  public init(_ encoder: Encoder, queue count: Int, temperature: Double, momentum: Double, groups: Int, _ generator: Generator) throws {
+  public init(
+    _ encoder: Encoder, queue count: Int, temperature: Double, momentum: Double, groups: Int, _ generator: Generator
+  ) throws {
     self.encoder = encoder
     target = try encoder.target()
     queue = generator.normal([count, encoder.projector.last.weight.dimension(0)]).unitRows()
@@ -36,7 +39,9 @@ public final class MoCo: Module, SelfSupervisedLearner {
 
   public var trained: [Tensor] { encoder.parameters() }
 
-  public func loss(of views: Tensor, _ context: TrainingContext, _ generator: Generator) -> (loss: Tensor, similarity: Tensor) {
+  public func loss(of views: Tensor, _ context: TrainingContext, _ generator: Generator) -> (
+    loss: Tensor, similarity: Tensor
+  ) {
     let n = views.dimension(0) / 2
     let order = generator.permutation(n)
     let query = inGroups(views[0..<n]) { encoder($0, context) }.unitRows()

@@ -3,7 +3,8 @@ public import TorchNN
 public import Training
 public import Vision
 
-/// A network that learns from pairs of views. All that changes over epochs is part of its state: target networks, queues.
+/// A network that learns from pairs of views. All that changes over epochs is part of its state: target networks,
+/// queues.
 public protocol SelfSupervisedLearner: Module {
   /// What the optimizer changes. Parameters that a loss does not reach (the classifier's last layer) stay as they are.
   var trained: [Tensor] { get }
@@ -12,7 +13,8 @@ public protocol SelfSupervisedLearner: Module {
   /// - Parameters:
   ///   - views: 2N x C x H x W; row N + i is the other view of row i.
   ///   - generator: for methods that shuffle.
-  /// - Returns: the loss, a float32 scalar with gradients, and the mean cosine of the two views of an image, between which the loss is.
+  /// - Returns: the loss, a float32 scalar with gradients, and the mean cosine of the two views of an image, between
+  ///   which the loss is.
   func loss(of views: Tensor, _ context: TrainingContext, _ generator: Generator) -> (loss: Tensor, similarity: Tensor)
 
   /// Called after each step of the optimizer: moves target networks and queues.
@@ -62,8 +64,11 @@ public final class Projector: Module, Layer {
   }
 
   func copied() -> Projector {
-    let copy = Projector(sizes.inputs, hidden: sizes.hidden, outputs: sizes.outputs, normalized: norm != nil, Generator(seed: 0))
-    noGrad { for (mine, theirs) in zip(copy.stateDict().entries, stateDict().entries) { mine.tensor.copy_(theirs.tensor) } }
+    let copy = Projector(
+      sizes.inputs, hidden: sizes.hidden, outputs: sizes.outputs, normalized: norm != nil, Generator(seed: 0))
+    noGrad {
+      for (mine, theirs) in zip(copy.stateDict().entries, stateDict().entries) { mine.tensor.copy_(theirs.tensor) }
+    }
     return copy
   }
 }

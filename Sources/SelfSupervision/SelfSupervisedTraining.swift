@@ -1,12 +1,13 @@
 // Self-supervised learning: features from images without their labels, by one of three methods behind one interface.
 //
-// Each step shows two random views of the same images (ContrastiveAugmentation) to a network and asks for similar features. The methods differ in
-// how they keep the features from becoming all the same: SimCLR contrasts with the other images of the batch, MoCo with a queue of earlier
-// ones, BYOL with none, by a predictor and a slow target network.
+// Each step shows two random views of the same images (ContrastiveAugmentation) to a network and asks for similar
+// features. The methods differ in how they keep the features from becoming all the same: SimCLR contrasts with the
+// other images of the batch, MoCo with a queue of earlier ones, BYOL with none, by a predictor and a slow target
+// network.
 //
-// Learning rates are given for a batch of 512 images and grow with the batch (Goyal et al., 2017). The cosine's period is 1000 epochs
-// although training stops after 100, as in the code of the decoupled-training paper; set `period` to `null` to let the rate fall to 0
-// within the epochs, which short runs on a CPU gain from.
+// Learning rates are given for a batch of 512 images and grow with the batch (Goyal et al., 2017). The cosine's period
+// is 1000 epochs although training stops after 100, as in the code of the decoupled-training paper; set `period` to
+// `null` to let the rate fall to 0 within the epochs, which short runs on a CPU gain from.
 
 public import Support
 public import Torch
@@ -44,38 +45,55 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
   public init() {}
 
   public static let settings: [Setting] = [
-    Setting("method", "How features are learned without labels.", choices: Method.allCases.map(\.rawValue), source: "DBD: simclr"),
+    Setting(
+      "method", "How features are learned without labels.", choices: Method.allCases.map(\.rawValue),
+      source: "DBD: simclr"),
     Setting("epochs", "Passes over the images.", unit: "epochs", range: 0...100_000, source: "DBD"),
     Setting("batch", "Images in one step, each seen in two views.", unit: "images", range: 2...65_536, source: "DBD"),
-    Setting("images", "Images of one epoch, drawn anew each time; empty means all.", unit: "images", range: 2...100_000_000),
     Setting(
-      "learningRate", "SGD's rate for a batch of 512; it grows with the batch. Empty: simclr .4, moco .06, byol .24.", range: 0...100,
+      "images", "Images of one epoch, drawn anew each time; empty means all.", unit: "images", range: 2...100_000_000),
+    Setting(
+      "learningRate", "SGD's rate for a batch of 512; it grows with the batch. Empty: simclr .4, moco .06, byol .24.",
+      range: 0...100,
       source: "SimCLR, MoCo, BYOL"),
     Setting("momentum", "SGD's momentum.", range: 0...1, source: "DBD"),
     Setting("weightDecay", "L2 penalty.", range: 0...1, source: "DBD; its code: 1e-4"),
     Setting(
-      "period", "Epochs in which the cosine schedule falls to 0; empty means `epochs`.", unit: "epochs", range: 1...1_000_000,
+      "period", "Epochs in which the cosine schedule falls to 0; empty means `epochs`.", unit: "epochs",
+      range: 1...1_000_000,
       source: "DBD's code"),
     Setting("warmup", "Epochs in which the rate rises linearly to its start.", unit: "epochs", range: 0...100_000),
-    Setting("temperature", "Divides similarities in the loss. Empty: simclr .5, moco .1.", range: 0.001...100, source: "DBD"),
+    Setting(
+      "temperature", "Divides similarities in the loss. Empty: simclr .5, moco .1.", range: 0.001...100, source: "DBD"),
     Setting(
       "anchors", "SimCLR: views that are compared with the rest, both of each image or the first.",
       choices: NTXent.Anchors.allCases.map(\.rawValue), source: "SimCLR: all; DBD's code: first"),
-    Setting("queue", "MoCo: features of earlier images to contrast with.", unit: "images", range: 1...10_000_000, source: "DBD"),
-    Setting("targetMomentum", "MoCo, BYOL: share of the target network that stays in a step.", range: 0...1, source: "DBD"),
     Setting(
-      "groups", "MoCo: parts of a batch with batch statistics of their own, for shuffled BatchNorm.", range: 1...1024, source: "MoCo"),
+      "queue", "MoCo: features of earlier images to contrast with.", unit: "images", range: 1...10_000_000,
+      source: "DBD"),
     Setting(
-      "hidden", "Width of the hidden layers of projector and predictor. Empty: the features' width, twice that for byol.", unit: "features",
+      "targetMomentum", "MoCo, BYOL: share of the target network that stays in a step.", range: 0...1, source: "DBD"),
+    Setting(
+      "groups", "MoCo: parts of a batch with batch statistics of their own, for shuffled BatchNorm.", range: 1...1024,
+      source: "MoCo"),
+    Setting(
+      "hidden",
+      "Width of the hidden layers of projector and predictor. Empty: the features' width, twice that for byol.",
+      unit: "features",
       range: 1...65_536, source: "DBD at 512 features"),
-    Setting("projection", "Width of the projection. Empty: 128, byol 256.", unit: "features", range: 1...65_536, source: "DBD"),
     Setting(
-      "viewSize", "Side of the views; empty keeps the images' size. Three quarters of it costs half the time.", unit: "pixels",
+      "projection", "Width of the projection. Empty: 128, byol 256.", unit: "features", range: 1...65_536, source: "DBD"
+    ),
+    Setting(
+      "viewSize", "Side of the views; empty keeps the images' size. Three quarters of it costs half the time.",
+      unit: "pixels",
       range: 8...1024),
-    Setting("smallestCrop", "Smallest area of a view's crop.", unit: "share of the image", range: 0.001...1, source: "DBD"),
+    Setting(
+      "smallestCrop", "Smallest area of a view's crop.", unit: "share of the image", range: 0.001...1, source: "DBD"),
     Setting("flip", "Mirror views at random."),
     Setting(
-      "jitter", "Strength of the colour jitter: 1 is .4 for brightness, contrast and saturation, .1 for hue.", range: 0...2.5,
+      "jitter", "Strength of the colour jitter: 1 is .4 for brightness, contrast and saturation, .1 for hue.",
+      range: 0...2.5,
       source: "DBD"),
     Setting("grayscale", "Probability that a view loses its colour.", range: 0...1, source: "DBD"),
     Setting("blur", "Probability that a view is blurred, by .1 to 2 pixels.", range: 0...1, source: "DBD"),
@@ -87,7 +105,9 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
     views.size = viewSize
     views.smallestCrop = smallestCrop
     views.flip = flip ? 0.5 : 0
-    (views.brightness, views.contrast, views.saturation, views.hue) = (0.4 * jitter, 0.4 * jitter, 0.4 * jitter, min(0.1 * jitter, 0.5))
+    (views.brightness, views.contrast, views.saturation, views.hue) = (
+      0.4 * jitter, 0.4 * jitter, 0.4 * jitter, min(0.1 * jitter, 0.5)
+    )
     views.grayscale = grayscale
     views.blur = blur
     return views
@@ -108,22 +128,27 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
   ///   - features: numbers that the backbone gives for an image.
   ///   - generator: of the heads' weights and the queue.
   /// - Throws: `ModelFileError` where the method needs a copy of an architecture that has none.
-  public func makeLearner(_ backbone: Classifier, features: Int, _ generator: Generator) throws -> any SelfSupervisedLearner {
+  public func makeLearner(_ backbone: Classifier, features: Int, _ generator: Generator) throws
+    -> any SelfSupervisedLearner
+  {
     let width = projection ?? (method == .byol ? 256 : 128)
     let hidden = hidden ?? (method == .byol ? 2 * features : features)
     switch method {
     case .simclr:
       return SimCLR(
-        Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: true, generator)), temperature: temperature ?? 0.5,
+        Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: true, generator)),
+        temperature: temperature ?? 0.5,
         anchors: anchors)
     case .moco:
       return try MoCo(
-        Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: false, generator)), queue: queue, temperature: temperature ?? 0.1,
+        Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: false, generator)),
+        queue: queue, temperature: temperature ?? 0.1,
         momentum: targetMomentum, groups: groups, generator)
     case .byol:
       return try BYOL(
         Encoder(backbone, Projector(features, hidden: hidden, outputs: width, normalized: true, generator)),
-        predictor: Projector(width, hidden: hidden, outputs: width, normalized: true, generator), momentum: targetMomentum)
+        predictor: Projector(width, hidden: hidden, outputs: width, normalized: true, generator),
+        momentum: targetMomentum)
     }
   }
 
@@ -132,7 +157,9 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
   /// A stage like any other: with checkpoints it goes on where it was interrupted, to the same bits.
   /// - Parameter data: the images; its labels are not read.
   /// - Throws: `TrainingError`, `Interrupted`, and what the context throws.
-  public func pretrain(_ backbone: Classifier, on data: ImageDataset, context: TrainingContext, stage: String = "pretrain") throws {
+  public func pretrain(
+    _ backbone: Classifier, on data: ImageDataset, context: TrainingContext, stage: String = "pretrain"
+  ) throws {
     guard data.count > 1 else { throw TrainingError.invalid("\(stage): \(data.count) images are too few to contrast.") }
     let data = data.to(context.device)
     backbone.to(context.device).to(.channelsLast)
@@ -140,10 +167,12 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
     let learner = try makeLearner(backbone, features: width, Generator(seed: context.seed("\(stage)/head")))
     learner.to(context.device).to(.channelsLast).train()
     let optimizer = SGD(
-      learner.trained, learningRate: rate(epoch: 0, step: 0, stepsPerEpoch: 1), momentum: momentum, weightDecay: weightDecay)
+      learner.trained, learningRate: rate(epoch: 0, step: 0, stepsPerEpoch: 1), momentum: momentum,
+      weightDecay: weightDecay)
     let batches = Batches(count: min(images ?? data.count, data.count), size: batch, dropLast: true)
     let views = views
-    let loop = EpochLoop(stage: stage, epochs: epochs, imagesPerEpoch: batches.images, context: context, isMeasured: false)
+    let loop = EpochLoop(
+      stage: stage, epochs: epochs, imagesPerEpoch: batches.images, context: context, isMeasured: false)
     try loop.run(model: learner, optimizer: optimizer) { epoch, meter in
       let order = context.generator("\(stage)/shuffle", epoch).permutation(data.count)
       let generator = context.generator("\(stage)/views", epoch)

@@ -1,5 +1,5 @@
-// SimCLR (Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, 2020), equation 1: each view has to find the
-// other view of its image among all views of the batch. Both views pass the network as one batch.
+// SimCLR (Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, 2020), equation 1: each
+// view has to find the other view of its image among all views of the batch. Both views pass the network as one batch.
 
 public import Torch
 public import TorchNN
@@ -18,7 +18,9 @@ public final class SimCLR: Module, SelfSupervisedLearner {
 
   public var trained: [Tensor] { parameters() }
 
-  public func loss(of views: Tensor, _ context: TrainingContext, _ generator: Generator) -> (loss: Tensor, similarity: Tensor) {
+  public func loss(of views: Tensor, _ context: TrainingContext, _ generator: Generator) -> (
+    loss: Tensor, similarity: Tensor
+  ) {
     let z = encoder(views, context).unitRows()
     let n = z.dimension(0) / 2
     return (NTXent.loss(z, temperature: temperature, anchors: anchors), meanCosine(z[0..<n], z[n..<(2 * n)]))

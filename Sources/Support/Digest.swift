@@ -19,7 +19,9 @@ public enum Digest {
   }
 
   /// The short name of a run: the first 12 hexadecimal digits of the SHA-256 of the configuration's canonical form.
-  public static func runID(_ configuration: JSONValue) -> String { String(sha256Hex(configuration.canonicalJSON).prefix(12)) }
+  public static func runID(_ configuration: JSONValue) -> String {
+    String(sha256Hex(configuration.canonicalJSON).prefix(12))
+  }
 
   private static func hex(_ bytes: some Sequence<UInt8>) -> String {
     let digits = Array("0123456789abcdef".utf8)

@@ -20,9 +20,9 @@ public struct Interrupted: Error, CustomStringConvertible, Sendable, Hashable {
 
 /// Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) as a flag that long work looks at between its steps.
 ///
-/// The first signal asks the work to stop at a good place. A second one ends the process at once, with 128 and the signal as exit code:
-/// 130 for Ctrl-C, 143 for SIGTERM. SIGHUP stays ignored where the parent ignores it, as `nohup` does. SIGQUIT (Ctrl-\) ends the
-/// process at once.
+/// The first signal asks the work to stop at a good place. A second one ends the process at once, with 128 and the
+/// signal as exit code: 130 for Ctrl-C, 143 for SIGTERM. SIGHUP stays ignored where the parent ignores it, as `nohup`
+/// does. SIGQUIT (Ctrl-\) ends the process at once.
 public enum Interruption {
   /// The signal that came; 0 for none.
   private static let received = Atomic<Int32>(0)
@@ -93,8 +93,8 @@ public enum Interruption {
 
   @TaskLocal private static var simulation: Simulation?
 
-  /// Runs `body` as if Ctrl-C were pressed after the given number of looks at the flag. Other tasks see nothing of it, so tests of
-  /// resumption can run side by side.
+  /// Runs `body` as if Ctrl-C were pressed after the given number of looks at the flag. Other tasks see nothing of it,
+  /// so tests of resumption can run side by side.
   public static func simulated<R>(afterChecks count: Int = 0, _ body: () throws -> R) rethrows -> R {
     try $simulation.withValue(Simulation(count), operation: body)
   }

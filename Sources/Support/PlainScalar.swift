@@ -2,9 +2,9 @@ import Files
 
 /// How an unquoted word is read, in files and on the command line: by the core rules of YAML 1.2.
 ///
-/// `null`, `~` and nothing are null; `true` and `false` are truth values (`yes`, `no`, `on`, `off` are text, unlike in YAML 1.1);
-/// `12`, `0x1F`, `0o17` are integers; `1.5`, `1e-3`, `.5`, `.inf`, `.nan` are doubles, the exponent needing neither point nor
-/// sign. The rest is text.
+/// `null`, `~` and nothing are null; `true` and `false` are truth values (`yes`, `no`, `on`, `off` are text, unlike in
+/// YAML 1.1); `12`, `0x1F`, `0o17` are integers; `1.5`, `1e-3`, `.5`, `.inf`, `.nan` are doubles, the exponent needing
+/// neither point nor sign. The rest is text.
 enum PlainScalar {
   static func value(of word: String) -> JSONValue {
     switch word {
@@ -26,7 +26,9 @@ enum PlainScalar {
     let isLetter = { (scalar: Unicode.Scalar) in ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) }
     guard let first = text.unicodeScalars.first, isLetter(first) || first == "/", text.last != " " else { return true }
     return truthWords.contains(text.lowercased())
-      || !text.unicodeScalars.allSatisfy { isLetter($0) || ("0"..."9").contains($0) || "/_.-+ ".unicodeScalars.contains($0) }
+      || !text.unicodeScalars.allSatisfy {
+        isLetter($0) || ("0"..."9").contains($0) || "/_.-+ ".unicodeScalars.contains($0)
+      }
   }
 
   private static func number(_ word: String) -> JSONValue? {
@@ -42,7 +44,8 @@ enum PlainScalar {
     return Int(digits, radix: radix).map(JSONValue.int)
   }
 
-  /// `[-+]? ( [0-9]+ ( . [0-9]* )? | . [0-9]+ ) ( [eE] [-+]? [0-9]+ )?`; Swift's own reading also takes hexadecimal and words.
+  /// `[-+]? ( [0-9]+ ( . [0-9]* )? | . [0-9]+ ) ( [eE] [-+]? [0-9]+ )?`; Swift's own reading also takes hexadecimal and
+  /// words.
   private static func isDecimal(_ word: String) -> Bool {
     var rest = word.utf8[...]
     func skipDigits() -> Int {

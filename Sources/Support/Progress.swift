@@ -2,7 +2,8 @@ import Synchronization
 
 /// Where long work tells how far it is. Work begins, updates and ends; work inside work nests.
 ///
-/// Updates are cheap enough for every batch: a reporter decides how often it shows one, and only then asks for the note.
+/// Updates are cheap enough for every batch: a reporter decides how often it shows one, and only then asks for the
+/// note.
 public protocol ProgressReporter: AnyObject, Sendable {
   /// Work starts.
   /// - Parameters:

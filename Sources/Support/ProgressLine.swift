@@ -31,7 +31,9 @@ struct ProgressWork {
 
   /// Units a second; nil until it is known.
   var rate: Double? {
-    guard let first = samples.first, let last = samples.last, last.time > first.time, last.done > first.done else { return nil }
+    guard let first = samples.first, let last = samples.last, last.time > first.time, last.done > first.done else {
+      return nil
+    }
     return Double(last.done - first.done) / (last.time - first.time)
   }
 
@@ -86,7 +88,9 @@ enum ProgressLine {
       parts.append(formatCount(work.done) + (work.total > 0 ? "/\(formatCount(work.total))" : "") + " \(work.unit)")
     }
     if let rate = work.rate { parts.append(formatRate(rate, unit: work.unit)) }
-    if let left = work.timeLeft { parts.append((left < 59.5 ? "\(Int(left.rounded())) s" : formatDuration(left)) + " left") }
+    if let left = work.timeLeft {
+      parts.append((left < 59.5 ? "\(Int(left.rounded())) s" : formatDuration(left)) + " left")
+    }
     if !work.note.isEmpty { parts.append(clean(work.note)) }
     return parts
   }
@@ -119,7 +123,8 @@ enum ProgressLine {
   private static func columns(_ character: Character) -> Int {
     guard let value = character.unicodeScalars.first?.value, value >= 0x1100 else { return 1 }
     switch value {
-    case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
+    case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
+      0xFFE0...0xFFE6,
       0x1F300...0x1FAFF, 0x20000...0x3FFFD:
       return 2
     default: return 1

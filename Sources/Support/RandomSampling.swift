@@ -1,7 +1,8 @@
 /// Draws whose results depend on the generator's numbers alone.
 ///
-/// The standard library may change how `shuffle` or `Int.random` consume a generator, and the C library's logarithm differs between
-/// platforms in its last bit. These use neither, so that a seed gives the same samples everywhere and always.
+/// The standard library may change how `shuffle` or `Int.random` consume a generator, and the C library's logarithm
+/// differs between platforms in its last bit. These use neither, so that a seed gives the same samples everywhere and
+/// always.
 extension RandomNumberGenerator {
   /// A number from [0, 1): the top 53 bits of one draw, divided by 2^53.
   public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
@@ -25,7 +26,8 @@ extension RandomNumberGenerator {
   /// A number from the normal distribution with the given mean and standard deviation.
   public mutating func normal(mean: Double, deviation: Double) -> Double { mean + deviation * normal() }
 
-  /// A whole number from 0 to `bound - 1`, every one equally likely (Lemire 2019: multiply, and draw again where it would be biased).
+  /// A whole number from 0 to `bound - 1`, every one equally likely (Lemire 2019: multiply, and draw again where it
+  /// would be biased).
   /// - Precondition: `bound` is positive.
   public mutating func integer(below bound: Int) -> Int {
     precondition(bound > 0, "integer(below:) needs a positive bound, not \(bound).")
@@ -69,7 +71,8 @@ extension RandomNumberGenerator {
 
 /// Functions made of additions, multiplications and divisions alone, which IEEE 754 defines to the bit.
 enum PortableMath {
-  /// The natural logarithm of a positive normal number, within one unit in the last place; the method of FreeBSD's `e_log.c`.
+  /// The natural logarithm of a positive normal number, within one unit in the last place; the method of FreeBSD's
+  /// `e_log.c`.
   static func log(_ x: Double) -> Double {
     var exponent = Double(x.exponent)
     var f = x.significand - 1  // x = 2^exponent * (1 + f), with f brought near zero:
@@ -81,7 +84,9 @@ enum PortableMath {
     let z = s * s
     let w = z * z
     let even = w * (0.3999999999940941908 + w * (0.2222219843214978396 + w * 0.1531383769920937332))
-    let odd = z * (0.6666666666666735130 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591)))
+    let odd =
+      z
+      * (0.6666666666666735130 + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591)))
     let half = 0.5 * f * f
     let low = s * (half + even + odd) + exponent * 1.90821492927058770002e-10
     return exponent * 6.93147180369123816490e-01 - ((half - low) - f)

@@ -1,7 +1,8 @@
 import Crypto
 import Foundation
 
-/// A run's source of randomness: named streams that do not depend on each other, nor on the order in which they are asked for.
+/// A run's source of randomness: named streams that do not depend on each other, nor on the order in which they are
+/// asked for.
 ///
 /// ```swift
 /// let seed: Seed = 7
@@ -29,9 +30,12 @@ public struct Seed: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral, Cu
   public func generator(_ name: String) -> Xoshiro256StarStar { Xoshiro256StarStar(seed: self(name)) }
 
   /// A generator on the stream `name` at an index, such as an epoch.
-  public func generator(_ name: String, _ index: Int) -> Xoshiro256StarStar { Xoshiro256StarStar(seed: self(name, index)) }
+  public func generator(_ name: String, _ index: Int) -> Xoshiro256StarStar {
+    Xoshiro256StarStar(seed: self(name, index))
+  }
 
-  /// The first 8 bytes, most significant first, of the SHA-256 of `antidote/<root>/<name>`, without the top bit: it fits an `Int64`.
+  /// The first 8 bytes, most significant first, of the SHA-256 of `antidote/<root>/<name>`, without the top bit: it
+  /// fits an `Int64`.
   public static func derive(_ root: UInt64, _ name: String) -> UInt64 {
     let hash = SHA256.hash(data: Data("antidote/\(root)/\(name)".utf8))
     return hash.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } & (UInt64.max >> 1)

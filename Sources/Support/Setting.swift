@@ -6,7 +6,8 @@ public struct Setting: Sendable {
   public let summary: String
   /// The unit: `fraction`, `epochs`, `pixels`, ...
   public let unit: String?
-  /// The values that are allowed, both ends included; `1...Double.infinity` for "at least 1". It also bounds the elements of a list.
+  /// The values that are allowed, both ends included; `1...Double.infinity` for "at least 1". It also bounds the
+  /// elements of a list.
   public let range: ClosedRange<Double>?
   /// The texts that are allowed. It also bounds the elements of a list.
   public let choices: [String]?

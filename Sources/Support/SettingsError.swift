@@ -42,7 +42,8 @@ public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable 
   /// The most issues that a description spells out.
   public static let mostShown = 20
 
-  /// One line for each issue, up to twenty: `experiment.yaml:4: attack.rte: unknown setting. Did you mean attack.rate? ...`
+  /// One line for each issue, up to twenty: `experiment.yaml:4: attack.rte: unknown setting. Did you mean attack.rate?
+  /// ...`
   public var description: String {
     var lines = zip(issues, places).prefix(Self.mostShown).map { issue, place in
       [place, issue.path.isEmpty ? nil : issue.path, issue.message].compactMap { $0 }.joined(separator: ": ")

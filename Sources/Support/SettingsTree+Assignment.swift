@@ -3,21 +3,24 @@ public import Files
 extension SettingsTree {
   /// Reads a command line override such as `attack.rate=0.05`.
   ///
-  /// The value is read as a word of a YAML file would be: `1e-3`, `true`, `null`, `text`; values that start with `[`, `{`, `"` or `'`
-  /// are read as YAML (`[1, 2]`, `{a: 1}`, `"1"` for text). Later `=` signs belong to the value.
+  /// The value is read as a word of a YAML file would be: `1e-3`, `true`, `null`, `text`; values that start with `[`,
+  /// `{`, `"` or `'` are read as YAML (`[1, 2]`, `{a: 1}`, `"1"` for text). Later `=` signs belong to the value.
   /// - Throws: `SettingsError` for a missing `=`, an empty name or value, or a value that is not closed.
   public static func parseAssignment(_ text: String) throws(SettingsError) -> (path: [String], value: JSONValue) {
     guard let equals = text.firstIndex(of: "=") else {
-      throw SettingsError("", "\(JSONValue.string(text).compactJSON) has no \"=\". Write name=value, for example attack.rate=0.05.")
+      throw SettingsError(
+        "", "\(JSONValue.string(text).compactJSON) has no \"=\". Write name=value, for example attack.rate=0.05.")
     }
     let name = trimmed(text[..<equals])
     let word = trimmed(text[text.index(after: equals)...])
     let path = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard !path.contains(where: \.isEmpty) else {
-      throw SettingsError("", "\(JSONValue.string(text).compactJSON) has an empty name. Write name=value, for example attack.rate=0.05.")
+      throw SettingsError(
+        "", "\(JSONValue.string(text).compactJSON) has an empty name. Write name=value, for example attack.rate=0.05.")
     }
     guard let first = word.first else {
-      throw SettingsError(name, "there is no value after \"=\". Write \(name)=null for none, or \(name)='\"\"' for empty text.")
+      throw SettingsError(
+        name, "there is no value after \"=\". Write \(name)=null for none, or \(name)='\"\"' for empty text.")
     }
     guard "[{\"'".contains(first) else { return (path, PlainScalar.value(of: word)) }
     do {
@@ -53,14 +56,16 @@ extension SettingsTree {
     case .array(var elements):
       guard let index = Int(key), elements.indices.contains(index) else {
         throw SettingsError(
-          here.joined(separator: "."), "\(walked.joined(separator: ".")) is a list of \(elements.count); name a position from 0.")
+          here.joined(separator: "."),
+          "\(walked.joined(separator: ".")) is a list of \(elements.count); name a position from 0.")
       }
       elements[index] = try setting(value, at: path.dropFirst(), in: elements[index], walked: here)
       return .array(elements)
     default:
       throw SettingsError(
         here.joined(separator: "."),
-        "\(walked.isEmpty ? "the configuration" : walked.joined(separator: ".")) is \(tree.kindDescription), not a group of settings.")
+        "\(walked.isEmpty ? "the configuration" : walked.joined(separator: ".")) is \(tree.kindDescription), not a group of settings."
+      )
     }
   }
 

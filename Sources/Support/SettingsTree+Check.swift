@@ -1,13 +1,14 @@
 import Files
 
 extension SettingsTree {
-  /// What is inconsistent between a configuration's stored properties, their defaults and their descriptions; empty where all is
-  /// well. For tests: every configuration of the package passes through it.
+  /// What is inconsistent between a configuration's stored properties, their defaults and their descriptions; empty
+  /// where all is well. For tests: every configuration of the package passes through it.
   public static func checkSettings(_ type: any Configurable.Type) -> [String] {
     checkSettings(type, path: "\(type)", above: [])
   }
 
-  private static func checkSettings(_ type: any Configurable.Type, path: String, above: [ObjectIdentifier]) -> [String] {
+  private static func checkSettings(_ type: any Configurable.Type, path: String, above: [ObjectIdentifier]) -> [String]
+  {
     guard !above.contains(ObjectIdentifier(type)) else { return ["\(path): the group contains itself."] }
     var problems: [String] = []
     let defaults: JSONValue
@@ -16,10 +17,14 @@ extension SettingsTree {
     } catch {
       return ["\(path): the defaults cannot be encoded: \(error)"]
     }
-    guard let members = defaults.objectValue else { return ["\(path): it encodes as \(defaults.kindDescription), not as a group."] }
+    guard let members = defaults.objectValue else {
+      return ["\(path): it encodes as \(defaults.kindDescription), not as a group."]
+    }
 
     let keys = type.settings.map(\.key)
-    for key in Set(keys).sorted() where keys.count(where: { $0 == key }) > 1 { problems.append("\(path).\(key): described twice.") }
+    for key in Set(keys).sorted() where keys.count(where: { $0 == key }) > 1 {
+      problems.append("\(path).\(key): described twice.")
+    }
     for key in members.keys.sorted() where !keys.contains(key) {
       let question = Nearest.question(key, among: keys.filter { members[$0] == nil })
       problems.append("\(path).\(key): a stored property without a description. \(question)")
@@ -31,7 +36,9 @@ extension SettingsTree {
         continue
       }
       problems += check(setting, default: value, type, defaults).map { "\(place): \($0)" }
-      if let nested = setting.nested { problems += checkSettings(nested, path: place, above: above + [ObjectIdentifier(type)]) }
+      if let nested = setting.nested {
+        problems += checkSettings(nested, path: place, above: above + [ObjectIdentifier(type)])
+      }
     }
     do {
       let again = try JSONValue(encoding: defaults.decode(type))
@@ -49,8 +56,12 @@ extension SettingsTree {
     if setting.summary.isEmpty { problems.append("the summary is empty.") }
     if let problem = valueProblem(value, setting) { problems.append("the default is not allowed: \(problem)") }
     let kind = kind(of: setting, type, defaults: completed(defaults, type))
-    if setting.range != nil, kind == "text" || kind == "true/false" { problems.append("a range on a setting that is \(kind).") }
-    if setting.choices != nil, kind != "text", kind != "list" { problems.append("choices on a setting that is a \(kind).") }
+    if setting.range != nil, kind == "text" || kind == "true/false" {
+      problems.append("a range on a setting that is \(kind).")
+    }
+    if setting.choices != nil, kind != "text", kind != "list" {
+      problems.append("choices on a setting that is a \(kind).")
+    }
     for choice in setting.choices ?? [] where kind == "text" {
       var trial = completed(defaults, type)
       trial[setting.key] = .string(choice)

@@ -6,7 +6,8 @@ public struct SettingDescription: Sendable, Hashable {
   public let key: String
   /// The default as it would be written in a file: `0.1`, `null`, `[1, 2]`.
   public let defaultText: String
-  /// What a value is: `number`, `whole number`, `true/false`, `text`, `list`, `group`, or `value` where it cannot be told.
+  /// What a value is: `number`, `whole number`, `true/false`, `text`, `list`, `group`, or `value` where it cannot be
+  /// told.
   public let kind: String
   public let unit: String?
   public let summary: String
@@ -29,15 +30,19 @@ extension SettingsTree {
     return describe(type, defaults: completed(tree, type), prefix: "")
   }
 
-  private static func describe(_ type: any Configurable.Type, defaults: JSONValue, prefix: String) -> [SettingDescription] {
+  private static func describe(_ type: any Configurable.Type, defaults: JSONValue, prefix: String)
+    -> [SettingDescription]
+  {
     type.settings.flatMap { setting -> [SettingDescription] in
       let value = defaults[setting.key] ?? .null
       let line = SettingDescription(
-        key: prefix + setting.key, defaultText: setting.nested != nil && value.objectValue != nil ? "" : value.inlineText,
+        key: prefix + setting.key,
+        defaultText: setting.nested != nil && value.objectValue != nil ? "" : value.inlineText,
         kind: setting.nested != nil ? "group" : kind(of: setting, type, defaults: defaults), unit: setting.unit,
         summary: setting.summary, choices: setting.choices, range: setting.range.map(text(of:)), source: setting.source)
       guard let nested = setting.nested else { return [line] }
-      let members = value.objectValue != nil ? value : completed((try? JSONValue(encoding: nested.init())) ?? .null, nested)
+      let members =
+        value.objectValue != nil ? value : completed((try? JSONValue(encoding: nested.init())) ?? .null, nested)
       return [line] + describe(nested, defaults: members, prefix: prefix + setting.key + ".")
     }
   }
@@ -71,7 +76,8 @@ extension SettingsTree {
 }
 
 extension JSONValue {
-  /// The value on one line as a YAML file would hold it: text without quotes where it needs none, exponents with point and sign.
+  /// The value on one line as a YAML file would hold it: text without quotes where it needs none, exponents with point
+  /// and sign.
   fileprivate var inlineText: String {
     switch self {
     case .array(let elements): "[" + elements.map(\.inlineText).joined(separator: ", ") + "]"

@@ -10,10 +10,11 @@ public enum SettingsTree {
 
   /// The configuration that results from the defaults of `type` with `overrides` put over them key by key.
   ///
-  /// Groups described by another `Configurable` are merged in the same way, at any depth; other objects and lists are replaced
-  /// as a whole.
+  /// Groups described by another `Configurable` are merged in the same way, at any depth; other objects and lists are
+  /// replaced as a whole.
   /// - Parameter path: The place of this configuration, as it is named in errors: `attack`.
-  /// - Throws: `SettingsError` with every unknown key, wrong type, value out of range and value that is not among the choices.
+  /// - Throws: `SettingsError` with every unknown key, wrong type, value out of range and value that is not among the
+  ///   choices.
   public static func resolve<T: Configurable>(
     _ type: T.Type = T.self, overrides: JSONValue = .object([:]), at path: String = ""
   ) throws(SettingsError) -> T {
@@ -111,12 +112,16 @@ private struct Resolution {
     return result
   }
 
-  private mutating func nestedTree(_ type: any Configurable.Type, base: JSONValue, overrides: JSONValue, path: String) -> JSONValue {
+  private mutating func nestedTree(_ type: any Configurable.Type, base: JSONValue, overrides: JSONValue, path: String)
+    -> JSONValue
+  {
     switch overrides {
     case .null: return .null
     case .array(let elements):
       return .array(
-        elements.enumerated().map { index, element in tree(type, base: nil, overrides: element, path: "\(path)[\(index)]") })
+        elements.enumerated().map { index, element in
+          tree(type, base: nil, overrides: element, path: "\(path)[\(index)]")
+        })
     default:
       let group: JSONValue? = if case .object = base { base } else { nil }
       return tree(type, base: group, overrides: overrides, path: path)
@@ -143,21 +148,28 @@ private struct Resolution {
     }
   }
 
-  static func issue(_ error: any Error, in tree: JSONValue, path: String, fallback: String? = nil) -> SettingsError.Issue {
+  static func issue(_ error: any Error, in tree: JSONValue, path: String, fallback: String? = nil)
+    -> SettingsError.Issue
+  {
     func place(_ keys: [any CodingKey]) -> String {
       if keys.isEmpty { return fallback ?? path }
-      return keys.reduce(path) { path, key in key.intValue.map { "\(path)[\($0)]" } ?? SettingsTree.join(path, key.stringValue) }
+      return keys.reduce(path) { path, key in
+        key.intValue.map { "\(path)[\($0)]" } ?? SettingsTree.join(path, key.stringValue)
+      }
     }
     func found(_ keys: [any CodingKey]) -> String { tree[path: keys.map(\.stringValue)]?.kindDescription ?? "nothing" }
     switch error {
     case DecodingError.typeMismatch(let type, let context), DecodingError.valueNotFound(let type, let context):
       let found = found(context.codingPath)
-      let quote = type is String.Type && !found.hasPrefix("a ") && found != "null" ? " Write it in quotes to make it text." : ""
+      let quote =
+        type is String.Type && !found.hasPrefix("a ") && found != "null" ? " Write it in quotes to make it text." : ""
       return .init(path: place(context.codingPath), message: "expected \(expectation(type)), found \(found).\(quote)")
     case DecodingError.keyNotFound(let key, let context):
       return .init(path: place(context.codingPath + [key]), message: "is missing.")
     case DecodingError.dataCorrupted(let context):
-      return .init(path: place(context.codingPath), message: "\(found(context.codingPath)) is not allowed. \(context.debugDescription)")
+      return .init(
+        path: place(context.codingPath),
+        message: "\(found(context.codingPath)) is not allowed. \(context.debugDescription)")
     case let error as SettingsError where error.issues.count == 1:
       return .init(path: SettingsTree.join(path, error.issues[0].path), message: error.issues[0].message)
     default:

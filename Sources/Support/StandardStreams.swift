@@ -2,11 +2,12 @@ import Foundation
 
 /// Standard input, output and error of the process, whatever the parent left of them.
 public enum StandardStreams {
-  /// Makes sure that the three descriptors are open and that nothing written to them ends the process. Call first of all.
+  /// Makes sure that the three descriptors are open and that nothing written to them ends the process. Call first of
+  /// all.
   ///
-  /// A parent may close them (`2>&-`). The next file that the program opens would then be standard error, and every line
-  /// of progress would go into it; so a closed descriptor is opened on `/dev/null`. A reader that goes away (`| head`)
-  /// makes writing fail with an error in place of a signal that ends the process in the middle of its work.
+  /// A parent may close them (`2>&-`). The next file that the program opens would then be standard error, and every
+  /// line of progress would go into it; so a closed descriptor is opened on `/dev/null`. A reader that goes away (`|
+  /// head`) makes writing fail with an error in place of a signal that ends the process in the middle of its work.
   public static func prepare() {
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
       // The lowest free number is this one: those below it are open.

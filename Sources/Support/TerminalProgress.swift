@@ -4,9 +4,9 @@ import Synchronization
 
 /// Progress on standard error.
 ///
-/// On a terminal, one line that is redrawn at most ten times a second: title, bar, percent, speed, time left, note; cut to the
-/// width, never wrapped. Elsewhere, such as in a log file, plain lines: one at the start, one every `plainInterval` seconds, one at
-/// the end. Colours only on a terminal, and not where `NO_COLOR` is set.
+/// On a terminal, one line that is redrawn at most ten times a second: title, bar, percent, speed, time left, note; cut
+/// to the width, never wrapped. Elsewhere, such as in a log file, plain lines: one at the start, one every
+/// `plainInterval` seconds, one at the end. Colours only on a terminal, and not where `NO_COLOR` is set.
 public final class TerminalProgress: ProgressReporter {
   /// The reporter of the process.
   public static let standard = TerminalProgress()
@@ -32,7 +32,9 @@ public final class TerminalProgress: ProgressReporter {
   private let state = Mutex(State())
 
   /// - Parameter plainInterval: Seconds between lines where standard error is not a terminal.
-  public convenience init(plainInterval: Double = 30) { self.init(terminal: .standardError(), plainInterval: plainInterval) }
+  public convenience init(plainInterval: Double = 30) {
+    self.init(terminal: .standardError(), plainInterval: plainInterval)
+  }
 
   init(terminal: Terminal, plainInterval: Double) {
     self.terminal = terminal
@@ -118,7 +120,9 @@ public final class TerminalProgress: ProgressReporter {
 extension TerminalProgress.Terminal {
   static func standardError(environment: [String: String] = ProcessInfo.processInfo.environment) -> Self {
     let isTerminal = isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb"
-    let language = [environment["LC_ALL"], environment["LC_CTYPE"], environment["LANG"]].compactMap { $0 }.first { !$0.isEmpty } ?? ""
+    let language =
+      [environment["LC_ALL"], environment["LC_CTYPE"], environment["LANG"]].compactMap { $0 }.first { !$0.isEmpty }
+      ?? ""
     return Self(
       isTerminal: isTerminal,
       hasColor: isTerminal && (environment["NO_COLOR"] ?? "").isEmpty,

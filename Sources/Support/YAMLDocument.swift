@@ -7,12 +7,13 @@ public struct YAMLDocument: Sendable {
   public let value: JSONValue
   /// The name of the text, usually its file.
   public let source: String?
-  /// The line, from 1, at which each key stands; by dotted path, with positions in brackets: `attack.size`, `cells[2].seed`.
+  /// The line, from 1, at which each key stands; by dotted path, with positions in brackets: `attack.size`,
+  /// `cells[2].seed`.
   public let lines: [String: Int]
 
-  /// Reads one YAML document. Words are read by the core rules of YAML 1.2 (`1e-3` is a number, `yes` is text); anchors,
-  /// aliases and the merge key `<<` work; custom tags, repeated keys and keys that are not scalars are errors. An empty text is
-  /// an empty object.
+  /// Reads one YAML document. Words are read by the core rules of YAML 1.2 (`1e-3` is a number, `yes` is text);
+  /// anchors, aliases and the merge key `<<` work; custom tags, repeated keys and keys that are not scalars are errors.
+  /// An empty text is an empty object.
   /// - Parameter source: The name of the text in errors, usually its file.
   /// - Throws: `ParseError` with line and column.
   public init(_ text: String, source: String? = nil) throws(ParseError) {
@@ -41,7 +42,8 @@ public struct YAMLDocument: Sendable {
 
   private static func translated(_ error: any Error, source: String?) -> ParseError {
     switch error {
-    case YamlError.scanner(let context, let problem, let mark, _), YamlError.parser(let context, let problem, let mark, _),
+    case YamlError.scanner(let context, let problem, let mark, _),
+      YamlError.parser(let context, let problem, let mark, _),
       YamlError.composer(let context, let problem, let mark, _):
       let before = context.map { $0.text + ", " } ?? ""
       return ParseError("\(before)\(problem)", source: source, line: mark.line, column: mark.column)
@@ -86,7 +88,9 @@ private struct NodeReader {
     case .sequence(let sequence):
       try refuseTag(sequence.tag, allowed: ["seq"], node)
       var elements: [JSONValue] = []
-      for (index, element) in sequence.enumerated() { elements.append(try value(of: element, path: "\(path)[\(index)]")) }
+      for (index, element) in sequence.enumerated() {
+        elements.append(try value(of: element, path: "\(path)[\(index)]"))
+      }
       return .array(elements)
     case .mapping(let mapping):
       try refuseTag(mapping.tag, allowed: ["map"], node)
@@ -138,7 +142,8 @@ private struct NodeReader {
 
   private func refuseTag(_ tag: Tag, allowed: [String], _ node: Node) throws(ParseError) {
     let name = tag.description
-    guard !name.isEmpty, name != "?", name != "!", !allowed.contains(where: { name == "tag:yaml.org,2002:\($0)" }) else { return }
+    guard !name.isEmpty, name != "?", name != "!", !allowed.contains(where: { name == "tag:yaml.org,2002:\($0)" })
+    else { return }
     throw error("the tag \(name) is not supported here; remove it", node)
   }
 

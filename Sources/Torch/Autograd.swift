@@ -27,9 +27,11 @@ extension Tensor {
 ///   - seeds: the gradients of the outputs; 1 for scalars when nil.
 ///   - createGraph: true to differentiate the result again.
 public func gradients(
-  of outputs: [Tensor], at inputs: [Tensor], seeds: [Tensor]? = nil, retainGraph: Bool = false, createGraph: Bool = false
+  of outputs: [Tensor], at inputs: [Tensor], seeds: [Tensor]? = nil, retainGraph: Bool = false,
+  createGraph: Bool = false
 ) -> [Tensor] {
-  let found = gradientsIfAny(of: outputs, at: inputs, seeds: seeds, retainGraph: retainGraph, createGraph: createGraph, optional: false)
+  let found = gradientsIfAny(
+    of: outputs, at: inputs, seeds: seeds, retainGraph: retainGraph, createGraph: createGraph, optional: false)
   return found.compactMap { $0 }
 }
 
@@ -40,15 +42,18 @@ public func gradients(
 }
 
 /// The gradient at one input.
-public func gradient(of loss: Tensor, at input: Tensor, retainGraph: Bool = false, createGraph: Bool = false) -> Tensor {
+public func gradient(of loss: Tensor, at input: Tensor, retainGraph: Bool = false, createGraph: Bool = false) -> Tensor
+{
   gradients(of: [loss], at: [input], retainGraph: retainGraph, createGraph: createGraph)[0]
 }
 
 /// As `gradients`, with nil for inputs that the outputs do not depend on.
 public func gradientsIfAny(
-  of outputs: [Tensor], at inputs: [Tensor], seeds: [Tensor]? = nil, retainGraph: Bool = false, createGraph: Bool = false
+  of outputs: [Tensor], at inputs: [Tensor], seeds: [Tensor]? = nil, retainGraph: Bool = false,
+  createGraph: Bool = false
 ) -> [Tensor?] {
-  gradientsIfAny(of: outputs, at: inputs, seeds: seeds, retainGraph: retainGraph, createGraph: createGraph, optional: true)
+  gradientsIfAny(
+    of: outputs, at: inputs, seeds: seeds, retainGraph: retainGraph, createGraph: createGraph, optional: true)
 }
 
 private func gradientsIfAny(
@@ -83,7 +88,8 @@ public func withGrad<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
   return try body()
 }
 
-/// Runs `body` with convolutions and matrix products in `dtype` (float32 weights stay as they are); nil runs it as it is.
+/// Runs `body` with convolutions and matrix products in `dtype` (float32 weights stay as they are); nil runs it as it
+/// is.
 public func autocast<R, E: Error>(_ dtype: DType?, on device: Device = .cpu, _ body: () throws(E) -> R) throws(E) -> R {
   guard let dtype else { return try body() }
   let wasOn = ct_autocast_enabled(device.type)

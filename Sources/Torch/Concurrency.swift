@@ -3,11 +3,12 @@ import Foundation
 import Synchronization
 
 extension Runtime {
-  /// Runs `body(0)` to `body(count - 1)`, as many at the same time as there are CPU threads (`threadCount`), and waits for all of them: for
-  /// independent work in small pieces, such as networks too small for the threads of one operation.
+  /// Runs `body(0)` to `body(count - 1)`, as many at the same time as there are CPU threads (`threadCount`), and waits
+  /// for all of them: for independent work in small pieces, such as networks too small for the threads of one
+  /// operation.
   ///
-  /// Each runs on one thread, with an equal share of the CPU threads for its operations. Bodies may share tensors that none of them writes.
-  /// Nothing else may compute meanwhile.
+  /// Each runs on one thread, with an equal share of the CPU threads for its operations. Bodies may share tensors that
+  /// none of them writes. Nothing else may compute meanwhile.
   /// - Throws: the error of the lowest number that threw, after all that had begun have ended; no other begins then.
   public static func concurrently(_ count: Int, _ body: (_ number: Int) throws -> Void) throws {
     let threads = threadCount

@@ -21,15 +21,17 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
   /// True for a CUDA device.
   public var isCUDA: Bool { self != .cpu }
 
-  /// The device that a name asks for: `auto` (CUDA when LibTorch at hand has it and a GPU answers, else the CPU), `cpu`, `cuda`,
-  /// `cuda:N`.
+  /// The device that a name asks for: `auto` (CUDA when LibTorch at hand has it and a GPU answers, else the CPU),
+  /// `cpu`, `cuda`, `cuda:N`.
   /// - Throws: `TorchError` for an unknown name or a GPU that is not there.
   public init(named name: String) throws(TorchError) {
     switch name {
     case "auto": self = Runtime.cudaDeviceCount > 0 ? .cuda(0) : .cpu
     case "cpu": self = .cpu
     default:
-      guard name == "cuda" || name.hasPrefix("cuda:"), let index = name == "cuda" ? 0 : Int(name.dropFirst(5)), index >= 0 else {
+      guard name == "cuda" || name.hasPrefix("cuda:"), let index = name == "cuda" ? 0 : Int(name.dropFirst(5)),
+        index >= 0
+      else {
         throw TorchError("device '\(name)': unknown. Use auto, cpu, cuda or cuda:N.")
       }
       let count = Runtime.cudaDeviceCount
@@ -53,10 +55,11 @@ public enum Runtime {
   public static var cudaDeviceCount: Int { Int(ct_cuda_device_count()) }
   /// The vector instructions that LibTorch's own kernels use, e.g. `AVX512`.
   public static var cpuCapability: String { String(cString: ct_cpu_capability()) }
-  /// True where bfloat16 products run in hardware (AVX512-BF16 or AMX). Whether they are faster than float32 is another matter.
+  /// True where bfloat16 products run in hardware (AVX512-BF16 or AMX). Whether they are faster than float32 is another
+  /// matter.
   public static var cpuHasFastBFloat16: Bool { ct_cpu_has_avx512_bf16() || ct_cpu_has_amx_bf16() }
-  /// Threads that one operation may use. Equal threads, CPU and LibTorch give equal bits; one and two threads add numbers in different
-  /// orders, so that they train different models, both right.
+  /// Threads that one operation may use. Equal threads, CPU and LibTorch give equal bits; one and two threads add
+  /// numbers in different orders, so that they train different models, both right.
   public static var threadCount: Int {
     get { Int(ct_num_threads()) }
     set {
@@ -70,8 +73,8 @@ public enum Runtime {
   public static func flushDenormals(_ on: Bool) { ct_set_denormals_flushed(on) }
   /// Waits until all queued GPU work is finished; nothing to do on a CPU.
   public static func synchronize() { done(ct_cuda_synchronize()) }
-  /// Keeps large blocks that are freed for the next step of a loop, in place of giving them back to the system and clearing new pages.
-  /// For programs that train or evaluate; call it first. Without effect where the allocator is not glibc's or is set by its environment
-  /// variables.
+  /// Keeps large blocks that are freed for the next step of a loop, in place of giving them back to the system and
+  /// clearing new pages. For programs that train or evaluate; call it first. Without effect where the allocator is not
+  /// glibc's or is set by its environment variables.
   public static func keepFreedMemory() { ct_keep_freed_memory() }
 }

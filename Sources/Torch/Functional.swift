@@ -20,7 +20,8 @@ public enum F {
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, groups: Int = 1
   ) -> Tensor {
     made(
-      ct_conv2d(x.handle, weight.handle, bias?.handle, Int64(stride), Int64(padding), Int64(groups)), "conv2d", [x, weight])
+      ct_conv2d(x.handle, weight.handle, bias?.handle, Int64(stride), Int64(padding), Int64(groups)), "conv2d",
+      [x, weight])
   }
   public static func convTranspose2d(
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0
@@ -32,16 +33,19 @@ public enum F {
   }
   /// With `training`, normalises by the batch and moves the running statistics by `momentum`; else normalises by them.
   public static func batchNorm(
-    _ x: Tensor, mean: Tensor?, variance: Tensor?, weight: Tensor?, bias: Tensor?, training: Bool, momentum: Double = 0.1,
+    _ x: Tensor, mean: Tensor?, variance: Tensor?, weight: Tensor?, bias: Tensor?, training: Bool,
+    momentum: Double = 0.1,
     eps: Double = 1e-5
   ) -> Tensor {
     made(
-      ct_batch_norm(x.handle, weight?.handle, bias?.handle, mean?.handle, variance?.handle, training, momentum, eps), "batchNorm", [x])
+      ct_batch_norm(x.handle, weight?.handle, bias?.handle, mean?.handle, variance?.handle, training, momentum, eps),
+      "batchNorm", [x])
   }
   public static func groupNorm(_ x: Tensor, groups: Int, weight: Tensor?, bias: Tensor?, eps: Double = 1e-5) -> Tensor {
     made(ct_group_norm(x.handle, Int64(groups), weight?.handle, bias?.handle, eps), "groupNorm", [x])
   }
-  public static func layerNorm(_ x: Tensor, shape: Shape, weight: Tensor?, bias: Tensor?, eps: Double = 1e-5) -> Tensor {
+  public static func layerNorm(_ x: Tensor, shape: Shape, weight: Tensor?, bias: Tensor?, eps: Double = 1e-5) -> Tensor
+  {
     made(shape.withSizes { ct_layer_norm(x.handle, $0, $1, weight?.handle, bias?.handle, eps) }, "layerNorm", [x])
   }
   public static func maxPool2d(_ x: Tensor, kernel: Int, stride: Int? = nil, padding: Int = 0) -> Tensor {
@@ -53,9 +57,13 @@ public enum F {
   public static func adaptiveAvgPool2d(_ x: Tensor, _ height: Int, _ width: Int) -> Tensor {
     made(ct_adaptive_avg_pool2d(x.handle, Int64(height), Int64(width)), "adaptiveAvgPool2d", [x])
   }
-  public static func leakyReLU(_ x: Tensor, slope: Double = 0.01) -> Tensor { made(ct_leaky_relu(x.handle, slope), "leakyReLU", [x]) }
+  public static func leakyReLU(_ x: Tensor, slope: Double = 0.01) -> Tensor {
+    made(ct_leaky_relu(x.handle, slope), "leakyReLU", [x])
+  }
   public static func gelu(_ x: Tensor) -> Tensor { made(ct_gelu(x.handle), "gelu", [x]) }
-  public static func softmax(_ x: Tensor, _ dim: Int = -1) -> Tensor { made(ct_softmax(x.handle, Int64(dim)), "softmax", [x]) }
+  public static func softmax(_ x: Tensor, _ dim: Int = -1) -> Tensor {
+    made(ct_softmax(x.handle, Int64(dim)), "softmax", [x])
+  }
   public static func logSoftmax(_ x: Tensor, _ dim: Int = -1) -> Tensor {
     made(ct_log_softmax(x.handle, Int64(dim)), "logSoftmax", [x])
   }
@@ -71,17 +79,19 @@ public enum F {
     _ logits: Tensor, _ target: Tensor, weight: Tensor? = nil, reduction: Reduction = .mean, labelSmoothing: Double = 0
   ) -> Tensor {
     made(
-      ct_cross_entropy(logits.handle, target.handle, weight?.handle, reduction.rawValue, labelSmoothing), "crossEntropy",
+      ct_cross_entropy(logits.handle, target.handle, weight?.handle, reduction.rawValue, labelSmoothing),
+      "crossEntropy",
       [logits, target])
   }
   public static func mseLoss(_ x: Tensor, _ target: Tensor, reduction: Reduction = .mean) -> Tensor {
     made(ct_mse_loss(x.handle, target.handle, reduction.rawValue), "mseLoss", [x, target])
   }
-  public static func binaryCrossEntropyWithLogits(_ x: Tensor, _ target: Tensor, reduction: Reduction = .mean) -> Tensor {
+  public static func binaryCrossEntropyWithLogits(_ x: Tensor, _ target: Tensor, reduction: Reduction = .mean) -> Tensor
+  {
     made(ct_bce_with_logits(x.handle, target.handle, reduction.rawValue), "binaryCrossEntropyWithLogits", [x, target])
   }
-  /// Jensen-Shannon divergence of each row of two N x K probability tensors, natural logarithm, in [0, log 2]. Probabilities below
-  /// `floor` count as `floor`.
+  /// Jensen-Shannon divergence of each row of two N x K probability tensors, natural logarithm, in [0, log 2].
+  /// Probabilities below `floor` count as `floor`.
   public static func jsDivergence(_ p: Tensor, _ q: Tensor, floor: Double = 1e-8) -> Tensor {
     let p = p.clamped(min: floor)
     let q = q.clamped(min: floor)
@@ -91,9 +101,11 @@ public enum F {
 
   /// Resizes images. `antialias` filters before shrinking, as Pillow does.
   public static func interpolate(
-    _ x: Tensor, height: Int, width: Int, mode: Interpolation = .bilinear, alignCorners: Bool = false, antialias: Bool = false
+    _ x: Tensor, height: Int, width: Int, mode: Interpolation = .bilinear, alignCorners: Bool = false,
+    antialias: Bool = false
   ) -> Tensor {
-    made(ct_interpolate(x.handle, Int64(height), Int64(width), mode.rawValue, alignCorners, antialias), "interpolate", [x])
+    made(
+      ct_interpolate(x.handle, Int64(height), Int64(width), mode.rawValue, alignCorners, antialias), "interpolate", [x])
   }
   /// Samples images at a grid (N x H' x W' x 2 of x, y in [-1, 1]); outside the image there are zeros.
   public static func gridSample(

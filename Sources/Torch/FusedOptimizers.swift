@@ -1,6 +1,7 @@
 import CTorch
 
-/// LibTorch's fused and multi-tensor kernels: one call updates a whole list of tensors. `TorchNN`'s optimizers give them meaning.
+/// LibTorch's fused and multi-tensor kernels: one call updates a whole list of tensors. `TorchNN`'s optimizers give
+/// them meaning.
 public enum Fused {
   /// One SGD step, in place (`torch.optim.SGD`). `isFirstStep` lets the momentum buffers start as the gradient.
   public static func sgd(
@@ -15,10 +16,13 @@ public enum Fused {
     done(momentumBuffers.isEmpty ? step(nil) : step(handles(momentumBuffers)), "Fused.sgd", parameters)
   }
 
-  /// One Adam or AdamW (`decoupled`) step, in place. `steps` are scalar float32 tensors that hold the number of this step, from 1.
+  /// One Adam or AdamW (`decoupled`) step, in place. `steps` are scalar float32 tensors that hold the number of this
+  /// step, from 1.
   public static func adam(
-    _ parameters: [Tensor], gradients: [Tensor], averages: [Tensor], squareAverages: [Tensor], maxSquareAverages: [Tensor],
-    steps: [Tensor], learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double, eps: Double, decoupled: Bool
+    _ parameters: [Tensor], gradients: [Tensor], averages: [Tensor], squareAverages: [Tensor],
+    maxSquareAverages: [Tensor],
+    steps: [Tensor], learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double, eps: Double,
+    decoupled: Bool
   ) {
     let n = Int64(parameters.count)
     func step(_ maxima: UnsafePointer<CTTensor?>?) -> Int32 {
@@ -40,5 +44,7 @@ public enum Fused {
     done(ct_foreach_mul_scalar_(handles(a), Int64(a.count), value), "Fused.multiply", a)
   }
   /// The 2-norm of all elements of all tensors, as a scalar tensor.
-  public static func totalNorm(_ a: [Tensor]) -> Tensor { made(ct_foreach_total_norm(handles(a), Int64(a.count)), "Fused.totalNorm", a) }
+  public static func totalNorm(_ a: [Tensor]) -> Tensor {
+    made(ct_foreach_total_norm(handles(a), Int64(a.count)), "Fused.totalNorm", a)
+  }
 }

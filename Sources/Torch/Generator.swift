@@ -1,13 +1,15 @@
 import CTorch
 
-/// A stream of random numbers on one device. Randomness is always an argument: nothing in this package reads a global generator.
-/// The same seed gives the same numbers on the same kind of device.
+/// A stream of random numbers on one device. Randomness is always an argument: nothing in this package reads a global
+/// generator. The same seed gives the same numbers on the same kind of device.
 public final class Generator {
   let handle: CTGenerator
   public let device: Device
 
   public init(seed: UInt64, device: Device = .cpu) {
-    guard let handle = ct_generator(device.type, device.index, seed) else { trap("Generator", [], file: #file, line: #line) }
+    guard let handle = ct_generator(device.type, device.index, seed) else {
+      trap("Generator", [], file: #file, line: #line)
+    }
     self.handle = handle
     self.device = device
   }
@@ -36,11 +38,15 @@ public final class Generator {
   /// int64 integers from the range.
   public func integers(_ range: Range<Int>, _ shape: Shape) -> Tensor {
     made(
-      shape.withSizes { ct_randint(Int64(range.lowerBound), Int64(range.upperBound), $0, $1, handle, device.type, device.index) },
+      shape.withSizes {
+        ct_randint(Int64(range.lowerBound), Int64(range.upperBound), $0, $1, handle, device.type, device.index)
+      },
       "integers")
   }
   /// A random order of 0 ..< n, int64.
-  public func permutation(_ n: Int) -> Tensor { made(ct_randperm(Int64(n), handle, device.type, device.index), "permutation") }
+  public func permutation(_ n: Int) -> Tensor {
+    made(ct_randperm(Int64(n), handle, device.type, device.index), "permutation")
+  }
   /// `count` indices drawn with the given weights.
   public func multinomial(_ weights: Tensor, count: Int, replacement: Bool = false) -> Tensor {
     made(ct_multinomial(weights.handle, Int64(count), replacement, handle), "multinomial", [weights])

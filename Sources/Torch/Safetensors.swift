@@ -2,8 +2,8 @@ import Files
 import Formats
 
 /// The tensors of a `.safetensors` file: named tensors without any code, as Hugging Face's format describes them
-/// (https://github.com/huggingface/safetensors). Reading checks everything that the format demands, so that a file from elsewhere can be
-/// refused but can do no harm.
+/// (https://github.com/huggingface/safetensors). Reading checks everything that the format demands, so that a file from
+/// elsewhere can be refused but can do no harm.
 public struct Safetensors {
   /// In the order of their bytes in the file.
   public var tensors: [(key: String, tensor: Tensor)]
@@ -19,9 +19,8 @@ public struct Safetensors {
 
   /// Reads a file; its tensors lie on the CPU.
   ///
-  /// A damaged file gives an error such as
-  /// `model.safetensors: tensor 'conv1.weight': F32 [64, 3, 3, 3] takes 6912 bytes, but data_offsets [0, 6900] hold 6900. The header is
-  /// damaged: fetch or write the file again.`
+  /// A damaged file gives an error such as `model.safetensors: tensor 'conv1.weight': F32 [64, 3, 3, 3] takes 6912
+  /// bytes, but data_offsets [0, 6900] hold 6900. The header is damaged: fetch or write the file again.`
   /// - Throws: `FileError` for a file that cannot be read, `FormatError` for one that breaks a rule of the format.
   public static func load(_ path: String) throws -> Safetensors {
     let file = try InputFile(path)
@@ -30,13 +29,15 @@ public struct Safetensors {
     tensors.reserveCapacity(header.entries.count)
     for entry in header.entries {
       guard let dtype = DType(entry.type) else {
-        throw FormatError.malformed(path: path, problem: "tensor '\(entry.key)' is \(entry.type)", fix: "Convert it to float32 or int64")
+        throw FormatError.malformed(
+          path: path, problem: "tensor '\(entry.key)' is \(entry.type)", fix: "Convert it to float32 or int64")
       }
       let tensor = Tensor.empty(entry.shape, dtype: dtype)
       try tensor.withMutableBytes { try file.read(into: $0, at: header.dataStart + entry.begin) }
       if dtype == .bool, !tensor.holdsBooleans {
         throw FormatError.malformed(
-          path: path, problem: "tensor '\(entry.key)': a BOOL byte is neither 0 nor 1", fix: "Write it as U8, or fetch the file again")
+          path: path, problem: "tensor '\(entry.key)': a BOOL byte is neither 0 nor 1",
+          fix: "Write it as U8, or fetch the file again")
       }
       tensors.append((entry.key, tensor))
     }
@@ -45,13 +46,19 @@ public struct Safetensors {
 
   /// The metadata of a file without its tensors: a look at the header alone.
   /// - Throws: As `load`.
-  public static func metadata(of path: String) throws -> [String: String] { try SafetensorsHeader(of: InputFile(path)).metadata }
+  public static func metadata(of path: String) throws -> [String: String] {
+    try SafetensorsHeader(of: InputFile(path)).metadata
+  }
 
-  /// Writes tensors from any device. The file is complete or absent: an error leaves nothing behind and an old file untouched.
+  /// Writes tensors from any device. The file is complete or absent: an error leaves nothing behind and an old file
+  /// untouched.
   ///
-  /// Tensors keep their order, except that those of larger elements come first: PyTorch's reader needs each one aligned to its element.
+  /// Tensors keep their order, except that those of larger elements come first: PyTorch's reader needs each one aligned
+  /// to its element.
   /// - Throws: `FormatError` for a key that occurs twice or is reserved, `FileError` for a path that cannot be written.
-  public static func save(_ tensors: [(key: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String) throws {
+  public static func save(_ tensors: [(key: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String)
+    throws
+  {
     let sizes = Set(tensors.map(\.tensor.dtype.size)).sorted(by: >)
     let aligned = sizes.flatMap { size in tensors.filter { $0.tensor.dtype.size == size } }
     let header = try SafetensorsHeader.encoded(

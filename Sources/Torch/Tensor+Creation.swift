@@ -64,12 +64,15 @@ extension Tensor {
   /// Integers from `range`.
   public static func arange(_ range: Range<Int>, dtype: DType = .int64, device: Device = .cpu) -> Tensor {
     made(
-      ct_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.rawValue, device.type, device.index), "Tensor.arange")
+      ct_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.rawValue, device.type, device.index),
+      "Tensor.arange")
   }
   public static func arange(_ count: Int, dtype: DType = .int64, device: Device = .cpu) -> Tensor {
     arange(0..<count, dtype: dtype, device: device)
   }
-  public static func linspace(_ start: Double, _ end: Double, _ steps: Int, dtype: DType = .float32, device: Device = .cpu) -> Tensor {
+  public static func linspace(
+    _ start: Double, _ end: Double, _ steps: Int, dtype: DType = .float32, device: Device = .cpu
+  ) -> Tensor {
     made(ct_linspace(start, end, Int64(steps), dtype.rawValue, device.type, device.index), "Tensor.linspace")
   }
   public static func eye(_ n: Int, dtype: DType = .float32, device: Device = .cpu) -> Tensor {

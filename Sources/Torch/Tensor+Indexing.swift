@@ -7,20 +7,27 @@ extension Tensor {
   public subscript(_ range: Range<Int>) -> Tensor { narrowed(0, range) }
   /// Rows by an int64 index tensor, or where a bool mask holds.
   public subscript(_ index: Tensor) -> Tensor {
-    index.dtype == .bool ? indexed([index]) : made(ct_index_select(handle, 0, index.handle), "subscript", [self, index])
+    index.dtype == .bool
+      ? indexed([index]) : made(ct_index_select(handle, 0, index.handle), "subscript", [self, index])
   }
 
-  public func selected(_ dim: Int, _ index: Int) -> Tensor { made(ct_select(handle, Int64(dim), Int64(index)), "selected", [self]) }
+  public func selected(_ dim: Int, _ index: Int) -> Tensor {
+    made(ct_select(handle, Int64(dim), Int64(index)), "selected", [self])
+  }
   public func narrowed(_ dim: Int, _ range: Range<Int>, step: Int = 1) -> Tensor {
-    made(ct_slice(handle, Int64(dim), Int64(range.lowerBound), Int64(range.upperBound), Int64(step)), "narrowed", [self])
+    made(
+      ct_slice(handle, Int64(dim), Int64(range.lowerBound), Int64(range.upperBound), Int64(step)), "narrowed", [self])
   }
   /// Advanced indexing: index tensors broadcast together; `nil` keeps a dimension whole.
   public func indexed(_ indices: [Tensor?]) -> Tensor {
-    made(ct_index(handle, indices.map { $0?.handle }, Int64(indices.count)), "indexed", [self] + indices.compactMap { $0 })
+    made(
+      ct_index(handle, indices.map { $0?.handle }, Int64(indices.count)), "indexed", [self] + indices.compactMap { $0 })
   }
   /// Writes `values` at the places that the index tensors name.
   public func put_(_ indices: [Tensor?], _ values: Tensor, accumulate: Bool = false) {
-    done(ct_index_put_(handle, indices.map { $0?.handle }, Int64(indices.count), values.handle, accumulate), "put_", [self, values])
+    done(
+      ct_index_put_(handle, indices.map { $0?.handle }, Int64(indices.count), values.handle, accumulate), "put_",
+      [self, values])
   }
   public func gathered(_ dim: Int, _ index: Tensor) -> Tensor {
     made(ct_gather(handle, Int64(dim), index.handle), "gathered", [self, index])

@@ -66,7 +66,9 @@ extension Tensor {
     made(ct_clamp_tensor(handle, low?.handle, high?.handle), "clamped", [self])
   }
   /// `self + weight (other - self)`
-  public func lerp(_ other: Tensor, _ weight: Double) -> Tensor { made(ct_lerp(handle, other.handle, weight), "lerp", [self, other]) }
+  public func lerp(_ other: Tensor, _ weight: Double) -> Tensor {
+    made(ct_lerp(handle, other.handle, weight), "lerp", [self, other])
+  }
 
   /// Elements of `a` where the condition holds, of `b` elsewhere; all three broadcast.
   public static func `where`(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
@@ -76,7 +78,9 @@ extension Tensor {
 
 // In place. The trailing underscore is PyTorch's mark for it.
 extension Tensor {
-  public func add_(_ other: Tensor, alpha: Double = 1) { done(ct_add_(handle, other.handle, alpha), "add_", [self, other]) }
+  public func add_(_ other: Tensor, alpha: Double = 1) {
+    done(ct_add_(handle, other.handle, alpha), "add_", [self, other])
+  }
   public func add_(_ value: Double) { done(ct_add_scalar_(handle, value), "add_", [self]) }
   public func sub_(_ other: Tensor) { done(ct_add_(handle, other.handle, -1), "sub_", [self, other]) }
   public func mul_(_ other: Tensor) { done(ct_mul_(handle, other.handle), "mul_", [self, other]) }

@@ -7,7 +7,8 @@ private func reducing(_ dims: [Int]?, _ body: (UnsafePointer<Int64>?, Int64) -> 
   return dims.withSizes { body($0, $1) }
 }
 
-// Without dimensions, a reduction is over all elements and gives a scalar tensor. Negative dimensions count from the end.
+// Without dimensions, a reduction is over all elements and gives a scalar tensor. Negative dimensions count from the
+// end.
 extension Tensor {
   public func sum(_ dims: [Int]? = nil, keep: Bool = false) -> Tensor {
     made(reducing(dims) { ct_sum(handle, $0, $1, keep) }, "sum", [self])
@@ -32,15 +33,25 @@ extension Tensor {
   public func norm(_ p: Double = 2, _ dims: [Int]? = nil, keep: Bool = false) -> Tensor {
     made(reducing(dims) { ct_norm(handle, p, $0, $1, keep) }, "norm", [self])
   }
-  public func argmax(_ dim: Int, keep: Bool = false) -> Tensor { made(ct_argmax(handle, Int64(dim), keep), "argmax", [self]) }
-  public func argmin(_ dim: Int, keep: Bool = false) -> Tensor { made(ct_argmin(handle, Int64(dim), keep), "argmin", [self]) }
+  public func argmax(_ dim: Int, keep: Bool = false) -> Tensor {
+    made(ct_argmax(handle, Int64(dim), keep), "argmax", [self])
+  }
+  public func argmin(_ dim: Int, keep: Bool = false) -> Tensor {
+    made(ct_argmin(handle, Int64(dim), keep), "argmin", [self])
+  }
   public func all() -> Tensor { made(ct_all(handle), "all", [self]) }
   public func any() -> Tensor { made(ct_any(handle), "any", [self]) }
-  public func all(_ dim: Int, keep: Bool = false) -> Tensor { made(ct_all_dim(handle, Int64(dim), keep), "all", [self]) }
-  public func any(_ dim: Int, keep: Bool = false) -> Tensor { made(ct_any_dim(handle, Int64(dim), keep), "any", [self]) }
+  public func all(_ dim: Int, keep: Bool = false) -> Tensor {
+    made(ct_all_dim(handle, Int64(dim), keep), "all", [self])
+  }
+  public func any(_ dim: Int, keep: Bool = false) -> Tensor {
+    made(ct_any_dim(handle, Int64(dim), keep), "any", [self])
+  }
   public func cumulativeSum(_ dim: Int) -> Tensor { made(ct_cumsum(handle, Int64(dim)), "cumulativeSum", [self]) }
   /// How often each integer 0, 1, ... occurs.
-  public func bincount(minimumLength: Int = 0) -> Tensor { made(ct_bincount(handle, Int64(minimumLength)), "bincount", [self]) }
+  public func bincount(minimumLength: Int = 0) -> Tensor {
+    made(ct_bincount(handle, Int64(minimumLength)), "bincount", [self])
+  }
 
   /// Stable.
   public func argsort(_ dim: Int = -1, descending: Bool = false) -> Tensor {

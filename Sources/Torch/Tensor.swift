@@ -4,8 +4,9 @@ public typealias Shape = [Int]
 
 /// An array of numbers on a device, as PyTorch's `torch.Tensor`.
 ///
-/// A reference: copies of the variable share storage, and the handle is freed when the last one goes. Not `Sendable`: use a tensor on
-/// the thread that made it. Mistakes in tensor math (shapes, dtypes, devices) trap with the operation and the shapes.
+/// A reference: copies of the variable share storage, and the handle is freed when the last one goes. Not `Sendable`:
+/// use a tensor on the thread that made it. Mistakes in tensor math (shapes, dtypes, devices) trap with the operation
+/// and the shapes.
 public final class Tensor {
   let handle: CTTensor
 
@@ -24,7 +25,9 @@ public final class Tensor {
   }
   public var count: Int { Int(ct_numel(handle)) }
   public var dtype: DType {
-    guard let dtype = DType(rawValue: ct_dtype(handle)) else { fatalError("a tensor of LibTorch's scalar type \(ct_dtype(handle))") }
+    guard let dtype = DType(rawValue: ct_dtype(handle)) else {
+      fatalError("a tensor of LibTorch's scalar type \(ct_dtype(handle))")
+    }
     return dtype
   }
   public var device: Device { ct_device_type(handle) == 1 ? .cuda(Int(ct_device_index(handle))) : .cpu }

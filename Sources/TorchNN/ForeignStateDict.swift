@@ -2,8 +2,8 @@ public import Torch
 
 /// Fits a state dict from elsewhere to a module, as far as nothing has to be guessed, and says what it did.
 ///
-/// - A prefix that wrappers put before every key (`module.` of DataParallel, `_orig_mod.` of torch.compile, ...) is taken off
-///   where everything fits without it.
+/// - A prefix that wrappers put before every key (`module.` of DataParallel, `_orig_mod.` of torch.compile, ...) is
+///   taken off where everything fits without it.
 /// - Floating-point tensors become the module's dtype, as PyTorch's `load_state_dict` does.
 /// - BatchNorm's `num_batches_tracked`, which nothing here reads, is 0 where it is missing.
 public struct ForeignStateDict {
@@ -55,7 +55,8 @@ public struct ForeignStateDict {
       let prefix = String(first[...end])
       guard state.keys.allSatisfy({ $0.hasPrefix(prefix) && $0.count > prefix.count }) else { return }
       let stripped = state.stripping(prefix: prefix)
-      guard stripped.keys.allSatisfy({ own[$0] != nil }), own.keys.allSatisfy({ stripped[$0] != nil || Self.isCounter($0) })
+      guard stripped.keys.allSatisfy({ own[$0] != nil }),
+        own.keys.allSatisfy({ stripped[$0] != nil || Self.isCounter($0) })
       else { continue }
       state = stripped
       notes.append("all keys begin with \"\(prefix)\", which is left out")
@@ -72,7 +73,9 @@ public struct ForeignStateDict {
       if bothFloat { found.insert(tensor.dtype.description) }
       state[key] = noGrad { tensor.to(wanted.dtype) }
     }
-    if !found.isEmpty { notes.append("the weights are \(found.sorted().joined(separator: " and ")), converted to float32") }
+    if !found.isEmpty {
+      notes.append("the weights are \(found.sorted().joined(separator: " and ")), converted to float32")
+    }
   }
 
   private mutating func addCounters(_ own: StateDict) {
@@ -82,7 +85,9 @@ public struct ForeignStateDict {
     notes.append("\(missing.count) counters num_batches_tracked are missing, and are set to 0")
   }
 
-  private static func isCounter(_ key: String) -> Bool { key == "num_batches_tracked" || key.hasSuffix(".num_batches_tracked") }
+  private static func isCounter(_ key: String) -> Bool {
+    key == "num_batches_tracked" || key.hasSuffix(".num_batches_tracked")
+  }
 }
 
 extension StateDict {

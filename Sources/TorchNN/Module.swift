@@ -16,9 +16,10 @@ public final class Buffer {
 
 /// A part of a network with parameters, buffers and submodules, as PyTorch's `nn.Module`.
 ///
-/// Stored properties are found by reflection once, at the first use: `@Parameter` and `@Buffer` tensors, modules, optional modules and
-/// arrays of modules. Their state-dict keys equal PyTorch's: `layer1.0.conv1.weight`, `running_mean`. A bare `Tensor` or a dictionary of
-/// modules traps, because it would silently stay out of the state dict; wrap a constant in `Constant`.
+/// Stored properties are found by reflection once, at the first use: `@Parameter` and `@Buffer` tensors, modules,
+/// optional modules and arrays of modules. Their state-dict keys equal PyTorch's: `layer1.0.conv1.weight`,
+/// `running_mean`. A bare `Tensor` or a dictionary of modules traps, because it would silently stay out of the state
+/// dict; wrap a constant in `Constant`.
 open class Module {
   public private(set) var isTraining = true
   private var found: Reflection?
@@ -79,7 +80,8 @@ open class Module {
     return try body()
   }
 
-  /// Turns the recording of gradients of all parameters on or off. With it off, a backward pass computes input gradients alone.
+  /// Turns the recording of gradients of all parameters on or off. With it off, a backward pass computes input
+  /// gradients alone.
   @discardableResult
   public func requiresGrad(_ on: Bool) -> Self {
     for parameter in parameters() { parameter.requiresGrad_(on) }
@@ -170,7 +172,8 @@ private struct Reflection {
       if !list.isEmpty { children.append((name, ModuleList(list))) }
     case is Tensor, is [Tensor]:
       fatalError(
-        "\(owner).\(name): a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer, or wrap it in Constant.")
+        "\(owner).\(name): a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer, or wrap it in Constant."
+      )
     case let dictionary as [AnyHashable: Module] where !dictionary.isEmpty || value is any DictionaryOfModules:
       fatalError("\(owner).\(name): dictionaries of modules have no order. Use an array or a Sequential with names.")
     default:
@@ -185,7 +188,11 @@ private struct Reflection {
 func snakeCase(_ name: String) -> String {
   var out = ""
   for character in name {
-    if character.isUppercase { out += out.isEmpty ? character.lowercased() : "_" + character.lowercased() } else { out.append(character) }
+    if character.isUppercase {
+      out += out.isEmpty ? character.lowercased() : "_" + character.lowercased()
+    } else {
+      out.append(character)
+    }
   }
   return out
 }

@@ -68,7 +68,8 @@ public struct StateDictError: Error, CustomStringConvertible {
     }
     let heads = Set(mismatched.map { Self.module(of: $0.key) })
     if missing.isEmpty, unexpected.isEmpty, heads.count == 1, let head = heads.first {
-      return "Only \(head) differs: the file is for another number of classes. Name the data set that it was trained for."
+      return
+        "Only \(head) differs: the file is for another number of classes. Name the data set that it was trained for."
     }
     return "Choose the model, width and number of classes that the file was made with."
   }

@@ -27,8 +27,8 @@ public final class Batch {
     self.streams = streams
   }
 
-  /// A random stream of the epoch by its name, for the method's own draws; the epoch's batches draw from it one after another.
-  /// `shuffle` and `augment` are taken.
+  /// A random stream of the epoch by its name, for the method's own draws; the epoch's batches draw from it one after
+  /// another. `shuffle` and `augment` are taken.
   public func generator(_ name: String) -> Generator { streams[name] }
 }
 
@@ -40,8 +40,8 @@ public struct BatchLoss {
   public let rows: Tensor?
   /// Further scalars to report beside the loss, means over the batch.
   public let parts: KeyValuePairs<String, Tensor>
-  /// The gradients to step along, one for each of the optimizer's parameters, for a method that computes them itself; nil takes those of
-  /// `value`.
+  /// The gradients to step along, one for each of the optimizer's parameters, for a method that computes them itself;
+  /// nil takes those of `value`.
   public let gradients: [Tensor]?
 
   public init(

@@ -24,8 +24,8 @@ public final class CPUWatch: Sendable {
     /// The share of its threads' time that the process had a core for.
     public var share: Double { cpu / (wall * Double(threads)) }
 
-    /// Whether something kept the threads from running. Threads that had nothing to do, because some work is not parallel, leave cores
-    /// idle: then nothing is wrong.
+    /// Whether something kept the threads from running. Threads that had nothing to do, because some work is not
+    /// parallel, leave cores idle: then nothing is wrong.
     public var isStarved: Bool {
       guard let idle, wall > 0, share < 0.6 else { return false }
       let missing = wall * Double(threads) - cpu
@@ -37,12 +37,17 @@ public final class CPUWatch: Sendable {
     public var warning: String {
       let percent = Int((share * 100).rounded())
       let cause =
-        quota.map { $0 < Double(threads) } == true ? "the CPU quota is \(formatCores(quota ?? 0))" : "other processes use the cores"
-      let advice = threads > 1 ? "--threads 1 is faster then; or end what else runs." : "It is faster when nothing else runs."
-      return "warning: this gets \(percent)% of the CPU time that \(threads) thread\(threads == 1 ? "" : "s") can use: \(cause). \(advice)"
+        quota.map { $0 < Double(threads) } == true
+        ? "the CPU quota is \(formatCores(quota ?? 0))" : "other processes use the cores"
+      let advice =
+        threads > 1 ? "--threads 1 is faster then; or end what else runs." : "It is faster when nothing else runs."
+      return
+        "warning: this gets \(percent)% of the CPU time that \(threads) thread\(threads == 1 ? "" : "s") can use: \(cause). \(advice)"
     }
 
-    private func formatCores(_ cores: Double) -> String { String(format: cores == 1 ? "%.0f core" : "%.1f cores", cores) }
+    private func formatCores(_ cores: Double) -> String {
+      String(format: cores == 1 ? "%.0f core" : "%.1f cores", cores)
+    }
   }
 
   /// Warns once, when two spans in a row are starved: a short burst of other work is nobody's concern.

@@ -17,7 +17,8 @@ public struct Checkpoint {
   public init(contentsOf path: String) throws {
     let file = try Safetensors.load(path)
     guard let epoch = file.metadata["epoch"].flatMap(Int.init), epoch >= 0 else {
-      throw TrainingError.checkpoint("\(path): no epoch in the metadata, so it is no checkpoint. Remove it to start the stage over.")
+      throw TrainingError.checkpoint(
+        "\(path): no epoch in the metadata, so it is no checkpoint. Remove it to start the stage over.")
     }
     self.init(epoch: epoch, tensors: file.tensors)
   }

@@ -2,7 +2,8 @@ public import Torch
 
 /// A training set in two: samples whose labels are believed, because their loss is small, and the others.
 public struct CredibleSplit {
-  /// Positions with the smallest losses, int64, the smallest first; of equal losses the earlier sample is the more credible.
+  /// Positions with the smallest losses, int64, the smallest first; of equal losses the earlier sample is the more
+  /// credible.
   public let credible: Tensor
   /// All other positions, int64.
   public let other: Tensor
@@ -14,8 +15,8 @@ public struct CredibleSplit {
   /// - Parameters:
   ///   - losses: float N.
   ///   - share: of all samples that are believed, rounded down.
-  ///   - labels: the given labels, int64 N, to believe this share of each class, rounded down; nil takes the smallest losses of the whole
-  ///     set, whatever their classes.
+  ///   - labels: the given labels, int64 N, to believe this share of each class, rounded down; nil takes the smallest
+  ///     losses of the whole set, whatever their classes.
   public init(losses: Tensor, share: Double, within labels: Tensor? = nil) {
     require((0...1).contains(share), "CredibleSplit: a share of \(share) is not in 0 ... 1")
     self.losses = losses.detach()

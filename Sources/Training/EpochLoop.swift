@@ -3,11 +3,11 @@ import Support
 public import Torch
 public import TorchNN
 
-/// Runs the epochs of one stage: progress, interruption, the check for NaN, reports, checkpoints and exact resume. What an epoch does is
-/// the caller's; for supervised training it is `Trainer`'s.
+/// Runs the epochs of one stage: progress, interruption, the check for NaN, reports, checkpoints and exact resume. What
+/// an epoch does is the caller's; for supervised training it is `Trainer`'s.
 ///
-/// Randomness inside an epoch must come from streams that are derived from the epoch's number (`context.generator(name, epoch)`); then a
-/// resumed run ends with the same bits as an undisturbed one.
+/// Randomness inside an epoch must come from streams that are derived from the epoch's number (`context.generator(name,
+/// epoch)`); then a resumed run ends with the same bits as an undisturbed one.
 public struct EpochLoop {
   public let stage: String
   public let epochs: Int
@@ -28,9 +28,11 @@ public struct EpochLoop {
   /// Leaves no gradients behind in the optimizer's parameters.
   /// - Parameters:
   ///   - optimizer: its state is part of the checkpoint.
-  ///   - isFinished: asked before each epoch; true ends the stage early. It has to follow from the model's state, which a resumed run has.
+  ///   - isFinished: asked before each epoch; true ends the stage early. It has to follow from the model's state, which
+  ///     a resumed run has.
   ///   - body: one epoch; reports each step's loss to the meter.
-  /// - Throws: `TrainingError.lossNotFinite`, `Interrupted` after Ctrl-C (a resumed run goes on), and what `body` or the context throws.
+  /// - Throws: `TrainingError.lossNotFinite`, `Interrupted` after Ctrl-C (a resumed run goes on), and what `body` or
+  ///   the context throws.
   public func run(
     model: Module, optimizer: Optimizer, until isFinished: () -> Bool = { false },
     _ body: (_ epoch: Int, _ meter: EpochMeter) throws -> Void
@@ -39,7 +41,9 @@ public struct EpochLoop {
     if let checkpoint = try context.checkpoints?.load(stage: stage) {
       try restore(checkpoint, model, optimizer)
       first = checkpoint.epoch
-      if first < epochs, !isFinished() { context.progress.message("\(stage): going on after epoch \(first) of \(epochs)") }
+      if first < epochs, !isFinished() {
+        context.progress.message("\(stage): going on after epoch \(first) of \(epochs)")
+      }
     }
     try context.onStart?(stage, first)
     for epoch in first..<max(epochs, first) {
@@ -57,22 +61,27 @@ public struct EpochLoop {
       let rate = Double(meter.images) / max(seconds, 1e-9)
       var values: [(key: String, value: Double)] = means
       values += [("learningRate", optimizer.learningRate), ("seconds", seconds), ("imagesPerSecond", rate)]
-      context.progress.end(summary: means.map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", "))
+      context.progress.end(
+        summary: means.map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", "))
       try context.onEpoch?(report(epoch + 1, model, meter, values))
       try save(epoch + 1, model, optimizer)
     }
     optimizer.zeroGrad()
   }
 
-  private func report(_ epoch: Int, _ model: Module, _ meter: EpochMeter, _ values: [(key: String, value: Double)]) -> EpochReport {
+  private func report(_ epoch: Int, _ model: Module, _ meter: EpochMeter, _ values: [(key: String, value: Double)])
+    -> EpochReport
+  {
     EpochReport(
-      stage: stage, epoch: epoch, epochs: epochs, model: model, isMeasured: isMeasured, selected: meter.selected(), values: values)
+      stage: stage, epoch: epoch, epochs: epochs, model: model, isMeasured: isMeasured, selected: meter.selected(),
+      values: values)
   }
 
   private func save(_ epoch: Int, _ model: Module, _ optimizer: Optimizer) throws {
     guard let store = context.checkpoints else { return }
     let tensors =
-      model.stateDict().entries.map { ("model." + $0.key, $0.tensor) } + optimizer.stateDict().map { ("optimizer." + $0.key, $0.tensor) }
+      model.stateDict().entries.map { ("model." + $0.key, $0.tensor) }
+      + optimizer.stateDict().map { ("optimizer." + $0.key, $0.tensor) }
     try store.save(Checkpoint(epoch: epoch, tensors: tensors), stage: stage)
   }
 
@@ -111,7 +120,8 @@ public final class EpochMeter {
   public func step(images count: Int, _ values: KeyValuePairs<String, Tensor>) throws {
     try step(images: count, values.map { ($0.key, $0.value) })
   }
-  /// Adds one step with its loss, its parts, and the positions in the training set that it learned from, where the method chose them.
+  /// Adds one step with its loss, its parts, and the positions in the training set that it learned from, where the
+  /// method chose them.
   func step(_ batch: Batch, _ loss: BatchLoss) throws {
     if let rows = loss.rows { select(batch.indices[rows]) }
     try step(images: batch.indices.count, [("loss", loss.value)] + loss.parts.map { ($0.key, $0.value) })

@@ -1,11 +1,12 @@
-// MixMatch (Berthelot et al., MixMatch: A Holistic Approach to Semi-Supervised Learning, 2019), algorithm 1, with the values of the
-// decoupled-training paper (DBD).
+// MixMatch (Berthelot et al., MixMatch: A Holistic Approach to Semi-Supervised Learning, 2019), algorithm 1, with the
+// values of the decoupled-training paper (DBD).
 //
-// Per step: guess the labels of unlabeled images as the mean prediction over K views, sharpen them, mix all images and targets pairwise
-// (MixUp), and train with cross entropy on the labeled part and squared error on the unlabeled part. As the authors of DBD do: one mixing
-// ratio for the batch, one permutation over [x; u1; ...; uK], batches interleaved so that each sees labeled and unlabeled images alike in
-// its batch statistics, guesses made in training mode, a weight of the unlabeled loss that rises linearly over the whole training, no
-// moving average of the weights, the last model is kept.
+// Per step: guess the labels of unlabeled images as the mean prediction over K views, sharpen them, mix all images and
+// targets pairwise (MixUp), and train with cross entropy on the labeled part and squared error on the unlabeled part.
+// As the authors of DBD do: one mixing ratio for the batch, one permutation over [x; u1; ...; uK], batches interleaved
+// so that each sees labeled and unlabeled images alike in its batch statistics, guesses made in training mode, a weight
+// of the unlabeled loss that rises linearly over the whole training, no moving average of the weights, the last model
+// is kept.
 
 import Foundation
 public import Support
@@ -34,31 +35,40 @@ public struct MixMatch: Configurable, Hashable {
   public init() {}
 
   public static let settings: [Setting] = [
-    Setting("epochs", "Epochs; samples may be chosen anew before each.", unit: "epochs", range: 0...100_000, source: "DBD; ImageNet 80"),
+    Setting(
+      "epochs", "Epochs; samples may be chosen anew before each.", unit: "epochs", range: 0...100_000,
+      source: "DBD; ImageNet 80"),
     Setting("iterations", "Steps of an epoch.", unit: "steps", range: 1...10_000_000, source: "MixMatch"),
     Setting("batch", "Labeled images in a step, and unlabeled ones.", unit: "images", range: 2...65_536, source: "DBD"),
     Setting("learningRate", "Adam's learning rate.", range: 0...1, source: "DBD"),
     Setting(
-      "schedule", "Learning rate over time; short runs gain from cosine.", choices: ScheduleShape.allCases.map(\.rawValue),
+      "schedule", "Learning rate over time; short runs gain from cosine.",
+      choices: ScheduleShape.allCases.map(\.rawValue),
       source: "DBD: constant"),
     Setting("views", "K, augmented views that a guess is the mean of.", range: 1...16, source: "MixMatch"),
-    Setting("temperature", "T, sharpens guesses: 1 leaves them, 0 would make them one-hot.", range: 0.01...1, source: "DBD"),
+    Setting(
+      "temperature", "T, sharpens guesses: 1 leaves them, 0 would make them one-hot.", range: 0.01...1, source: "DBD"),
     Setting("mixing", "alpha of the Beta distribution of mixing ratios.", range: 0.01...100, source: "MixMatch"),
-    Setting("unlabeledWeight", "Weight of the unlabeled loss at the end of its ramp.", range: 0...10_000, source: "DBD; ImageNet 6"),
+    Setting(
+      "unlabeledWeight", "Weight of the unlabeled loss at the end of its ramp.", range: 0...10_000,
+      source: "DBD; ImageNet 6"),
     Setting(
       "ramp", "Epochs in which the unlabeled weight rises from 0; empty means all.", unit: "epochs", range: 0...100_000,
       source: "DBD's code"),
     Setting(
-      "guess", "BatchNorm while guessing: the batch's statistics, which also move the running ones, or the running ones.",
+      "guess",
+      "BatchNorm while guessing: the batch's statistics, which also move the running ones, or the running ones.",
       choices: Statistics.allCases.map(\.rawValue), source: "DBD's code: batch"),
-    Setting("crop", "Mirrored padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64, source: "DBD's code"),
+    Setting(
+      "crop", "Mirrored padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64,
+      source: "DBD's code"),
   ]
 
   /// Trains the model in place and leaves it in evaluation mode.
   /// - Parameters:
   ///   - flip: whether mirrored images belong to the same class.
-  ///   - split: called before each epoch with the model as it is: which labels count in it. Must depend on nothing else, so that a
-  ///     resumed run finds the same.
+  ///   - split: called before each epoch with the model as it is: which labels count in it. Must depend on nothing
+  ///     else, so that a resumed run finds the same.
   /// - Throws: `TrainingError` for a split with an empty side, `Interrupted`, and what the context or `split` throws.
   public func train(
     _ model: Classifier, on data: ImageDataset, flip: Bool = true, context: TrainingContext, stage: String = "mixmatch",
@@ -68,12 +78,14 @@ public struct MixMatch: Configurable, Hashable {
     model.to(context.device).to(.channelsLast).requiresGrad(true).train()
     let optimizer = Adam(model.parameters(), learningRate: learningRate)
     let augmentation = CropFlip(padding: crop, mode: .reflect, flip: flip)
-    let loop = EpochLoop(stage: stage, epochs: epochs, imagesPerEpoch: iterations * batch * (1 + views), context: context)
+    let loop = EpochLoop(
+      stage: stage, epochs: epochs, imagesPerEpoch: iterations * batch * (1 + views), context: context)
     try loop.run(model: model, optimizer: optimizer) { epoch, meter in
       let split = try split(epoch)
       guard split.credible.count > 0, split.other.count > 0 else {
         throw TrainingError.invalid(
-          "\(stage): \(split.credible.count) samples with labels and \(split.other.count) without; it takes some of both.")
+          "\(stage): \(split.credible.count) samples with labels and \(split.other.count) without; it takes some of both."
+        )
       }
       let means = split.means()
       meter.select(split.credible)
@@ -87,7 +99,9 @@ public struct MixMatch: Configurable, Hashable {
       for iteration in 0..<iterations {
         let range = (iteration * batch)..<((iteration + 1) * batch)
         let images = augmentation.gather(images: data.images, indices: labeled[range], generator)
-        let others = (0..<views).map { _ in augmentation.gather(images: data.images, indices: unlabeled[range], generator) }
+        let others = (0..<views).map { _ in
+          augmentation.gather(images: data.images, indices: unlabeled[range], generator)
+        }
         let ratio = ratios.beta(mixing)
         let losses = step(
           model, images: images, labels: data.labels[labeled[range]], unlabeled: others, ratio: max(ratio, 1 - ratio),
@@ -98,7 +112,8 @@ public struct MixMatch: Configurable, Hashable {
         try meter.step(
           images: batch * (1 + views),
           [
-            "loss": loss, "labeledLoss": losses.labeled, "unlabeledLoss": losses.unlabeled, "credibleLoss": means.credible,
+            "loss": loss, "labeledLoss": losses.labeled, "unlabeledLoss": losses.unlabeled,
+            "credibleLoss": means.credible,
             "otherLoss": means.other,
           ])
       }
@@ -122,14 +137,16 @@ public struct MixMatch: Configurable, Hashable {
       let guesses = guess(model, others, context)
       let given = labels.oneHot(model.classes).to(.float32)
       return Self.mix(
-        inputs: Tensor.concatenated([images] + others), targets: Tensor.concatenated([given] + others.map { _ in guesses }),
+        inputs: Tensor.concatenated([images] + others),
+        targets: Tensor.concatenated([given] + others.map { _ in guesses }),
         ratio: ratio, order: order)
     }
     // Each of the 1 + K batches holds its share of every group; the same exchange puts the logits back in order.
     let exchange = Self.interleaving(batch: count, groups: 1 + others.count).to(images.device)
     let mixed = inputs[exchange].contiguous(.channelsLast)
     let logits = Tensor.concatenated(
-      (0...others.count).map { part in context.compute { model(mixed[(part * count)..<((part + 1) * count)]) } })[exchange]
+      (0...others.count).map { part in context.compute { model(mixed[(part * count)..<((part + 1) * count)]) } })[
+        exchange]
     let end = logits.dimension(0)
     return (
       F.crossEntropy(logits[0..<count], targets[0..<count]),
@@ -142,7 +159,8 @@ public struct MixMatch: Configurable, Hashable {
     noGrad {
       model.withMode(training: guess == .batch) {
         let predictions = views.map { view in F.softmax(context.compute { model(view) }, 1) }
-        return Self.sharpened(predictions.dropFirst().reduce(predictions[0], +) / Double(views.count), temperature: temperature)
+        return Self.sharpened(
+          predictions.dropFirst().reduce(predictions[0], +) / Double(views.count), temperature: temperature)
       }
     }
   }
@@ -154,12 +172,14 @@ public struct MixMatch: Configurable, Hashable {
   }
 
   /// MixUp of all rows with partners.
-  public static func mix(inputs: Tensor, targets: Tensor, ratio: Double, order: Tensor) -> (inputs: Tensor, targets: Tensor) {
+  public static func mix(inputs: Tensor, targets: Tensor, ratio: Double, order: Tensor) -> (
+    inputs: Tensor, targets: Tensor
+  ) {
     (inputs * ratio + inputs[order] * (1 - ratio), targets * ratio + targets[order] * (1 - ratio))
   }
 
-  /// Positions after an exchange of parts between `groups` groups of `batch` rows each: every group is cut into as many parts, and group i
-  /// exchanges part i with group 0. It is its own inverse.
+  /// Positions after an exchange of parts between `groups` groups of `batch` rows each: every group is cut into as many
+  /// parts, and group i exchanges part i with group 0. It is its own inverse.
   public static func interleaving(batch: Int, groups: Int) -> Tensor {
     var positions = Array(0..<(batch * groups))
     // Parts differ by one row at most; the later ones are the longer.

@@ -2,7 +2,8 @@ public import Torch
 
 /// The arithmetic of forward and backward passes. Weights and optimizer state are float32 in any case.
 public enum Precision: String, Sendable, Codable, CaseIterable {
-  /// bfloat16 on GPUs; on CPUs the faster one, which `PrecisionProbe` finds out; float32 on CPUs without instructions for bfloat16.
+  /// bfloat16 on GPUs; on CPUs the faster one, which `PrecisionProbe` finds out; float32 on CPUs without instructions
+  /// for bfloat16.
   case auto
   case float32
   case bfloat16

@@ -6,10 +6,10 @@ import Torch
 
 /// Finds out whether this CPU trains faster in float32 or in bfloat16.
 ///
-/// Instructions do not tell: with AVX512-BF16 some processors compute in bfloat16 twice as fast as in float32, others (Intel's without AMX)
-/// at .6 of that speed. So both are timed on a 3x3 convolution, forward and backward, which takes some tens of milliseconds. The result is
-/// kept for the processor, the LibTorch version and the number of threads: in memory, and in a file of the user's cache folder. A file that
-/// is damaged or cannot be written is passed over.
+/// Instructions do not tell: with AVX512-BF16 some processors compute in bfloat16 twice as fast as in float32, others
+/// (Intel's without AMX) at .6 of that speed. So both are timed on a 3x3 convolution, forward and backward, which takes
+/// some tens of milliseconds. The result is kept for the processor, the LibTorch version and the number of threads: in
+/// memory, and in a file of the user's cache folder. A file that is damaged or cannot be written is passed over.
 public struct PrecisionProbe: Sendable {
   /// Seconds of one step in each arithmetic.
   public struct Times: Codable, Hashable, Sendable {
@@ -28,7 +28,8 @@ public struct PrecisionProbe: Sendable {
     /// E.g. "1.6 times as fast as bfloat16 here".
     public var reason: String {
       choice == .bfloat16
-        ? String(format: "%.1f times as fast as float32 here", ratio) : String(format: "%.1f times as fast as bfloat16 here", 1 / ratio)
+        ? String(format: "%.1f times as fast as float32 here", ratio)
+        : String(format: "%.1f times as fast as bfloat16 here", 1 / ratio)
     }
 
     var isPlausible: Bool { float32.isFinite && bfloat16.isFinite && float32 > 0 && bfloat16 > 0 }
@@ -44,11 +45,13 @@ public struct PrecisionProbe: Sendable {
   private let memory = Memory()
 
   public static let standard = PrecisionProbe(
-    file: CacheFolder.path.map { $0 + "/precision.json" }, hasBFloat16: Runtime.cpuHasFastBFloat16, machine: { thisMachine },
+    file: CacheFolder.path.map { $0 + "/precision.json" }, hasBFloat16: Runtime.cpuHasFastBFloat16,
+    machine: { thisMachine },
     measure: { ConvolutionSpeed.measured() })
 
   init(
-    file: String?, hasBFloat16: Bool, machine: @escaping @Sendable () -> String, measure: @escaping @Sendable () -> Times
+    file: String?, hasBFloat16: Bool, machine: @escaping @Sendable () -> String,
+    measure: @escaping @Sendable () -> Times
   ) {
     self.file = file
     self.hasBFloat16 = hasBFloat16
@@ -58,7 +61,8 @@ public struct PrecisionProbe: Sendable {
 
   /// A probe whose result is known, for tests.
   public init(_ times: Times?) {
-    self.init(file: nil, hasBFloat16: times != nil, machine: { "" }, measure: { times ?? Times(float32: 1, bfloat16: 1) })
+    self.init(
+      file: nil, hasBFloat16: times != nil, machine: { "" }, measure: { times ?? Times(float32: 1, bfloat16: 1) })
   }
 
   /// The times on this machine with the threads in use; nil where the CPU has no instructions for bfloat16.
@@ -105,11 +109,12 @@ public struct PrecisionProbe: Sendable {
 public enum ConvolutionSpeed {
   private static let (batch, channels, side) = (8, 64, 16)
 
-  /// Operations of one step: forward, input gradient and weight gradient, two operations a multiplication with addition.
+  /// Operations of one step: forward, input gradient and weight gradient, two operations a multiplication with
+  /// addition.
   public static let operations = 3.0 * 2 * Double(batch * side * side * channels * channels * 9)
 
-  /// Times 3x3 convolutions of 64 channels at 16x16, channels last, forward and backward, in both arithmetics in turns, and takes the best
-  /// of each: other processes only make a step slower.
+  /// Times 3x3 convolutions of 64 channels at 16x16, channels last, forward and backward, in both arithmetics in turns,
+  /// and takes the best of each: other processes only make a step slower.
   public static func measured() -> PrecisionProbe.Times {
     let arithmetics: [DType] = [.float32, .bfloat16]
     let steps = arithmetics.map(step)
@@ -127,12 +132,16 @@ public enum ConvolutionSpeed {
   /// As in a network: images come in the arithmetic of the layer before, weights are float32.
   private static func step(_ dtype: DType) -> () -> Void {
     let generator = Generator(seed: 0)
-    func uniform(_ shape: [Int], _ bound: Double) -> Tensor { generator.uniform(shape, -bound, bound).contiguous(.channelsLast) }
+    func uniform(_ shape: [Int], _ bound: Double) -> Tensor {
+      generator.uniform(shape, -bound, bound).contiguous(.channelsLast)
+    }
     let images = uniform([batch, channels, side, side], 1).to(dtype).requiresGrad_()
     let weight = uniform([channels, channels, 3, 3], 0.05).requiresGrad_()
     let seed = uniform([batch, channels, side, side], 1).to(dtype)
     return {
-      withGrad { autocast(dtype == .float32 ? nil : dtype) { F.conv2d(images, weight, padding: 1) }.backward(gradient: seed) }
+      withGrad {
+        autocast(dtype == .float32 ? nil : dtype) { F.conv2d(images, weight, padding: 1) }.backward(gradient: seed)
+      }
       images.grad = nil
       weight.grad = nil
     }

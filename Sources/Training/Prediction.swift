@@ -4,9 +4,11 @@ public import Vision
 
 extension Classifier {
   /// Logits (N x K, float32) of a whole data set in evaluation mode, batch by batch.
-  /// - Parameter transform: changes each batch of pixels (B x C x H x W, [0, 1]) before the model sees it; gets the batch's range.
+  /// - Parameter transform: changes each batch of pixels (B x C x H x W, [0, 1]) before the model sees it; gets the
+  ///   batch's range.
   public func logits(
-    of data: ImageDataset, context: TrainingContext, batch: Int = Batches.evaluationSize, transform: ((Tensor, Range<Int>) -> Tensor)? = nil
+    of data: ImageDataset, context: TrainingContext, batch: Int = Batches.evaluationSize,
+    transform: ((Tensor, Range<Int>) -> Tensor)? = nil
   ) -> Tensor {
     guard data.count > 0 else { return Tensor.zeros([0, classes], device: context.device) }
     return outputs(of: data, context, batch) { [self] pixels, range in self(transform?(pixels, range) ?? pixels) }

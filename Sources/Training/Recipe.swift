@@ -45,7 +45,8 @@ public struct Recipe: Configurable, Hashable {
     Setting("gamma", "Factor at each milestone.", range: 0...1),
     Setting("period", "Half period of the cosine; empty means all epochs.", unit: "epochs"),
     Setting("warmup", "Share of all steps in which one-cycle rises.", unit: "fraction", range: 0...1),
-    Setting("crop", "Zero padding of the random crop, one draw per image; 0 switches it off.", unit: "pixels", range: 0...64),
+    Setting(
+      "crop", "Zero padding of the random crop, one draw per image; 0 switches it off.", unit: "pixels", range: 0...64),
     Setting("flip", "Random horizontal flip, one draw per image."),
     Setting("labelSmoothing", "Share of each target spread over all classes.", unit: "fraction", range: 0...1),
     Setting("dropLast", "Leave out the last batch of an epoch if it is not full."),
@@ -55,10 +56,14 @@ public struct Recipe: Configurable, Hashable {
   public func makeOptimizer(_ parameters: [Tensor]) -> Optimizer {
     switch optimizer {
     case .sgd:
-      SGD(parameters, learningRate: learningRate, momentum: momentum, weightDecay: weightDecay, nesterov: nesterov && momentum > 0)
+      SGD(
+        parameters, learningRate: learningRate, momentum: momentum, weightDecay: weightDecay,
+        nesterov: nesterov && momentum > 0)
     case .adam: Adam(parameters, learningRate: learningRate, betas: (momentum, 0.999), weightDecay: weightDecay)
     case .adamw:
-      Adam(parameters, learningRate: learningRate, betas: (momentum, 0.999), weightDecay: weightDecay, decoupledWeightDecay: true)
+      Adam(
+        parameters, learningRate: learningRate, betas: (momentum, 0.999), weightDecay: weightDecay,
+        decoupledWeightDecay: true)
     }
   }
 
@@ -69,7 +74,8 @@ public struct Recipe: Configurable, Hashable {
     case .cosine: Schedule.cosine(period: period ?? epochs).rate(at: epoch, base: learningRate)
     case .multiStep: Schedule.multiStep(milestones: milestones, gamma: gamma).rate(at: epoch, base: learningRate)
     case .oneCycle:
-      Schedule.oneCycle(steps: max(epochs * stepsPerEpoch, 2), warmup: warmup).rate(at: epoch * stepsPerEpoch + step, base: learningRate)
+      Schedule.oneCycle(steps: max(epochs * stepsPerEpoch, 2), warmup: warmup).rate(
+        at: epoch * stepsPerEpoch + step, base: learningRate)
     }
   }
 
@@ -93,7 +99,8 @@ extension Recipe {
     ("noisy-label", "AdamW 3e-4, 100 epochs, no augmentation: the noisy-label meta-algorithm.", noisyLabel),
   ]
 
-  /// What Gao et al. (On the Effectiveness of Adversarial Training against Backdoor Attacks, 2022) train with, adversarially or not.
+  /// What Gao et al. (On the Effectiveness of Adversarial Training against Backdoor Attacks, 2022) train with,
+  /// adversarially or not.
   public static let adversarial = sgd(epochs: 100, rate: 0.1, .multiStep, milestones: [60, 90])
   /// Standard training in Huang et al. (Backdoor Defense via Decoupling the Training Process, 2022).
   public static let decoupled = sgd(epochs: 200, rate: 0.1, .multiStep, milestones: [100, 150])
@@ -112,7 +119,8 @@ extension Recipe {
     return recipe
   }()
 
-  /// For a method that has settings of its own in place of a recipe: Adam at a constant rate, every batch, no augmentation.
+  /// For a method that has settings of its own in place of a recipe: Adam at a constant rate, every batch, no
+  /// augmentation.
   public static func constant(epochs: Int, batch: Int, learningRate: Double) -> Recipe {
     var recipe = Recipe()
     (recipe.epochs, recipe.batch, recipe.dropLast) = (epochs, batch, false)

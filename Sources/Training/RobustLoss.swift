@@ -1,10 +1,11 @@
 // Classification losses that forgive wrong labels, beside cross entropy, in one place.
 //
-// - SCE, symmetric cross entropy (Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, 2019, equation 7):
-//   alpha CE + beta RCE with RCE = -sum over k of p_k log q_k, the one-hot label q clamped to [1e-4, 1] and p to [1e-7, 1].
+// - SCE, symmetric cross entropy (Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, 2019,
+//   equation 7): alpha CE + beta RCE with RCE = -sum over k of p_k log q_k, the one-hot label q clamped to [1e-4, 1]
+//   and p to [1e-7, 1].
 // - GCE, generalised cross entropy (Zhang and Sabuncu, 2018, equation 6): (1 - p_y^q) / q.
-// - APL, active passive loss (Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, 2020): NCE + RCE with
-//   NCE = log p_y / sum over k of log p_k, which lies in [0, 1].
+// - APL, active passive loss (Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, 2020): NCE +
+//   RCE with NCE = log p_y / sum over k of log p_k, which lies in [0, 1].
 //
 // Weights of SCE as the decoupled-training paper sets them.
 
@@ -52,5 +53,7 @@ public struct RobustLoss: Sendable, Hashable {
     return ofLabel(p, labels) / p.sum([1])
   }
 
-  private static func ofLabel(_ values: Tensor, _ labels: Tensor) -> Tensor { values.gathered(1, labels.unsqueezed(1)).squeezed(1) }
+  private static func ofLabel(_ values: Tensor, _ labels: Tensor) -> Tensor {
+    values.gathered(1, labels.unsqueezed(1)).squeezed(1)
+  }
 }

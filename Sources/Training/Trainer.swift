@@ -3,8 +3,8 @@ public import Torch
 public import TorchNN
 public import Vision
 
-/// Supervised training on a data set in memory. A method of its own says what a batch should learn; the order of the images, augmentation,
-/// learning rate, optimizer step, reports, checkpoints and exact resume are done here:
+/// Supervised training on a data set in memory. A method of its own says what a batch should learn; the order of the
+/// images, augmentation, learning rate, optimizer step, reports, checkpoints and exact resume are done here:
 ///
 /// ```swift
 /// try Trainer(recipe, stage: "distill").train(student, on: clean, context: context) { batch in
@@ -40,24 +40,29 @@ public struct Trainer {
   ///   - model: a classifier, or another module whose parameters the loss depends on, such as a trigger.
   ///   - samples: positions in the data to learn from, int64; nil takes all.
   ///   - optimizer: nil takes the recipe's, for all parameters of the model.
-  ///   - afterStep: called after each step of the optimizer, without recording: for weights that have to stay inside a set.
+  ///   - afterStep: called after each step of the optimizer, without recording: for weights that have to stay inside a
+  ///     set.
   ///   - loss: what a batch should learn. Called outside autocast: forward passes belong inside `context.compute`.
   /// - Throws: `TrainingError`, `Interrupted`, and what the context or `loss` throws.
   public func train(
-    _ model: Module, on data: ImageDataset, samples: Tensor? = nil, context: TrainingContext, optimizer: Optimizer? = nil,
+    _ model: Module, on data: ImageDataset, samples: Tensor? = nil, context: TrainingContext,
+    optimizer: Optimizer? = nil,
     afterStep: () -> Void = {}, loss: (Batch) throws -> BatchLoss
   ) throws {
     let count = samples?.count ?? data.count
     guard count > 0 else { throw TrainingError.invalid("\(stage): the training set is empty.") }
     model.to(context.device).to(.channelsLast).train(trainingMode)
     let pass = TrainingPass(
-      data: data.to(context.device), recipe: recipe, context: context, augmentation: augmentation, trainingMode: trainingMode)
+      data: data.to(context.device), recipe: recipe, context: context, augmentation: augmentation,
+      trainingMode: trainingMode)
     let optimizer = optimizer ?? recipe.makeOptimizer(model.parameters())
     let loop = EpochLoop(
-      stage: stage, epochs: recipe.epochs, imagesPerEpoch: try pass.batches(count, for: model, stage: stage).images, context: context,
+      stage: stage, epochs: recipe.epochs, imagesPerEpoch: try pass.batches(count, for: model, stage: stage).images,
+      context: context,
       isMeasured: isMeasured)
     try loop.run(model: model, optimizer: optimizer) { epoch, meter in
-      try pass.run(model, optimizer, on: samples, stream: stage, epoch: epoch, meter: meter, afterStep: afterStep, loss: loss)
+      try pass.run(
+        model, optimizer, on: samples, stream: stage, epoch: epoch, meter: meter, afterStep: afterStep, loss: loss)
     }
     model.eval()
   }

@@ -11,15 +11,18 @@ public final class TrainingContext {
   public let progress: any ProgressReporter
   /// Where stages keep checkpoints; nil keeps none.
   public var checkpoints: (any CheckpointStore)?
-  /// Called after each epoch, before its checkpoint, with the stage's own values; may add to them (an accuracy on test data, say).
+  /// Called after each epoch, before its checkpoint, with the stage's own values; may add to them (an accuracy on test
+  /// data, say).
   public var onEpoch: ((EpochReport) throws -> Void)?
-  /// Called when a stage begins, with the epochs that a checkpoint has already: what was noted of later ones is about to be done again.
+  /// Called when a stage begins, with the epochs that a checkpoint has already: what was noted of later ones is about
+  /// to be done again.
   public var onStart: ((_ stage: String, _ finished: Int) throws -> Void)?
   /// Warns when other processes take the CPU; nil on a GPU.
   let cpuWatch: CPUWatch?
 
   public init(
-    device: Device = .cpu, precision: Precision = .auto, seed: Seed = Seed(0), progress: any ProgressReporter = SilentProgress(),
+    device: Device = .cpu, precision: Precision = .auto, seed: Seed = Seed(0),
+    progress: any ProgressReporter = SilentProgress(),
     checkpoints: (any CheckpointStore)? = nil
   ) {
     self.device = device
@@ -31,11 +34,15 @@ public final class TrainingContext {
   }
 
   /// Runs `body` in this context's precision.
-  public func compute<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R { try autocast(autocastType, on: device, body) }
+  public func compute<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    try autocast(autocastType, on: device, body)
+  }
 
   /// A random stream of this run on its device, by name.
   public func generator(_ name: String) -> Generator { Generator(seed: seed(name), device: device) }
-  public func generator(_ name: String, _ epoch: Int) -> Generator { Generator(seed: seed(name, epoch), device: device) }
+  public func generator(_ name: String, _ epoch: Int) -> Generator {
+    Generator(seed: seed(name, epoch), device: device)
+  }
 }
 
 /// What an epoch brought.

@@ -2,8 +2,8 @@ public import Torch
 public import TorchNN
 public import Vision
 
-/// One pass over a training set or a part of it: order, batches, augmentation, learning rate, optimizer step, report. `Trainer` makes one an
-/// epoch; a method whose epochs are not the usual ones makes them itself.
+/// One pass over a training set or a part of it: order, batches, augmentation, learning rate, optimizer step, report.
+/// `Trainer` makes one an epoch; a method whose epochs are not the usual ones makes them itself.
 public struct TrainingPass {
   /// On the context's device.
   public let data: ImageDataset
@@ -15,7 +15,8 @@ public struct TrainingPass {
   public var trainingMode: Bool
 
   public init(
-    data: ImageDataset, recipe: Recipe, context: TrainingContext, augmentation: CropFlip? = nil, trainingMode: Bool = true
+    data: ImageDataset, recipe: Recipe, context: TrainingContext, augmentation: CropFlip? = nil,
+    trainingMode: Bool = true
   ) {
     self.data = data
     self.recipe = recipe
@@ -33,7 +34,8 @@ public struct TrainingPass {
     {
       throw TrainingError.invalid(
         "\(stage): a network with BatchNorm needs at least 2 images in a batch, and "
-          + (count == 1 ? "there is 1 image in all. Give it more." : "the batch size of its recipe is 1. Choose a larger one."))
+          + (count == 1
+            ? "there is 1 image in all. Give it more." : "the batch size of its recipe is 1. Choose a larger one."))
     }
     return batches
   }
@@ -42,7 +44,8 @@ public struct TrainingPass {
   ///   - samples: positions in the data to learn from, int64; nil takes all.
   ///   - stream: begins the names of the pass's random streams, which also depend on `epoch`.
   ///   - rate: the learning rate of a step; nil takes the recipe's for the epoch.
-  ///   - afterStep: called after each step of the optimizer, without recording: for weights that have to stay inside a set.
+  ///   - afterStep: called after each step of the optimizer, without recording: for weights that have to stay inside a
+  ///     set.
   ///   - loss: what a batch should learn. Called outside autocast: forward passes belong inside `context.compute`.
   public func run(
     _ model: Module, _ optimizer: Optimizer, on samples: Tensor? = nil, stream: String, epoch: Int, meter: EpochMeter,
@@ -73,7 +76,10 @@ public struct TrainingPass {
 extension Recipe {
   /// The usual loss: cross entropy with the recipe's label smoothing.
   /// - Parameter images: in place of the batch's own.
-  public func crossEntropy(_ model: Classifier, _ batch: Batch, images: Tensor? = nil, context: TrainingContext) -> BatchLoss {
-    BatchLoss(context.compute { F.crossEntropy(model(images ?? batch.images), batch.labels, labelSmoothing: labelSmoothing) })
+  public func crossEntropy(_ model: Classifier, _ batch: Batch, images: Tensor? = nil, context: TrainingContext)
+    -> BatchLoss
+  {
+    BatchLoss(
+      context.compute { F.crossEntropy(model(images ?? batch.images), batch.labels, labelSmoothing: labelSmoothing) })
   }
 }

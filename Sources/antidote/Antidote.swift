@@ -24,14 +24,16 @@ struct Antidote: ParsableCommand {
       """,
     version: Machine.version,
     subcommands: [
-      RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self, EvaluateCommand.self,
+      RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self,
+      EvaluateCommand.self,
       ReportCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() {
     StandardStreams.prepare()
     Interruption.install()
-    // Both before the first operation: worker threads take over the setting for denormals from the thread that starts them.
+    // Both before the first operation: worker threads take over the setting for denormals from the thread that starts
+    // them.
     Runtime.keepFreedMemory()
     Runtime.flushDenormals(true)
     // A write beyond `ulimit -f` then fails with an error that names the file, in place of ending the process.

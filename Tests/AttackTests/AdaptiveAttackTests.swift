@@ -23,7 +23,9 @@ import Vision
     golden = try Golden("adaptive_attacks")
     model = PreActResNet18(classes: 10, width: 4, Generator(seed: 0)).fillWithPattern(phaseOffset: 3.8)
     noGrad {
-      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 { tensor.mul_(key == "linear.weight" ? 8 : 0.7) }
+      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 {
+        tensor.mul_(key == "linear.weight" ? 8 : 0.7)
+      }
     }
     model.eval()
   }
@@ -31,7 +33,8 @@ import Vision
   private func labels(_ count: Int) -> Tensor { Tensor([Int64](repeating: 3, count: count)) }
 
   /// In either memory layout: channels_last goes through the fused layers.
-  @Test(arguments: [MemoryFormat.contiguous, .channelsLast]) func matchingAndItsGradient(_ format: MemoryFormat) throws {
+  @Test(arguments: [MemoryFormat.contiguous, .channelsLast]) func matchingAndItsGradient(_ format: MemoryFormat) throws
+  {
     let matching = GradientMatching(model, images: sources, labels: labels(6))
     let change = pattern(poisons.shape, 0.9, 0.05).requiresGrad_()
     let loss = matching.loss((poisons + change).contiguous(format), labels: labels(4))
@@ -42,12 +45,14 @@ import Vision
   @Test func theWantedGradientIsAMeanOverAllSources() throws {
     // 128 images are one batch inside: 6 images 50 times over are three batches with the same mean.
     let many = Tensor.concatenated((0..<50).map { _ in sources })
-    let loss = GradientMatching(model, images: many, labels: labels(300)).loss(poisons + pattern(poisons.shape, 0.9, 0.05), labels: labels(4))
+    let loss = GradientMatching(model, images: many, labels: labels(300)).loss(
+      poisons + pattern(poisons.shape, 0.9, 0.05), labels: labels(4))
     expectClose(loss.detach(), try golden.tensor("matching/loss"), tolerance: 2e-6, floor: 1)
   }
 
   @Test func gradientNorms() throws {
-    let data = ImageDataset(name: "bytes", images: poisons.quantized(), labels: labels(4), classNames: (0..<10).map { "\($0)" })
+    let data = ImageDataset(
+      name: "bytes", images: poisons.quantized(), labels: labels(4), classNames: (0..<10).map { "\($0)" })
     let norms = try GradientMatching.gradientNorms(model, data, progress: SilentProgress())
     expectClose(norms, try golden.tensor("matching/norms"), tolerance: 1e-4)
   }
@@ -125,18 +130,18 @@ import Vision
   @Test func sleeperAgentChangesImagesOfTheTargetClass() throws {
     let (learned, losses) = try losses(sleeper, "attack-craft-0")
     #expect(losses.count == 4 && losses[3] < losses[0], "matching loss: \(losses)")
-    let victim = try sleeper.execute(context(training()), learned: learned)
-    #expect(victim.train.indices.count == 8)
-    #expect(victim.train.data.labelArray() == data.labelArray(), "clean labels")
-    #expect(victim.implants.map(\.mapping) == [.allToOne(target: 1)])
-    let difference = victim.train.data.images.to(.int64) - data.images.to(.int64)
+    let outcome = try sleeper.execute(context(training()), learned: learned)
+    #expect(outcome.train.indices.count == 8)
+    #expect(outcome.train.data.labelArray() == data.labelArray(), "clean labels")
+    #expect(outcome.tasks.map(\.mapping) == [.allToOne(target: 1)])
+    let difference = outcome.train.data.images.to(.int64) - data.images.to(.int64)
     #expect(difference.abs().max().intItem() <= 16)
     for position in 0..<data.count {
       let isChanged = difference[position].abs().max().intItem() > 0
-      #expect(isChanged == victim.train.indices.contains(position))
+      #expect(isChanged == outcome.train.indices.contains(position))
       if isChanged { #expect(data.labelArray()[position] == 1) }
     }
-    expectSame(victim.train.trueLabels, data.labels)
+    expectSame(outcome.train.trueLabels, data.labels)
   }
 
   @Test func adversarialSurrogatesGiveOtherPoisons() throws {
@@ -161,18 +166,21 @@ import Vision
     #expect(SleeperAgent.rounds(steps: 7, retrain: 2) == [0..<2, 2..<4, 4..<7])
     #expect(SleeperAgent.rounds(steps: 2, retrain: 4) == [0..<1, 1..<2])
     #expect(SleeperAgent.rounds(steps: 5, retrain: 0) == [0..<5])
-    #expect([0, 2, 3, 5, 7].map { SleeperAgent.rate(1, step: $0, of: 8) } == [1, 1, 0.1, 0.1 * 0.1, 0.1 * 0.1 * 0.1].map { $0 })
+    #expect(
+      [0, 2, 3, 5, 7].map { SleeperAgent.rate(1, step: $0, of: 8) }
+        == [1, 1, 0.1, 0.1 * 0.1, 0.1 * 0.1 * 0.1].map { $0 })
   }
 
   @Test func clusteredTriggerGathersPoisonedImages() throws {
     let (learned, losses) = try losses(clustered, "attack-trigger")
     #expect(losses.count == 6 && losses[5] < losses[0], "objective: \(losses)")
-    let victim = try clustered.execute(context(training()), learned: learned)
-    #expect(victim.train.indices.count == 24)
-    let trigger = try #require(victim.implants[0].trigger as? AddedPattern)
-    let position = victim.train.indices[0]
-    expectSame(victim.train.data.images[position], trigger.stamp(data.images[position..<(position + 1)], Generator(seed: 0))[0])
-    #expect(data.labelArray()[position] != 1 && victim.train.data.labelArray()[position] == 1)
+    let outcome = try clustered.execute(context(training()), learned: learned)
+    #expect(outcome.train.indices.count == 24)
+    let trigger = try #require(outcome.tasks[0].trigger as? AddedPattern)
+    let position = outcome.train.indices[0]
+    expectSame(
+      outcome.train.data.images[position], trigger.stamp(data.images[position..<(position + 1)], Generator(seed: 0))[0])
+    #expect(data.labelArray()[position] != 1 && outcome.train.data.labelArray()[position] == 1)
   }
 
   @Test func patternIsAddedAndClipped() {
@@ -188,7 +196,8 @@ import Vision
   }
 
   /// Stops after each epoch of each stage in turn; every time the rest is done in a new process, so to speak.
-  @Test(arguments: ["sleeper-agent", "clustered-trigger"]) func aKilledAttackGoesOnToTheSameBits(_ name: String) throws {
+  @Test(arguments: ["sleeper-agent", "clustered-trigger"]) func aKilledAttackGoesOnToTheSameBits(_ name: String) throws
+  {
     let attack: any Attack = name == SleeperAgent.id ? sleeper : clustered
     let undisturbed = try attack.learn(context(training()))
     let store = MemoryCheckpoints()
@@ -219,14 +228,15 @@ import Vision
         return "no error"
       } catch { return "\(error)" }
     }
-    #expect(error(SleeperAgent(with(sleeper.configuration) { $0.rate = 0.5 })).contains("The largest possible rate is 0.25"))
+    #expect(
+      error(SleeperAgent(with(sleeper.configuration) { $0.rate = 0.5 })).contains("The largest possible rate is 0.25"))
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.source = 1 })).contains("both class 1"))
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.target = 9 })).contains("class 9 does not exist"))
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.size = 40 })).contains("does not fit"))
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.rate = 0.001 })).contains("The least rate"))
     #expect(error(ClusteredTrigger(with(clustered.configuration) { $0.rate = 0.01 })).contains("Raise it"))
     #expect(error(ClusteredTrigger(with(clustered.configuration) { $0.target = 9 })).contains("class 9 does not exist"))
-    let unlearned = #expect(throws: BackdoorError.self) { try clustered.implants(for: data.shape, seed: 1) }
+    let unlearned = #expect(throws: BackdoorError.self) { try clustered.tasks(for: data.shape, seed: 1) }
     #expect("\(unlearned!)".contains("poison.json"))
     #expect(throws: BackdoorError.self) { try sleeper.execute(context(training()), learned: [:]) }
     #expect(throws: BackdoorError.self) {

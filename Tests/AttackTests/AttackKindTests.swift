@@ -19,21 +19,27 @@ import Vision
     "clustered-trigger": ["epochs": 1, "pretrain": ["epochs": 1, "batch": 16], "excludeTarget": false],
   ]
 
-  private func execute(_ attack: some Attack, _ data: ImageDataset, seed: Seed) throws -> Victim {
+  private func execute(_ attack: some Attack, _ data: ImageDataset, seed: Seed) throws -> AttackOutcome {
     try attack.execute(
       AttackContext(
-        train: data, seed: seed, training: TrainingContext(precision: .float32, seed: seed), architecture: data.tinyArchitecture))
+        train: data, seed: seed, training: TrainingContext(precision: .float32, seed: seed),
+        architecture: data.tinyArchitecture))
   }
-  private func run(_ id: String, _ data: ImageDataset, _ overrides: JSONValue = ["rate": 0.25], seed: Seed = 3) throws -> Victim {
+  private func run(_ id: String, _ data: ImageDataset, _ overrides: JSONValue = ["rate": 0.25], seed: Seed = 3) throws
+    -> AttackOutcome
+  {
     let settings = Self.quick[id].map { SettingsTree.merge($0, overrides) } ?? overrides
     return try execute(AttackKind.named(id).make(settings).attack, data, seed: seed)
   }
 
-  /// Images smaller than a trigger, classes that are not there, settings at the ends of their ranges: a victim or an error, never a trap.
+  /// Images smaller than a trigger, classes that are not there, settings at the ends of their ranges: an outcome or an
+  /// error, never a trap.
   @Test(arguments: ids) func extremeSettings(_ id: String) throws {
     let shapes = [(1, 1, 1), (3, 1, 1), (1, 2, 2), (3, 2, 2), (3, 4, 7), (1, 8, 8)]
     let kind = try AttackKind.named(id)
-    let settings = kind.configuration.settings.filter { !["steps", "epochs", "retrain", "batch", "sources"].contains($0.key) }
+    let settings = kind.configuration.settings.filter {
+      !["steps", "epochs", "retrain", "batch", "sources"].contains($0.key)
+    }
     for (channels, height, width) in shapes {
       let images = Tensor.full([12, channels, height, width], 99, dtype: .uint8)
       let data = ImageDataset(
@@ -48,7 +54,7 @@ import Vision
       for override in overrides {
         guard let attack = try? kind.make(SettingsTree.merge(["rate": 0.25], override)).attack else { continue }
         if type(of: attack).learns {
-          _ = try? attack.implants(for: data.shape, seed: 3, learned: [:])
+          _ = try? attack.tasks(for: data.shape, seed: 3, learned: [:])
         } else {
           _ = try? execute(attack, data, seed: 3)
         }
@@ -76,24 +82,24 @@ import Vision
   @Test(arguments: ids, [(3, 32), (1, 28)]) func poisons(_ id: String, _ form: (channels: Int, size: Int)) throws {
     let data = ImageDataset.tiny(channels: form.channels, size: form.size)
     let (images, labels) = (data.images.clone(), data.labels.clone())
-    let victim = try run(id, data)
+    let outcome = try run(id, data)
     expectSame(data.images, images, "the attacker's own copy")
     expectSame(data.labels, labels, "the attacker's own copy")
-    let poisoned = victim.train
+    let poisoned = outcome.train
     #expect(poisoned.data.images.shape == images.shape && poisoned.data.images.dtype == .uint8)
     #expect(poisoned.data.classNames == data.classNames)
-    #expect(poisoned.indices.count == 16 && poisoned.implants.count == 16)
+    #expect(poisoned.indices.count == 16 && poisoned.tasks.count == 16)
     #expect(poisoned.data.labelArray().allSatisfy { (0..<data.classes).contains($0) })
     for position in 0..<data.count where !poisoned.indices.contains(position) {
       expectSame(poisoned.data.images[position], images[position])
       expectSame(poisoned.data.labels[position], labels[position])
     }
-    #expect(!victim.implants.isEmpty)
-    for implant in victim.implants {
-      let stamped = implant.trigger.stamp(images, Generator(seed: 1))
+    #expect(!outcome.tasks.isEmpty)
+    for task in outcome.tasks {
+      let stamped = task.trigger.stamp(images, Generator(seed: 1))
       #expect(stamped.shape == images.shape && stamped.dtype == .uint8)
-      expectSame(stamped, implant.trigger.stamp(images, Generator(seed: 1)), "the same draw gives the same images")
-      let floats = implant.trigger(images.unitPixels(), Generator(seed: 1))
+      expectSame(stamped, task.trigger.stamp(images, Generator(seed: 1)), "the same draw gives the same images")
+      let floats = task.trigger(images.unitPixels(), Generator(seed: 1))
       #expect(floats.shape == images.shape && floats.dtype == .float32 && floats.isFinite().all().intItem() == 1)
       #expect(floats.min().item() >= 0 && floats.max().item() <= 1)
       #expect((stamped.to(.float32) - floats * 255).abs().max().item() <= 0.51, "both ways to stamp agree")
@@ -105,14 +111,16 @@ import Vision
   @Test(arguments: ids) func isDeterministic(_ id: String) throws {
     let data = ImageDataset.tiny(size: 32)
     let overrides: JSONValue = ["rate": 0.125]
-    let (one, again, other) = (try run(id, data, overrides), try run(id, data, overrides), try run(id, data, overrides, seed: 4))
+    let (one, again, other) = (
+      try run(id, data, overrides), try run(id, data, overrides), try run(id, data, overrides, seed: 4)
+    )
     #expect(one.train.indices == again.train.indices)
     expectSame(one.train.data.images, again.train.data.images)
     expectSame(one.train.data.labels, again.train.data.labels)
     #expect(one.train.indices != other.train.indices)
     let attack = try AttackKind.named(id).make(Self.quick[id] ?? [:]).attack
-    let implants = type(of: attack).learns ? again.implants : try attack.implants(for: data.shape, seed: 3)
-    for (a, b) in zip(one.implants, implants) {
+    let tasks = type(of: attack).learns ? again.tasks : try attack.tasks(for: data.shape, seed: 3)
+    for (a, b) in zip(one.tasks, tasks) {
       #expect(a.mapping == b.mapping)
       expectSame(a.trigger.stamp(data.images, Generator(seed: 1)), b.trigger.stamp(data.images, Generator(seed: 1)))
     }

@@ -21,7 +21,8 @@ import Vision
     }
   }
 
-  /// Every outline at every place: exactly its pixels change, the input stays, and storing goes before or after with the same bytes.
+  /// Every outline at every place: exactly its pixels change, the input stays, and storing goes before or after with
+  /// the same bytes.
   @Test(arguments: BadNets.Outline.allCases, BadNets.Place.allCases)
   func coversItsPixels(_ kind: BadNets.Outline, _ place: BadNets.Place) throws {
     for (size, margin) in [(1, 0), (2, 1), (3, 2), (4, 0)] {
@@ -52,7 +53,8 @@ import Vision
         corner = [changed.map { $0[0] }.min() ?? -1, changed.map { $0[1] }.min() ?? -1]
         #expect(corner[0] >= 0 && corner[1] >= 0 && corner[0] <= 10 - side && corner[1] <= 14 - side)
       }
-      #expect(changed == Set(places.map { [$0[0] + corner[0], $0[1] + corner[1]] }), "\(kind) \(place) \(size) \(margin)")
+      #expect(
+        changed == Set(places.map { [$0[0] + corner[0], $0[1] + corner[1]] }), "\(kind) \(place) \(size) \(margin)")
     }
   }
 
@@ -63,7 +65,8 @@ import Vision
       configuration.pattern = pattern
       configuration.size = side
       configuration.place = .topLeft
-      let stamped = try BadNets(configuration).trigger(for: shape).stamp(storedImages(2, height: 10, width: 14), Generator(seed: 0))
+      let stamped = try BadNets(configuration).trigger(for: shape).stamp(
+        storedImages(2, height: 10, width: 14), Generator(seed: 0))
       let patch = stamped.narrowed(2, 0..<side).narrowed(3, 0..<side).contiguous()
       expectSame(patch[0], patch[1], "every image gets the same patch")
       let values = patch[0].array(UInt8.self)
@@ -76,7 +79,9 @@ import Vision
         #expect(values == plane + plane + plane)
       case .random: #expect(Set(values).count > side)
       case .color:
-        for channel in 0..<3 { #expect(Set(values[(channel * side * side)..<((channel + 1) * side * side)]).count == 1) }
+        for channel in 0..<3 {
+          #expect(Set(values[(channel * side * side)..<((channel + 1) * side * side)]).count == 1)
+        }
         #expect(Set(values).count > 1, "not a grey")
       case .image: break
       }
@@ -90,7 +95,9 @@ import Vision
     configuration.place = .random
     let attack = BadNets(configuration)
     let images = storedImages(3, height: 10, width: 14)
-    func stamped(_ seed: Seed) throws -> Tensor { try attack.trigger(for: shape, seed: seed).stamp(images, Generator(seed: 5)) }
+    func stamped(_ seed: Seed) throws -> Tensor {
+      try attack.trigger(for: shape, seed: seed).stamp(images, Generator(seed: 5))
+    }
     expectSame(try stamped(1), try stamped(1))
     #expect((try stamped(1) .!= stamped(2)).any().intItem() == 1)
   }
@@ -123,12 +130,14 @@ import Vision
     try withTemporaryFolder { folder in
       let colors = (0..<27).map { UInt8($0 * 9) }
       let path = "\(folder)/trigger.png"
-      try Data(DecodedImage(width: 3, height: 3, channels: 3, pixels: colors).encodePNG()).write(to: URL(fileURLWithPath: path))
+      try Data(DecodedImage(width: 3, height: 3, channels: 3, pixels: colors).encodePNG()).write(
+        to: URL(fileURLWithPath: path))
       var configuration = BadNets.Configuration()
       configuration.pattern = .image
       configuration.image = path
       configuration.place = .topLeft
-      let stamped = try BadNets(configuration).trigger(for: shape).stamp(storedImages(1, height: 10, width: 14), Generator(seed: 0))
+      let stamped = try BadNets(configuration).trigger(for: shape).stamp(
+        storedImages(1, height: 10, width: 14), Generator(seed: 0))
       let patch = stamped.narrowed(2, 0..<3).narrowed(3, 0..<3).permuted(0, 2, 3, 1).contiguous()
       #expect(patch.array(UInt8.self) == colors)
 
@@ -138,9 +147,9 @@ import Vision
       #expect(abs(Int(one) - 117) <= 2, "the mean of the picture")
 
       configuration.image = "\(folder)/missing.png"
-      #expect(throws: (any Error).self) { try BadNets(configuration).implants(for: shape, seed: 1) }
+      #expect(throws: (any Error).self) { try BadNets(configuration).tasks(for: shape, seed: 1) }
       configuration.image = nil
-      let error = #expect(throws: BackdoorError.self) { try BadNets(configuration).implants(for: shape, seed: 1) }
+      let error = #expect(throws: BackdoorError.self) { try BadNets(configuration).tasks(for: shape, seed: 1) }
       #expect(error?.description.contains("attack.image") == true)
     }
   }
@@ -148,11 +157,11 @@ import Vision
   @Test func mustFit() throws {
     var configuration = BadNets.Configuration()
     configuration.size = 10
-    _ = try BadNets(configuration).implants(for: shape, seed: 1)
+    _ = try BadNets(configuration).tasks(for: shape, seed: 1)
     for (size, margin) in [(11, 0), (10, 1), (3, 8)] {
       configuration.size = size
       configuration.margin = margin
-      let error = #expect(throws: BackdoorError.self) { try BadNets(configuration).implants(for: shape, seed: 1) }
+      let error = #expect(throws: BackdoorError.self) { try BadNets(configuration).tasks(for: shape, seed: 1) }
       #expect(
         error?.description
           == "attack.size \(size): the patch (side \(size), margin \(margin)) does not fit images of 10x14 pixels.")
@@ -165,19 +174,19 @@ import Vision
     configuration.triggers = 4
     configuration.target = 2
     configuration.place = .topLeft
-    let implants = try BadNets(configuration).implants(for: shape, seed: 1)
-    #expect(implants.map(\.mapping) == (2..<6).map { .allToOne(target: $0) })
-    #expect(implants.map(\.name) == ["top-left", "top-right", "bottom-right", "bottom-left"])
+    let tasks = try BadNets(configuration).tasks(for: shape, seed: 1)
+    #expect(tasks.map(\.mapping) == (2..<6).map { .allToOne(target: $0) })
+    #expect(tasks.map(\.name) == ["top-left", "top-right", "bottom-right", "bottom-left"])
     let images = Tensor.zeros([1, 3, 10, 14], dtype: .uint8)
-    let places = implants.map { changedPixels(images, $0.trigger.stamp(images, Generator(seed: 0))) }
+    let places = tasks.map { changedPixels(images, $0.trigger.stamp(images, Generator(seed: 0))) }
     for (number, place) in places.enumerated() {
       #expect(place.count == 9)
       for other in places[(number + 1)...] { #expect(place.isDisjoint(with: other)) }
     }
     configuration.mapping = .allToAll
-    #expect(throws: BackdoorError.self) { try BadNets(configuration).implants(for: shape, seed: 1) }
+    #expect(throws: BackdoorError.self) { try BadNets(configuration).tasks(for: shape, seed: 1) }
     configuration.mapping = .allToOne
     configuration.place = .center
-    #expect(throws: BackdoorError.self) { try BadNets(configuration).implants(for: shape, seed: 1) }
+    #expect(throws: BackdoorError.self) { try BadNets(configuration).tasks(for: shape, seed: 1) }
   }
 }

@@ -11,8 +11,11 @@ import Vision
 @Suite struct BlendedTests {
   private let shape = ImageShape(channels: 3, height: 16, width: 16)
 
-  /// Bytes of the quick path against the definition in float64: they may differ only where the definition lies on a tie.
-  @Test(arguments: GeneratedPattern.allCases, [1, 3]) func stampIsTheDefinition(_ pattern: GeneratedPattern, _ channels: Int) throws {
+  /// Bytes of the quick path against the definition in float64: they may differ only where the definition lies on a
+  /// tie.
+  @Test(arguments: GeneratedPattern.allCases, [1, 3]) func stampIsTheDefinition(
+    _ pattern: GeneratedPattern, _ channels: Int
+  ) throws {
     for alpha in [0.1, 0.2, 0.5] {
       var configuration = Blended.Configuration()
       configuration.pattern = pattern
@@ -35,7 +38,8 @@ import Vision
   /// A mean with 0 of odd bytes is a tie: it goes to the even neighbour.
   @Test func halvesGoToEven() {
     let images = Tensor((0..<256).map { UInt8($0) }, shape: [1, 1, 16, 16])
-    let blend = Blend(alpha: 0.5, pattern: [Float](repeating: 0, count: 256), shape: ImageShape(channels: 1, height: 16, width: 16))
+    let blend = Blend(
+      alpha: 0.5, pattern: [Float](repeating: 0, count: 256), shape: ImageShape(channels: 1, height: 16, width: 16))
     let expected = (0..<256).map { UInt8((Double($0) / 2).rounded(.toNearestOrEven)) }
     #expect(blend.stamp(images, Generator(seed: 0)).array(UInt8.self) == expected)
   }
@@ -55,7 +59,8 @@ import Vision
       let path = "\(folder)/trigger.png"
       let picture = storedImages(1, height: 16, width: 20)
       let bytes = picture.permuted(0, 2, 3, 1).contiguous().array(UInt8.self)
-      try Data(DecodedImage(width: 20, height: 16, channels: 3, pixels: bytes).encodePNG()).write(to: URL(fileURLWithPath: path))
+      try Data(DecodedImage(width: 20, height: 16, channels: 3, pixels: bytes).encodePNG()).write(
+        to: URL(fileURLWithPath: path))
       var configuration = Blended.Configuration()
       configuration.image = path
       configuration.alpha = 1
@@ -89,14 +94,16 @@ import Vision
 
   @Test func generatedPatternsAreSquare() {
     let error = #expect(throws: BackdoorError.self) {
-      try Blended().implants(for: ImageShape(channels: 3, height: 16, width: 20), seed: 1)
+      try Blended().tasks(for: ImageShape(channels: 3, height: 16, width: 20), seed: 1)
     }
     #expect(error?.description.contains("16x20") == true)
   }
 
   @Test func seeds() throws {
     let images = storedImages(2, height: 16, width: 16)
-    func stamped(_ seed: UInt64) throws -> Tensor { try Blended().trigger(for: shape, seed: .init(seed)).stamp(images, Generator(seed: 5)) }
+    func stamped(_ seed: UInt64) throws -> Tensor {
+      try Blended().trigger(for: shape, seed: .init(seed)).stamp(images, Generator(seed: 5))
+    }
     expectSame(try stamped(1), try stamped(1))
     #expect((try stamped(1) .!= stamped(2)).any().intItem() == 1)
   }

@@ -17,7 +17,8 @@ import Vision
       let ones = settings["patch"].array.flatMap(\.ints).map { $0 == 1 }
       let values = [[UInt8]](repeating: ones.map { $0 ? 255 : 0 }, count: 3).flatMap { $0 }
       return Patch(
-        row: settings["top"].int ?? -1, column: settings["left"].int ?? -1, side: 3, mask: ones, values: values, channels: 3)
+        row: settings["top"].int ?? -1, column: settings["left"].int ?? -1, side: 3, mask: ones, values: values,
+        channels: 3)
     }
     var configuration = BadNets.Configuration()
     configuration.pattern = name.contains("checkerboard") ? .checkerboard : .white

@@ -11,7 +11,9 @@ func storedImages(_ count: Int, channels: Int = 3, height: Int = 8, width: Int =
 
 extension Attack {
   /// The trigger of an attack that has one.
-  func trigger(for shape: ImageShape, seed: Seed = 7) throws -> any Trigger { try implants(for: shape, seed: seed)[0].trigger }
+  func trigger(for shape: ImageShape, seed: Seed = 7) throws -> any Trigger {
+    try tasks(for: shape, seed: seed)[0].trigger
+  }
 }
 
 extension Trigger {
@@ -30,7 +32,8 @@ func changedPixels(_ before: Tensor, _ after: Tensor) -> Set<[Int]> {
 func clearBitmap(side: Int, blue: UInt8, green: UInt8, red: UInt8, _ opacity: [UInt8]) -> [UInt8] {
   func word(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
   let size = UInt32(side)
-  let info = word(56) + word(size) + word(0 &- size) + [1, 0, 32, 0] + word(3) + word(0) + word(0) + word(0) + word(0) + word(0)
+  let info =
+    word(56) + word(size) + word(0 &- size) + [1, 0, 32, 0] + word(3) + word(0) + word(0) + word(0) + word(0) + word(0)
   let masks = word(0xff0000) + word(0xff00) + word(0xff) + word(0xff00_0000)
   return Array("BM".utf8) + word(0) + word(0) + word(70) + info + masks + opacity.flatMap { [blue, green, red, $0] }
 }

@@ -3,7 +3,8 @@ import Support
 import Testing
 
 @Suite struct LabelMappingTests {
-  /// Over five classes: the target of each label, and whether its triggered test image counts in the attack success rate.
+  /// Over five classes: the target of each label, and whether its triggered test image counts in the attack success
+  /// rate.
   @Test(
     arguments: [
       (LabelMapping.allToOne(target: 2), [2, 2, 2, 2, 2], [true, true, false, true, true]),

@@ -12,7 +12,8 @@ import Torch
     let output = try golden.tensor("\(norm.rawValue)/output")
     expectClose(ball.project(input), output)
     expectClose(ball.project(input.contiguous(.channelsLast)), output)
-    expectClose(ball.project(Tensor.full(input.shape, radius)), try golden.tensor("\(norm.rawValue)/start"), "corner start")
+    expectClose(
+      ball.project(Tensor.full(input.shape, radius)), try golden.tensor("\(norm.rawValue)/start"), "corner start")
     expectClose(ball.project(output), output, "projecting twice changes nothing")
   }
 
@@ -24,7 +25,8 @@ import Torch
     expectClose(norm.ball(0).project(pattern([2, 1, 3, 3], 0.1)), Tensor.zeros([2, 1, 3, 3]), "radius 0")
   }
 
-  /// The direction has length 1 in the set's norm and gains as much as any such direction can: the gradient's dual norm.
+  /// The direction has length 1 in the set's norm and gains as much as any such direction can: the gradient's dual
+  /// norm.
   @Test(arguments: Norm.allCases) func directionIsSteepest(_ norm: Norm) {
     let gradient = pattern([4, 3, 2, 2], 0.4) * Tensor([0.05, 0.5, 1, 5] as [Float], shape: [4, 1, 1, 1])
     let direction = norm.ball(1).direction(gradient)

@@ -30,11 +30,15 @@ private struct Mark: Trigger {
   ) throws -> PoisonedDataset {
     try PoisonedDataset(
       poisoning: clean,
-      with: mappings.enumerated().map { Implant(name: "\($0)", trigger: Mark(amount: Double($0 + 1)), mapping: $1) },
+      with: mappings.enumerated().map {
+        BackdoorTask(name: "\($0)", trigger: Mark(amount: Double($0 + 1)), mapping: $1)
+      },
       selection: PoisonSelection(rate: rate, excludeTarget: excludeTarget), seed: seed)
   }
   /// A clean image with the mark.
-  private func marked(_ position: Int, by amount: Int = 1) -> Tensor { (clean.images[position].to(.float32) + Double(amount)).to(.uint8) }
+  private func marked(_ position: Int, by amount: Int = 1) -> Tensor {
+    (clean.images[position].to(.float32) + Double(amount)).to(.uint8)
+  }
   /// Positions whose images differ from the clean ones.
   private func changed(_ set: PoisonedDataset) -> [Int] {
     (0..<clean.count).filter { (set.data.images[$0] .!= clean.images[$0]).any().intItem() != 0 }
@@ -52,8 +56,11 @@ private struct Mark: Trigger {
     }
     refuses([.allToOne(target: 0)], rate: 0.004, "poisons no image of 100. The least rate that poisons one is 0.005.")
     refuses([.cleanLabel(target: 0)], rate: 0.001, "The least rate that poisons one is 0.005.")
-    refuses([.sourceToTarget(source: 1, target: 0)], rate: 0.01, "no image of 20. The least rate that poisons one is 0.025.")
-    refuses([.allToOne(target: 0), .allToOne(target: 1)], rate: 0.009, "The least rate that poisons one by each trigger is 0.01.")
+    refuses(
+      [.sourceToTarget(source: 1, target: 0)], rate: 0.01, "no image of 20. The least rate that poisons one is 0.025.")
+    refuses(
+      [.allToOne(target: 0), .allToOne(target: 1)], rate: 0.009,
+      "The least rate that poisons one by each trigger is 0.01.")
     #expect(try poison([.allToOne(target: 0)], rate: 0.005).indices.count == 1)
     #expect(try poison([.sourceToTarget(source: 1, target: 0)], rate: 0.025).indices.count == 1)
     #expect(try poison([.allToOne(target: 0), .allToOne(target: 1)], rate: 0.01).indices.count == 2)
@@ -69,7 +76,7 @@ private struct Mark: Trigger {
     for position in set.indices { #expect(set.data.labelArray()[position] == 2) }
     for position in relabeled(set) { #expect(set.indices.contains(position)) }
     expectSame(set.trueLabels, clean.labels, "the true labels are kept")
-    #expect(set.implants.allSatisfy { $0 == 0 })
+    #expect(set.tasks.allSatisfy { $0 == 0 })
   }
 
   @Test func stampIsTheTriggers() throws {
@@ -90,7 +97,9 @@ private struct Mark: Trigger {
     #expect(try poison([.allToOne(target: 2)], rate: 0.5).indices.contains { labels[$0] == 2 })
     let set = try poison([.allToOne(target: 2)], rate: 0.8, excludeTarget: true)
     #expect(set.indices.count == 80 && !set.indices.contains { labels[$0] == 2 })
-    let error = #expect(throws: BackdoorError.self) { try poison([.allToOne(target: 2)], rate: 0.81, excludeTarget: true) }
+    let error = #expect(throws: BackdoorError.self) {
+      try poison([.allToOne(target: 2)], rate: 0.81, excludeTarget: true)
+    }
     #expect(error?.description.contains("The largest possible rate is 0.8.") == true)
   }
 
@@ -111,7 +120,8 @@ private struct Mark: Trigger {
     let error = #expect(throws: BackdoorError.self) { try poison([.cleanLabel(target: 3)], rate: 0.25) }
     #expect(
       error?.description
-        == "attack.rate 0.25 is more than target class 3 can hold: 20 samples are there. The largest possible rate is 0.2.")
+        == "attack.rate 0.25 is more than target class 3 can hold: 20 samples are there. The largest possible rate is 0.2."
+    )
   }
 
   /// Images of the source class take the place of samples of the target class; the set keeps its size.
@@ -138,8 +148,8 @@ private struct Mark: Trigger {
   @Test func severalTriggers() throws {
     let set = try poison([.allToOne(target: 0), .allToOne(target: 1), .allToOne(target: 2)], rate: 0.3)
     #expect(set.indices.count == 30 && Set(set.indices).count == 30 && changed(set) == set.indices)
-    for number in 0..<3 { #expect(set.implants.count { $0 == number } == 10) }
-    for (position, number) in zip(set.indices, set.implants) {
+    for number in 0..<3 { #expect(set.tasks.count { $0 == number } == 10) }
+    for (position, number) in zip(set.indices, set.tasks) {
       #expect(set.data.labelArray()[position] == number)
       expectSame(set.data.images[position], marked(position, by: number + 1))
     }
@@ -159,7 +169,9 @@ private struct Mark: Trigger {
   @Test func drawsAreEven() throws {
     var counts = [Int](repeating: 0, count: 100)
     for seed in 0..<300 {
-      for position in try poison([.allToOne(target: 0)], rate: 0.1, seed: Seed(UInt64(seed))).indices { counts[position] += 1 }
+      for position in try poison([.allToOne(target: 0)], rate: 0.1, seed: Seed(UInt64(seed))).indices {
+        counts[position] += 1
+      }
     }
     // 30 expected, standard deviation 5.2.
     #expect(counts.min() ?? 0 >= 9 && counts.max() ?? 0 <= 55)
@@ -167,7 +179,7 @@ private struct Mark: Trigger {
 
   @Test func labelsAlone() throws {
     let set = try PoisonedDataset(
-      poisoning: clean, with: [Implant(name: "none", trigger: NoTrigger(), mapping: .allToAll(shift: 1))],
+      poisoning: clean, with: [BackdoorTask(name: "none", trigger: NoTrigger(), mapping: .allToAll(shift: 1))],
       selection: PoisonSelection(rate: 0.2), seed: 1)
     expectSame(set.data.images, clean.images)
     #expect(relabeled(set) == set.indices && set.indices.count == 20)
@@ -177,8 +189,10 @@ private struct Mark: Trigger {
     arguments: [
       (LabelMapping.allToOne(target: 5), "class 5 does not exist: the data set has classes 0 to 4."),
       (.allToOne(target: -1), "class -1 does not exist"), (.cleanLabel(target: 9), "class 9 does not exist"),
-      (.sourceToTarget(source: 7, target: 1), "class 7 does not exist"), (.sourceToTarget(source: 2, target: 2), "are both class 2"),
-      (.allToAll(shift: 0), "maps each of 5 classes to itself"), (.allToAll(shift: 10), "maps each of 5 classes to itself"),
+      (.sourceToTarget(source: 7, target: 1), "class 7 does not exist"),
+      (.sourceToTarget(source: 2, target: 2), "are both class 2"),
+      (.allToAll(shift: 0), "maps each of 5 classes to itself"),
+      (.allToAll(shift: 10), "maps each of 5 classes to itself"),
     ] as [(LabelMapping, String)])
   func impossible(_ mapping: LabelMapping, _ message: String) {
     let error = #expect(throws: BackdoorError.self) { try poison([mapping], rate: 0.1) }

@@ -14,15 +14,18 @@ struct ComputeTests {
   @Test func wrongValuesAreRefused() throws {
     try withTool { tool in
       for value in ["0", "many", "1.5"] {
-        try tool.refuse(["train", "--out", "m", "--threads", value] + Tool.tiny, ["'\(value)' is invalid for '--threads <n|auto>'"])
+        try tool.refuse(
+          ["train", "--out", "m", "--threads", value] + Tool.tiny, ["'\(value)' is invalid for '--threads <n|auto>'"])
       }
-      try tool.refuse(["train", "--out", "m", "--precision", "half"], ["'half' is invalid for '--precision <name>'", "bfloat16"])
+      try tool.refuse(
+        ["train", "--out", "m", "--precision", "half"], ["'half' is invalid for '--precision <name>'", "bfloat16"])
       try tool.refuse(["train", "--out", "m", "--set", "threads=0"] + Tool.tiny, ["threads", "out of range"])
       #expect(try tool.files() == [])
     }
   }
 
-  /// Killed after an epoch with two threads; with auto, which takes one in these tests, it goes on with two, to the same bits.
+  /// Killed after an epoch with two threads; with auto, which takes one in these tests, it goes on with two, to the
+  /// same bits.
   @Test func aKilledRunGoesOnWithItsThreads() throws {
     let run = ["run", "--out", "run", "--epochs", "3", "--defense", "none"] + Tool.tiny + Tool.tinyModel
     try withTool { undisturbed in
@@ -39,7 +42,8 @@ struct ComputeTests {
         #expect(result.errors.contains("going on after epoch"), "\(result.errors)")
         let name = "run/backdoored.safetensors"
         #expect(try tool.data(name) == undisturbed.data(name))
-        let record = try #require(try JSONSerialization.jsonObject(with: tool.data("run/record.json")) as? [String: Any])
+        let record = try #require(
+          try JSONSerialization.jsonObject(with: tool.data("run/record.json")) as? [String: Any])
         let environment = try #require(record["environment"] as? [String: Any])
         #expect(environment["threads"] as? Int == 2 && environment["threadsReason"] as? String == "as it began")
       }

@@ -32,7 +32,8 @@ struct DependabilityTests {
       for out in ["new/", "folder", long] {
         try tool.refuse(Self.train + ["--out", out, "--epochs", "1000"], ["cannot write"])
         try tool.refuse(["defend", "--defense", "prl-at", "--out", out] + Tool.tiny, ["cannot write"])
-        try tool.refuse(["defend", "--defense", "prl-at", "--out", "m", "--samples", out] + Tool.tiny, ["cannot write"])
+        try tool.refuse(
+          ["defend", "--defense", "prl-at", "--out", "m", "--samples", out] + Tool.tiny, ["cannot write"])
       }
       try tool.refuse(["attack", "--out", long] + Tool.tiny, ["cannot write"])
       #expect(try tool.files() == ["folder"])
@@ -69,7 +70,8 @@ struct DependabilityTests {
         for folder in try FileManager.default.contentsOfDirectory(atPath: tool.path("pp/png/\(split)")) {
           let name = try #require(folder.split(separator: "-", maxSplits: 1).last)
           for (root, name) in [("same", "\(name)"), ("other", "kind-\(folder)")] {
-            try FileManager.default.createDirectory(atPath: tool.path("\(root)/\(split)"), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+              atPath: tool.path("\(root)/\(split)"), withIntermediateDirectories: true)
             try FileManager.default.copyItem(
               atPath: tool.path("pp/png/\(split)/\(folder)"), toPath: tool.path("\(root)/\(split)/\(name)"))
           }
@@ -78,8 +80,10 @@ struct DependabilityTests {
       try tool.succeed(
         ["train", "--epochs", "3", "--out", "m", "--dataset", "tensors", "--data", "pp"] + Tool.tiny + Tool.tinyModel)
       func evaluate(_ data: [String], _ more: [String] = []) throws -> [Substring] {
-        try tool.succeed(["evaluate", "--model", "m", "--dataset"] + data + more).split(separator: "\n").dropFirst(more.isEmpty ? 0 : 1)
-          .map { $0 }
+        try tool.succeed(["evaluate", "--model", "m", "--dataset"] + data + more).split(separator: "\n").dropFirst(
+          more.isEmpty ? 0 : 1
+        )
+        .map { $0 }
       }
       #expect(try evaluate(["folder", "--data", "same"]) == evaluate(["tensors", "--data", "pp"]))
       let poison = ["--poison", "pp/poison.json"]
@@ -87,8 +91,12 @@ struct DependabilityTests {
       // A target is named by the number that the data set gives it.
       let result = try tool.run(["evaluate", "--model", "m", "--dataset", "folder", "--data", "same"] + poison)
       #expect(result.errors.components(separatedBy: "by name").count == 2, "\(result.errors)")
-      try tool.refuse(["evaluate", "--model", "m", "--dataset", "folder", "--data", "other"], ["different classes", "kind-"])
-      let defend = ["defend", "--model", "m", "--defense", "ft", "--set", "defense.epochs=1", "--dataset", "tensors", "--data", "pp"]
+      try tool.refuse(
+        ["evaluate", "--model", "m", "--dataset", "folder", "--data", "other"], ["different classes", "kind-"])
+      let defend = [
+        "defend", "--model", "m", "--defense", "ft", "--set", "defense.epochs=1", "--dataset", "tensors", "--data",
+        "pp",
+      ]
       try tool.refuse(defend + ["--out", "p", "--clean", "other/train"], ["different classes", "kind-"])
       // Clean images in another order are the same clean images.
       try tool.succeed(defend + ["--out", "p", "--clean", "same/train"])
@@ -115,7 +123,9 @@ struct DependabilityTests {
       try tool.succeed(Self.train + ["--out", "m"])
       var bytes = try tool.data("m")
       // A key of the same length, so that the header stays whole.
-      while let range = bytes.range(of: Data(#""linear."#.utf8)) { bytes.replaceSubrange(range, with: Data(#""header."#.utf8)) }
+      while let range = bytes.range(of: Data(#""linear."#.utf8)) {
+        bytes.replaceSubrange(range, with: Data(#""header."#.utf8))
+      }
       try bytes.write(to: URL(fileURLWithPath: tool.path("renamed")))
       let evaluate = ["evaluate", "--model", "renamed"] + Tool.tiny
       try tool.refuse(evaluate, ["missing keys", "--rename header=linear"])

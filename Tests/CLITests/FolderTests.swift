@@ -11,18 +11,23 @@ struct FolderTests {
 
   @Test func cleanImagesAreMatchedWithTheModelByName() throws {
     try withTool { tool in
-      try tool.succeed(["attack", "--attack", "label-flip", "--set", "attack.rate=0", "--format", "png", "--out", "data"] + Tool.tiny)
+      try tool.succeed(
+        ["attack", "--attack", "label-flip", "--set", "attack.rate=0", "--format", "png", "--out", "data"] + Tool.tiny)
       try tool.succeed(["train", "--epochs", "0", "--out", "model.safetensors"] + Tool.tiny + Tool.tinyModel)
       let defend = ["defend", "--model", "model.safetensors"] + Self.fineTuning + Tool.tiny
       // Numbered, the folders stand in the order of the classes.
       try tool.succeed(defend + ["--clean", "data/png/train", "--out", "a.safetensors"])
       for name in try FileSystem.list(tool.path("data/png/train")) {
         let bare = String(name.drop { $0 != "-" }.dropFirst())
-        try FileManager.default.moveItem(atPath: tool.path("data/png/train/\(name)"), toPath: tool.path("data/png/train/\(bare)"))
+        try FileManager.default.moveItem(
+          atPath: tool.path("data/png/train/\(name)"), toPath: tool.path("data/png/train/\(bare)"))
       }
       let result = try tool.run(defend + ["--clean", "data/png/train", "--out", "b.safetensors"])
-      #expect(result.code == 0 && result.errors.contains("matched with those of the model model.safetensors by name"), "\(result.errors)")
-      try FileManager.default.moveItem(atPath: tool.path("data/png/train/ring"), toPath: tool.path("data/png/train/rings"))
+      #expect(
+        result.code == 0 && result.errors.contains("matched with those of the model model.safetensors by name"),
+        "\(result.errors)")
+      try FileManager.default.moveItem(
+        atPath: tool.path("data/png/train/ring"), toPath: tool.path("data/png/train/rings"))
       try tool.refuse(
         defend + ["--clean", "data/png/train", "--out", "c.safetensors"],
         ["have different classes", "rings", "model.safetensors (10): disc"])
@@ -50,7 +55,8 @@ struct FolderTests {
 
   @Test func anEmptyTestClassIsRefusedByAllCommands() throws {
     try withTool { tool in
-      let bytes = try DecodedImage(width: 32, height: 32, channels: 3, pixels: [UInt8](repeating: 7, count: 3072)).encodePNG()
+      let bytes = try DecodedImage(width: 32, height: 32, channels: 3, pixels: [UInt8](repeating: 7, count: 3072))
+        .encodePNG()
       for folder in ["train/cat", "train/dog", "test/cat", "test/dog"] {
         try FileSystem.createFolder(tool.path("data/\(folder)"))
         try AtomicFile.write(bytes, to: tool.path("data/\(folder)/1.png"))
@@ -61,9 +67,11 @@ struct FolderTests {
       let before = try tool.files()
       for command in [
         ["train", "--out", "other"] + Self.model, ["attack", "--attack", "badnets", "--out", "other"],
-        ["defend", "--model", "model.safetensors", "--out", "other"] + Self.fineTuning, ["evaluate", "--model", "model.safetensors"],
+        ["defend", "--model", "model.safetensors", "--out", "other"] + Self.fineTuning,
+        ["evaluate", "--model", "model.safetensors"],
       ] { try tool.refuse(command + data, ["data/test/dog: not found here"]) }
-      try tool.refuse(["run", "--attack", "badnets", "--out", "run"] + data + Self.model, ["data/test/dog: not found here"])
+      try tool.refuse(
+        ["run", "--attack", "badnets", "--out", "run"] + data + Self.model, ["data/test/dog: not found here"])
       #expect(try tool.files().filter { $0 != "run" } == before)
     }
   }

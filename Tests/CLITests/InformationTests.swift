@@ -6,7 +6,9 @@ struct InformationTests {
   @Test func theList() throws {
     try withTool { tool in
       let all = try tool.succeed(["list"])
-      for name in ["cifar10", "preactresnet18", "badnets", "sau", "benchmark", "evaluation"] { #expect(all.contains("  \(name) ")) }
+      for name in ["cifar10", "preactresnet18", "badnets", "sau", "benchmark", "evaluation"] {
+        #expect(all.contains("  \(name) "))
+      }
       #expect(all.split(separator: "\n").allSatisfy { $0.count <= 100 })
       let badnets = try tool.succeed(["list", "attacks", "badnets"])
       for text in ["attack.rate = 0.1", "fraction; 0 to 1", "Gu et al. 2017", "bottom-right | bottom-left"] {
@@ -24,7 +26,9 @@ struct InformationTests {
       let diagnosis = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
       let findings = try #require(diagnosis["findings"] as? [[String: Any]])
       let names = findings.compactMap { $0["name"] as? String }
-      for name in ["libtorch", "devices", "bfloat16", "threads", "memory", "disk", "plotly", "speed"] { #expect(names.contains(name)) }
+      for name in ["libtorch", "devices", "bfloat16", "threads", "memory", "disk", "plotly", "speed"] {
+        #expect(names.contains(name))
+      }
       let absent = try tool.run(["doctor", "--data", "nowhere"])
       #expect(absent.code == 1 && absent.output.contains("nowhere: no such folder"))
     }

@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-/// Processes that are killed at random moments, and the same command given again until it is finished: every file is that of an
-/// undisturbed process, and no other file stays.
+/// Processes that are killed at random moments, and the same command given again until it is finished: every file is
+/// that of an undisturbed process, and no other file stays.
 ///
-/// ANTIDOTE_KILLS says how often in all (`make torture`: 200) and ANTIDOTE_KILL_SEED which moments; more than a few kills are told on
-/// standard error as they come.
+/// ANTIDOTE_KILLS says how often in all (`make torture`: 200) and ANTIDOTE_KILL_SEED which moments; more than a few
+/// kills are told on standard error as they come.
 struct KillTests {
   private static let kills = environment("ANTIDOTE_KILLS") ?? 6
   private static let seed = environment("ANTIDOTE_KILL_SEED") ?? 1
@@ -21,7 +21,8 @@ struct KillTests {
         let start = Date()
         try undisturbed.succeed(workload.command)
         let campaign = KillCampaign(
-          workload: workload, inputs: undisturbed, inputNames: Set(inputs.keys), expected: try Workload.content(undisturbed),
+          workload: workload, inputs: undisturbed, inputNames: Set(inputs.keys),
+          expected: try Workload.content(undisturbed),
           duration: Date().timeIntervalSince(start), seed: UInt64(Self.seed * Workload.all.count + number))
         try campaign.run(kills: share, tells: Self.tells)
       }
@@ -42,7 +43,9 @@ private final class KillCampaign {
   private var duration: Double
   private var random: Moments
 
-  init(workload: Workload, inputs: Tool, inputNames: Set<String>, expected: [String: Data], duration: Double, seed: UInt64) {
+  init(
+    workload: Workload, inputs: Tool, inputNames: Set<String>, expected: [String: Data], duration: Double, seed: UInt64
+  ) {
     (self.workload, self.inputs, self.inputNames) = (workload, inputs, inputNames)
     (self.expected, self.duration, random) = (expected, duration, Moments(seed: seed))
   }
@@ -56,7 +59,9 @@ private final class KillCampaign {
         // Between one kill and four; then the command may finish.
         let most = min(kills - killed, 1 + Int(random.fraction() * 4))
         var isDone = false
-        while !isDone, history.count < most { isDone = try isFinished(try Running(workload.command, in: tool.folder), &history) }
+        while !isDone, history.count < most {
+          isDone = try isFinished(try Running(workload.command, in: tool.folder), &history)
+        }
         if !isDone { #expect(isSuccess(try tool.run(workload.command), history), "\(workload.name), \(history)") }
         killed += history.count
         let found = try Workload.content(tool)
@@ -86,7 +91,8 @@ private final class KillCampaign {
     return false
   }
 
-  /// Exit code 0, or after a kill the refusal to write anew what is there: the killed process had written its result and not yet ended.
+  /// Exit code 0, or after a kill the refusal to write anew what is there: the killed process had written its result
+  /// and not yet ended.
   private func isSuccess(_ result: Tool.Result, _ history: [String]) -> Bool {
     result.code == 0 || (!history.isEmpty && result.errors.contains("exists already"))
   }

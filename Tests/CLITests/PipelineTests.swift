@@ -11,17 +11,27 @@ struct PipelineTests {
   @Test func theStepsEqualARun() throws {
     try withTool { tool in
       try tool.succeed(["attack", "--attack", "badnets", "--format", "png", "--out", "poisoned"] + Tool.tiny)
-      #expect(try tool.files("poisoned") == ["png", "poison.json", "test-triggered.safetensors", "test.safetensors", "train.safetensors"])
+      #expect(
+        try tool.files("poisoned") == [
+          "png", "poison.json", "test-triggered.safetensors", "test.safetensors", "train.safetensors",
+        ])
       #expect(try tool.files("poisoned/png/train").first == "0-disc")
       try tool.succeed(
-        ["train", "--dataset", "tensors", "--data", "poisoned", "--out", "suspect.safetensors", "--precision", "float32"] + Self.recipe)
+        [
+          "train", "--dataset", "tensors", "--data", "poisoned", "--out", "suspect.safetensors", "--precision",
+          "float32",
+        ] + Self.recipe)
       let table = try tool.succeed(
-        ["defend", "--model", "suspect.safetensors", "--poison", "poisoned/poison.json", "--out", "purified.safetensors"] + Self.defense
+        [
+          "defend", "--model", "suspect.safetensors", "--poison", "poisoned/poison.json", "--out",
+          "purified.safetensors",
+        ] + Self.defense
           + Tool.tiny)
       for word in ["before", "after", "ACC", "ASR", "R-ACC"] { #expect(table.contains(word)) }
       let measured = try tool.succeed(
         ["evaluate", "--model", "purified.safetensors", "--poison", "poisoned/poison.json", "--json"] + Tool.tiny)
-      let again = try tool.succeed(["evaluate", "--model", "purified.safetensors", "--attack", "badnets", "--json"] + Tool.tiny)
+      let again = try tool.succeed(
+        ["evaluate", "--model", "purified.safetensors", "--attack", "badnets", "--json"] + Tool.tiny)
       #expect(measured == again)
       #expect(measured.contains("\"attackSuccessRate\"") && measured.contains("\"triggeredCount\": 90"))
 
@@ -33,8 +43,14 @@ struct PipelineTests {
 
       // Clean images from a folder of PNG files, and a model file that does not say what it holds.
       try tool.succeed(
-        ["defend", "--model", "suspect.safetensors", "--set", "model.name=cnn", "--set", "model.width=4", "--dataset", "folder", "--data"]
-          + ["poisoned/png", "--set", "clean.share=1", "--defense", "ft", "--set", "defense.epochs=1", "--out", "tuned.safetensors"])
+        [
+          "defend", "--model", "suspect.safetensors", "--set", "model.name=cnn", "--set", "model.width=4", "--dataset",
+          "folder", "--data",
+        ]
+          + [
+            "poisoned/png", "--set", "clean.share=1", "--defense", "ft", "--set", "defense.epochs=1", "--out",
+            "tuned.safetensors",
+          ])
     }
   }
 
@@ -43,7 +59,8 @@ struct PipelineTests {
     try withTool { tool in
       let defense = ["--defense", "prl-at", "--set", "defense.recipe.epochs=1", "--set", "defense.recipe.batch=32"]
       let data = [
-        "--dataset", "tensors", "--data", "poisoned", "--precision", "float32", "--set", "model.name=cnn", "--set", "model.width=4",
+        "--dataset", "tensors", "--data", "poisoned", "--precision", "float32", "--set", "model.name=cnn", "--set",
+        "model.width=4",
       ]
       try tool.succeed(["attack", "--attack", "badnets", "--out", "poisoned"] + Tool.tiny)
       let text = try tool.succeed(["defend", "--out", "clean.safetensors", "--samples", "all.csv"] + data + defense)
@@ -52,7 +69,9 @@ struct PipelineTests {
       #expect(try tool.data("clean.safetensors") == tool.data("run/model.safetensors"))
 
       let learner = ["--set", "defense.learner.epochs=1", "--set", "defense.learner.batch=32"]
-      let filter = ["--defense", "ispl", "--set", "defense.rounds=2", "--set", "defense.bags=1", "--set", "defense.share=0.4"] + learner
+      let filter =
+        ["--defense", "ispl", "--set", "defense.rounds=2", "--set", "defense.bags=1", "--set", "defense.share=0.4"]
+        + learner
       let verdict = try tool.succeed(["defend", "--out", "kept.csv", "--set", "defense.stopAt=4"] + data + filter)
       #expect(verdict.contains("kept") && verdict.contains("written: kept.csv"))
       let table = try String(decoding: tool.data("kept.csv"), as: UTF8.self)
@@ -61,7 +80,8 @@ struct PipelineTests {
     }
   }
 
-  /// An attack that learns keeps what it learned beside the poisoned data and in the run; a run beside it takes it from there.
+  /// An attack that learns keeps what it learned beside the poisoned data and in the run; a run beside it takes it from
+  /// there.
   @Test func attacksThatLearn() throws {
     try withTool { tool in
       let attack = [
@@ -78,10 +98,13 @@ struct PipelineTests {
       }
       let measured = try measure(["--poison", "poisoned/poison.json"])
       #expect(try measured == measure(["--poison", "run/poison.json"]))
-      for name in ["poison.json", "attack.safetensors"] { try tool.data("run/\(name)").write(to: URL(fileURLWithPath: tool.path(name))) }
+      for name in ["poison.json", "attack.safetensors"] {
+        try tool.data("run/\(name)").write(to: URL(fileURLWithPath: tool.path(name)))
+      }
       #expect(try measured == measure(["--poison", "poison.json"]), "beside a manifest in the current folder")
       try tool.refuse(["evaluate", "--model", "run/backdoored.safetensors"] + attack + Tool.tiny, ["poison.json"])
-      let other = try tool.run(["run", "--out", "other"] + attack + settings + ["--defense", "ft", "--set", "defense.epochs=1"])
+      let other = try tool.run(
+        ["run", "--out", "other"] + attack + settings + ["--defense", "ft", "--set", "defense.epochs=1"])
       #expect(other.code == 0 && other.errors.contains("the same was learned for"), "\(other.errors)")
       #expect(try tool.data("other/attack.safetensors") == tool.data("run/attack.safetensors"))
     }
@@ -96,7 +119,8 @@ struct PipelineTests {
       let poisoned = ["--dataset", "tensors", "--data", "poisoned"]
       try tool.succeed(["train", "--out", "suspect.safetensors"] + poisoned + Self.recipe)
       try tool.succeed(
-        ["defend", "--model", "suspect.safetensors", "--clean", "poisoned", "--out", "purified.safetensors"] + poisoned + Self.defense)
+        ["defend", "--model", "suspect.safetensors", "--clean", "poisoned", "--out", "purified.safetensors"] + poisoned
+          + Self.defense)
       let result = try tool.succeed(
         ["evaluate", "--model", "purified.safetensors", "--poison", "poisoned/poison.json", "--json"] + poisoned)
       #expect(result.contains("\"kind\": \"cnn\"") && result.contains("\"testCount\": 100"))

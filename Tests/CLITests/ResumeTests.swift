@@ -1,10 +1,14 @@
 import Foundation
 import Testing
 
-/// A process that is interrupted or killed, and the same command given again: the result is that of an undisturbed run, bit by bit.
+/// A process that is interrupted or killed, and the same command given again: the result is that of an undisturbed run,
+/// bit by bit.
 struct ResumeTests {
   private static let run =
-    ["run", "--out", "run", "--epochs", "4", "--attack", "badnets", "--defense", "sau", "--set", "defense.epochs=4", "--set"]
+    [
+      "run", "--out", "run", "--epochs", "4", "--attack", "badnets", "--defense", "sau", "--set", "defense.epochs=4",
+      "--set",
+    ]
     + ["defense.batch=16", "--set", "evaluation.samples=2"] + Tool.tiny + Tool.tinyModel
 
   @Test func aRunThatIsDisturbed() throws {
@@ -29,12 +33,14 @@ struct ResumeTests {
   @Test func aTrainingAndADefenseThatAreDisturbed() throws {
     let train = ["train", "--out", "m.safetensors", "--epochs", "4"] + Tool.tiny + Tool.tinyModel
     let defend =
-      ["defend", "--model", "m.safetensors", "--out", "p.safetensors", "--defense", "ft", "--set", "defense.epochs=4"] + Tool.tiny
+      ["defend", "--model", "m.safetensors", "--out", "p.safetensors", "--defense", "ft", "--set", "defense.epochs=4"]
+      + Tool.tiny
     try withTool { undisturbed in
       try undisturbed.succeed(train)
       try undisturbed.succeed(defend)
       try withTool { tool in
-        for (command, place, signal) in [(train, "train 1/4: accuracy", SIGINT), (defend, "ft 2/4: accuracy", SIGKILL)] {
+        for (command, place, signal) in [(train, "train 1/4: accuracy", SIGINT), (defend, "ft 2/4: accuracy", SIGKILL)]
+        {
           let output = command == train ? "m.safetensors" : "p.safetensors"
           let process = try Running(command, in: tool.folder)
           process.wait(for: place)
@@ -42,7 +48,8 @@ struct ResumeTests {
           #expect(try process.wait().code == 128 + signal)
           #expect(!FileManager.default.fileExists(atPath: tool.path(output)))
           // Other settings do not go on with these checkpoints.
-          try tool.refuse(command + ["--seed", "9"], ["\(output).work keeps the checkpoints of another job", "seed: 0 there, 9 now"])
+          try tool.refuse(
+            command + ["--seed", "9"], ["\(output).work keeps the checkpoints of another job", "seed: 0 there, 9 now"])
           try tool.succeed(command)
         }
         for name in ["m.safetensors", "p.safetensors"] { #expect(try tool.data(name) == undisturbed.data(name)) }

@@ -8,7 +8,8 @@ final class Running {
   private let errorPath: String
 
   init(_ arguments: [String], in folder: String, fileLimit: Int? = nil) throws {
-    let logs = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-cli-log-\(UUID().uuidString)").path
+    let logs = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-cli-log-\(UUID().uuidString)")
+      .path
     (outputPath, errorPath) = (logs + ".out", logs + ".err")
     for path in [outputPath, errorPath] { try Data().write(to: URL(fileURLWithPath: path)) }
     if let fileLimit {
@@ -39,7 +40,8 @@ final class Running {
   func wait() throws -> Tool.Result {
     process.waitUntilExit()
     let output = try String(contentsOfFile: outputPath, encoding: .utf8)
-    let code = process.terminationReason == .uncaughtSignal ? 128 + process.terminationStatus : process.terminationStatus
+    let code =
+      process.terminationReason == .uncaughtSignal ? 128 + process.terminationStatus : process.terminationStatus
     return Tool.Result(code: code, output: output, errors: errors)
   }
 

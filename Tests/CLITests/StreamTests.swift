@@ -4,7 +4,10 @@ import Testing
 /// Standard streams that are closed, full or without a reader; the signals of a closed terminal.
 struct StreamTests {
   private static let run =
-    ["run", "--out", "run", "--epochs", "1", "--attack", "badnets", "--defense", "none", "--set", "evaluation.samples=2"]
+    [
+      "run", "--out", "run", "--epochs", "1", "--attack", "badnets", "--defense", "none", "--set",
+      "evaluation.samples=2",
+    ]
     + Tool.tiny + Tool.tinyModel
 
   /// Runs the tool in a shell with these redirections and returns the exit code.

@@ -8,28 +8,36 @@ struct Workload {
   var before: [[String]] = []
   let command: [String]
 
-  private static let run = ["run", "--out", "run", "--epochs", "2", "--attack", "badnets", "--set", "evaluation.samples=2"]
+  private static let run = [
+    "run", "--out", "run", "--epochs", "2", "--attack", "badnets", "--set", "evaluation.samples=2",
+  ]
   private static let train = ["train", "--out", "m.safetensors", "--epochs", "3"] + Tool.tiny + Tool.tinyModel
-  private static let defend = ["defend", "--model", "m.safetensors", "--out", "p.safetensors", "--set", "defense.epochs=3"] + Tool.tiny
+  private static let defend =
+    ["defend", "--model", "m.safetensors", "--out", "p.safetensors", "--set", "defense.epochs=3"] + Tool.tiny
 
   static let all = [
     Workload(
       name: "run",
-      command: run + ["--defense", "sau", "--set", "defense.epochs=2", "--set", "defense.batch=16"] + Tool.tiny + Tool.tinyModel),
+      command: run + ["--defense", "sau", "--set", "defense.epochs=2", "--set", "defense.batch=16"] + Tool.tiny
+        + Tool.tinyModel),
     Workload(name: "train", command: train),
     Workload(
       name: "attack",
       command: [
-        "attack", "--out", "poisoned", "--attack", "clustered-trigger", "--set", "attack.epochs=2", "--set", "attack.pretrain.epochs=1",
+        "attack", "--out", "poisoned", "--attack", "clustered-trigger", "--set", "attack.epochs=2", "--set",
+        "attack.pretrain.epochs=1",
         "--set", "attack.pretrain.batch=32", "--format", "png",
       ] + Tool.tiny + Tool.tinyModel),
-    Workload(name: "defend with sau", before: [train], command: defend + ["--defense", "sau", "--set", "defense.batch=16"]),
+    Workload(
+      name: "defend with sau", before: [train], command: defend + ["--defense", "sau", "--set", "defense.batch=16"]),
     Workload(name: "defend with ft", before: [train], command: defend + ["--defense", "ft"]),
     Workload(
       name: "run with dbd",
       command: run + [
-        "--defense", "dbd", "--set", "defense.pretrain.epochs=2", "--set", "defense.pretrain.batch=64", "--set", "defense.tune.epochs=2",
-        "--set", "defense.tune.batch=64", "--set", "defense.finetune.epochs=2", "--set", "defense.finetune.iterations=3", "--set",
+        "--defense", "dbd", "--set", "defense.pretrain.epochs=2", "--set", "defense.pretrain.batch=64", "--set",
+        "defense.tune.epochs=2",
+        "--set", "defense.tune.batch=64", "--set", "defense.finetune.epochs=2", "--set",
+        "defense.finetune.iterations=3", "--set",
         "defense.finetune.batch=16",
       ] + Tool.tiny + Tool.tinyModel),
   ]
@@ -39,7 +47,8 @@ struct Workload {
     for command in before { try tool.succeed(command) }
   }
 
-  /// Every file below the folder by its path, hidden ones too, without what differs from one run to the next: times and process numbers.
+  /// Every file below the folder by its path, hidden ones too, without what differs from one run to the next: times and
+  /// process numbers.
   static func content(_ tool: Tool) throws -> [String: Data] {
     var found: [String: Data] = [:]
     let names = FileManager.default.enumerator(atPath: tool.folder)?.compactMap { $0 as? String } ?? []
@@ -49,8 +58,10 @@ struct Workload {
       found[name] =
         switch (name as NSString).lastPathComponent {
         case _ where isFolder.boolValue: Data("a folder".utf8)
-        case "record.json": try JSONSerialization.data(withJSONObject: tool.recordWithoutTimes(name), options: .sortedKeys)
-        case "metrics.jsonl": try JSONSerialization.data(withJSONObject: tool.metricsWithoutTimes(name), options: .sortedKeys)
+        case "record.json":
+          try JSONSerialization.data(withJSONObject: tool.recordWithoutTimes(name), options: .sortedKeys)
+        case "metrics.jsonl":
+          try JSONSerialization.data(withJSONObject: tool.metricsWithoutTimes(name), options: .sortedKeys)
         case ".lock", "report.html", "log.txt": Data()
         default: try tool.data(name)
         }
@@ -64,7 +75,8 @@ extension Tool {
   func recordWithoutTimes(_ name: String = "run/record.json") throws -> NSDictionary {
     let record = try #require(try JSONSerialization.jsonObject(with: data(name)) as? [String: Any])
     let kept = [
-      "id", "status", "measurements", "defenseEffectiveness", "poison", "samples", "perturbations", "configuration", "dataset", "defense",
+      "id", "status", "measurements", "defenseEffectiveness", "poison", "samples", "perturbations", "configuration",
+      "dataset", "defense",
       "flags", "title",
     ]
     return NSDictionary(dictionary: record.filter { kept.contains($0.key) })
@@ -77,7 +89,8 @@ extension Tool {
       if let values = entry["values"] as? [String: Any] {
         entry["values"] = values.filter { !["seconds", "imagesPerSecond"].contains($0.key) }
       }
-      return NSDictionary(dictionary: entry.filter { !["seconds", "imagesPerSecond", "date", "time"].contains($0.key) })
+      return NSDictionary(
+        dictionary: entry.filter { !["seconds", "imagesPerSecond", "date", "time"].contains($0.key) })
     }
   }
 }

@@ -6,8 +6,11 @@ struct WrongFileTests {
   @Test func aTruncatedDataFile() throws {
     try withTool { tool in
       try FileManager.default.createDirectory(atPath: tool.path("c10"), withIntermediateDirectories: true)
-      for name in (1...5).map({ "data_batch_\($0).bin" }) + ["test_batch.bin"] { try tool.write("short", to: "c10/\(name)") }
-      try tool.write("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n", to: "c10/batches.meta.txt")
+      for name in (1...5).map({ "data_batch_\($0).bin" }) + ["test_batch.bin"] {
+        try tool.write("short", to: "c10/\(name)")
+      }
+      try tool.write(
+        "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n", to: "c10/batches.meta.txt")
       for command in ["train", "attack"] {
         try tool.refuse(
           [command, "--dataset", "cifar10", "--data", "c10", "--out", "out"],
@@ -20,8 +23,11 @@ struct WrongFileTests {
   @Test func aWrongPath() throws {
     try withTool { tool in
       try FileManager.default.createDirectory(atPath: tool.path("photos"), withIntermediateDirectories: true)
-      try tool.refuse(["train", "--dataset", "folder", "--data", "photo", "--out", "m"], ["photo: no such file or folder", "Did you mean photos?"])
-      try tool.refuse(["train", "--dataset", "tensors", "--data", "photos", "--out", "m"], ["photos", "train.safetensors"])
+      try tool.refuse(
+        ["train", "--dataset", "folder", "--data", "photo", "--out", "m"],
+        ["photo: no such file or folder", "Did you mean photos?"])
+      try tool.refuse(
+        ["train", "--dataset", "tensors", "--data", "photos", "--out", "m"], ["photos", "train.safetensors"])
       try tool.refuse(["train", "--dataset", "cifar10", "--out", "m"], ["dataset.path", "--data path/to/data"])
       try tool.refuse(["report", "photos"], ["photos", "no run"])
       #expect(try tool.files() == ["photos"])
@@ -43,15 +49,19 @@ struct WrongFileTests {
           "missing keys", "unexpected keys", "different tensors", "conv1.weight", "the file holds cnn, width 4",
           "asked for was resnet18, width 8",
         ])
-      try evaluate("model.safetensors", ["--set", "dataset.size=64"], ["images of 32 pixels", "64", "dataset.size=32"])
+      try evaluate(
+        "model.safetensors", ["--set", "dataset.size=64"], ["images of 32 pixels", "64", "dataset.size=32"])
       try tool.data("model.safetensors").prefix(5000).write(to: URL(fileURLWithPath: tool.path("short.safetensors")))
       try evaluate("short.safetensors", [], ["short.safetensors", "truncated"])
       try tool.write("not json", to: "poison.json")
       try evaluate("model.safetensors", ["--poison", "poison.json"], ["poison.json"])
       // What stands already is never replaced.
-      try tool.refuse(["train", "--out", "model.safetensors"] + Tool.tiny + Tool.tinyModel, ["model.safetensors exists already", "--out"])
       try tool.refuse(
-        ["defend", "--model", "model.safetensors", "--out", "model.safetensors"] + Tool.tiny, ["model.safetensors exists already"])
+        ["train", "--out", "model.safetensors"] + Tool.tiny + Tool.tinyModel,
+        ["model.safetensors exists already", "--out"])
+      try tool.refuse(
+        ["defend", "--model", "model.safetensors", "--out", "model.safetensors"] + Tool.tiny,
+        ["model.safetensors exists already"])
       #expect(try tool.files() == (before + ["poison.json", "short.safetensors"]).sorted())
     }
   }

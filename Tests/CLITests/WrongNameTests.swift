@@ -10,7 +10,10 @@ struct WrongNameTests {
     (["--model", "resnet32", "--width", "7"], ["model.width: 7 is no width of resnet32: it takes multiples of 2"]),
     (["--dataset", "cifar11"], ["dataset.name", "cifar10"]),
     (["--recipe", "fats"], ["recipe.name: unknown recipe \"fats\"", "Did you mean fast?"]),
-    (["--set", "attack.rte=0.1", "--set", "recipe.epoch=1"], ["2 settings", "Did you mean attack.rate?", "Did you mean recipe.epochs?"]),
+    (
+      ["--set", "attack.rte=0.1", "--set", "recipe.epoch=1"],
+      ["2 settings", "Did you mean attack.rate?", "Did you mean recipe.epochs?"]
+    ),
     (["--set", "attack.rate=2"], ["attack.rate: 2 is out of range; expected 0 to 1"]),
     (["--set", "atack.rate=0.1"], ["Did you mean attack?"]),
     (["--set", "attack.rate"], ["has no \"=\""]),
@@ -38,7 +41,9 @@ struct WrongNameTests {
 
   @Test func aSettingThatTheCommandDoesNotUse() throws {
     try withTool { tool in
-      try tool.refuse(["train", "--out", "m.safetensors", "--set", "attack.rate=0.1"], ["attack.rate", "antidote train has no attack"])
+      try tool.refuse(
+        ["train", "--out", "m.safetensors", "--set", "attack.rate=0.1"],
+        ["attack.rate", "antidote train has no attack"])
       try tool.refuse(["list", "sua"], ["Did you mean sau?"])
       #expect(try tool.run(["train"]).code == 64)
       #expect(try tool.files() == [])

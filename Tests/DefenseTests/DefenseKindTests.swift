@@ -23,7 +23,9 @@ import Vision
     return Dictionary(uniqueKeysWithValues: trained.map { ($0, recipe) }).merging([
       "prl-simclr": ["pretraining": stage, "recipe": short],
       "ispl": filter, "self-expansion": ["filter": filter, "recipe": short],
-      "dbd": ["pretrain": stage, "tune": stage, "finetune": ["epochs": 1, "iterations": 2, "batch": 6], "embeddings": 5],
+      "dbd": [
+        "pretrain": stage, "tune": stage, "finetune": ["epochs": 1, "iterations": 2, "batch": 6], "embeddings": 5,
+      ],
       "dbd-filter": ["pretrain": stage, "tune": stage, "embeddings": 5],
     ]) { $1 }
   }()
@@ -43,7 +45,8 @@ import Vision
     let (defense, _) = try DefenseKind.named(id).make(Self.quick[id] ?? ["epochs": 1, "batch": 12])
     let context = TrainingContext(precision: .float32, seed: seed)
     let input = try DefenseInput(
-      for: type(of: defense), training: context, seed: seed, architecture: given.train.tinyArchitecture, poisonedTrain: given.train,
+      for: type(of: defense), training: context, seed: seed, architecture: given.train.tinyArchitecture,
+      poisonedTrain: given.train,
       model: given.model, cleanSplit: given.clean, unlabeled: given.clean)
     return try defense.run(input)
   }
@@ -95,7 +98,9 @@ import Vision
     if let (kept, rejected) = outcome.filtered {
       #expect((kept + rejected).sorted() == Array(0..<given.train.count))
     }
-    if let suspicion = outcome.suspicion { #expect(suspicion.count == given.train.count && suspicion.allSatisfy { $0.isFinite }) }
+    if let suspicion = outcome.suspicion {
+      #expect(suspicion.count == given.train.count && suspicion.allSatisfy { $0.isFinite })
+    }
     for exhibit in outcome.exhibits {
       #expect(exhibit.images.dtype == .uint8 && exhibit.images.shape == exhibit.perturbations.shape)
       #expect(exhibit.perturbations.isFinite().all().intItem() == 1 && !exhibit.perturbations.requiresGrad)
@@ -110,7 +115,9 @@ import Vision
     let other = try run(id, given, seed: 6)
     if let model = one.model, let same = again.model, let different = other.model {
       expectSame(model.snapshot(), same.snapshot())
-      #expect(zip(model.snapshot(), different.snapshot()).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }, "the seed matters")
+      #expect(
+        zip(model.snapshot(), different.snapshot()).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 },
+        "the seed matters")
     }
     for (a, b) in zip(one.exhibits, again.exhibits) { expectSame(a.perturbations, b.perturbations) }
   }
@@ -122,20 +129,27 @@ import Vision
     let type = type(of: try kind.make([:]).defense)
     let context = TrainingContext()
     let input = try DefenseInput(
-      for: type, training: context, seed: 1, poisonedTrain: given.train, model: given.model, cleanSplit: given.clean, unlabeled: given.clean
+      for: type, training: context, seed: 1, poisonedTrain: given.train, model: given.model, cleanSplit: given.clean,
+      unlabeled: given.clean
     )
     let granted: [(Resource, () throws -> Any)] = [
-      (.poisonedTrain, { try input.poisonedTrain() }), (.model, { try input.model() }), (.cleanSplit, { try input.cleanSplit() }),
+      (.poisonedTrain, { try input.poisonedTrain() }), (.model, { try input.model() }),
+      (.cleanSplit, { try input.cleanSplit() }),
       (.unlabeled, { try input.unlabeled() }),
     ]
     for (resource, get) in granted {
-      if kind.requires.contains(resource) { _ = try get() } else { #expect(throws: DefenseError.self) { _ = try get() } }
+      if kind.requires.contains(resource) {
+        _ = try get()
+      } else {
+        #expect(throws: DefenseError.self) { _ = try get() }
+      }
     }
     for missing in kind.requires {
       let error = #expect(throws: DefenseError.self) {
         try DefenseInput(
           for: type, training: context, seed: 1, poisonedTrain: missing == .poisonedTrain ? nil : given.train,
-          model: missing == .model ? nil : given.model, cleanSplit: missing == .cleanSplit ? given.clean.prefix(0) : given.clean,
+          model: missing == .model ? nil : given.model,
+          cleanSplit: missing == .cleanSplit ? given.clean.prefix(0) : given.clean,
           unlabeled: missing == .unlabeled ? nil : given.clean)
       }
       #expect(error?.description.contains(missing.rawValue) == true && error?.description.contains(id) == true)

@@ -21,12 +21,15 @@ private struct Write: Trigger {
 @Suite struct BackdoorMetricsTests {
   private static let labels = [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
   private let test = ImageDataset(
-    name: "test", images: Tensor.zeros([10, 1, 4, 4], dtype: .uint8), labels: Tensor(labels.map(Int64.init)), classNames: ["a", "b", "c"])
+    name: "test", images: Tensor.zeros([10, 1, 4, 4], dtype: .uint8), labels: Tensor(labels.map(Int64.init)),
+    classNames: ["a", "b", "c"])
   private let clean = [0, 0, 0, 1, 1, 1, 2, 2, 2, 0]  // 7 of 10
 
   private func measure(_ mappings: [LabelMapping], _ triggered: [[Int]]) -> BackdoorMetrics {
-    let implants = mappings.enumerated().map { Implant(name: "trigger \($0)", trigger: Write(value: $0 + 1), mapping: $1) }
-    let evaluator = BackdoorEvaluator(test: test, implants: implants, seed: 1)
+    let tasks = mappings.enumerated().map {
+      BackdoorTask(name: "trigger \($0)", trigger: Write(value: $0 + 1), mapping: $1)
+    }
+    let evaluator = BackdoorEvaluator(test: test, tasks: tasks, seed: 1)
     return evaluator.measure(BackdoorEvaluator.Predictions(clean: clean, triggered: triggered))
   }
 
@@ -38,7 +41,7 @@ private struct Write: Trigger {
     #expect(m.attackSuccessRate == 3.0 / 6)
     #expect(m.robustAccuracy == 2.0 / 6)
     #expect(m.poisonAccuracy == 6.0 / 10)
-    #expect(m.targetedMisclassification == nil && m.perImplant.isEmpty)
+    #expect(m.targetedMisclassification == nil && m.perTask.isEmpty)
     let other = measure([.allToOne(target: 0)], [[2, 2, 2, 2, 0, 0, 1, 0, 2, 1]])
     #expect(other.attackSuccessRate == m.attackSuccessRate && other.robustAccuracy == m.robustAccuracy)
     #expect(other.poisonAccuracy == 2.0 / 10)
@@ -69,8 +72,9 @@ private struct Write: Trigger {
   }
 
   @Test func severalTriggers() {
-    let m = measure([.allToOne(target: 0), .allToOne(target: 2)], [[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], [2, 2, 0, 0, 1, 1, 2, 2, 2, 0]])
-    #expect(m.perImplant == ["trigger 0": 5.0 / 6, "trigger 1": 3.0 / 7])
+    let m = measure(
+      [.allToOne(target: 0), .allToOne(target: 2)], [[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], [2, 2, 0, 0, 1, 1, 2, 2, 2, 0]])
+    #expect(m.perTask == ["trigger 0": 5.0 / 6, "trigger 1": 3.0 / 7])
     #expect(m.triggeredCount == 13)
     #expect(m.attackSuccessRate == 8.0 / 13)
     #expect(m.robustAccuracy == 4.0 / 13)
@@ -79,13 +83,16 @@ private struct Write: Trigger {
 
   @Test func withoutATrigger() {
     let m = measure([], [])
-    #expect(m.accuracy == 0.7 && m.attackSuccessRate == nil && m.robustAccuracy == nil && m.poisonAccuracy == nil && m.triggeredCount == 0)
+    #expect(
+      m.accuracy == 0.7 && m.attackSuccessRate == nil && m.robustAccuracy == nil && m.poisonAccuracy == nil
+        && m.triggeredCount == 0)
   }
 
   /// A test set of the target class alone has no attack success rate.
   @Test func nothingToCount() {
     let evaluator = BackdoorEvaluator(
-      test: test.subset([0, 1, 2]), implants: [Implant(name: "t", trigger: Write(value: 1), mapping: .allToOne(target: 0))], seed: 1)
+      test: test.subset([0, 1, 2]),
+      tasks: [BackdoorTask(name: "t", trigger: Write(value: 1), mapping: .allToOne(target: 0))], seed: 1)
     let m = evaluator.measure(BackdoorEvaluator.Predictions(clean: [0, 0, 0], triggered: [[0, 0, 0]]))
     #expect(m.attackSuccessRate == nil && m.robustAccuracy == nil && m.triggeredCount == 0 && m.poisonAccuracy == 1)
   }
@@ -100,8 +107,8 @@ private struct Write: Trigger {
       }
       override func logits(_ penultimate: Tensor) -> Tensor { penultimate }
     }
-    let implants = [Implant(name: "t", trigger: Write(value: 2), mapping: .allToOne(target: 2))]
-    let evaluator = BackdoorEvaluator(test: test, implants: implants, seed: 1)
+    let tasks = [BackdoorTask(name: "t", trigger: Write(value: 2), mapping: .allToOne(target: 2))]
+    let evaluator = BackdoorEvaluator(test: test, tasks: tasks, seed: 1)
     let context = TrainingContext(precision: .float32)
     let predictions = evaluator.predictions(FirstByte(), context: context)
     #expect(predictions.clean == [Int](repeating: 0, count: 10))

@@ -8,7 +8,8 @@ import Testing
   private let metrics = DetectionMetrics(rejected: [7, 2, 4], suspicion: nil, poisoned: [1, 4, 7], count: 10)
 
   @Test func countsAndRates() {
-    #expect(metrics.keptCount == 7 && metrics.rejectedCount == 3 && metrics.poisonKept == 1 && metrics.cleanRejected == 1)
+    #expect(
+      metrics.keptCount == 7 && metrics.rejectedCount == 3 && metrics.poisonKept == 1 && metrics.cleanRejected == 1)
     #expect(metrics.truePositiveRate == 2.0 / 3)
     #expect(metrics.falsePositiveRate == 1.0 / 7)
     #expect(metrics.precision == 2.0 / 3)
@@ -36,7 +37,9 @@ import Testing
     let positives = Set((0..<60).filter { ($0 * 7) % 5 < 2 })
     var wins = 0.0
     for p in positives {
-      for n in scores.indices where !positives.contains(n) { wins += scores[p] > scores[n] ? 1 : scores[p] == scores[n] ? 0.5 : 0 }
+      for n in scores.indices where !positives.contains(n) {
+        wins += scores[p] > scores[n] ? 1 : scores[p] == scores[n] ? 0.5 : 0
+      }
     }
     let expected = wins / Double(positives.count * (60 - positives.count))
     #expect(abs(DetectionMetrics.areaUnderROC(scores, positives: positives)! - expected) < 1e-12)

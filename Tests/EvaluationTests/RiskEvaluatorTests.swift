@@ -18,7 +18,8 @@ import Vision
     adversary.radius = radius
     adversary.stepSize = radius
     return RiskEvaluator(
-      images: data, triggered: data, targets: targets ?? data.labelArray().map { $0 == 0 ? nil : 0 }, reference: reference,
+      images: data, triggered: data, targets: targets ?? data.labelArray().map { $0 == 0 ? nil : 0 },
+      reference: reference,
       adversary: adversary, context: context)
   }
 
@@ -36,7 +37,9 @@ import Vision
     #expect(reference.isTraining)
     let aimed = labels.indices.filter { labels[$0] != 0 }
     #expect(found.adversarial == Double(aimed.count { own[$0] != labels[$0] }) / Double(aimed.count))
-    #expect(found.shared == Double(labels.indices.count { own[$0] != labels[$0] && own[$0] == other[$0] }) / Double(labels.count))
+    #expect(
+      found.shared == Double(labels.indices.count { own[$0] != labels[$0] && own[$0] == other[$0] })
+        / Double(labels.count))
     #expect(found.backdoor == Double(aimed.count { own[$0] == 0 }) / Double(aimed.count))
   }
 
@@ -46,7 +49,9 @@ import Vision
     model.train()
     let before = model.snapshot()
     let found = evaluator(model, radius: 0.2).measure(model, context: context)
-    let (shared, sub, adversarial) = (try #require(found.shared), try #require(found.sub), try #require(found.adversarial))
+    let (shared, sub, adversarial) = (
+      try #require(found.shared), try #require(found.sub), try #require(found.adversarial)
+    )
     #expect(shared > 0 && sub <= adversarial)
     #expect(model.isTraining)
     expectSame(model.snapshot(), before)

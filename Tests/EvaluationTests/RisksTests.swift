@@ -30,7 +30,9 @@ import Testing
   /// Proposition 1 and 2: with the trigger among the candidates, backdoor <= sub <= adversarial.
   @Test func bounds() throws {
     let (found, _) = try risks("two_candidates")
-    let (backdoor, sub, adversarial) = (try #require(found.backdoor), try #require(found.sub), try #require(found.adversarial))
+    let (backdoor, sub, adversarial) = (
+      try #require(found.backdoor), try #require(found.sub), try #require(found.adversarial)
+    )
     #expect(backdoor <= sub && sub <= adversarial)
   }
 
@@ -38,7 +40,8 @@ import Testing
   @Test func agreementOnTheTruthIsNoRisk() {
     let found = Risks(
       RiskPredictions(
-        labels: [0, 1, 2, 3], poisoned: [0, 0, 0, 0], poisonedReference: [0, 0, 0, 0], adversarial: [[0, 1, 0, 1], [0, 1, 2, 3]],
+        labels: [0, 1, 2, 3], poisoned: [0, 0, 0, 0], poisonedReference: [0, 0, 0, 0],
+        adversarial: [[0, 1, 0, 1], [0, 1, 2, 3]],
         adversarialReference: [[0, 1, 1, 3], [0, 1, 0, 1]]), targets: [nil, 0, 0, 0])
     #expect(found.shared == 0 && found.sub == 0)
     #expect(found.adversarial == 2.0 / 3 && found.backdoor == 1)
@@ -47,7 +50,8 @@ import Testing
   /// Without an attack there is nothing to aim at; the shared risk needs no target.
   @Test func withoutATrigger() {
     let found = Risks(
-      RiskPredictions(labels: [0, 1], poisoned: [], poisonedReference: [], adversarial: [[1, 1]], adversarialReference: [[1, 0]]),
+      RiskPredictions(
+        labels: [0, 1], poisoned: [], poisonedReference: [], adversarial: [[1, 1]], adversarialReference: [[1, 0]]),
       targets: [nil, nil])
     #expect(found.backdoor == nil && found.adversarial == nil && found.sub == nil)
     #expect(found.shared == 0.5)

@@ -40,7 +40,8 @@ struct BenchmarkTests {
   @Test func comparisonsNameKnownRows() {
     let laterOnes = ["poison/wanet"]
     for comparison in BenchmarkResult.comparisons {
-      #expect(Benchmark.rows.contains { $0.id == comparison.row } || laterOnes.contains(comparison.row), "\(comparison.row)")
+      #expect(
+        Benchmark.rows.contains { $0.id == comparison.row } || laterOnes.contains(comparison.row), "\(comparison.row)")
     }
   }
 
@@ -61,7 +62,9 @@ struct BenchmarkTests {
 
   @Test func epochsAreComparedWithStandardOnes() {
     var result = BenchmarkResult(threads: 2, precision: .bfloat16, width: 16, libtorch: "2.13.0", cpu: "a processor")
-    for (row, rate) in [("epoch/standard", 1000.0), ("epoch/dbd-pretrain", 400), ("epoch/prl-at", 500)] { result.add(row, rate) }
+    for (row, rate) in [("epoch/standard", 1000.0), ("epoch/dbd-pretrain", 400), ("epoch/prl-at", 500)] {
+      result.add(row, rate)
+    }
     let lines = result.text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
     #expect(lines.contains { $0.hasPrefix("epoch/dbd-pretrain 2.50x 4x ") })
     #expect(lines.contains { $0.hasPrefix("epoch/prl-at 2.00x noisy-label") })
@@ -73,7 +76,9 @@ struct BenchmarkTests {
   }
 
   @Test func whatIsMissingIsNamed() {
-    let none = #expect(throws: BenchmarkError.self) { _ = try BenchmarkPeer.find(script: "/nowhere/peer.py", environment: [:]) }
+    let none = #expect(throws: BenchmarkError.self) {
+      _ = try BenchmarkPeer.find(script: "/nowhere/peer.py", environment: [:])
+    }
     #expect(none?.description.contains("none at /nowhere/peer.py") == true)
     let here = #filePath
     let python = #expect(throws: BenchmarkError.self) {

@@ -8,8 +8,8 @@ import Testing
 import Torch
 import Training
 
-/// What `threads: auto` and `precision: auto` stand for, and that work which goes on keeps it. Serialised: the number of threads belongs to
-/// the process.
+/// What `threads: auto` and `precision: auto` stand for, and that work which goes on keeps it. Serialised: the number
+/// of threads belongs to the process.
 @Suite(.serialized) struct ComputePlanTests {
   private static let slow = PrecisionProbe(.init(float32: 1, bfloat16: 1.6))
   private static let fast = PrecisionProbe(.init(float32: 1.6, bfloat16: 1))
@@ -21,14 +21,16 @@ import Training
   private func machine(free: Int) -> CPUAvailability {
     let before = (0..<8).map { "cpu\($0) 0 0 0 0" }.joined(separator: "\n")
     let after = (0..<8).map { $0 < free ? "cpu\($0) 0 0 0 20" : "cpu\($0) 20 0 0 0" }.joined(separator: "\n")
-    return CPUAvailability(before: CPUTimes(stat: before), after: CPUTimes(stat: after), status: "", quota: nil, cores: 8)
+    return CPUAvailability(
+      before: CPUTimes(stat: before), after: CPUTimes(stat: after), status: "", quota: nil, cores: 8)
   }
   private func plan(
     _ yaml: String, free: Int, most: Int = 8, earlier: ComputePlan.Earlier? = nil, probe: PrecisionProbe = slow
   ) throws -> ComputePlan {
     let threads = Runtime.threadCount
     defer { Runtime.threadCount = threads }
-    return try ComputePlan(settings(yaml), goingOnFrom: earlier, most: most, availability: { machine(free: free) }, probe: probe)
+    return try ComputePlan(
+      settings(yaml), goingOnFrom: earlier, most: most, availability: { machine(free: free) }, probe: probe)
   }
 
   @Test func whatTheSettingTakes() throws {
@@ -36,9 +38,13 @@ import Training
       #expect(try settings(text).threads == .auto, "\(text)")
     }
     #expect(try settings("{threads: 3}").threads == .count(3))
-    for (text, message) in [("many", "auto or a whole number"), ("0", "out of range"), ("1.5", "whole number"), ("[2]", "whole number")] {
+    for (text, message) in [
+      ("many", "auto or a whole number"), ("0", "out of range"), ("1.5", "whole number"), ("[2]", "whole number"),
+    ] {
       let error = #expect(throws: SettingsError.self) { _ = try settings("{threads: \(text)}") }
-      #expect(error?.issues.map(\.path) == ["threads"] && error?.description.contains(message) == true, "\(String(describing: error))")
+      #expect(
+        error?.issues.map(\.path) == ["threads"] && error?.description.contains(message) == true,
+        "\(String(describing: error))")
     }
     #expect(ThreadChoice("auto") == .auto && ThreadChoice("2") == .count(2))
     #expect(ThreadChoice("0") == nil && ThreadChoice("two") == nil && ThreadChoice("") == nil)
@@ -49,13 +55,14 @@ import Training
     let base = try ExperimentConfiguration([:])
     for threads: JSONValue in ["auto", .null, 1, 7] {
       let other = try ExperimentConfiguration(["threads": threads])
-      #expect(try other.runID() == base.runID() && other.victimID() == base.victimID())
+      #expect(try other.runID() == base.runID() && other.backdooredModelID() == base.backdooredModelID())
     }
     #expect(try base.runID() == "9d0e01b3112a")
   }
 
   @Test func autoTakesTheFreeCores() throws {
-    #expect(try plan("{}", free: 0).threads == 1 && plan("{}", free: 5).threads == 5 && plan("{}", free: 8).threads == 8)
+    #expect(
+      try plan("{}", free: 0).threads == 1 && plan("{}", free: 5).threads == 5 && plan("{}", free: 8).threads == 8)
     #expect(try plan("{}", free: 5).threadsReason == "5.0 of 8 cores are free")
     let bound = try plan("{}", free: 5, most: 2)
     #expect(bound.threads == 2 && bound.threadsReason.contains("OMP_NUM_THREADS"))
@@ -84,8 +91,10 @@ import Training
   }
 
   private static let tiny: JSONValue = [
-    "device": "cpu", "precision": "float32", "dataset": ["train": 96, "test": 40, "size": 28], "model": ["name": "cnn", "width": 4],
-    "recipe": ["epochs": 2, "batch": 32], "attack": ["rate": 0.2], "defense": "none", "evaluation": ["riskSamples": 0, "samples": 0],
+    "device": "cpu", "precision": "float32", "dataset": ["train": 96, "test": 40, "size": 28],
+    "model": ["name": "cnn", "width": 4],
+    "recipe": ["epochs": 2, "batch": 32], "attack": ["rate": 0.2], "defense": "none",
+    "evaluation": ["riskSamples": 0, "samples": 0],
   ]
 
   /// Stopped after an epoch with a number of threads that `auto` would not take, and continued with auto.
@@ -106,7 +115,9 @@ import Training
       #expect(halfway.environment.precisionReason == "as asked")
       let progress = RecordingProgress()
       let record = try run([:], progress: progress)
-      #expect(record.status == .finished && record.environment.threads == began && record.environment.threadsReason == "as it began")
+      #expect(
+        record.status == .finished && record.environment.threads == began
+          && record.environment.threadsReason == "as it began")
       #expect(Runtime.threadCount == began)
       #expect(progress.messages.contains { $0.hasPrefix("computing on cpu with \(began) threads (as it began)") })
       #expect(progress.messages.contains { $0.contains("going on after epoch 1 of 2") })
@@ -122,10 +133,14 @@ import Training
         let configuration = try ExperimentConfiguration(SettingsTree.merge(Self.tiny, changes))
         _ = try TrainingJob(configuration, output: "\(parent)/m.safetensors").run(progress: progress)
       }
-      #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: 6) { try run(["threads": .int(began)]) } }
+      #expect(throws: Interrupted.self) {
+        try Interruption.simulated(afterChecks: 6) { try run(["threads": .int(began)]) }
+      }
       let progress = RecordingProgress()
       try run([:], progress: progress)
-      #expect(progress.messages.first?.hasPrefix("computing on cpu with \(began) threads (as it began)") == true, "\(progress.messages)")
+      #expect(
+        progress.messages.first?.hasPrefix("computing on cpu with \(began) threads (as it began)") == true,
+        "\(progress.messages)")
       #expect(Runtime.threadCount == began)
       #expect(try FileManager.default.contentsOfDirectory(atPath: parent) == ["m.safetensors"])
     }

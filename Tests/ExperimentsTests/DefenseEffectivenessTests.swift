@@ -12,9 +12,12 @@ struct DefenseEffectivenessTests {
     (0.9, 0.8, 0.95, 0.3, 0.75),  // a gain of accuracy does not count: (.5 - 0 + 1) / 2
     (0.9, 0.3, 0.8, 0.7, 0.45),  // nor does a rise of attack success count against it: (0 - .1 + 1) / 2
   ])
-  func handWorked(accuracyBefore: Double, rateBefore: Double, accuracyAfter: Double, rateAfter: Double, expected: Double) {
+  func handWorked(
+    accuracyBefore: Double, rateBefore: Double, accuracyAfter: Double, rateAfter: Double, expected: Double
+  ) {
     let rating = DefenseEffectiveness.rating(
-      accuracyBefore: accuracyBefore, attackSuccessRateBefore: rateBefore, accuracyAfter: accuracyAfter, attackSuccessRateAfter: rateAfter)
+      accuracyBefore: accuracyBefore, attackSuccessRateBefore: rateBefore, accuracyAfter: accuracyAfter,
+      attackSuccessRateAfter: rateAfter)
     #expect(abs(rating - expected) < 1e-12)
   }
 
@@ -23,7 +26,8 @@ struct DefenseEffectivenessTests {
       var values = [0.9, 0.9, 0.9, 0.1]
       values[position] = .nan
       let rating = DefenseEffectiveness.rating(
-        accuracyBefore: values[0], attackSuccessRateBefore: values[1], accuracyAfter: values[2], attackSuccessRateAfter: values[3])
+        accuracyBefore: values[0], attackSuccessRateBefore: values[1], accuracyAfter: values[2],
+        attackSuccessRateAfter: values[3])
       #expect(rating.isNaN)
     }
   }

@@ -8,10 +8,14 @@ import Training
 import Vision
 
 @Suite struct ExperimentConfigurationTests {
-  private func configuration(_ yaml: String = "{}") throws -> ExperimentConfiguration { try ExperimentConfiguration(JSONValue(yaml: yaml)) }
+  private func configuration(_ yaml: String = "{}") throws -> ExperimentConfiguration {
+    try ExperimentConfiguration(JSONValue(yaml: yaml))
+  }
 
   @Test(
-    arguments: [GeneralSettings.self, ModelSettings.self, CleanSettings.self, EvaluationSettings.self, DatasetSettings.self]
+    arguments: [
+      GeneralSettings.self, ModelSettings.self, CleanSettings.self, EvaluationSettings.self, DatasetSettings.self,
+    ]
       as [any Configurable.Type])
   func isDocumented(_ type: any Configurable.Type) { #expect(SettingsTree.checkSettings(type) == []) }
 
@@ -37,20 +41,24 @@ import Vision
     #expect(try again.runID() == c.runID())
     let throughText = try JSONValue(yaml: tree.prettyJSON)
     #expect(try ExperimentConfiguration(throughText).resolved() == tree)
-    #expect(again.attack == c.attack && again.defense == c.defense && again.recipe == c.recipe && again.dataset == c.dataset)
+    #expect(
+      again.attack == c.attack && again.defense == c.defense && again.recipe == c.recipe && again.dataset == c.dataset)
   }
 
   /// What the result does not depend on stays out of the id; everything else is in.
   @Test func runID() throws {
     let base = try configuration("{dataset: {name: cifar10, path: /a}}").runID()
     for same in [
-      "{dataset: {name: cifar10, path: /b}}", "{dataset: {name: cifar10}, device: cpu, threads: 3}", "{dataset: cifar10}",
+      "{dataset: {name: cifar10, path: /b}}", "{dataset: {name: cifar10}, device: cpu, threads: 3}",
+      "{dataset: cifar10}",
       "{dataset: {name: cifar10}, attack: {name: badnets, rate: 0.1}, recipe: fast}",
     ] where same != "{dataset: cifar10}" { #expect(try configuration(same).runID() == base, "\(same)") }
     var seen = Set([base])
     for other in [
-      "{seed: 1}", "{precision: float32}", "{attack: {rate: 0.05}}", "{attack: none}", "{attack: blended}", "{defense: none}",
-      "{defense: {epochs: 99}}", "{model: {width: 16}}", "{recipe: {epochs: 11}}", "{recipe: benchmark}", "{clean: {share: 0.1}}",
+      "{seed: 1}", "{precision: float32}", "{attack: {rate: 0.05}}", "{attack: none}", "{attack: blended}",
+      "{defense: none}",
+      "{defense: {epochs: 99}}", "{model: {width: 16}}", "{recipe: {epochs: 11}}", "{recipe: benchmark}",
+      "{clean: {share: 0.1}}",
       "{clean: {balanced: true}}", "{evaluation: {riskSamples: 8}}",
     ] {
       var tree = try JSONValue(yaml: other)
@@ -61,11 +69,15 @@ import Vision
   }
 
   @Test(arguments: [
-    ("{atack: badnets}", "atack", "Did you mean attack?"), ("{attack: {rte: 0.1}}", "attack.rte", "Did you mean attack.rate?"),
-    ("{attack: {name: badnetz}}", "attack.name", "Did you mean badnets?"), ("{defense: sao}", "defense.name", "Did you mean sau?"),
-    ("{recipe: fsat}", "recipe.name", "Did you mean fast?"), ("{recipe: {epoch: 3}}", "recipe.epoch", "Did you mean recipe.epochs?"),
+    ("{atack: badnets}", "atack", "Did you mean attack?"),
+    ("{attack: {rte: 0.1}}", "attack.rte", "Did you mean attack.rate?"),
+    ("{attack: {name: badnetz}}", "attack.name", "Did you mean badnets?"),
+    ("{defense: sao}", "defense.name", "Did you mean sau?"),
+    ("{recipe: fsat}", "recipe.name", "Did you mean fast?"),
+    ("{recipe: {epoch: 3}}", "recipe.epoch", "Did you mean recipe.epochs?"),
     ("{model: {name: preactresnet19}}", "model.name", "Did you mean preactresnet18?"),
-    ("{dataset: {name: cifar11}}", "dataset.name", "Did you mean cifar10"), ("{attack: {rate: 2}}", "attack.rate", "out of range"),
+    ("{dataset: {name: cifar11}}", "dataset.name", "Did you mean cifar10"),
+    ("{attack: {rate: 2}}", "attack.rate", "out of range"),
     ("{attack: {name: 3}}", "attack.name", "expected a name"), ("{attack: 3}", "attack", "expected a name"),
     ("{defense: {epochs: many}}", "defense.epochs", "expected a whole number"), ("{seed: -1}", "seed", "out of range"),
     ("{clean: {shar: 0.1}}", "clean.shar", "Did you mean clean.share?"), ("3", "", "a configuration is a group"),
@@ -102,7 +114,8 @@ import Vision
     let attack = try #require(c.makeAttack() as? BadNets)
     #expect(attack.configuration.rate == 0.03 && attack.configuration.size == 2 && attack.configuration.target == 0)
     let defense = try #require(c.makeDefense() as? SharedAdversarialUnlearning)
-    #expect(defense.configuration.start == .random && defense.configuration.epochs == 4 && defense.configuration.steps == 5)
+    #expect(
+      defense.configuration.start == .random && defense.configuration.epochs == 4 && defense.configuration.steps == 5)
   }
 
   /// A preset with changes: the preset's values stay where nobody changed them.
@@ -120,7 +133,8 @@ import Vision
     #expect(tuned["flip"] == .bool(false))
     let nested = try defense(#"{"dataset": {"name": "mnist"}, "defense": {"name": "cat", "recipe": {"epochs": 2}}}"#)
     #expect(nested["recipe"]?["flip"] == .bool(false) && nested["recipe"]?["epochs"] == .int(2))
-    let asked = try defense(#"{"dataset": {"name": "generated"}, "defense": {"name": "cat", "recipe": {"flip": true}}}"#)
+    let asked = try defense(
+      #"{"dataset": {"name": "generated"}, "defense": {"name": "cat", "recipe": {"flip": true}}}"#)
     #expect(asked["recipe"]?["flip"] == .bool(true))
     let photographs = try defense(#"{"dataset": {"name": "cifar10"}, "defense": {"name": "cat"}}"#)
     #expect(photographs["recipe"]?["flip"] == .bool(true))

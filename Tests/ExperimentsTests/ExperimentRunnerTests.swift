@@ -24,10 +24,14 @@ import Vision
     if changes["defense"] != nil { base["defense"] = nil }
     return try ExperimentConfiguration(SettingsTree.merge(base, changes))
   }
-  private func run(_ folder: String, _ changes: JSONValue = [:], progress: any ProgressReporter = SilentProgress()) throws -> RunRecord {
+  private func run(_ folder: String, _ changes: JSONValue = [:], progress: any ProgressReporter = SilentProgress())
+    throws -> RunRecord
+  {
     try ExperimentRunner(configuration(changes), folder: folder, progress: progress, command: "antidote run").run()
   }
-  private func model(_ folder: String, _ name: String = RunDirectory.modelName) throws -> [(key: String, tensor: Tensor)] {
+  private func model(_ folder: String, _ name: String = RunDirectory.modelName) throws -> [(
+    key: String, tensor: Tensor
+  )] {
     try Safetensors.load("\(folder)/\(name)").tensors.map { ($0.key, $0.tensor) }
   }
 
@@ -35,9 +39,12 @@ import Vision
     try withTemporaryFolder { parent in
       let folder = "\(parent)/run"
       let record = try run(folder)
-      #expect(record.status == .finished && record.failure == nil && record.finished != nil && record.command == "antidote run")
+      #expect(
+        record.status == .finished && record.failure == nil && record.finished != nil
+          && record.command == "antidote run")
       #expect(try record.configuration == configuration().resolved() && record.id == configuration().runID())
-      #expect(record.dataset?.trainCount == 96 && record.dataset?.testCount == 40 && record.dataset?.classNames.count == 10)
+      #expect(
+        record.dataset?.trainCount == 96 && record.dataset?.testCount == 40 && record.dataset?.classNames.count == 10)
       #expect(record.poison?.poisonedCount == 19 && record.poison?.targetLabel == 0 && record.poison?.rate == 0.2)
       #expect(record.defense?.name == "sau" && record.defense?.summary != nil)
       #expect(record.stages.map(\.name) == ["train", "sau"] && record.stages.map(\.epochs) == [2, 2])
@@ -46,7 +53,8 @@ import Vision
       #expect(record.measurements.map(\.label) == ["before", "after"])
       for m in record.measurements {
         #expect(m.cleanCount == 40 && m.attackSuccessRate != nil && m.robustAccuracy != nil && m.triggeredCount == 36)
-        #expect(m.backdoorRisk != nil && m.adversarialRisk != nil && m.sharedAdversarialRisk != nil && m.riskCount == 16)
+        #expect(
+          m.backdoorRisk != nil && m.adversarialRisk != nil && m.sharedAdversarialRisk != nil && m.riskCount == 16)
       }
       let (before, after) = (try #require(record.before), try #require(record.after))
       #expect(record.defenseEffectiveness == DefenseEffectiveness.rating(before: before, after: after))
@@ -69,35 +77,47 @@ import Vision
         #expect(entry.values[MetricName.attackSuccessRate] != nil && entry.values[MetricName.learningRate] != nil)
         #expect((entry.values[MetricName.sharedAdversarialRisk] != nil) == (entry.stage == "sau"))
       }
-      #expect(metrics[1].values[MetricName.accuracy] == before.accuracy && metrics[3].values[MetricName.accuracy] == after.accuracy)
+      #expect(
+        metrics[1].values[MetricName.accuracy] == before.accuracy
+          && metrics[3].values[MetricName.accuracy] == after.accuracy)
       let files = try FileManager.default.contentsOfDirectory(atPath: folder)
       #expect(!files.contains { $0.hasPrefix("checkpoint") }, "\(files)")
-      #expect(files.contains(ExperimentRunner.victimName) && files.contains(RunDirectory.modelName))
+      #expect(files.contains(ExperimentRunner.backdooredModelName) && files.contains(RunDirectory.modelName))
     }
   }
 
-  /// The runner looks for Ctrl-C before each epoch and after each step: 2 * (1 + 3) in training, 2 * (1 + 2) in the defense.
+  /// The runner looks for Ctrl-C before each epoch and after each step: 2 * (1 + 3) in training, 2 * (1 + 2) in the
+  /// defense.
   @Test func resumesWithTheSameResult() throws {
     try withTemporaryFolder { parent in
       let whole = try run("\(parent)/whole/run")
-      let (victim, purified) = (try model("\(parent)/whole/run", ExperimentRunner.victimName), try model("\(parent)/whole/run"))
+      let (backdoored, purified) = (
+        try model("\(parent)/whole/run", ExperimentRunner.backdooredModelName), try model("\(parent)/whole/run")
+      )
       for (checks, stage) in [(2, "train"), (6, "train"), (9, "sau"), (12, "sau")] {
-        let folder = "\(parent)/after-\(checks)/run"  // A parent of its own: no victim is shared.
+        let folder = "\(parent)/after-\(checks)/run"  // A parent of its own: no backdoored model is shared.
         #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: checks) { _ = try run(folder) } }
         let halfway = try RunDirectory.open(folder).readRecord()
         #expect(halfway?.status == .interrupted && halfway?.failure == nil)
-        #expect(FileManager.default.fileExists(atPath: "\(folder)/\(ExperimentRunner.victimName)") == (stage == "sau"))
+        #expect(
+          FileManager.default.fileExists(atPath: "\(folder)/\(ExperimentRunner.backdooredModelName)")
+            == (stage == "sau"))
 
         let progress = RecordingProgress()
         let resumed = try run(folder, progress: progress)
         #expect(resumed.measurements == whole.measurements && resumed.samples == whole.samples, "after \(checks)")
-        #expect(resumed.perturbations == whole.perturbations && resumed.defenseEffectiveness == whole.defenseEffectiveness)
-        expectSame(try model(folder, ExperimentRunner.victimName), victim, "victim after \(checks)")
+        #expect(
+          resumed.perturbations == whole.perturbations && resumed.defenseEffectiveness == whole.defenseEffectiveness)
+        expectSame(
+          try model(folder, ExperimentRunner.backdooredModelName), backdoored, "backdoored model after \(checks)")
         expectSame(try model(folder), purified, "purified after \(checks)")
         #expect(resumed.stages.map(\.epochs) == whole.stages.map(\.epochs))
         let metrics = try RunDirectory.open(folder).metrics.read()
-        #expect(metrics.map(\.epoch) == [1, 2, 1, 2] && metrics.map(\.stage) == ["train", "train", "sau", "sau"], "no epoch twice")
-        #expect(progress.messages.contains { $0.contains("going on after epoch 1 of 2") } == (checks == 6 || checks == 12))
+        #expect(
+          metrics.map(\.epoch) == [1, 2, 1, 2] && metrics.map(\.stage) == ["train", "train", "sau", "sau"],
+          "no epoch twice")
+        #expect(
+          progress.messages.contains { $0.contains("going on after epoch 1 of 2") } == (checks == 6 || checks == 12))
         let files = try FileManager.default.contentsOfDirectory(atPath: folder)
         #expect(!files.contains { $0.hasPrefix("checkpoint") }, "\(files)")
       }
@@ -108,7 +128,8 @@ import Vision
   @Test func finishedRunsStay() throws {
     try withTemporaryFolder { parent in
       let first = try run("\(parent)/run")
-      let victim = try Data(contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.victimName)"))
+      let backdoored = try Data(
+        contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.backdooredModelName)"))
       let files = ["record.json", "metrics.jsonl", "model.safetensors"].map { "\(parent)/run/\($0)" }
       let contents = try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
       let progress = RecordingProgress()
@@ -117,53 +138,65 @@ import Vision
       #expect(try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } == contents)
       let stored = try RunDirectory.open("\(parent)/run").readRecord()
       #expect(again.measurements == first.measurements && stored?.measurements == first.measurements)
-      #expect(try Data(contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.victimName)")) == victim)
+      #expect(
+        try Data(contentsOf: URL(fileURLWithPath: "\(parent)/run/\(ExperimentRunner.backdooredModelName)"))
+          == backdoored)
     }
   }
 
-  /// The runs of a grid share their victims: one trained in the same way is taken from a sibling, any other is not.
-  @Test func victimsAreShared() throws {
+  /// The runs of a grid share their backdoored models: one trained in the same way is taken from a sibling, any other
+  /// is not.
+  @Test func backdooredModelsAreShared() throws {
     try withTemporaryFolder { parent in
       let first = try run("\(parent)/first")
       let second = try run("\(parent)/second", ["defense": ["name": "ft", "epochs": 1]])
-      expectSame(try model("\(parent)/second", ExperimentRunner.victimName), try model("\(parent)/first", ExperimentRunner.victimName))
+      expectSame(
+        try model("\(parent)/second", ExperimentRunner.backdooredModelName),
+        try model("\(parent)/first", ExperimentRunner.backdooredModelName))
       #expect(second.before?.accuracy == first.before?.accuracy && second.stages.map(\.name) == ["train", "ft"])
       let metrics = try RunDirectory.open("\(parent)/second").metrics.read()
       #expect(metrics.map(\.stage) == ["train", "train", "ft"] && metrics.map(\.epoch) == [1, 2, 1])
 
-      for changes: JSONValue in [["seed": 1], ["attack": ["rate": 0.3]], ["recipe": ["epochs": 1]], ["model": ["width": 5]]] {
+      for changes: JSONValue in [
+        ["seed": 1], ["attack": ["rate": 0.3]], ["recipe": ["epochs": 1]], ["model": ["width": 5]],
+      ] {
         let progress = RecordingProgress()
-        _ = try run("\(parent)/\(configuration(changes).runID())", SettingsTree.merge(changes, ["defense": "none"]), progress: progress)
-        #expect(!progress.messages.contains { $0.contains("the same victim") }, "\(changes.compactJSON)")
+        _ = try run(
+          "\(parent)/\(configuration(changes).runID())", SettingsTree.merge(changes, ["defense": "none"]),
+          progress: progress)
+        #expect(!progress.messages.contains { $0.contains("the same model") }, "\(changes.compactJSON)")
       }
     }
   }
 
-  /// A file that its run did not make, or not in this way, is another victim.
-  @Test func victimsAreChecked() throws {
+  /// A file that its run did not make, or not in this way, is another model.
+  @Test func backdooredModelsAreChecked() throws {
     try withTemporaryFolder { parent in
       _ = try run("\(parent)/first", ["defense": "none"])
-      let path = "\(parent)/first/\(ExperimentRunner.victimName)"
-      let other = try ModelSpec(kind: "cnn", shape: ModelShape(classes: 3, width: 4, imageSize: 28)).make(Generator(seed: 1))
+      let path = "\(parent)/first/\(ExperimentRunner.backdooredModelName)"
+      let other = try ModelSpec(kind: "cnn", shape: ModelShape(classes: 3, width: 4, imageSize: 28)).make(
+        Generator(seed: 1))
       let whole = try Data(contentsOf: URL(fileURLWithPath: path))
       var record = try #require(try RunDirectory.open("\(parent)/first").readRecord())
       let file = "\(parent)/first/\(RunDirectory.recordName)"
       func expectNotTaken(_ name: String, _ reason: String) throws {
         let progress = RecordingProgress()
         let taken = try run("\(parent)/\(name)", ["defense": ["name": "ft", "epochs": 1]], progress: progress)
-        #expect(progress.messages.contains { $0.contains("\(path) is not taken") && $0.contains(reason) }, "\(progress.messages)")
+        #expect(
+          progress.messages.contains { $0.contains("\(path) is not taken") && $0.contains(reason) },
+          "\(progress.messages)")
         #expect(taken.stages.map(\.name) == ["train", "ft"])
         try FileSystem.remove("\(parent)/\(name)")
       }
       try other.save(path)
       try expectNotTaken("second", "it is not the file that its run made")
       // A record that was made to fit.
-      record.artifacts[ExperimentRunner.victimName]?.sha256 = try Digest.sha256Hex(file: path)
+      record.artifacts[ExperimentRunner.backdooredModelName]?.sha256 = try Digest.sha256Hex(file: path)
       try AtomicFile.write(record.encoded(), to: file)
       try expectNotTaken("third", "another architecture or other classes")
       try whole.write(to: URL(fileURLWithPath: path))
-      record.artifacts[ExperimentRunner.victimName]?.sha256 = try Digest.sha256Hex(file: path)
-      record.artifacts[ExperimentRunner.victimName]?.threads += 1
+      record.artifacts[ExperimentRunner.backdooredModelName]?.sha256 = try Digest.sha256Hex(file: path)
+      record.artifacts[ExperimentRunner.backdooredModelName]?.threads += 1
       try AtomicFile.write(record.encoded(), to: file)
       try expectNotTaken("fourth", "threads")
       record.artifacts = [:]
@@ -175,10 +208,11 @@ import Vision
   /// A run goes on with the files that it made and no others.
   @Test func theRunsOwnFilesAreChecked() throws {
     try withTemporaryFolder { parent in
-      let folder = "\(parent)/run", path = "\(folder)/\(ExperimentRunner.victimName)"
+      let folder = "\(parent)/run", path = "\(folder)/\(ExperimentRunner.backdooredModelName)"
       #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: 9) { _ = try run(folder) } }
       let whole = try Data(contentsOf: URL(fileURLWithPath: path))
-      try ModelSpec(kind: "cnn", shape: ModelShape(classes: 3, width: 4, imageSize: 28)).make(Generator(seed: 1)).save(path)
+      try ModelSpec(kind: "cnn", shape: ModelShape(classes: 3, width: 4, imageSize: 28)).make(Generator(seed: 1)).save(
+        path)
       let error = #expect(throws: RunStoreError.self) { _ = try run(folder) }
       #expect(error == .replaced(path: path) && error.map { "\($0)" }?.contains("remove it to make it again") == true)
       // Without it the training ends as it did.
@@ -192,7 +226,10 @@ import Vision
   @Test func aFinishedRunIsCleanedUp() throws {
     try withTemporaryFolder { parent in
       _ = try run("\(parent)/run", ["defense": "none"])
-      let names = ["checkpoint-train.safetensors", ".antidote-77-0123456789abcdef.tmp", "samples/.antidote-77-0123456789abcdef.tmp"]
+      let names = [
+        "checkpoint-train.safetensors", ".antidote-77-0123456789abcdef.tmp",
+        "samples/.antidote-77-0123456789abcdef.tmp",
+      ]
       for name in names { try AtomicFile.write("x", to: "\(parent)/run/\(name)") }
       _ = try run("\(parent)/run", ["defense": "none"])
       for name in names { #expect(!FileSystem.exists("\(parent)/run/\(name)"), "\(name)") }
@@ -217,7 +254,9 @@ import Vision
     try withTemporaryFolder { parent in
       let record = try run("\(parent)/run", ["attack": "none", "defense": ["name": "ft", "epochs": 1]])
       #expect(record.poison == nil && record.samples.isEmpty && record.defenseEffectiveness == nil)
-      #expect(record.measurements.count == 2 && record.measurements.allSatisfy { $0.attackSuccessRate == nil && $0.triggeredCount == nil })
+      #expect(
+        record.measurements.count == 2
+          && record.measurements.allSatisfy { $0.attackSuccessRate == nil && $0.triggeredCount == nil })
       #expect(record.after?.sharedAdversarialRisk != nil && record.after?.backdoorRisk == nil)
     }
   }
@@ -251,22 +290,32 @@ import Vision
   }
 
   private static let decoupled: JSONValue = [
-    "pretrain": ["epochs": 2, "batch": 32], "tune": ["epochs": 2, "batch": 32], "finetune": ["epochs": 2, "iterations": 2, "batch": 8],
+    "pretrain": ["epochs": 2, "batch": 32], "tune": ["epochs": 2, "batch": 32],
+    "finetune": ["epochs": 2, "iterations": 2, "batch": 8],
     "embeddings": 10,
   ]
 
-  /// A defense that trains by itself: what it learned from, what it believes of each sample, and how its last epochs did.
+  /// A defense that trains by itself: what it learned from, what it believes of each sample, and how its last epochs
+  /// did.
   @Test func aTrainingTimeDefense() throws {
     try withTemporaryFolder { parent in
       let folder = "\(parent)/run"
       let record = try run(
-        folder, ["defense": ["name": "prl-at", "rule": ["rate": 0.25], "recipe": ["epochs": 3, "batch": 32, "dropLast": false]]])
-      #expect(record.stages.map(\.name) == ["train", "prl-at"] && record.measurements.map(\.label) == ["before", "after"])
+        folder,
+        [
+          "defense": [
+            "name": "prl-at", "rule": ["rate": 0.25], "recipe": ["epochs": 3, "batch": 32, "dropLast": false],
+          ]
+        ])
+      #expect(
+        record.stages.map(\.name) == ["train", "prl-at"] && record.measurements.map(\.label) == ["before", "after"])
       let findings = try #require(record.findings)
       let detection = try #require(findings.detection)
       #expect(detection.keptCount == 72 && detection.rejectedCount == 24 && detection.poisonedCount == 19)
       #expect(detection.areaUnderROC.map { (0...1).contains($0) } == true)
-      #expect(findings.histograms.allSatisfy { ($0.clean + $0.poisoned).reduce(0, +) == 96 && $0.poisoned.reduce(0, +) == 19 })
+      #expect(
+        findings.histograms.allSatisfy { ($0.clean + $0.poisoned).reduce(0, +) == 96 && $0.poisoned.reduce(0, +) == 19 }
+      )
       let lines = try String(contentsOfFile: "\(folder)/samples.csv", encoding: .utf8).split(separator: "\n")
       #expect(lines.count == 97 && lines[0].hasPrefix("index,label,kept,suspicion,") && lines[0].hasSuffix(",poisoned"))
       #expect(lines.dropFirst().count { $0.hasSuffix(",1") } == 19)
@@ -310,10 +359,14 @@ import Vision
       let purified = try model("\(parent)/whole/run")
       for (checks, stage) in [(14, "dbd-pretrain"), (17, "dbd-tune"), (22, "dbd-tune"), (29, "dbd-mixmatch")] {
         let folder = "\(parent)/after-\(checks)/run"
-        #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: checks) { _ = try run(folder, changes) } }
+        #expect(throws: Interrupted.self) {
+          try Interruption.simulated(afterChecks: checks) { _ = try run(folder, changes) }
+        }
         let progress = RecordingProgress()
         let resumed = try run(folder, changes, progress: progress)
-        if checks != 17 { #expect(progress.messages.contains { $0.hasPrefix("\(stage): going on after epoch 1") }, "\(checks)") }
+        if checks != 17 {
+          #expect(progress.messages.contains { $0.hasPrefix("\(stage): going on after epoch 1") }, "\(checks)")
+        }
         #expect(resumed.measurements == whole.measurements && resumed.findings == whole.findings, "after \(checks)")
         expectSame(try model(folder), purified, "after \(checks)")
       }

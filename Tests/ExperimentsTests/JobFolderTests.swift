@@ -75,7 +75,9 @@ struct JobFolderTests {
 
   /// What a crash left without a checkpoint keeps nobody out.
   @Test func aFolderWithoutCheckpointsIsTakenOver() throws {
-    func job(_ seed: Int) throws -> JobFolder { try JobFolder(output: folder.path("out"), identity: ["seed": .int(seed)]) }
+    func job(_ seed: Int) throws -> JobFolder {
+      try JobFolder(output: folder.path("out"), identity: ["seed": .int(seed)])
+    }
     var first: JobFolder? = try job(0)
     // Its owner lives.
     #expect(throws: RunStoreError.self) { _ = try job(1) }

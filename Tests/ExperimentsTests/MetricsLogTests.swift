@@ -29,7 +29,8 @@ struct MetricsLogTests {
   @Test(arguments: ["-1", "9223372036854775807", "1e18", "-9223372036854775808"])
   func epochsThatCannotBe(_ epoch: String) throws {
     try folder.write(
-      "metrics.jsonl", "{\"stage\":\"train\",\"epoch\":1,\"values\":{}}\n{\"stage\":\"train\",\"epoch\":\(epoch),\"values\":{}}\n")
+      "metrics.jsonl",
+      "{\"stage\":\"train\",\"epoch\":1,\"values\":{}}\n{\"stage\":\"train\",\"epoch\":\(epoch),\"values\":{}}\n")
     let error = #expect(throws: RunStoreError.self) { try log.read() }
     guard case .damagedLine(log.path, 2, _) = error else {
       Issue.record("\(String(describing: error))")

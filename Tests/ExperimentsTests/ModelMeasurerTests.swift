@@ -21,7 +21,8 @@ private final class Constant: Classifier {
   }
   override func features(normalized x: Tensor) -> Features {
     questions += 1
-    return Features(stages: [x], penultimate: answer.round().to(.int64).expanded([x.dimension(0)]).oneHot(3).to(.float32))
+    return Features(
+      stages: [x], penultimate: answer.round().to(.int64).expanded([x.dimension(0)]).oneHot(3).to(.float32))
   }
   override func logits(_ penultimate: Tensor) -> Tensor { penultimate }
 }
@@ -32,7 +33,7 @@ private final class Constant: Classifier {
     BackdoorEvaluator(
       test: ImageDataset(
         name: "test", images: Tensor.zeros([4, 1, 4, 4], dtype: .uint8), labels: Tensor([0, 1, 1, 2].map(Int64.init)),
-        classNames: ["a", "b", "c"]), implants: [], seed: 1))
+        classNames: ["a", "b", "c"]), tasks: [], seed: 1))
 
   @Test func aModelThatHasNotChangedIsMeasuredOnce() {
     let model = Constant(1)

@@ -42,7 +42,9 @@ struct RunDirectoryTests {
     let loop = folder.path("loop")
     symlink(loop, loop)
     #expect(throws: FileError.self) { try RunDirectory.open(loop) }
-    #expect(throws: RunStoreError.notARun(directory: folder.path("none"))) { try RunDirectory.open(folder.path("none")) }
+    #expect(throws: RunStoreError.notARun(directory: folder.path("none"))) {
+      try RunDirectory.open(folder.path("none"))
+    }
   }
 
   @Test func anotherRunsFolderIsRefused() throws {
@@ -77,7 +79,9 @@ struct RunDirectoryTests {
     second.release()
   }
 
-  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/flock"))) func anotherProcessIsKeptOut() throws {
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/flock"))) func anotherProcessIsKeptOut()
+    throws
+  {
     let directory = try RunDirectory.create(at: path, id: "a")
     func tryLock() throws -> Int32 {
       let process = Process()
@@ -137,7 +141,9 @@ struct RunDirectoryTests {
 
   @Test func placesWithoutARunAreNamed() throws {
     #expect(throws: RunStoreError.notARun(directory: folder.path)) { try RunDirectory.open(folder.path) }
-    #expect(throws: RunStoreError.notARun(directory: folder.path + "/none")) { try RunDirectory.open(folder.path + "/none") }
+    #expect(throws: RunStoreError.notARun(directory: folder.path + "/none")) {
+      try RunDirectory.open(folder.path + "/none")
+    }
     try folder.write("file", "")
     let opened = #expect(throws: FileError.self) { try RunDirectory.open(folder.path + "/file") }
     #expect(opened?.reason == .notADirectory((folder.path + "/file").replacing("//", with: "/")))

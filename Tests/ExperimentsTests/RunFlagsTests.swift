@@ -16,17 +16,21 @@ struct RunFlagsTests {
 
   @Test func aGoodRunRaisesNone() {
     #expect(RunFlags.raised(by: record()).isEmpty)
-    #expect(RunFlags.raised(by: record(), metrics: [MetricsEntry(stage: "train", epoch: 1, values: ["trainLoss": 2])]).isEmpty)
+    #expect(
+      RunFlags.raised(by: record(), metrics: [MetricsEntry(stage: "train", epoch: 1, values: ["trainLoss": 2])]).isEmpty
+    )
   }
 
   @Test func chanceAccuracy() {
     // Ten classes, 10,000 images: chance .1, three standard errors .009, 1.2 times chance .12.
-    #expect(flags { $0.measurements = [.init(label: "before", accuracy: 0.12, cleanCount: 10_000)] } == [.chanceAccuracy])
+    #expect(
+      flags { $0.measurements = [.init(label: "before", accuracy: 0.12, cleanCount: 10_000)] } == [.chanceAccuracy])
     #expect(flags { $0.measurements = [.init(label: "before", accuracy: 0.121, cleanCount: 10_000)] } == [])
     // 400 images: a standard error is .015, so .145 is within three and .146 is not.
     #expect(flags { $0.measurements = [.init(label: "before", accuracy: 0.145, cleanCount: 400)] } == [.chanceAccuracy])
     #expect(flags { $0.measurements = [.init(label: "before", accuracy: 0.146, cleanCount: 400)] } == [])
-    let raised = RunFlags.raised(by: record { $0.measurements = [.init(label: "after", accuracy: 0.1, cleanCount: 1_000)] })
+    let raised = RunFlags.raised(
+      by: record { $0.measurements = [.init(label: "after", accuracy: 0.1, cleanCount: 1_000)] })
     #expect(raised == [RaisedFlag(.chanceAccuracy, "Clean accuracy after is 10.0%; guessing gives 10.0%.")])
   }
 

@@ -43,7 +43,9 @@ struct RunRecordTests {
   @Test func anotherFormatVersionIsRefused() throws {
     let text = try RunRecordExample.full().encoded()
       .replacingOccurrences(of: "\"formatVersion\": 1", with: "\"formatVersion\": 2")
-    let error = #expect(throws: RunStoreError.self) { try RunRecord.decoded(from: Data(text.utf8), path: "r/record.json") }
+    let error = #expect(throws: RunStoreError.self) {
+      try RunRecord.decoded(from: Data(text.utf8), path: "r/record.json")
+    }
     #expect(error == .unknownFormat(path: "r/record.json", found: 2))
     #expect(
       error?.description
@@ -57,7 +59,9 @@ struct RunRecordTests {
     ("{\"formatVersion\": 1, \"id\": 5}", "a value of another type than String stands at id"),
   ])
   func damageIsNamed(text: String, reason: String) {
-    #expect(throws: RunStoreError.damaged(path: "record.json", reason: reason)) { try RunRecord.decoded(from: Data(text.utf8)) }
+    #expect(throws: RunStoreError.damaged(path: "record.json", reason: reason)) {
+      try RunRecord.decoded(from: Data(text.utf8))
+    }
   }
 
   /// 1,000 and 600 images in 40 s, and another stage.

@@ -32,7 +32,8 @@ import Vision
     let directory = try RunDirectory.create(at: folder.path + "/run", id: "1")
     let record = try #require(try findings.record(pictures: 2, in: directory))
     let detection = try #require(record.detection)
-    #expect(detection.truePositiveRate == 0.5 && detection.falsePositiveRate == 1.0 / 6 && detection.areaUnderROC == 8.0 / 12)
+    #expect(
+      detection.truePositiveRate == 0.5 && detection.falsePositiveRate == 1.0 / 6 && detection.areaUnderROC == 8.0 / 12)
     let histogram = try #require(record.histograms.first)
     #expect(histogram.lower == 0 && histogram.upper == 6 && histogram.threshold == 4.5)
     #expect(histogram.clean.reduce(0, +) == 5 && histogram.poisoned.reduce(0, +) == 2)
@@ -44,12 +45,17 @@ import Vision
 
   @Test func aMapHasOnePointForEachFeature() throws {
     var outcome = DefenseOutcome()
-    outcome.embeddings = [Embedding(title: "features", features: Generator(seed: 1).normal([6, 4]), indices: [7, 3, 1, 0, 5, 2])]
+    outcome.embeddings = [
+      Embedding(title: "features", features: Generator(seed: 1).normal([6, 4]), indices: [7, 3, 1, 0, 5, 2])
+    ]
     let folder = try TemporaryFolder()
     let directory = try RunDirectory.create(at: folder.path + "/run", id: "1")
-    let record = try #require(try SampleFindings(outcome, data: data, poisoned: [0, 3]).record(pictures: 2, in: directory))
+    let record = try #require(
+      try SampleFindings(outcome, data: data, poisoned: [0, 3]).record(pictures: 2, in: directory))
     #expect(record.detection == nil && record.pictures.isEmpty)
-    #expect(record.maps[0].labels == [1, 0, 1, 0, 2, 2] && record.maps[0].poisoned == [false, true, false, true, false, false])
+    #expect(
+      record.maps[0].labels == [1, 0, 1, 0, 2, 2]
+        && record.maps[0].poisoned == [false, true, false, true, false, false])
     #expect(record.maps[0].x.count == 6 && record.maps[0].y.allSatisfy(\.isFinite))
   }
 

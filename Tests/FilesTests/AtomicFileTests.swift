@@ -132,7 +132,9 @@ import Testing
       let path = folder + "/large"
       close(open(path, O_CREAT | O_WRONLY, 0o600))
       #expect(truncate(path, 1 << 40) == 0)  // A sparse file: no disk is used.
-      #expect(#expect(throws: FileError.self) { try FileSystem.read(path) }?.reason == .overLimit(size: 1 << 40, limit: 1 << 30))
+      #expect(
+        #expect(throws: FileError.self) { try FileSystem.read(path) }?.reason
+          == .overLimit(size: 1 << 40, limit: 1 << 30))
       try AtomicFile.write("12345", to: folder + "/f")
       #expect(try FileSystem.readText(folder + "/f", limit: 5) == "12345")
       #expect(throws: FileError.self) { try FileSystem.readText(folder + "/f", limit: 4) }
@@ -180,7 +182,10 @@ import Testing
 
   @Test func onlyTemporaryNamesAreRemoved() throws {
     try withTemporaryFolder { folder in
-      let others = [".antidote-1-x.tmp", ".antidote-notes.tmp", ".antidote-01-0123456789abcdef.tmp", "antidote-1-0123456789abcdef.tmp"]
+      let others = [
+        ".antidote-1-x.tmp", ".antidote-notes.tmp", ".antidote-01-0123456789abcdef.tmp",
+        "antidote-1-0123456789abcdef.tmp",
+      ]
       for name in others { try Data().write(to: URL(filePath: "\(folder)/\(name)")) }
       // Left by a process whose number a living one has: the number does not count.
       try Data().write(to: URL(filePath: "\(folder)/.antidote-\(getpid())-0123456789abcdef.tmp"))
@@ -209,7 +214,8 @@ import Testing
       #expect(error?.reason == .missingParent(folder + "/no"))
       #expect(
         error?.description
-          == "cannot write \(folder)/no/such/f: the folder \(folder)/no does not exist. Create it (mkdir -p), or correct the path.")
+          == "cannot write \(folder)/no/such/f: the folder \(folder)/no does not exist. Create it (mkdir -p), or correct the path."
+      )
       #expect(listing(folder) == [])
     }
   }
@@ -299,7 +305,9 @@ import Testing
       defer { disk.unmount() }
       try AtomicFile.write("old", to: folder + "/f")
       let error = #expect(throws: FileError.self) { try AtomicFile.write(Data(count: 1_000_000), to: folder + "/f") }
-      guard case .diskFull(let needed?, let free?)? = error?.reason else { return #expect(Bool(false), "\(String(describing: error))") }
+      guard case .diskFull(let needed?, let free?)? = error?.reason else {
+        return #expect(Bool(false), "\(String(describing: error))")
+      }
       #expect(needed > 900_000 - 65_536 && needed <= 1_000_000)
       #expect(free <= 65_536)
       #expect(contents(folder + "/f") == "old")
@@ -317,12 +325,13 @@ import Testing
 
   @Test func everyReasonSaysWhatToDo() {
     let cases: [(Int32, String)] = [
-      (ENOSPC, "--out"), (EDQUOT, "--out"), (EACCES, "chmod"), (EROFS, "--out"), (EISDIR, "Name a file"), (EFBIG, "ulimit"),
+      (ENOSPC, "--out"), (EDQUOT, "--out"), (EACCES, "chmod"), (EROFS, "--out"), (EISDIR, "Name a file"),
+      (EFBIG, "ulimit"),
     ]
-    for (code, mend) in cases {
+    for (code, fix) in cases {
       let text = FileError(.write, "/tmp/x", code: code).description
       #expect(text.hasPrefix("cannot write /tmp/x: "))
-      #expect(text.contains(mend), "\(text)")
+      #expect(text.contains(fix), "\(text)")
     }
     #expect(FileError(.write, "/tmp/x", code: EIO).description == "cannot write /tmp/x: Input/output error.")
   }

@@ -3,24 +3,29 @@ import Testing
 
 @Suite struct FormatTests {
   @Test(arguments: [
-    (0.0, "0.0 ms"), (0.0008, "0.8 ms"), (0.35, "350 ms"), (0.9996, "1.0 s"), (12.34, "12.3 s"), (59.96, "1m 00s"), (125, "2m 05s"),
-    (3599.6, "1h 00m"), (3720, "1h 02m"), (86399, "1d 00h"), (183_600, "2d 03h"), (-1, "--"), (.nan, "--"), (.infinity, "--"),
+    (0.0, "0.0 ms"), (0.0008, "0.8 ms"), (0.35, "350 ms"), (0.9996, "1.0 s"), (12.34, "12.3 s"), (59.96, "1m 00s"),
+    (125, "2m 05s"),
+    (3599.6, "1h 00m"), (3720, "1h 02m"), (86399, "1d 00h"), (183_600, "2d 03h"), (-1, "--"), (.nan, "--"),
+    (.infinity, "--"),
   ])
   func durations(_ seconds: Double, text: String) { #expect(formatDuration(seconds) == text) }
 
   @Test(arguments: [
-    (0, "0"), (999, "999"), (1000, "1,000"), (12345, "12,345"), (-1_234_567, "-1,234,567"), (.min, "-9,223,372,036,854,775,808"),
+    (0, "0"), (999, "999"), (1000, "1,000"), (12345, "12,345"), (-1_234_567, "-1,234,567"),
+    (.min, "-9,223,372,036,854,775,808"),
   ])
   func counts(_ count: Int, text: String) { #expect(formatCount(count) == text) }
 
   @Test(arguments: [
-    (12345.4, "12,345 images/s"), (184.4, "184 images/s"), (99.96, "100 images/s"), (18.44, "18.4 images/s"), (2.346, "2.35 images/s"),
+    (12345.4, "12,345 images/s"), (184.4, "184 images/s"), (99.96, "100 images/s"), (18.44, "18.4 images/s"),
+    (2.346, "2.35 images/s"),
     (0.05, "3.00 images/min"), (0.001, "3.60 images/h"), (0, "0.00 images/s"), (.nan, "-- images/s"),
   ])
   func rates(_ rate: Double, text: String) { #expect(formatRate(rate, unit: "images") == text) }
 
   @Test(arguments: [
-    (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (46_871_347, "44.7 MiB"), (1_048_575, "1.0 MiB"), (1 << 40, "1.0 TiB"),
+    (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (46_871_347, "44.7 MiB"), (1_048_575, "1.0 MiB"),
+    (1 << 40, "1.0 TiB"),
   ])
   func bytes(_ bytes: Int, text: String) { #expect(formatBytes(bytes) == text) }
 

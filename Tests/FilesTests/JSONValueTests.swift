@@ -61,7 +61,8 @@ import Testing
   }
 
   @Test(arguments: [
-    JSONValue.null, true, -3, 0.1, 1.0, 1e-7, 1e300, "text \u{1F600} \"q\" \\ \u{0}", [], [:], [1, [2, [nil]]], ["a": ["b": [1.5, "c"]]],
+    JSONValue.null, true, -3, 0.1, 1.0, 1e-7, 1e300, "text \u{1F600} \"q\" \\ \u{0}", [], [:], [1, [2, [nil]]],
+    ["a": ["b": [1.5, "c"]]],
     .int(.max), .int(.min),
   ])
   func textRoundTrips(_ value: JSONValue) throws {
@@ -79,8 +80,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{\"a\": 1,\n \"a\": 2}", 2, "twice"), ("[1, 2", 1, "comma"), ("[01]", 1, "not a JSON number"), ("{a: 1}", 1, "double quotes"),
-    ("[1]\nx", 2, "after the end"), ("\"\\ud800\"", 1, "surrogate"), ("\"a\nb\"", 1, "control"), ("", 1, "ends"), ("[1,]", 1, "start with"),
+    ("{\"a\": 1,\n \"a\": 2}", 2, "twice"), ("[1, 2", 1, "comma"), ("[01]", 1, "not a JSON number"),
+    ("{a: 1}", 1, "double quotes"),
+    ("[1]\nx", 2, "after the end"), ("\"\\ud800\"", 1, "surrogate"), ("\"a\nb\"", 1, "control"), ("", 1, "ends"),
+    ("[1,]", 1, "start with"),
     ("1.", 1, "not a JSON number"), ("\"\\u+123\"", 1, "hexadecimal"),
   ])
   func wrongTextNamesItsLine(_ text: String, line: Int, message: String) {
@@ -181,7 +184,9 @@ import Testing
     let error = #expect(throws: DecodingError.self) {
       try JSONValue.object(["x": 1, "names": ["a", 2]]).decode(Inner.self)
     }
-    guard case .typeMismatch(_, let context)? = error else { return #expect(Bool(false), "\(String(describing: error))") }
+    guard case .typeMismatch(_, let context)? = error else {
+      return #expect(Bool(false), "\(String(describing: error))")
+    }
     #expect(context.codingPath.map(\.stringValue) == ["names", "1"])
   }
 }

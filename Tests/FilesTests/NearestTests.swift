@@ -15,8 +15,12 @@ import Testing
   }
 
   @Test func orderedAndLimited() {
-    #expect(Nearest.names("abcdef", among: ["abcdxy", "abcdex", "abcdef1", "abcdeg", "abcdeh"], limit: 2) == ["abcdef1", "abcdeg"])
-    #expect(Nearest.question("abcdef", among: ["abcdeg", "abcdeh"], prefix: "m.") == "Did you mean m.abcdeg or m.abcdeh?")
+    #expect(
+      Nearest.names("abcdef", among: ["abcdxy", "abcdex", "abcdef1", "abcdeg", "abcdeh"], limit: 2) == [
+        "abcdef1", "abcdeg",
+      ])
+    #expect(
+      Nearest.question("abcdef", among: ["abcdeg", "abcdeh"], prefix: "m.") == "Did you mean m.abcdeg or m.abcdeh?")
     #expect(Nearest.question("abcdef", among: ["q"]) == "")
   }
 }

@@ -37,8 +37,10 @@ import Testing
 
   @Test(arguments: [
     ("cos\nsystem\n(S'true'\ntR.", "os.system"), ("cbuiltins\neval\n(S'1'\ntR.", "builtins.eval"),
-    ("ccopy_reg\n_reconstructor\n.", "copy_reg._reconstructor"), ("ccopyreg\n_reconstructor\n.", "copyreg._reconstructor"),
-    ("(S'true'\nios\nsystem\n.", "os.system"), ("cnumpy.core.multiarray\nfromfile\n.", "numpy.core.multiarray.fromfile"),
+    ("ccopy_reg\n_reconstructor\n.", "copy_reg._reconstructor"),
+    ("ccopyreg\n_reconstructor\n.", "copyreg._reconstructor"),
+    ("(S'true'\nios\nsystem\n.", "os.system"),
+    ("cnumpy.core.multiarray\nfromfile\n.", "numpy.core.multiarray.fromfile"),
     ("c_codecs\ndecode\n.", "_codecs.decode"),
   ])
   func functionsAreRefusedByName(pickle: String, global: String) {
@@ -48,7 +50,8 @@ import Testing
   }
 
   @Test func stackGlobalIsRefusedByName() {
-    let bytes: [UInt8] = [0x80, 4, 0x8c, 2] + Array("os".utf8) + [0x8c, 6] + Array("system".utf8) + [0x93] + Array(".".utf8)
+    let bytes: [UInt8] =
+      [0x80, 4, 0x8c, 2] + Array("os".utf8) + [0x8c, 6] + Array("system".utf8) + [0x93] + Array(".".utf8)
     #expect(message { _ = try load(bytes) }.contains("asks for os.system"))
   }
 
@@ -76,11 +79,14 @@ import Testing
   }
 
   @Test(arguments: [
-    ("B\u{7f}\u{7f}\u{7f}\u{7f}abc", "ends early"), ("]", "ends early"), (".", "0 values at the end"), ("a.", "empty stack"),
+    ("B\u{7f}\u{7f}\u{7f}\u{7f}abc", "ends early"), ("]", "ends early"), (".", "0 values at the end"),
+    ("a.", "empty stack"),
     ("]]].", "3 values at the end"), ("h\u{5}.", "no memo 5"),
     ("t.", "no mark"), ("(1.", "0 values at the end"), ("(I1\nu.", "key without a value"),
-    ("}I1\na.", "no list"), ("]I1\nI2\ns.", "no dict"), ("I12x\n.", "where an integer belongs"), ("Fabc\n.", "where a number belongs"),
-    ("I1\n(tR.", "no name"), ("Pid\n.", "outside of the pickle"), ("]q\u{0}h\u{0}a.", "contains itself"), ("I1\nI2\nb.", "takes none"),
+    ("}I1\na.", "no list"), ("]I1\nI2\ns.", "no dict"), ("I12x\n.", "where an integer belongs"),
+    ("Fabc\n.", "where a number belongs"),
+    ("I1\n(tR.", "no name"), ("Pid\n.", "outside of the pickle"), ("]q\u{0}h\u{0}a.", "contains itself"),
+    ("I1\nI2\nb.", "takes none"),
     ("cnumpy\nndarray\n(tR.", "numpy.ndarray"), ("I1\n.x", "1 bytes follow the end"),
     ("Vabc\\u12\n.", "hexadecimal"), ("V\\u\n.", "hexadecimal"),
     ("S'abc\n.", "quotes"), ("S'\\x4'\n.", "hexadecimal"), ("p1\n.", "empty stack"), ("g-1\n.", "no number"),
@@ -123,7 +129,8 @@ import Testing
       let last = UnicodeScalar(UInt8(level - 1)), next = UnicodeScalar(UInt8(level))
       return "(h\(last)h\(last)lq\(next)0"
     }
-    #expect(message { _ = try load("]q\u{0}0" + doubling.joined() + "h\u{3c}.") }.contains("more than 4,000,000 values"))
+    #expect(
+      message { _ = try load("]q\u{0}0" + doubling.joined() + "h\u{3c}.") }.contains("more than 4,000,000 values"))
     #expect((try? load("]q\u{0}0" + doubling.prefix(10).joined() + "h\u{a}."))?.list?.count == 2)
     // One text turned into bytes again and again.
     let text = String(repeating: "a", count: 60_000)
@@ -138,14 +145,18 @@ import Testing
     }
     #expect(try load(array("I2\nI3\n", "abcdef")).array?.shape == [2, 3])
     #expect(try load(array("I2\nI3\n", "abcdef")).array?.bytes == Array("abcdef".utf8))
-    #expect(message { _ = try load(array("I2\nI3\n", "abcde")) }.contains("shape [2, 3] and type uint8 with 5 bytes, expected 6"))
+    #expect(
+      message { _ = try load(array("I2\nI3\n", "abcde")) }.contains(
+        "shape [2, 3] and type uint8 with 5 bytes, expected 6"))
     #expect(message { _ = try load(array("I-1\nI-6\n", "abcdef")) }.contains("shape [-1, -6]"))
-    #expect(message { _ = try load(array("I4611686018427387904\nI4611686018427387904\n", "")) }.contains("an array of shape"))
+    #expect(
+      message { _ = try load(array("I4611686018427387904\nI4611686018427387904\n", "")) }.contains("an array of shape"))
     #expect(message { _ = try load(array("I1\n", "abcdefgh", type: "O8")) }.contains("type 'O8'"))
   }
 
   @Test func laterReadersExtendTheTable() throws {
-    let pickle = "ccollections\nOrderedDict\n(tR(S'w'\nctorch._utils\n_rebuild_tensor_v2\n(S'storage'\nQI0\n(I2\ntI00\ntRu."
+    let pickle =
+      "ccollections\nOrderedDict\n(tR(S'w'\nctorch._utils\n_rebuild_tensor_v2\n(S'storage'\nQI0\n(I2\ntI00\ntRu."
     #expect(message { _ = try load(pickle) }.contains("collections.OrderedDict"))
     var reader = SafePickle()
     reader.builders[PickleGlobal("collections", "OrderedDict")] = { .dict($0.items) }
@@ -157,7 +168,9 @@ import Testing
         == .object(
           PickleObject(
             global: PickleGlobal("torch._utils", "_rebuild_tensor_v2"),
-            arguments: [.tuple([.string("resolved"), .bytes(Array("storage".utf8))]), .int(0), .tuple([.int(2)]), .bool(false)])))
+            arguments: [
+              .tuple([.string("resolved"), .bytes(Array("storage".utf8))]), .int(0), .tuple([.int(2)]), .bool(false),
+            ])))
     let (first, end) = try reader.loadPrefix(Array("I1\n.I2\n.".utf8), from: 0, name: "two")
     #expect(first == .int(1) && end == 4)
     #expect(try reader.loadPrefix(Array("I1\n.I2\n.".utf8), from: end, name: "two").value == .int(2))

@@ -3,9 +3,9 @@ import Glibc
 import Support
 import Synchronization
 
-/// Feeds mutated inputs to readers. Each must return or throw an error of Antidote's own that says in a few lines what is wrong, within
-/// seconds and without much memory. What a reader does not survive is in `folder/input` when the process is gone, its name in
-/// `folder/reader`; what else it does wrong is kept in `folder/<reader>-<number>`.
+/// Feeds mutated inputs to readers. Each must return or throw an error of Antidote's own that says in a few lines what
+/// is wrong, within seconds and without much memory. What a reader does not survive is in `folder/input` when the
+/// process is gone, its name in `folder/reader`; what else it does wrong is kept in `folder/<reader>-<number>`.
 ///
 /// An input whose outcome is new (another message, apart from its numbers and names) joins those that are mutated.
 final class FuzzLoop {
@@ -21,7 +21,8 @@ final class FuzzLoop {
   static let largestGrowth = 768 << 20
   private static let poolSize = 200
   private static let modules: Set = [
-    "Support", "Files", "Formats", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks", "Defenses",
+    "Support", "Files", "Formats", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor", "Attacks",
+    "Defenses",
     "Evaluation", "Experiments", "Reporting",
   ]
 
@@ -66,7 +67,9 @@ final class FuzzLoop {
         if attempt(input, number) { accepted += 1 }
       }
       let before = counts[subject.name] ?? (0, 0, 0)
-      counts[subject.name] = (before.inputs + inputs, before.accepted + accepted, before.seconds + Date().timeIntervalSince(start))
+      counts[subject.name] = (
+        before.inputs + inputs, before.accepted + accepted, before.seconds + Date().timeIntervalSince(start)
+      )
     }
     round += 1
   }
@@ -109,8 +112,12 @@ final class FuzzLoop {
     if !Self.modules.contains(String(type.prefix { $0 != "." })) {
       note(subject, "throws \(type): \(text.prefix(300))", input, signature: type)
     }
-    if text.count > 5000 { note(subject, "an error of \(text.utf8.count) bytes: \(text.prefix(300))", input, signature: "long") }
-    if text.contains("allocate") { note(subject, "asks for too much memory: \(text.prefix(300))", input, signature: "allocate") }
+    if text.count > 5000 {
+      note(subject, "an error of \(text.utf8.count) bytes: \(text.prefix(300))", input, signature: "long")
+    }
+    if text.contains("allocate") {
+      note(subject, "asks for too much memory: \(text.prefix(300))", input, signature: "allocate")
+    }
   }
 
   private func note(_ subject: Subject, _ what: String, _ input: [UInt8], signature: String) {
@@ -177,7 +184,9 @@ private enum Watchdog {
   private static func watch() {
     while true {
       sleep(1)
-      let late = state.withLock { state in state.what.flatMap { Date().timeIntervalSince(state.start) > FuzzLoop.slowest ? $0 : nil } }
+      let late = state.withLock { state in
+        state.what.flatMap { Date().timeIntervalSince(state.start) > FuzzLoop.slowest ? $0 : nil }
+      }
       if let late {
         FileHandle.standardError.write(Data("no end after \(FuzzLoop.slowest) seconds: \(late)\n".utf8))
         abort()

@@ -5,15 +5,16 @@ import Testing
 
 /// Damaged and hostile files: every reader returns or throws, whatever it is given.
 ///
-/// `make fuzz` goes on for FUZZ_SECONDS; otherwise each reader gets a few inputs. FUZZ_SEED chooses them; FUZZ_FOLDER keeps what a reader
-/// does not survive; FUZZ_READER limits it to some readers, by name with commas, and
-/// with FUZZ_INPUT (a path) one input is tried again.
+/// `make fuzz` goes on for FUZZ_SECONDS; otherwise each reader gets a few inputs. FUZZ_SEED chooses them; FUZZ_FOLDER
+/// keeps what a reader does not survive; FUZZ_READER limits it to some readers, by name with commas, and with
+/// FUZZ_INPUT (a path) one input is tried again.
 @Suite(.serialized) struct FuzzTests {
   @Test func readersSurvive() throws {
     let environment = ProcessInfo.processInfo.environment
     let seconds = environment["FUZZ_SECONDS"].flatMap(Double.init)
     let seed = environment["FUZZ_SEED"].flatMap(UInt64.init) ?? 1
-    let work = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-fuzz-work-\(UUID().uuidString)").path
+    let work = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-fuzz-work-\(UUID().uuidString)")
+      .path
     try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: work) }
     let folder = environment["FUZZ_FOLDER"] ?? "\(work)/findings"
@@ -36,7 +37,9 @@ import Testing
     }
     report(loop)
     for (name, count) in loop.counts.sorted(by: { $0.key < $1.key }) {
-      print("\(name): \(count.inputs) inputs, \(count.accepted) accepted, \(Int(Double(count.inputs) / count.seconds)) a second")
+      print(
+        "\(name): \(count.inputs) inputs, \(count.accepted) accepted, \(Int(Double(count.inputs) / count.seconds)) a second"
+      )
     }
     print("\(loop.counts.values.reduce(0) { $0 + $1.inputs }) inputs, \(loop.findings.count) findings")
   }
@@ -56,7 +59,10 @@ import Testing
   private func withLimitedMemory(_ body: () throws -> Void) throws {
     var old = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &old)
-    let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ").first.flatMap { Int($0) } ?? 0
+    let pages =
+      (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ").first.flatMap {
+        Int($0)
+      } ?? 0
     if pages > 0 {
       var limit = old
       limit.rlim_cur = min(old.rlim_max, rlim_t(pages * 4096 + 3 << 30))

@@ -60,7 +60,8 @@ struct Mutator {
   private mutating func setField(_ bytes: inout [UInt8], _ at: Int) {
     let size = [2, 4, 8][below(3)]
     let values: [UInt64] = [
-      0, 1, 2, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000, .max,
+      0, 1, 2, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x7fff_ffff_ffff_ffff,
+      0x8000_0000_0000_0000, .max,
       UInt64(bytes.count), UInt64(bytes.count) + 1, UInt64(below(1 << 20)),
     ]
     let value = values[below(values.count)]
@@ -71,9 +72,11 @@ struct Mutator {
   }
 
   private static let numbers = [
-    "0", "1", "2", "3", "4", "5", "7", "12", "16", "64", "-1", "255", "256", "65536", "2147483647", "2147483648", "4294967296",
+    "0", "1", "2", "3", "4", "5", "7", "12", "16", "64", "-1", "255", "256", "65536", "2147483647", "2147483648",
+    "4294967296",
     "9223372036854775807", "9223372036854775808",
-    "-9223372036854775808", "18446744073709551616", "30000000", "300000000", "1e17", "1e308", "-1e308", "1e999", "1e-320", "NaN",
+    "-9223372036854775808", "18446744073709551616", "30000000", "300000000", "1e17", "1e308", "-1e308", "1e999",
+    "1e-320", "NaN",
     "Infinity",
     "-Infinity", "0.5", "1.5", "-0", "null", "\"\"", "[]", "{}", "true",
   ].map { Array($0.utf8) }

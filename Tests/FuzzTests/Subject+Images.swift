@@ -10,7 +10,9 @@ extension Subject {
     let picture = DecodedImage(width: 6, height: 5, channels: 3, pixels: (0..<90).map { UInt8($0 * 2) })
     let ppm = Array("P6\n# six by five\n6 5\n255\n".utf8) + picture.pixels
     let pgm = Array("P5 6 5 100\n".utf8) + (0..<30).map { UInt8($0) }
-    let pngs = try ["gray1", "gray16", "gray_alpha", "palette", "palette_transparent", "rgba"].map { try golden("vision/\($0).png") }
+    let pngs = try ["gray1", "gray16", "gray_alpha", "palette", "palette_transparent", "rgba"].map {
+      try golden("vision/\($0).png")
+    }
     let jpegs = try ["gray", "colour", "progressive", "cmyk"].map { try golden("vision/\($0).jpg") }
     func decode(_ bytes: [UInt8]) throws {
       _ = try DecodedImage.decode(bytes, name: "input", ImageDecoding(keepsAlpha: true)).image.encodePNG()
@@ -21,15 +23,20 @@ extension Subject {
 
     return try [
       Subject(
-        name: "png", seeds: [try picture.encodePNG()] + pngs, words: ["IHDR", "PLTE", "tRNS", "IDAT", "acTL", "iCCP"], repair: Repair.png,
+        name: "png", seeds: [try picture.encodePNG()] + pngs, words: ["IHDR", "PLTE", "tRNS", "IDAT", "acTL", "iCCP"],
+        repair: Repair.png,
         read: decode),
       Subject(name: "jpeg", seeds: jpegs, words: ["\u{FF}\u{D8}", "JFIF", "Adobe"], read: decode),
       try others("bmp", ["bits", "gray", "palette", "rgb"], words: ["BM"]),
       try others("gif", ["interlaced", "palette"], words: ["GIF89a", "!\u{F9}\u{4}", ",", ";"]),
       try others("tif", ["adobe_deflate", "gray", "lzw", "packbits", "palette"], words: ["II*\u{0}", "MM\u{0}*"]),
-      try others("webp", ["clear", "lossless", "lossy"], words: ["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP"]),
+      try others(
+        "webp", ["clear", "lossless", "lossy"], words: ["VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "ICCP"]),
       Subject(name: "pnm", seeds: [ppm, pgm], words: ["P5", "P6", "#", "\n"], read: decode),
-      Subject(name: "gzip", seeds: [Repair.gzip(ppm), try golden("vision/zeros.gz")], repair: { Repair.gzip(Array($0.dropFirst(15))) }) {
+      Subject(
+        name: "gzip", seeds: [Repair.gzip(ppm), try golden("vision/zeros.gz")],
+        repair: { Repair.gzip(Array($0.dropFirst(15))) }
+      ) {
         _ = try Gzip.inflate($0, limit: 1 << 24, name: "input")
       },
       try folder(
@@ -43,10 +50,12 @@ extension Subject {
         ["00000/1.ppm": ppm, "00000/2.ppm": ppm], words: [";", "\n", "\r\n"]
       ) {
         _ = ImageDataset(
-          name: "gtsrb", try GTSRBFiles.read($0, split: .train, cropToSign: true, size: 8, resize: Resizing.resize, classes: 1))
+          name: "gtsrb",
+          try GTSRBFiles.read($0, split: .train, cropToSign: true, size: 8, resize: Resizing.resize, classes: 1))
       },
       try folder(
-        "tiny-imagenet", in: work, file: "val/val_annotations.txt", [Array("1.png\tn1\t0\t0\t5\t4\n2.png\tn2\t0\t0\t5\t4\n".utf8)],
+        "tiny-imagenet", in: work, file: "val/val_annotations.txt",
+        [Array("1.png\tn1\t0\t0\t5\t4\n2.png\tn2\t0\t0\t5\t4\n".utf8)],
         [
           "wnids.txt": Array("n1\nn2\n".utf8), "words.txt": Array("n1\tcat, feline\n".utf8), "val/images/1.png": ppm,
           "val/images/2.png": ppm,
@@ -56,7 +65,10 @@ extension Subject {
       },
       try folder(
         "tiny-imagenet-names", in: work, file: "words.txt", [Array("n1\tcat, feline\nn2\tdog\n".utf8)],
-        ["wnids.txt": Array("n1\nn2\n".utf8), "val/val_annotations.txt": Array("1.png\tn1\n".utf8), "val/images/1.png": ppm]
+        [
+          "wnids.txt": Array("n1\nn2\n".utf8), "val/val_annotations.txt": Array("1.png\tn1\n".utf8),
+          "val/images/1.png": ppm,
+        ]
       ) {
         _ = ImageDataset(name: "tiny", try TinyImageNetFiles.read($0, split: .test, size: 8, resize: Resizing.resize))
       },
@@ -73,8 +85,10 @@ extension Subject {
     let batches = try ["protocol0", "protocol2", "protocol4", "fortran5"].map { try golden("vision/cifar10_\($0).pkl") }
     let values = try (0...5).map { try golden("vision/values_protocol\($0).pkl") }
     let opcodes = [
-      "c_codecs\nencode\n", "cnumpy.core.multiarray\n_reconstruct\n", "cnumpy\ndtype\n", "cnumpy\nndarray\n", "(", "t", "R", "b", "2", "0",
-      "u", "e", "s", "a", "l", "d", "q\u{0}", "h\u{0}", "\u{85}", "\u{86}", "\u{87}", "I1\n", "L1L\n", "F1\n", "S'a'\n", "p0\n", "g0\n",
+      "c_codecs\nencode\n", "cnumpy.core.multiarray\n_reconstruct\n", "cnumpy\ndtype\n", "cnumpy\nndarray\n", "(", "t",
+      "R", "b", "2", "0",
+      "u", "e", "s", "a", "l", "d", "q\u{0}", "h\u{0}", "\u{85}", "\u{86}", "\u{87}", "I1\n", "L1L\n", "F1\n", "S'a'\n",
+      "p0\n", "g0\n",
     ]
 
     func set(_ name: String, _ raw: RawImages) { _ = ImageDataset(name: name, raw) }
@@ -84,10 +98,14 @@ extension Subject {
       try folder("cifar10-python", in: work, file: "test_batch", batches, ["batches.meta": meta], words: opcodes) {
         set("cifar10", try CIFAR10Files.read($0, split: .test, recordsPerFile: nil))
       },
-      try folder("cifar10-python-names", in: work, file: "batches.meta", [meta], ["test_batch": batches[1]], words: opcodes) {
+      try folder(
+        "cifar10-python-names", in: work, file: "batches.meta", [meta], ["test_batch": batches[1]], words: opcodes
+      ) {
         set("cifar10", try CIFAR10Files.read($0, split: .test, recordsPerFile: nil))
       },
-      try folder("cifar10-binary", in: work, file: "test_batch.bin", [[3] + record + [9] + record], ["batches.meta.txt": names]) {
+      try folder(
+        "cifar10-binary", in: work, file: "test_batch.bin", [[3] + record + [9] + record], ["batches.meta.txt": names]
+      ) {
         set("cifar10", try CIFAR10Files.read($0, split: .test, recordsPerFile: nil))
       },
       try folder("cifar10-names", in: work, file: "batches.meta.txt", [names], ["test_batch.bin": [3] + record]) {
@@ -97,13 +115,15 @@ extension Subject {
         set("stl10", try STL10Files.read($0, split: .train, records: 0))
       },
       try folder(
-        "idx-images", in: work, file: "t10k-images-idx3-ubyte", [idxImages, Repair.gzip(idxImages)], ["t10k-labels-idx1-ubyte": idxLabels],
+        "idx-images", in: work, file: "t10k-images-idx3-ubyte", [idxImages, Repair.gzip(idxImages)],
+        ["t10k-labels-idx1-ubyte": idxLabels],
         repair: Repair.gzip
       ) {
         set("mnist", try IDXFiles.mnist.read($0, split: .test))
       },
       try folder(
-        "idx-labels", in: work, file: "t10k-labels-idx1-ubyte", [idxLabels, Repair.gzip(idxLabels)], ["t10k-images-idx3-ubyte": idxImages],
+        "idx-labels", in: work, file: "t10k-labels-idx1-ubyte", [idxLabels, Repair.gzip(idxLabels)],
+        ["t10k-images-idx3-ubyte": idxImages],
         repair: Repair.gzip
       ) {
         set("mnist", try IDXFiles.mnist.read($0, split: .test))
@@ -129,7 +149,8 @@ extension Subject {
 
   /// A reader of a folder in which one file is the input and the others stay as they are.
   static func folder(
-    _ name: String, in work: String, file: String, _ seeds: [[UInt8]], _ others: [String: [UInt8]] = [:], words: [String] = [],
+    _ name: String, in work: String, file: String, _ seeds: [[UInt8]], _ others: [String: [UInt8]] = [:],
+    words: [String] = [],
     repair: @escaping ([UInt8]) -> [UInt8] = { $0 }, read: @escaping (String) throws -> Void
   ) throws -> Subject {
     let folder = "\(work)/\(name)"

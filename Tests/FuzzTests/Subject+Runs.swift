@@ -21,7 +21,8 @@ extension Subject {
   // MARK: Tensor files
 
   private static let headerWords = [
-    "\"__metadata__\":{", "\"dtype\":\"I64\"", "\"dtype\":\"BF16\"", "\"dtype\":\"F8_E4M3\"", "\"shape\":[0]", "\"shape\":[]",
+    "\"__metadata__\":{", "\"dtype\":\"I64\"", "\"dtype\":\"BF16\"", "\"dtype\":\"F8_E4M3\"", "\"shape\":[0]",
+    "\"shape\":[]",
     "\"data_offsets\":[0,0]",
     "\"images\":", "\"labels\":", "\"classes\":\"[]\"", ",", "\\u0000", "\\ud83d",
   ]
@@ -32,13 +33,16 @@ extension Subject {
       try Safetensors.save(tensors, metadata: metadata, to: path)
       return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     }
-    func subject(_ name: String, file: String = "input.safetensors", _ seeds: [[UInt8]], read: @escaping (String) throws -> Void) throws
+    func subject(
+      _ name: String, file: String = "input.safetensors", _ seeds: [[UInt8]], read: @escaping (String) throws -> Void
+    ) throws
       -> Subject
     {
       try folder(name, in: work, file: file, seeds, words: headerWords, repair: Repair.safetensors) { try read($0) }
     }
     let data = try data()
-    let model = try ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16)).make(Generator(seed: 1))
+    let model = try ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16)).make(
+      Generator(seed: 1))
     try model.save("\(work)/model.safetensors")
     let modelFile = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(work)/model.safetensors")))
     try TensorFiles.write(data, to: "\(work)/train.safetensors")
@@ -49,7 +53,10 @@ extension Subject {
     let momentum = SGD(linear.parameters(), learningRate: 0.1, momentum: 0.9)
     let checkpoint = parameters + [("optimizer.0.momentum_buffer", Tensor.full([3, 2], 0))]
     return [
-      try subject("safetensors", [try golden("io.safetensors"), try saved([("a", pattern), ("b", Tensor([true, false]))], ["k": "v"])]) {
+      try subject(
+        "safetensors",
+        [try golden("io.safetensors"), try saved([("a", pattern), ("b", Tensor([true, false]))], ["k": "v"])]
+      ) {
         _ = try Safetensors.metadata(of: "\($0)/input.safetensors")
         for (_, tensor) in try Safetensors.load("\($0)/input.safetensors").tensors { _ = tensor.summary }
       },
@@ -66,19 +73,25 @@ extension Subject {
       try subject("attack-trigger", [try saved([("trigger", pattern), ("positions", Tensor([Int64(1)]))])]) { folder in
         let learned = try LearnedAttack.read("\(folder)/input.safetensors")
         let attack = try AttackKind.named("clustered-trigger").make([:]).attack
-        for implant in try attack.implants(for: data.shape, seed: 1, learned: learned) {
-          _ = implant.trigger.stamp(data.images, Generator(seed: 1))
+        for task in try attack.tasks(for: data.shape, seed: 1, learned: learned) {
+          _ = task.trigger.stamp(data.images, Generator(seed: 1))
         }
       },
-      try subject("attack-images", [try saved([("positions", Tensor([Int64(1), 3])), ("images", data.images[0..<2].contiguous())])]) {
+      try subject(
+        "attack-images",
+        [try saved([("positions", Tensor([Int64(1), 3])), ("images", data.images[0..<2].contiguous())])]
+      ) {
         folder in
         let learned = try LearnedAttack.read("\(folder)/input.safetensors")
         _ = try SleeperAgent(SleeperAgent.Configuration()).run(
           AttackContext(train: data, seed: 1, training: TrainingContext()), learned: learned)
       },
-      try subject("checkpoint", [try saved(checkpoint, ["epoch": "1"]), try saved(parameters, ["epoch": "0"])]) { folder in
+      try subject("checkpoint", [try saved(checkpoint, ["epoch": "1"]), try saved(parameters, ["epoch": "0"])]) {
+        folder in
         let context = TrainingContext(checkpoints: OneCheckpoint("\(folder)/input.safetensors"))
-        try EpochLoop(stage: "train", epochs: 2, imagesPerEpoch: 1, context: context).run(model: linear, optimizer: momentum) { _, _ in }
+        try EpochLoop(stage: "train", epochs: 2, imagesPerEpoch: 1, context: context).run(
+          model: linear, optimizer: momentum
+        ) { _, _ in }
       },
     ]
   }
@@ -93,7 +106,8 @@ extension Subject {
 
   private static func data() throws -> ImageDataset {
     let images = Generator(seed: 1).integers(0..<256, [4, 3, 16, 16]).to(.uint8)
-    return ImageDataset(name: "tensors", images: images, labels: Tensor((0..<4).map { Int64($0) }), classNames: ["a", "b", "c", "d"])
+    return ImageDataset(
+      name: "tensors", images: images, labels: Tensor((0..<4).map { Int64($0) }), classNames: ["a", "b", "c", "d"])
   }
 
   // MARK: Texts
@@ -127,7 +141,8 @@ extension Subject {
         _ = try YAMLDocument(try text($0), source: "input").value.prettyJSON
       },
       Subject(
-        name: "json", seeds: [Array(json.utf8), Array("[1, -0.5e3, \"\\ud83d\\ude00\", NaN, [[]], {\"a\": null}]".utf8)],
+        name: "json",
+        seeds: [Array(json.utf8), Array("[1, -0.5e3, \"\\ud83d\\ude00\", NaN, [[]], {\"a\": null}]".utf8)],
         words: ["[", "{\"", "\\u", "e", "Infinity"]
       ) {
         let value = try JSONValue(json: Data($0), source: "input")
@@ -138,7 +153,9 @@ extension Subject {
       },
       Subject(
         name: "set-option",
-        seeds: ["attack.rate=0.05", "defense={name: sau, epochs: 3}", "recipe.milestones=[1, 2]", "seed=7"].map { Array($0.utf8) },
+        seeds: ["attack.rate=0.05", "defense={name: sau, epochs: 3}", "recipe.milestones=[1, 2]", "seed=7"].map {
+          Array($0.utf8)
+        },
         words: [".", "=", "attack.", "[", "name"]
       ) {
         try configure(try SettingsTree.apply([try text($0)], to: ["attack": ["name": "badnets"]]))
@@ -159,18 +176,20 @@ extension Subject {
     let manifests = try ["badnets", "blended"].map { name in
       let kind = try AttackKind.named(name)
       let choice = try kind.make(["rate": 0.5])
-      let victim = try choice.attack.execute(AttackContext(train: data, seed: 1, training: TrainingContext()))
+      let backdoored = try choice.attack.execute(AttackContext(train: data, seed: 1, training: TrainingContext()))
       let configuration = try ExperimentConfiguration(["attack": ["name": .string(name), "rate": 0.5]])
       return Array(
-        try JSONValue(encoding: try PoisonManifest(victim, attack: configuration.attack!, configuration: configuration)).prettyJSON.utf8)
+        try JSONValue(
+          encoding: try PoisonManifest(backdoored, attack: configuration.attack!, configuration: configuration)
+        ).prettyJSON.utf8)
     }
     return [
       try folder("record", in: work, file: "record.json", [record], ["metrics.jsonl": metrics], read: report),
       try folder("metrics", in: work, file: "metrics.jsonl", [metrics], ["record.json": record], read: report),
       try folder("poison", in: work, file: "poison.json", manifests) { folder in
         let path = "\(folder)/poison.json"
-        for implant in try PoisonManifest(contentsOf: path).makeImplants(for: data, source: path) {
-          _ = (implant.mapping.description, implant.trigger.stamp(data.images, Generator(seed: 1)))
+        for task in try PoisonManifest(contentsOf: path).makeTasks(for: data, source: path) {
+          _ = (task.mapping.description, task.trigger.stamp(data.images, Generator(seed: 1)))
         }
       },
     ]
@@ -189,24 +208,32 @@ extension Subject {
   private static func record() throws -> [UInt8] {
     let prediction = RunRecord.Prediction(label: 2, confidence: 0.9)
     let measurement = RunRecord.Measurement(
-      label: "before", accuracy: 0.932, cleanCount: 10_000, attackSuccessRate: 0.981, robustAccuracy: 0.017, triggeredCount: 9_000,
+      label: "before", accuracy: 0.932, cleanCount: 10_000, attackSuccessRate: 0.981, robustAccuracy: 0.017,
+      triggeredCount: 9_000,
       backdoorRisk: 0.981, adversarialRisk: 0.998, sharedAdversarialRisk: 0.97, riskCount: 1_000)
     var after = measurement
     after.label = "after"
     let record = RunRecord(
-      id: "9f2c4a7be1d0", title: "BadNets against SAU", status: .finished, failure: nil, created: Date(timeIntervalSince1970: 1.7e9),
+      id: "9f2c4a7be1d0", title: "BadNets against SAU", status: .finished, failure: nil,
+      created: Date(timeIntervalSince1970: 1.7e9),
       finished: Date(timeIntervalSince1970: 1.7e9 + 60), command: "antidote run --seed 7",
       configuration: try ExperimentConfiguration(["attack": "badnets"]).resolved(),
       environment: .init(
-        antidote: "0.1.0", libtorch: "2.9.1", swift: "6.3.1", os: "Debian", cpu: "Xeon", threads: 2, device: "cpu", precision: "float32",
+        antidote: "0.1.0", libtorch: "2.9.1", swift: "6.3.1", os: "Debian", cpu: "Xeon", threads: 2, device: "cpu",
+        precision: "float32",
         memory: 25_200_000_000),
       dataset: .init(
-        name: "generated", trainCount: 50_000, testCount: 10_000, classNames: ["a", "b", "c"], channels: 3, height: 32, width: 32),
+        name: "generated", trainCount: 50_000, testCount: 10_000, classNames: ["a", "b", "c"], channels: 3, height: 32,
+        width: 32),
       poison: .init(
-        attack: "BadNets", summary: "A white square.", rate: 0.1, poisonedCount: 5_000, mapping: "every class to class 0", targetLabel: 0),
+        attack: "BadNets", summary: "A white square.", rate: 0.1, poisonedCount: 5_000,
+        mapping: "every class to class 0", targetLabel: 0),
       defense: .init(name: "SAU", summary: "Ten epochs."),
-      stages: [.init(name: "train", seconds: 5420.5, epochs: 20, imagesPerSecond: 184.6, peakMemoryBytes: 1_900_000_000)],
-      measurements: [measurement, after], defenseEffectiveness: 0.9825, flags: [RaisedFlag(.fewTestImages, "Measured on 150 test images.")],
+      stages: [
+        .init(name: "train", seconds: 5420.5, epochs: 20, imagesPerSecond: 184.6, peakMemoryBytes: 1_900_000_000)
+      ],
+      measurements: [measurement, after], defenseEffectiveness: 0.9825,
+      flags: [RaisedFlag(.fewTestImages, "Measured on 150 test images.")],
       samples: [
         .init(
           index: 3, label: 2, target: 0, clean: "samples/3-clean.png", triggered: "samples/3-triggered.png",
@@ -215,14 +242,19 @@ extension Subject {
       ],
       perturbations: [
         .init(
-          index: 4, label: 5, clean: "samples/4-clean.png", perturbation: "samples/4-perturbation.png", magnification: 2,
+          index: 4, label: 5, clean: "samples/4-clean.png", perturbation: "samples/4-perturbation.png",
+          magnification: 2,
           perturbed: "samples/4-perturbed.png", predictions: [.init(model: "after", prediction: prediction)])
       ],
       findings: .init(
         detection: DetectionMetrics(rejected: [1], suspicion: [0.1, 0.9, 0.4, 0.2], poisoned: [1], count: 4),
         histograms: [.init(title: "loss", lower: 0, upper: 1, clean: [1, 2, 0], poisoned: [0, 0, 1], threshold: 0.5)],
-        maps: [.init(title: "features", x: [0, 1, 2], y: [0.5, 1, -1], labels: [0, 1, 2], poisoned: [false, true, false])],
-        pictures: [.init(index: 5, label: 1, poisoned: true, kept: false, suspicion: 0.9, file: "samples/training-5.png")]),
+        maps: [
+          .init(title: "features", x: [0, 1, 2], y: [0.5, 1, -1], labels: [0, 1, 2], poisoned: [false, true, false])
+        ],
+        pictures: [
+          .init(index: 5, label: 1, poisoned: true, kept: false, suspicion: 0.9, file: "samples/training-5.png")
+        ]),
       lastEpochs: .init(stage: "sau", epochs: 3, accuracy: 0.5, attackSuccessRate: 0.1, robustAccuracy: 0.4))
     return Array(try record.encoded().utf8)
   }

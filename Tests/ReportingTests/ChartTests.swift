@@ -6,7 +6,9 @@ import Testing
 
 struct ChartTests {
   @Test func scalesHaveRoundTicks() {
-    func close(_ a: [Double], _ b: [Double]) -> Bool { a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-12 } }
+    func close(_ a: [Double], _ b: [Double]) -> Bool {
+      a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-12 }
+    }
     #expect(close(AxisScale(covering: [0.1, 2.3]).ticks, [0, 0.5, 1, 1.5, 2, 2.5]))
     #expect(close(AxisScale(covering: [0.0001]).ticks, [0, 0.00002, 0.00004, 0.00006, 0.00008, 0.0001]))
     #expect(close(AxisScale(covering: [90, 100]).ticks, [90, 92, 94, 96, 98, 100]))
@@ -24,7 +26,8 @@ struct ChartTests {
   @Test func aGapIsNotDrawn() {
     let points = [(epoch: 1, value: Double.nan), (2, 1), (3, 2), (4, .infinity), (5, 3), (6, .nan)]
     #expect(Chart.segments(points).map { $0.map(\.epoch) } == [[2, 3], [5]])
-    let chart = Chart(id: "c", title: "t", left: .init(label: "loss"), series: [.init(name: "n", style: 0, points: points)])
+    let chart = Chart(
+      id: "c", title: "t", left: .init(label: "loss"), series: [.init(name: "n", style: 0, points: points)])
     let svg = SVGChart.draw(chart)
     #expect(svg.components(separatedBy: "<polyline").count == 2)
     #expect(svg.components(separatedBy: "<circle").count == 4)
@@ -35,13 +38,15 @@ struct ChartTests {
     // The plot spans 48...504 across and 236...12 up: epoch 1 of 1...3 at the left end, 50% half way up.
     let points = [(epoch: 1, value: 0.0), (2, 0.5), (3, 1)]
     let chart = Chart(
-      id: "c", title: "t", left: .init(label: "share", isShare: true), series: [.init(name: "n", style: 0, points: points)])
+      id: "c", title: "t", left: .init(label: "share", isShare: true),
+      series: [.init(name: "n", style: 0, points: points)])
     #expect(SVGChart.draw(chart).contains("points=\"48,236 276,124 504,12\""))
   }
 
   @Test func anEpochWrittenTwiceCountsOnce() throws {
     let stages = StageCharts.all(from: [
-      MetricsEntry(stage: "train", epoch: 2, values: ["accuracy": 0.1]), MetricsEntry(stage: "train", epoch: 1, values: ["accuracy": 0.3]),
+      MetricsEntry(stage: "train", epoch: 2, values: ["accuracy": 0.1]),
+      MetricsEntry(stage: "train", epoch: 1, values: ["accuracy": 0.3]),
       MetricsEntry(stage: "train", epoch: 2, values: ["accuracy": 0.2]),
     ])
     let points = try #require(stages.first?.charts.first?.series.first?.points)
@@ -57,7 +62,9 @@ struct ChartTests {
 
   @Test func aStageWithNothingToPlotHasNoChart() {
     #expect(StageCharts.all(from: [MetricsEntry(stage: "train", epoch: 1, values: ["seconds": 3])]).isEmpty)
-    let charts = StageCharts.all(from: [MetricsEntry(stage: "isolate", epoch: 1, values: ["trainLoss": 3, "learningRate": 0.1])])
+    let charts = StageCharts.all(from: [
+      MetricsEntry(stage: "isolate", epoch: 1, values: ["trainLoss": 3, "learningRate": 0.1])
+    ])
     #expect(charts.map(\.title) == ["Isolate"] && charts[0].charts.map(\.title) == ["Loss and learning rate"])
     #expect(charts[0].charts[0].series.map(\.onRightAxis) == [false, true])
   }

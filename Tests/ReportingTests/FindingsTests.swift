@@ -9,7 +9,8 @@ import Testing
   private static let findings = RunRecord.Findings(
     detection: DetectionMetrics(rejected: Array(0..<300), suspicion: nil, poisoned: Array(0..<200), count: 1_000),
     histograms: [
-      .init(title: "tuningLoss", lower: 0, upper: 4, clean: [600, 150, 40, 10], poisoned: [0, 0, 50, 150], threshold: 2)
+      .init(
+        title: "tuningLoss", lower: 0, upper: 4, clean: [600, 150, 40, 10], poisoned: [0, 0, 50, 150], threshold: 2)
     ],
     maps: [.init(title: "features", x: [0, 1, 2], y: [0, 1, 0], labels: [0, 3, 3], poisoned: [false, true, false])],
     pictures: [
@@ -24,7 +25,8 @@ import Testing
     for text in [
       "It kept 700 of 1,000 samples; 100.0% of the poison and 12.5% of the clean samples are among the rejected.",
       "200 of 200 (100.0%)", "100 of 800 (12.5%)", "Tuning loss", "clean (800)", "poisoned (200)", "threshold 2",
-      "Poisoned and rejected", "Clean and kept", "Training image 5, labelled cat", "cat 0.75", "class=\"poisoned\" points=",
+      "Poisoned and rejected", "Clean and kept", "Training image 5, labelled cat", "cat 0.75",
+      "class=\"poisoned\" points=",
       "t-SNE; colours are the given labels",
     ] { #expect(html.contains(text), "\(text)") }
     #expect(!html.contains("false alarms") && !html.contains("{{"))
@@ -64,7 +66,9 @@ import Testing
     let entries = (1...3).map { epoch in
       MetricsEntry(
         stage: "x", epoch: epoch,
-        values: ["uncertainLoss": 0.5, "keptShare": 0.7, "poisonShareLearned": 0.1, "temperature": Double(epoch), "seconds": 1])
+        values: [
+          "uncertainLoss": 0.5, "keptShare": 0.7, "poisonShareLearned": 0.1, "temperature": Double(epoch), "seconds": 1,
+        ])
     }
     let charts = StageCharts.all(from: entries).flatMap(\.charts)
     #expect(charts.map(\.title) == ["Parts of the loss", "Shares", "Temperature"])
@@ -77,7 +81,8 @@ import Testing
       try example.directory.metrics.append(MetricsEntry(stage: "learner-\(number)", epoch: 1, values: ["trainLoss": 1]))
     }
     let html = try example.html()
-    #expect(html.contains("<strong>Helper stages</strong> <small>8 stages</small>") && html.contains("<h3>Learner 8</h3>"))
+    #expect(
+      html.contains("<strong>Helper stages</strong> <small>8 stages</small>") && html.contains("<h3>Learner 8</h3>"))
   }
 
   @Test func stagesAreCalledByTheirMethods() {
@@ -99,10 +104,13 @@ import Testing
   /// Twelve epochs of one stage after two of another: means of epochs 3 to 12.
   @Test func meansOfTheLastTenEpochs() throws {
     let first = (1...2).map { MetricsEntry(stage: "train", epoch: $0, values: ["accuracy": 0.1]) }
-    let last = (1...12).map { MetricsEntry(stage: "prl-at", epoch: $0, values: ["accuracy": Double($0) / 100, "robustAccuracy": 0.5]) }
+    let last = (1...12).map {
+      MetricsEntry(stage: "prl-at", epoch: $0, values: ["accuracy": Double($0) / 100, "robustAccuracy": 0.5])
+    }
     let helper = [MetricsEntry(stage: "other", epoch: 1, values: ["trainLoss": 1])]
     let means = try #require(RunRecord.EpochMeans(first + last + helper))
-    #expect(means.stage == "prl-at" && means.epochs == 10 && means.attackSuccessRate == nil && means.robustAccuracy == 0.5)
+    #expect(
+      means.stage == "prl-at" && means.epochs == 10 && means.attackSuccessRate == nil && means.robustAccuracy == 0.5)
     #expect(abs(means.accuracy - 0.075) < 1e-12)
     #expect(RunRecord.EpochMeans(Array(first.prefix(1))) == nil)
   }

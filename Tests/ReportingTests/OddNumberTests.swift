@@ -9,7 +9,8 @@ import Testing
 /// Records and metrics from elsewhere, with numbers that no run writes: an error or a report, and no crash.
 struct OddNumberTests {
   private static let odd: [JSONValue] = [
-    .int(.max), .int(.min), .int(-1), .int(0), .int(1 << 40), .double(1e17), .double(-1e17), .double(1e300), .double(5e-324),
+    .int(.max), .int(.min), .int(-1), .int(0), .int(1 << 40), .double(1e17), .double(-1e17), .double(1e300),
+    .double(5e-324),
     .string("NaN"), .string("-Infinity"), .array([]),
   ]
 
@@ -19,7 +20,8 @@ struct OddNumberTests {
     record.samples = [ReportExample.sample()]
     record.perturbations = [
       .init(
-        index: 3, label: 2, clean: "samples/a.png", perturbation: "samples/a.png", magnification: 4, perturbed: "samples/a.png",
+        index: 3, label: 2, clean: "samples/a.png", perturbation: "samples/a.png", magnification: 4,
+        perturbed: "samples/a.png",
         predictions: [.init(model: "before", prediction: .init(label: 1, confidence: 0.5))])
     ]
     record.findings = .init(
@@ -64,7 +66,8 @@ struct OddNumberTests {
     var reports = 0
     for tree in Self.variants(try JSONValue(encoding: Self.full), value) {
       try AtomicFile.write(tree.compactJSON, to: example.directory.recordPath)
-      guard (try? Report.write(runDirectory: example.path)) != nil, let record = try example.directory.readRecord() else { continue }
+      guard (try? Report.write(runDirectory: example.path)) != nil, let record = try example.directory.readRecord()
+      else { continue }
       _ = Report.terminalTable(record) + Report.markdownTable([record])
       reports += 1
     }
@@ -75,7 +78,8 @@ struct OddNumberTests {
   @Test func aRecordThatDoesNotAddUp() throws {
     for change: (inout RunRecord) -> Void in [
       { $0.findings?.histograms[0].clean = [.max, .max] }, { $0.findings?.histograms[0].clean = [1, 2, 3] },
-      { $0.findings?.maps[0].labels = [0] }, { $0.findings?.maps[0].x = [1, 2, 3] }, { $0.findings?.maps[0].labels[0] = .max },
+      { $0.findings?.maps[0].labels = [0] }, { $0.findings?.maps[0].x = [1, 2, 3] },
+      { $0.findings?.maps[0].labels[0] = .max },
       { $0.measurements[0].cleanCount = -2 }, { $0.dataset?.trainCount = .max },
     ] {
       var record = Self.full
@@ -94,8 +98,12 @@ struct OddNumberTests {
   func metrics(_ value: Double) throws {
     let example = try ReportExample()
     for (epoch, other) in [(4, 0.5), (999_999_999, -1e308), (0, value)] {
-      for name in ["accuracy", "trainLoss", "sharedAdversarialRisk", "learningRate", "seconds", "imagesPerSecond", "otherShare", "x"] {
-        try example.directory.metrics.append(MetricsEntry(stage: "train", epoch: epoch, values: [name: epoch == 4 ? value : other]))
+      for name in [
+        "accuracy", "trainLoss", "sharedAdversarialRisk", "learningRate", "seconds", "imagesPerSecond", "otherShare",
+        "x",
+      ] {
+        try example.directory.metrics.append(
+          MetricsEntry(stage: "train", epoch: epoch, values: [name: epoch == 4 ? value : other]))
       }
     }
     #expect(try example.html().contains("<svg"))

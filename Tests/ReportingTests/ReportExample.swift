@@ -15,7 +15,9 @@ final class ReportExample {
 
   /// A PNG file of one pixel.
   static let png =
-    Data(base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==") ?? Data()
+    Data(
+      base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+    ?? Data()
 
   init(_ change: (inout RunRecord) -> Void = { _ in }) throws {
     folder = try TemporaryFolder()
@@ -31,7 +33,8 @@ final class ReportExample {
           values: ["trainLoss": 1 / Double(epoch), "learningRate": 0.1, "accuracy": 0.9, "attackSuccessRate": rate]))
     }
     try directory.metrics.append(
-      MetricsEntry(stage: "purify", epoch: 1, values: ["accuracy": 0.925, "sharedAdversarialRisk": 0.123, "trainLoss": .nan]))
+      MetricsEntry(
+        stage: "purify", epoch: 1, values: ["accuracy": 0.925, "sharedAdversarialRisk": 0.123, "trainLoss": .nan]))
   }
 
   func write(_ data: Data, to name: String) throws { try folder.write("run/\(name)", data) }
@@ -42,29 +45,35 @@ final class ReportExample {
   }
 
   static let record = RunRecord(
-    id: "9f2c4a7be1d04c55", title: "BadNets against SAU", status: .finished, created: Date(timeIntervalSince1970: 1_763_710_330),
+    id: "9f2c4a7be1d04c55", title: "BadNets against SAU", status: .finished,
+    created: Date(timeIntervalSince1970: 1_763_710_330),
     command: "antidote run badnets.yaml --seed 7",
     configuration: .object([
       "seed": .int(7), "attack": .object(["rate": .double(0.1), "patch": .object(["size": .int(3)])]),
       "training": .object(["milestones": .array([.int(60), .int(90)])]),
     ]),
     environment: .init(
-      antidote: "0.1.0", libtorch: "2.9.1", swift: "6.3.1", os: "Debian 12", cpu: "Xeon", threads: 2, device: "cpu", precision: "float32"),
+      antidote: "0.1.0", libtorch: "2.9.1", swift: "6.3.1", os: "Debian 12", cpu: "Xeon", threads: 2, device: "cpu",
+      precision: "float32"),
     dataset: .init(
       name: "CIFAR-10", trainCount: 50_000, testCount: 10_000,
-      classNames: ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"], channels: 3, height: 32,
+      classNames: ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
+      channels: 3, height: 32,
       width: 32
     ),
     poison: .init(
-      attack: "BadNets", summary: "A white square.", rate: 0.1, poisonedCount: 4_999, mapping: "every class to class 0", targetLabel: 0),
+      attack: "BadNets", summary: "A white square.", rate: 0.1, poisonedCount: 4_999, mapping: "every class to class 0",
+      targetLabel: 0),
     defense: .init(name: "SAU"),
     stages: [.init(name: "train", seconds: 5420, epochs: 20, imagesPerSecond: 184.6, peakMemoryBytes: 2 << 30)],
     measurements: [
       .init(
-        label: "before", accuracy: 0.932, cleanCount: 10_000, attackSuccessRate: 0.981, robustAccuracy: 0.017, triggeredCount: 9_000,
+        label: "before", accuracy: 0.932, cleanCount: 10_000, attackSuccessRate: 0.981, robustAccuracy: 0.017,
+        triggeredCount: 9_000,
         sharedAdversarialRisk: 0.97, riskCount: 1_000),
       .init(
-        label: "after", accuracy: 0.925, cleanCount: 10_000, attackSuccessRate: 0.009, robustAccuracy: 0.901, triggeredCount: 9_000,
+        label: "after", accuracy: 0.925, cleanCount: 10_000, attackSuccessRate: 0.009, robustAccuracy: 0.901,
+        triggeredCount: 9_000,
         sharedAdversarialRisk: 0.054, riskCount: 1_000),
     ],
     flags: [RaisedFlag(.fewTestImages, "Measured on 150 test images.")])
@@ -73,7 +82,8 @@ final class ReportExample {
     RunRecord.Sample(
       index: 17, label: 3, clean: clean, triggered: triggered,
       predictions: [
-        .init(model: "before", clean: .init(label: 3, confidence: 0.912), triggered: .init(label: 0, confidence: 0.987)),
+        .init(
+          model: "before", clean: .init(label: 3, confidence: 0.912), triggered: .init(label: 0, confidence: 0.987)),
         .init(model: "after", clean: .init(label: 5, confidence: 0.6), triggered: .init(label: 3, confidence: 0.8)),
       ])
   }

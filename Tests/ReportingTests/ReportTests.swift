@@ -13,11 +13,14 @@ struct ReportTests {
     #expect(html.hasPrefix("<!DOCTYPE html>") && html.hasSuffix("</html>\n"))
     #expect(html.contains("The backdoor is gone: attack success fell from 98.1% to 0.9%; accuracy cost 0.7 points."))
     for text in [
-      "<b>93.2%</b><small>9,320 of 10,000</small><small>95%: 92.7–93.7</small>", "<b>98.1%</b>", "<b>0.9%</b><small>81 of 9,000</small>",
+      "<b>93.2%</b><small>9,320 of 10,000</small><small>95%: 92.7–93.7</small>", "<b>98.1%</b>",
+      "<b>0.9%</b><small>81 of 9,000</small>",
       "<b>90.1%</b>", "class=\"better\"><b>−97.2</b>", "class=\"worse\"><b>−0.7</b>", "<b>0.983</b>",
       "<b>5.4%</b><small>54 of 1,000</small>",
-      "4,999 training images of 50,000 (10.0%)", "airplane (label 0)", "antidote run badnets.yaml --seed 7", "<dd>2.9.1</dd>",
-      "Measured on 150 test images.", "are within chance", "<td>185</td><td>2.0 GiB</td>", "<code>patch.size</code></th><td>3</td>",
+      "4,999 training images of 50,000 (10.0%)", "airplane (label 0)", "antidote run badnets.yaml --seed 7",
+      "<dd>2.9.1</dd>",
+      "Measured on 150 test images.", "are within chance", "<td>185</td><td>2.0 GiB</td>",
+      "<code>patch.size</code></th><td>3</td>",
       "<code>milestones</code></th><td>60, 90</td>", "2025-11-21 07:32 UTC",
     ] { #expect(html.contains(text), "\(text)") }
     #expect(!html.contains("{{") && !html.contains("Optional("))
@@ -57,7 +60,8 @@ struct ReportTests {
     try example.directory.metrics.append(MetricsEntry(stage: evil, epoch: 1, values: ["accuracy": 0.5]))
     let script = try example.folder.write("plotly.js", "var Plotly;")
     for html in [try example.html(), try example.html(plotly: script)] {
-      #expect(html.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;&quot;\u{301} onload=&quot;x"))
+      #expect(
+        html.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;&quot;\u{301} onload=&quot;x"))
       #expect(html.unicodeScalars.count > 10_000)
       let scalars = String(html.unicodeScalars.filter { $0 != "\u{301}" })
       #expect(!scalars.contains("<img src=x"))
@@ -70,7 +74,9 @@ struct ReportTests {
     let example = try ReportExample { $0.samples = [ReportExample.sample()] }
     try example.write(ReportExample.png, to: "samples/a.png")
     let html = try example.html()
-    #expect(html.contains("<img src=\"data:image/png;base64,\(ReportExample.png.base64EncodedString())\" width=\"3\" height=\"3\""))
+    #expect(
+      html.contains(
+        "<img src=\"data:image/png;base64,\(ReportExample.png.base64EncodedString())\" width=\"3\" height=\"3\""))
     #expect(html.contains("class=\"pixels\"") && html.contains("image-rendering: pixelated"))
     #expect(html.contains("cat <small>test image 17</small>"))
     // Right, target and wrong, each with its word.
@@ -82,11 +88,13 @@ struct ReportTests {
     let elsewhere = try TemporaryFolder()
     let absolute = try elsewhere.write("outside.png", ReportExample.png)
     for file in [
-      absolute, "../outside.png", "samples/../../outside.png", "samples/link.png", "samples/text.png", "samples/none.png", "",
+      absolute, "../outside.png", "samples/../../outside.png", "samples/link.png", "samples/text.png",
+      "samples/none.png", "",
     ] {
       let example = try ReportExample { $0.samples = [ReportExample.sample(clean: file, triggered: file)] }
       let outside = try example.folder.write("outside.png", ReportExample.png)
-      try FileManager.default.createSymbolicLink(atPath: example.path + "/samples/link.png", withDestinationPath: outside)
+      try FileManager.default.createSymbolicLink(
+        atPath: example.path + "/samples/link.png", withDestinationPath: outside)
       try example.write(Data("secret: 12345, and more than 24 bytes".utf8), to: "samples/text.png")
       let html = try example.html()
       #expect(!html.contains("data:image/png"), "\(file)")
@@ -104,7 +112,8 @@ struct ReportTests {
     #expect(html.contains("<h3>Training</h3>") && html.contains("<h3>Purification</h3>"))
     #expect(!html.contains("<script src") && !html.contains("id=\"chart-data\""))
     let missing = try example.html(plotly: "/nowhere/plotly.min.js")
-    #expect(missing.contains("there is no plotly.min.js at /nowhere/plotly.min.js.") && !missing.contains("<script src"))
+    #expect(
+      missing.contains("there is no plotly.min.js at /nowhere/plotly.min.js.") && !missing.contains("<script src"))
   }
 
   @Test func withPlotlyTheCurvesHaveTheirData() throws {
@@ -115,7 +124,9 @@ struct ReportTests {
     #expect(try !example.html().contains("<script src"))
     let html = try example.html(plotly: script)
     #expect(html.contains("<script src=\"plotly.min.js\"></script>") && !html.contains("not at hand"))
-    #expect(html.contains("\"name\":\"Attack success rate\",\"right\":false,\"style\":1,\"x\":[1,2,3],\"y\":[0.4,0.77,0.981]"))
+    #expect(
+      html.contains("\"name\":\"Attack success rate\",\"right\":false,\"style\":1,\"x\":[1,2,3],\"y\":[0.4,0.77,0.981]")
+    )
     #expect(html.contains("\"name\":\"Training loss\",\"right\":false,\"style\":5,\"x\":[1],\"y\":[null]"))
     #expect(html.contains("<polyline"))  // For paper, and in case that the script is blocked.
     #expect(try String(contentsOfFile: example.path + "/plotly.min.js", encoding: .utf8) == "/* plotly */")
@@ -124,12 +135,15 @@ struct ReportTests {
   @Test func aBareRecordHasAPage() throws {
     let example = try ReportExample { record in
       record = RunRecord(
-        id: record.id, title: "bare", status: .failed, failure: "no memory", configuration: .null, environment: record.environment)
+        id: record.id, title: "bare", status: .failed, failure: "no memory", configuration: .null,
+        environment: record.environment)
     }
     try FileManager.default.removeItem(atPath: example.path + "/metrics.jsonl")
     let html = try example.html()
     #expect(html.contains("The run failed: no memory."))
-    for section in ["id=\"scores\"", "id=\"curves\"", "id=\"samples\"", "id=\"settings\"", "id=\"flags\"", "id=\"times\""] {
+    for section in [
+      "id=\"scores\"", "id=\"curves\"", "id=\"samples\"", "id=\"settings\"", "id=\"flags\"", "id=\"times\"",
+    ] {
       #expect(!html.contains(section), "\(section)")
     }
   }

@@ -10,7 +10,9 @@ struct SettingsTests {
       of: .object([
         "seed": .int(7), "empty": .object([:]),
         "attack": .object(["rate": .double(0.1), "patch": .object(["size": .int(3), "color": .null])]),
-        "grid": .object(["cells": .array([.object(["a": .bool(true)]), .object(["a": .bool(false)])]), "list": .array([])]),
+        "grid": .object([
+          "cells": .array([.object(["a": .bool(true)]), .object(["a": .bool(false)])]), "list": .array([]),
+        ]),
       ]))
     #expect(sections.map(\.name) == ["general", "attack", "grid"])
     let rows = sections.map { $0.rows.map { "\($0.key)=\($0.text)" } }

@@ -10,7 +10,10 @@ struct VerdictTests {
   ) -> Verdict {
     var record = ReportExample.record
     record.measurements = [("before", before), ("after", after)].compactMap { label, scores in
-      scores.map { .init(label: label, accuracy: $0.accuracy, cleanCount: 10_000, attackSuccessRate: $0.rate, triggeredCount: 9_000) }
+      scores.map {
+        .init(
+          label: label, accuracy: $0.accuracy, cleanCount: 10_000, attackSuccessRate: $0.rate, triggeredCount: 9_000)
+      }
     }
     change(&record)
     return Verdict(record)
@@ -18,14 +21,26 @@ struct VerdictTests {
 
   @Test(arguments: [
     // accuracy and attack success before, then after
-    (0.9, 0.98, 0.9, 0.05, "good", "The backdoor is gone: attack success fell from 98.0% to 5.0%; accuracy is unchanged."),
-    (0.9, 0.98, 0.91, 0.0, "good", "The backdoor is gone: attack success fell from 98.0% to 0.0%; accuracy rose by 1.0 points."),
+    (
+      0.9, 0.98, 0.9, 0.05, "good",
+      "The backdoor is gone: attack success fell from 98.0% to 5.0%; accuracy is unchanged."
+    ),
+    (
+      0.9, 0.98, 0.91, 0.0, "good",
+      "The backdoor is gone: attack success fell from 98.0% to 0.0%; accuracy rose by 1.0 points."
+    ),
     (
       0.9, 0.98, 0.89, 0.051, "warning",
       "The backdoor is weaker, but not gone: attack success fell from 98.0% to 5.1%; accuracy cost 1.0 points."
     ),
-    (0.9, 0.98, 0.9, 0.2, "bad", "The backdoor is not gone: attack success fell from 98.0% to 20.0%; accuracy is unchanged."),
-    (0.9, 0.98, 0.9, 1.0, "bad", "The backdoor is not gone: attack success rose from 98.0% to 100.0%; accuracy is unchanged."),
+    (
+      0.9, 0.98, 0.9, 0.2, "bad",
+      "The backdoor is not gone: attack success fell from 98.0% to 20.0%; accuracy is unchanged."
+    ),
+    (
+      0.9, 0.98, 0.9, 1.0, "bad",
+      "The backdoor is not gone: attack success rose from 98.0% to 100.0%; accuracy is unchanged."
+    ),
     (0.9, 0.98, 0.9, 0.98, "bad", "The backdoor is not gone: attack success stayed at 98.0%; accuracy is unchanged."),
     (
       0.9, 0.98, 0.7, 0.01, "warning",
@@ -40,7 +55,9 @@ struct VerdictTests {
       "The measurements hold NaN, so nothing can be said: attack success went from 98.0% to NaN; accuracy is unchanged."
     ),
   ])
-  func defended(accuracyBefore: Double, rateBefore: Double, accuracyAfter: Double, rateAfter: Double, tone: String, sentence: String) {
+  func defended(
+    accuracyBefore: Double, rateBefore: Double, accuracyAfter: Double, rateAfter: Double, tone: String, sentence: String
+  ) {
     let verdict = verdict(before: (accuracyBefore, rateBefore), after: (accuracyAfter, rateAfter))
     #expect(verdict.tone.rawValue == tone)
     #expect(verdict.sentence == sentence)
@@ -58,7 +75,9 @@ struct VerdictTests {
       verdict(before: (0.93, 0.981)).sentence
         == "The model has a backdoor: attack success is 98.1%, clean accuracy is 93.0%. No defense was applied.")
     #expect(verdict(before: (0.93, 0.3)).sentence.hasPrefix("The attack hardly worked: attack success is 30.0%"))
-    #expect(verdict(after: (0.93, 0.01)).sentence == "The model has no backdoor: attack success is 1.0%, clean accuracy is 93.0%.")
+    #expect(
+      verdict(after: (0.93, 0.01)).sentence
+        == "The model has no backdoor: attack success is 1.0%, clean accuracy is 93.0%.")
     #expect(verdict(after: (0.93, 0.9)).tone == .bad)
     #expect(verdict(after: (0.93, nil)).sentence == "No attack was measured; clean accuracy is 93.0%.")
     #expect(verdict().sentence == "Nothing was measured.")

@@ -21,7 +21,9 @@ import Vision
   }
 
   /// target <- m target + (1 - m) online after each step, and nothing else moves it.
-  @Test(arguments: [SelfSupervisedTraining.Method.moco, .byol]) func targetMoves(_ method: SelfSupervisedTraining.Method) throws {
+  @Test(arguments: [SelfSupervisedTraining.Method.moco, .byol]) func targetMoves(
+    _ method: SelfSupervisedTraining.Method
+  ) throws {
     let learner = try learner {
       $0.method = method
       $0.targetMomentum = 0.75
@@ -48,7 +50,8 @@ import Vision
     }
   }
 
-  /// Keys come back in the order of their queries, whatever the shuffle: with equal views and one group, each query equals its key.
+  /// Keys come back in the order of their queries, whatever the shuffle: with equal views and one group, each query
+  /// equals its key.
   @Test func keysFollowTheirQueries() throws {
     let moco = try #require(
       try learner {
@@ -98,12 +101,14 @@ import Vision
       return Dictionary(uniqueKeysWithValues: learner.namedParameters().map { ($0.key, $0.tensor.shape) })
     }
     let simclr = try shapes(.simclr)
-    #expect(simclr["encoder.projector.first.weight"] == [512, 512] && simclr["encoder.projector.last.weight"] == [128, 512])
+    #expect(
+      simclr["encoder.projector.first.weight"] == [512, 512] && simclr["encoder.projector.last.weight"] == [128, 512])
     #expect(simclr["encoder.projector.norm.weight"] == [512])
     let moco = try shapes(.moco)
     #expect(moco["encoder.projector.norm.weight"] == nil && moco["target.projector.last.weight"] == [128, 512])
     let byol = try shapes(.byol)
-    #expect(byol["encoder.projector.first.weight"] == [1024, 512] && byol["encoder.projector.last.weight"] == [256, 1024])
+    #expect(
+      byol["encoder.projector.first.weight"] == [1024, 512] && byol["encoder.projector.last.weight"] == [256, 1024])
     #expect(byol["predictor.first.weight"] == [1024, 256] && byol["predictor.last.weight"] == [256, 1024])
   }
 }

@@ -25,18 +25,22 @@ import Vision
   }
 
   private func pretrain(
-    _ settings: SelfSupervisedTraining, on data: ImageDataset? = nil, store: (any CheckpointStore)? = nil, seed: Seed = 3
+    _ settings: SelfSupervisedTraining, on data: ImageDataset? = nil, store: (any CheckpointStore)? = nil,
+    seed: Seed = 3
   ) throws -> Classifier {
     let model = try Classifier.tiny(for: self.data)
     try settings.pretrain(
-      model, on: data ?? self.data, context: TrainingContext(precision: .float32, seed: seed, checkpoints: store), stage: "ssl")
+      model, on: data ?? self.data, context: TrainingContext(precision: .float32, seed: seed, checkpoints: store),
+      stage: "ssl")
     return model
   }
 
   @Test func isDocumented() { #expect(SettingsTree.checkSettings(SelfSupervisedTraining.self) == []) }
 
   /// The last layer stays, everything before it learns, labels do not matter.
-  @Test(arguments: SelfSupervisedTraining.Method.allCases) func learnsFeaturesFromImages(_ method: SelfSupervisedTraining.Method) throws {
+  @Test(arguments: SelfSupervisedTraining.Method.allCases) func learnsFeaturesFromImages(
+    _ method: SelfSupervisedTraining.Method
+  ) throws {
     let start = try Classifier.tiny(for: data)
     let model = try pretrain(settings(method))
     #expect(!model.isTraining && model.parameters().allSatisfy { $0.requiresGrad && $0.grad == nil })
@@ -47,7 +51,8 @@ import Vision
     let other = data.relabeled(Tensor.zeros([data.count], dtype: .int64))
     expectSame(try pretrain(settings(method), on: other).snapshot(), model.snapshot(), "labels")
     let seeded = try pretrain(settings(method), seed: 4).snapshot()
-    #expect(zip(seeded, model.snapshot()).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }, "the seed matters")
+    #expect(
+      zip(seeded, model.snapshot()).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }, "the seed matters")
   }
 
   /// Three epochs of two batches look nine times: killed in the second epoch and between epochs.
@@ -66,8 +71,11 @@ import Vision
     expectSame(try pretrain(settings(method), store: store).snapshot(), whole.snapshot())
   }
 
-  /// The loss falls, and features of one class lie closer together than before: a sample's nearest neighbour shares its class.
-  @Test(arguments: SelfSupervisedTraining.Method.allCases) func findsClasses(_ method: SelfSupervisedTraining.Method) throws {
+  /// The loss falls, and features of one class lie closer together than before: a sample's nearest neighbour shares its
+  /// class.
+  @Test(arguments: SelfSupervisedTraining.Method.allCases) func findsClasses(_ method: SelfSupervisedTraining.Method)
+    throws
+  {
     let data = ImageDataset.tiny(count: 96)
     var settings = settings(method)
     settings.epochs = 12
@@ -105,7 +113,8 @@ import Vision
   @Test func batchesRatesAndViews() throws {
     var settings = SelfSupervisedTraining()
     #expect(settings.rate(epoch: 0, step: 0, stepsPerEpoch: 10) == 0.4)
-    expectClose(settings.rate(epoch: 99, step: 0, stepsPerEpoch: 10), 0.2 * (1 + 0.9520), tolerance: 1e-3, "1000 epochs' cosine")
+    expectClose(
+      settings.rate(epoch: 99, step: 0, stepsPerEpoch: 10), 0.2 * (1 + 0.9520), tolerance: 1e-3, "1000 epochs' cosine")
     settings.batch = 128
     settings.period = nil
     #expect(settings.rate(epoch: 0, step: 3, stepsPerEpoch: 10) == 0.1)
@@ -134,7 +143,8 @@ import Vision
   @Test(arguments: ["cnn", "preactresnet18", "vgg19_bn"]) func head(_ kind: String) throws {
     let model = try Classifier.tiny(for: data, kind: kind)
     let keys = model.headParameters(features: model.featureCount(for: data)).map(\.key)
-    #expect(keys == (kind == "vgg19_bn" ? ["classifier.6.weight", "classifier.6.bias"] : ["linear.weight", "linear.bias"]))
+    #expect(
+      keys == (kind == "vgg19_bn" ? ["classifier.6.weight", "classifier.6.bias"] : ["linear.weight", "linear.bias"]))
     #expect(model.parameters().allSatisfy { $0.grad == nil })
   }
 }

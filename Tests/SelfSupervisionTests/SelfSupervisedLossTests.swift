@@ -26,7 +26,8 @@ import Vision
     let golden = try Golden("self_supervision")
     let (key, queue) = (unit(pattern([3, 4], 1.1)), unit(pattern([7, 4], 2.3)))
     let losses: [(String, (Tensor) -> Tensor)] = [
-      ("moco", { MoCo.loss(self.unit($0), key: key, queue: queue, temperature: 0.1) }), ("byol", { BYOL.loss(self.unit($0), target: key) }),
+      ("moco", { MoCo.loss(self.unit($0), key: key, queue: queue, temperature: 0.1) }),
+      ("byol", { BYOL.loss(self.unit($0), target: key) }),
     ]
     for (name, loss) in losses {
       let x = pattern([3, 4], 0.4).requiresGrad_()
@@ -62,7 +63,9 @@ import Vision
       expectClose(value, try golden.tensor("steps_\(step)/value"), "loss of step \(step)")
       expectClose(queue, try golden.tensor("steps_\(step)/queue"), "queue after step \(step)")
       for (name, tensor) in target.stateDict().entries {
-        expectClose(tensor, try golden.tensor("steps_\(step)/target/\(name.dropFirst("body.".count))"), "\(name) after step \(step)")
+        expectClose(
+          tensor, try golden.tensor("steps_\(step)/target/\(name.dropFirst("body.".count))"),
+          "\(name) after step \(step)")
       }
     }
   }

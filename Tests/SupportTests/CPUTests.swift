@@ -15,7 +15,8 @@ struct CPUTests {
   private func availability(
     _ after: String, before: String = Self.before, status: String = "", quota: Double? = nil, cores: Int = 2
   ) -> CPUAvailability {
-    CPUAvailability(before: CPUTimes(stat: before), after: CPUTimes(stat: after), status: status, quota: quota, cores: cores)
+    CPUAvailability(
+      before: CPUTimes(stat: before), after: CPUTimes(stat: after), status: status, quota: quota, cores: cores)
   }
 
   @Test(arguments: [
@@ -36,7 +37,9 @@ struct CPUTests {
     let after = "cpu0 220 0 50 1000 10 0 0 0\ncpu1 200 0 50 1020 0 0 0 0"
     #expect(availability(after, status: "Name:\tx\nCpus_allowed_list:\t1\n").free == 1)
     #expect(availability(after, status: "Cpus_allowed_list:\t0\n").free == 0)
-    #expect(availability(after, status: "Cpus_allowed_list:\t0-63\n").allowed == [0, 1], "cores that are not there do not count")
+    #expect(
+      availability(after, status: "Cpus_allowed_list:\t0-63\n").allowed == [0, 1],
+      "cores that are not there do not count")
     #expect(availability(after, status: "Cpus_allowed_list:\t0\n").threads == 1)
     #expect(CPUAvailability.numbers("0-2,8,10-11\n") == [0, 1, 2, 8, 10, 11] && CPUAvailability.numbers("x,3-1") == [])
   }
@@ -62,18 +65,32 @@ struct CPUTests {
       ("0::/user/job", ["/sys/fs/cgroup/user/job/cpu.max": "150000 100000\n"], 1.5),
       ("0::/user/job", ["/sys/fs/cgroup/user/job/cpu.max": "max 100000\n"], nil),
       // The group above grants less.
-      ("0::/user/job", ["/sys/fs/cgroup/user/cpu.max": "50000 100000", "/sys/fs/cgroup/user/job/cpu.max": "400000 100000"], 0.5),
+      (
+        "0::/user/job",
+        ["/sys/fs/cgroup/user/cpu.max": "50000 100000", "/sys/fs/cgroup/user/job/cpu.max": "400000 100000"], 0.5
+      ),
       // A container: its own root, whatever path the host gave it.
-      ("0::/docker/abc", ["/sys/fs/cgroup/cpu.max": "200000 100000"], 2), ("0::/", ["/sys/fs/cgroup/cpu.max": "300000 100000"], 3),
+      ("0::/docker/abc", ["/sys/fs/cgroup/cpu.max": "200000 100000"], 2),
+      ("0::/", ["/sys/fs/cgroup/cpu.max": "300000 100000"], 3),
       // Version 1.
       (
         "4:cpu,cpuacct:/a\n0::/",
-        ["/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "250000", "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us": "100000"],
+        [
+          "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "250000",
+          "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us": "100000",
+        ],
         2.5
       ),
-      ("1:cpu:/", ["/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"], nil),
-      ("3:cpuset:/a", ["/sys/fs/cgroup/cpuset/a/cpu.cfs_quota_us": "1000", "/sys/fs/cgroup/cpuset/a/cpu.cfs_period_us": "1000"], nil),
-      ("", ["/sys/fs/cgroup/cpu.max": "100000 100000"], nil), ("0::/", ["/sys/fs/cgroup/cpu.max": "nonsense"], nil), ("0::/", [:], nil),
+      (
+        "1:cpu:/", ["/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n"],
+        nil
+      ),
+      (
+        "3:cpuset:/a",
+        ["/sys/fs/cgroup/cpuset/a/cpu.cfs_quota_us": "1000", "/sys/fs/cgroup/cpuset/a/cpu.cfs_period_us": "1000"], nil
+      ),
+      ("", ["/sys/fs/cgroup/cpu.max": "100000 100000"], nil), ("0::/", ["/sys/fs/cgroup/cpu.max": "nonsense"], nil),
+      ("0::/", [:], nil),
     ] as [(String, [String: String], Double?)])
   func quotas(groups: String, files: [String: String], cores: Double?) {
     #expect(CPUQuota.cores(groups: groups) { files[$0] } == cores)

@@ -14,7 +14,8 @@ import Testing
     try withTemporaryFolder { folder in
       let data = Data((0..<2_500_000).map { UInt8(truncatingIfNeeded: $0 * 7) })
       try data.write(to: URL(filePath: folder + "/f"))
-      #expect(try Digest.sha256Hex(file: folder + "/f") == "1400b8347ecd704cf6cecef4cea90fc5aa4f8c506fb313b7dd6903d9583cea9f")
+      #expect(
+        try Digest.sha256Hex(file: folder + "/f") == "1400b8347ecd704cf6cecef4cea90fc5aa4f8c506fb313b7dd6903d9583cea9f")
       let error = #expect(throws: FileError.self) { try Digest.sha256Hex(file: folder + "/zzz") }
       #expect(error?.reason == .missing(suggestion: nil))
       #expect(throws: FileError.self) { try Digest.sha256Hex(file: folder) }

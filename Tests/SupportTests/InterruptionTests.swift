@@ -2,8 +2,8 @@ import Foundation
 import Support
 import Testing
 
-/// Sends a signal as a user or the system does, and waits until it has arrived: worker threads block signals, so another thread
-/// receives it. Waits ten seconds for an arrival that ends the process.
+/// Sends a signal as a user or the system does, and waits until it has arrived: worker threads block signals, so
+/// another thread receives it. Waits ten seconds for an arrival that ends the process.
 private func send(_ signal: Int32, endsProcess: Bool = false) {
   kill(getpid(), signal)
   for _ in 0..<1000 where endsProcess || !Interruption.isRequested { usleep(10_000) }
@@ -25,7 +25,8 @@ private func send(_ signal: Int32, endsProcess: Bool = false) {
         exit(7)
       }
     }
-    #expect(String(decoding: result.standardErrorContent, as: UTF8.self).contains("Press Ctrl-C again to stop at once."))
+    #expect(
+      String(decoding: result.standardErrorContent, as: UTF8.self).contains("Press Ctrl-C again to stop at once."))
   }
 
   @Test func theSecondSignalEndsTheProcess() async {

@@ -11,12 +11,15 @@ final class FakeTerminal: Sendable {
   func advance(_ seconds: Double) { state.withLock { $0.now += seconds } }
   func clear() { state.withLock { $0.text = "" } }
 
-  func reporter(isTerminal: Bool = true, color: Bool = false, unicode: Bool = false, width: Int = 80, plain: Double = 30)
+  func reporter(
+    isTerminal: Bool = true, color: Bool = false, unicode: Bool = false, width: Int = 80, plain: Double = 30
+  )
     -> TerminalProgress
   {
     TerminalProgress(
       terminal: .init(
-        isTerminal: isTerminal, hasColor: color, hasUnicode: unicode, width: { width }, now: { self.state.withLock { $0.now } },
+        isTerminal: isTerminal, hasColor: color, hasUnicode: unicode, width: { width },
+        now: { self.state.withLock { $0.now } },
         write: { text in self.state.withLock { $0.text += text } }), plainInterval: plain)
   }
 
@@ -159,7 +162,8 @@ final class FakeTerminal: Sendable {
     reporter.end(summary: "s")
     #expect(
       progress.events == [
-        .begin(title: "a", total: 2, unit: "x"), .update(done: 1, note: "n"), .update(done: 2, note: ""), .message("m"), .end(summary: "s"),
+        .begin(title: "a", total: 2, unit: "x"), .update(done: 1, note: "n"), .update(done: 2, note: ""), .message("m"),
+        .end(summary: "s"),
       ])
     #expect(progress.messages == ["m"])
   }
@@ -174,7 +178,9 @@ final class FakeTerminal: Sendable {
     let progress = terminal.reporter()
     progress.begin("a", total: 1000, unit: "x")
     await withTaskGroup { group in
-      for worker in 0..<4 { group.addTask { for step in 0..<250 { progress.update(done: worker * 250 + step, note: "n") } } }
+      for worker in 0..<4 {
+        group.addTask { for step in 0..<250 { progress.update(done: worker * 250 + step, note: "n") } }
+      }
     }
     progress.end(summary: "s")
     #expect(terminal.text.hasSuffix("a: s (0.0 ms)\n"))

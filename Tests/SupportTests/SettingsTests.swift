@@ -26,7 +26,8 @@ struct BadNets: Configurable, Equatable {
   var schedule = Schedule(epochs: 60)
   var warmup: Schedule? = nil
   static let settings = [
-    Setting("rate", "Share of the training set that is poisoned.", unit: "fraction", range: 0...1, source: "Gu et al. 2017"),
+    Setting(
+      "rate", "Share of the training set that is poisoned.", unit: "fraction", range: 0...1, source: "Gu et al. 2017"),
     Setting("target", "Label of triggered images.", range: 0...999),
     Setting("size", "Side of the trigger; null for a tenth of the image.", unit: "pixels", range: 1...1024),
     Setting("corner", "Where the trigger stands.", choices: ["bottom-right", "top-left"]),
@@ -99,7 +100,8 @@ struct BadNets: Configurable, Equatable {
     #expect(problem(["quux": 1]).hasPrefix("attack.quux: unknown setting. Known settings: rate"))
     #expect(
       problem(["schedule": ["epoch": 1]])
-        == "attack.schedule.epoch: unknown setting. Did you mean attack.schedule.epochs? Known settings: epochs, milestones.")
+        == "attack.schedule.epoch: unknown setting. Did you mean attack.schedule.epochs? Known settings: epochs, milestones."
+    )
     #expect(problem(["warmup": ["epoch": 1]]).hasPrefix("attack.warmup.epoch: unknown setting."))
   }
 
@@ -117,7 +119,10 @@ struct BadNets: Configurable, Equatable {
       (["name": 7], "attack.name: expected text, found the number 7. Write it in quotes to make it text."),
       (["betas": 0.5], "attack.betas: expected a list, found the number 0.5."),
       (["betas": [0.5, "x"]], "attack.betas[1]: expected a number, found the text \"x\"."),
-      (["schedule": ["milestones": [1, 2.5]]], "attack.schedule.milestones[1]: expected a whole number, found the number 2.5."),
+      (
+        ["schedule": ["milestones": [1, 2.5]]],
+        "attack.schedule.milestones[1]: expected a whole number, found the number 2.5."
+      ),
       (
         ["schedule": 5],
         "attack.schedule: expected a group of settings, found the number 5. Known settings: epochs, milestones."
@@ -133,19 +138,23 @@ struct BadNets: Configurable, Equatable {
     #expect(problem(["rate": 1.5]) == "attack.rate: 1.5 is out of range; expected 0 to 1 (fraction).")
     #expect(problem(["rate": -1]) == "attack.rate: -1 is out of range; expected 0 to 1 (fraction).")
     #expect(problem(["rate": .double(.nan)]) == "attack.rate: NaN is not a setting.")
-    #expect(problem(["schedule": ["epochs": 0]]) == "attack.schedule.epochs: 0 is out of range; expected at least 1 (epochs).")
+    #expect(
+      problem(["schedule": ["epochs": 0]]) == "attack.schedule.epochs: 0 is out of range; expected at least 1 (epochs)."
+    )
     #expect(problem(["betas": [0.9, 2]]) == "attack.betas: element 1: 2 is out of range; expected 0 to 1.")
     #expect(problem(["size": 0]).contains("out of range"))
     #expect(
       problem(["corner": "topleft"])
-        == "attack.corner: \"topleft\" is not one of the choices. Did you mean top-left? Choices: bottom-right, top-left.")
+        == "attack.corner: \"topleft\" is not one of the choices. Did you mean top-left? Choices: bottom-right, top-left."
+    )
     #expect(problem(["rate": 0]) == "resolved")
     #expect(problem(["rate": 1]) == "resolved")
   }
 
   @Test func allProblemsAreReportedTogether() {
     let error = #expect(throws: SettingsError.self) {
-      try SettingsTree.resolve(BadNets.self, overrides: ["rate": 2, "rte": 1, "target": "x", "schedule": ["epochs": "y"]])
+      try SettingsTree.resolve(
+        BadNets.self, overrides: ["rate": 2, "rte": 1, "target": "x", "schedule": ["epochs": "y"]])
     }
     #expect(error?.issues.map(\.path) == ["rate", "rte", "schedule.epochs", "target"])
   }
@@ -198,7 +207,8 @@ struct BadNets: Configurable, Equatable {
   }
 
   @Test func mergeIsDeep() {
-    let merged = SettingsTree.merge(["a": ["x": 1, "y": 2], "b": [1, 2], "c": 1], ["a": ["y": 3], "b": [9], "c": nil, "d": 4])
+    let merged = SettingsTree.merge(
+      ["a": ["x": 1, "y": 2], "b": [1, 2], "c": 1], ["a": ["y": 3], "b": [9], "c": nil, "d": 4])
     #expect(merged == ["a": ["x": 1, "y": 3], "b": [9], "c": nil, "d": 4])
   }
 }
@@ -208,16 +218,19 @@ struct BadNets: Configurable, Equatable {
     let lines = SettingsTree.describe(BadNets.self)
     #expect(
       lines.map(\.key) == [
-        "rate", "target", "size", "corner", "clean", "name", "betas", "schedule", "schedule.epochs", "schedule.milestones", "warmup",
+        "rate", "target", "size", "corner", "clean", "name", "betas", "schedule", "schedule.epochs",
+        "schedule.milestones", "warmup",
         "warmup.epochs", "warmup.milestones",
       ])
     #expect(
       lines.map(\.defaultText) == [
-        "0.1", "0", "null", "bottom-right", "false", "badnets", "[0.9, 0.999]", "", "60", "[50, 75]", "null", "100", "[50, 75]",
+        "0.1", "0", "null", "bottom-right", "false", "badnets", "[0.9, 0.999]", "", "60", "[50, 75]", "null", "100",
+        "[50, 75]",
       ])
     #expect(
       lines.map(\.kind) == [
-        "number", "whole number", "whole number", "text", "true/false", "text", "list", "group", "whole number", "list", "group",
+        "number", "whole number", "whole number", "text", "true/false", "text", "list", "group", "whole number", "list",
+        "group",
         "whole number", "list",
       ])
     #expect(lines[0].range == "0 to 1")
@@ -246,7 +259,8 @@ struct BadNets: Configurable, Equatable {
       var plain = 1
       static let settings = [
         Setting("rate", "Rate.", range: 0...1), Setting("rate", "Again."), Setting("gone", "Not there."),
-        Setting("weight_decay", "Misspelt."), Setting("name", "", range: 0...1), Setting("mode", "Mode.", choices: ["a", "b"]),
+        Setting("weight_decay", "Misspelt."), Setting("name", "", range: 0...1),
+        Setting("mode", "Mode.", choices: ["a", "b"]),
         Setting("inner", "Inner.", nested: Inner.self), Setting("plain", "Plain.", nested: Inner.self),
       ]
     }
@@ -262,17 +276,22 @@ struct BadNets: Configurable, Equatable {
     ] {
       #expect(problems.contains(expected), "\(expected) is not among \(problems)")
     }
-    #expect(problems.contains { $0.hasPrefix("Sloppy.mode: the default is not allowed: \"c\" is not one of the choices.") })
+    #expect(
+      problems.contains { $0.hasPrefix("Sloppy.mode: the default is not allowed: \"c\" is not one of the choices.") })
   }
 }
 
 @Suite struct AssignmentTests {
   @Test(
     arguments: [
-      ("attack.rate=0.05", ["attack", "rate"], 0.05), ("seed=1e-3", ["seed"], 0.001), ("a=true", ["a"], true), ("a=null", ["a"], nil),
-      ("a=[1,2]", ["a"], [1, 2]), ("a=[1e-3, x]", ["a"], [0.001, "x"]), ("a={b: 1}", ["a"], ["b": 1]), ("a=\"1\"", ["a"], "1"),
-      ("a=''", ["a"], ""), ("a=text with spaces", ["a"], "text with spaces"), ("a=x=y", ["a"], "x=y"), (" a = 3 ", ["a"], 3),
-      ("a=C: drive", ["a"], "C: drive"), ("a=@x", ["a"], "@x"), ("a=#1", ["a"], "#1"), ("a=/data/cifar # 10", ["a"], "/data/cifar # 10"),
+      ("attack.rate=0.05", ["attack", "rate"], 0.05), ("seed=1e-3", ["seed"], 0.001), ("a=true", ["a"], true),
+      ("a=null", ["a"], nil),
+      ("a=[1,2]", ["a"], [1, 2]), ("a=[1e-3, x]", ["a"], [0.001, "x"]), ("a={b: 1}", ["a"], ["b": 1]),
+      ("a=\"1\"", ["a"], "1"),
+      ("a=''", ["a"], ""), ("a=text with spaces", ["a"], "text with spaces"), ("a=x=y", ["a"], "x=y"),
+      (" a = 3 ", ["a"], 3),
+      ("a=C: drive", ["a"], "C: drive"), ("a=@x", ["a"], "@x"), ("a=#1", ["a"], "#1"),
+      ("a=/data/cifar # 10", ["a"], "/data/cifar # 10"),
     ] as [(String, [String], JSONValue)])
   func values(_ text: String, path: [String], value: JSONValue) throws {
     let parsed = try SettingsTree.parseAssignment(text)
@@ -281,7 +300,8 @@ struct BadNets: Configurable, Equatable {
   }
 
   @Test(arguments: [
-    ("attack.rate", "has no \"=\". Write name=value"), ("attack.rate 0.5", "has no \"=\""), ("=3", "empty name"), ("a..b=3", "empty name"),
+    ("attack.rate", "has no \"=\". Write name=value"), ("attack.rate 0.5", "has no \"=\""), ("=3", "empty name"),
+    ("a..b=3", "empty name"),
     ("a=", "there is no value after \"=\""), ("a=[1, 2", "cannot be read"), ("a=[1] x", "cannot be read"),
   ])
   func mistakes(_ text: String, message: String) {
@@ -291,13 +311,16 @@ struct BadNets: Configurable, Equatable {
 
   @Test func appliedInOrder() throws {
     let tree: JSONValue = ["attack": ["rate": 0.1], "list": [["a": 1], ["a": 2]]]
-    let result = try SettingsTree.apply(["attack.rate=0.2", "attack.rate=0.3", "new.deep.key=x", "list.1.a=5"], to: tree)
+    let result = try SettingsTree.apply(
+      ["attack.rate=0.2", "attack.rate=0.3", "new.deep.key=x", "list.1.a=5"], to: tree)
     #expect(
       result == ["attack": ["rate": 0.3], "new": ["deep": ["key": "x"]], "list": [["a": 1], ["a": 5]]])
   }
 
   @Test func pathsThroughValuesAreErrors() {
-    let scalar = #expect(throws: SettingsError.self) { try SettingsTree.apply(["attack.rate=1"], to: ["attack": "badnets"]) }
+    let scalar = #expect(throws: SettingsError.self) {
+      try SettingsTree.apply(["attack.rate=1"], to: ["attack": "badnets"])
+    }
     #expect(scalar?.description == "attack.rate: attack is the text \"badnets\", not a group of settings.")
     let list = #expect(throws: SettingsError.self) { try SettingsTree.apply(["list.7=1"], to: ["list": [1]]) }
     #expect(list?.description == "list.7: list is a list of 1; name a position from 0.")

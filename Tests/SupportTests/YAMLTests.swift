@@ -4,9 +4,12 @@ import Testing
 
 @Suite struct YAMLTests {
   @Test(arguments: [
-    ("1e-3", JSONValue.double(0.001)), ("1E5", 100000.0), ("5e-4", 0.0005), ("-.5", -0.5), ("1.", 1.0), ("12", 12), ("+7", 7), ("0x1F", 31),
-    ("0o17", 15), ("010", 10), ("true", true), ("True", true), ("null", nil), ("~", nil), ("yes", "yes"), ("no", "no"), ("1.2.3", "1.2.3"),
-    ("1e", "1e"), ("e5", "e5"), ("-", "-"), ("nan", "nan"), ("inf", "inf"), (".inf", .double(.infinity)), ("0x", "0x"), ("0x-1", "0x-1"),
+    ("1e-3", JSONValue.double(0.001)), ("1E5", 100000.0), ("5e-4", 0.0005), ("-.5", -0.5), ("1.", 1.0), ("12", 12),
+    ("+7", 7), ("0x1F", 31),
+    ("0o17", 15), ("010", 10), ("true", true), ("True", true), ("null", nil), ("~", nil), ("yes", "yes"), ("no", "no"),
+    ("1.2.3", "1.2.3"),
+    ("1e", "1e"), ("e5", "e5"), ("-", "-"), ("nan", "nan"), ("inf", "inf"), (".inf", .double(.infinity)), ("0x", "0x"),
+    ("0x-1", "0x-1"),
     ("123abc", "123abc"), ("2026-01-02", "2026-01-02"), ("99999999999999999999", 1e20),
   ])
   func words(_ word: String, expected: JSONValue) throws {
@@ -38,7 +41,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("a: 1\nb: [1, 2\nc: 3\n", 3), ("a: 1\na: 2\n", 1), ("a: 1\n  b: 2\n", 2), ("a: 1\nb: !secret x\n", 2), ("? [1]\n: 2\n", 1),
+    ("a: 1\nb: [1, 2\nc: 3\n", 3), ("a: 1\na: 2\n", 1), ("a: 1\n  b: 2\n", 2), ("a: 1\nb: !secret x\n", 2),
+    ("? [1]\n: 2\n", 1),
     ("a: 1\n---\nb: 2\n", 2), ("a: *nowhere\n", 1), ("a: 1\n\tb: 2\n", 2),
   ])
   func errorsNameTheLine(_ text: String, line: Int) {

@@ -12,18 +12,24 @@ extension ImageDataset {
     let half = size / 2
     for (index, label) in labels.enumerated() {
       let (row, column) = (label / 2 % 2 * half, label % 2 * half)
-      let region = noise[index].narrowed(1, (row + 2)..<(row + half - 2)).narrowed(2, (column + 2)..<(column + half - 2))
+      let region = noise[index].narrowed(1, (row + 2)..<(row + half - 2)).narrowed(
+        2, (column + 2)..<(column + half - 2))
       region.fill_(label < 4 ? 250 : 170)
     }
-    return ImageDataset(name: name, images: noise, labels: Tensor(labels.map(Int64.init)), classNames: (0..<classes).map { "class \($0)" })
+    return ImageDataset(
+      name: name, images: noise, labels: Tensor(labels.map(Int64.init)), classNames: (0..<classes).map { "class \($0)" }
+    )
   }
 }
 
 extension Classifier {
   /// A model of a few hundred weights that fits the data.
-  public static func tiny(for data: ImageDataset, kind: String = "cnn", width: Int = 4, seed: UInt64 = 1) throws -> Classifier {
+  public static func tiny(for data: ImageDataset, kind: String = "cnn", width: Int = 4, seed: UInt64 = 1) throws
+    -> Classifier
+  {
     try ModelSpec(
-      kind: kind, shape: ModelShape(classes: data.classes, width: width, channels: data.channels, imageSize: data.height)
+      kind: kind,
+      shape: ModelShape(classes: data.classes, width: width, channels: data.channels, imageSize: data.height)
     ).make(Generator(seed: seed))
   }
 
@@ -34,6 +40,7 @@ extension Classifier {
 extension ImageDataset {
   /// What a defense trains in tests: the smallest network, from a defense's own stream of weights.
   public func tinyArchitecture(_ generator: Generator) throws -> Classifier {
-    try ModelSpec(kind: "cnn", shape: ModelShape(classes: classes, width: 4, channels: channels, imageSize: height)).make(generator)
+    try ModelSpec(kind: "cnn", shape: ModelShape(classes: classes, width: 4, channels: channels, imageSize: height))
+      .make(generator)
   }
 }

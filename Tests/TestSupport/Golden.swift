@@ -16,7 +16,9 @@ public struct Golden {
     }
     let entries = FileManager.default.fileExists(atPath: tensors) ? try Safetensors.load(tensors).tensors : []
     self.tensors = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.tensor) })
-    self.settings = FileManager.default.fileExists(atPath: settings) ? try JSON(contentsOf: URL(fileURLWithPath: settings)) : JSON(nil)
+    self.settings =
+      FileManager.default.fileExists(atPath: settings)
+      ? try JSON(contentsOf: URL(fileURLWithPath: settings)) : JSON(nil)
   }
 
   /// The path of a file beside the goldens.
@@ -25,9 +27,12 @@ public struct Golden {
     return tests.appendingPathComponent("Goldens").appendingPathComponent(name).path
   }
 
-  /// The names of the cases, for parametrised tests. A missing file gives one name that no golden has, so that its test fails.
+  /// The names of the cases, for parametrised tests. A missing file gives one name that no golden has, so that its test
+  /// fails.
   public static func cases(_ name: String) -> [String] {
-    guard let golden = try? Golden(name), !golden.settings["cases"].keys.isEmpty else { return ["\(name).json cannot be read"] }
+    guard let golden = try? Golden(name), !golden.settings["cases"].keys.isEmpty else {
+      return ["\(name).json cannot be read"]
+    }
     return golden.settings["cases"].keys
   }
   /// The settings of a case.

@@ -17,7 +17,9 @@ public func weightedSum(_ output: Tensor) -> Tensor { (output * pattern(output.s
 
 /// The value of a state dict's tensor by the filling rule.
 public func filled(_ name: String, _ shape: Shape, _ phase: Double) -> Tensor {
-  if shape.count >= 2 { return pattern(shape, phase, (2 / (Double(shape.reduce(1, *)) / Double(shape[0]))).squareRoot()) }
+  if shape.count >= 2 {
+    return pattern(shape, phase, (2 / (Double(shape.reduce(1, *)) / Double(shape[0]))).squareRoot())
+  }
   let values = pattern(shape, phase)
   switch name.split(separator: ".").last {
   case "weight": return 1 + 0.1 * values

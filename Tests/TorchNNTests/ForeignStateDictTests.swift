@@ -21,7 +21,9 @@ import TorchNN
   }
 
   private func expectTaken(without key: String = "") {
-    for (a, b) in zip(target.stateDict().entries, source.stateDict().entries) where a.key != key { expectSame(a.tensor, b.tensor, a.key) }
+    for (a, b) in zip(target.stateDict().entries, source.stateDict().entries) where a.key != key {
+      expectSame(a.tensor, b.tensor, a.key)
+    }
   }
 
   @Test func aDictThatFitsIsLeftAlone() throws {
@@ -38,7 +40,9 @@ import TorchNN
 
   /// A prefix is not guessed where some keys have none, or where something is missing without it.
   @Test func aPrefixThatDoesNotHelp() throws {
-    #expect(throws: StateDictError.self) { try load { ($0.key == "bn1.bias" ? $0.key : "module." + $0.key, $0.tensor) } }
+    #expect(throws: StateDictError.self) {
+      try load { ($0.key == "bn1.bias" ? $0.key : "module." + $0.key, $0.tensor) }
+    }
     #expect(throws: StateDictError.self) { try load { $0.key == "bn1.bias" ? nil : ("module." + $0.key, $0.tensor) } }
   }
 
@@ -74,7 +78,9 @@ import TorchNN
     // A whole key or a beginning up to a dot: "layer" covers no "layer1".
     #expect(throws: StateDictError.self) {
       try target.load(
-        ForeignStateDict(StateDict(state), for: target, ignoring: ["em", "epoch"], renaming: [("hea", "classifier.fc")]).state)
+        ForeignStateDict(
+          StateDict(state), for: target, ignoring: ["em", "epoch"], renaming: [("hea", "classifier.fc")]
+        ).state)
     }
     let error = #expect(throws: StateDictError.self) {
       _ = try ForeignStateDict(source.stateDict(), for: target, renaming: [("bn1.weight", "bn1.bias")])
@@ -88,7 +94,8 @@ import TorchNN
       let error = #expect(throws: StateDictError.self) { try load(change) }
       return error.map { "\($0)" } ?? ""
     }
-    #expect(advice { ($0.key.replacing("classifier.fc.", with: "head."), $0.tensor) }.contains("--rename head=classifier.fc"))
+    #expect(
+      advice { ($0.key.replacing("classifier.fc.", with: "head."), $0.tensor) }.contains("--rename head=classifier.fc"))
     let extra = StateDict(source.stateDict().entries + [(key: "epoch", tensor: Tensor(3.0))])
     let error = #expect(throws: StateDictError.self) { try target.load(extra) }
     #expect(error.map { "\($0)" }?.contains("--ignore epoch") == true)

@@ -12,8 +12,11 @@ struct FusedBatchNormTests {
     var testDescription: String { "\(shape), \(training ? "training" : "evaluation"), \(dtype)" }
   }
   /// 24 and 3 channels are no multiples of the vector length; 3 x 5 x 7 x 3 numbers do not even fill whole vectors.
-  static let cases: [Case] = [[4, 16, 8, 8], [2, 64, 16, 16], [4, 24, 4, 4], [16, 3, 8, 8], [3, 5, 7, 3]].flatMap { shape in
-    [true, false].flatMap { training in [DType.float32, .bfloat16].map { Case(shape: shape, training: training, dtype: $0) } }
+  static let cases: [Case] = [[4, 16, 8, 8], [2, 64, 16, 16], [4, 24, 4, 4], [16, 3, 8, 8], [3, 5, 7, 3]].flatMap {
+    shape in
+    [true, false].flatMap { training in
+      [DType.float32, .bfloat16].map { Case(shape: shape, training: training, dtype: $0) }
+    }
   }
 
   /// A layer with drawn weights and statistics.
@@ -49,7 +52,8 @@ struct FusedBatchNormTests {
     let plain = gradients(of: [output], at: inputs, seeds: [seed])
     let again = gradients(of: [pass()], at: inputs, seeds: [seed], createGraph: true)
     let penalty = again.map { $0.to(.float32).square().sum() }.reduce(Tensor.zeros([])) { $0 + $1 }
-    return Result(output: output, gradients: plain + again, second: gradients(of: penalty, at: [x, layer.weight]), state: state)
+    return Result(
+      output: output, gradients: plain + again, second: gradients(of: penalty, at: [x, layer.weight]), state: state)
   }
 
   /// Largest difference, relative to the largest number.

@@ -4,7 +4,8 @@ import Testing
 import Torch
 import TorchNN
 
-/// Layers and tensor functions against Python torch: outputs, input gradients, parameter gradients and running statistics.
+/// Layers and tensor functions against Python torch: outputs, input gradients, parameter gradients and running
+/// statistics.
 @Suite struct LayerGoldenTests {
   /// Float32 sums of up to 147 products in another order than PyTorch's Python build may take them.
   private let tolerance = 1e-5
@@ -14,11 +15,13 @@ import TorchNN
     let settings = golden.settings(of: name)
     let kind = try #require(settings["kind"].string)
     if kind == "affine_grid" { return try affineGrid(golden, name) }
-    let x = pattern(settings["input"]["shape"].ints, settings["input"]["phase"].double ?? 0, settings["input"]["scale"].double ?? 1)
+    let x = pattern(
+      settings["input"]["shape"].ints, settings["input"]["phase"].double ?? 0, settings["input"]["scale"].double ?? 1)
     x.requiresGrad_()
     let grid = settings["grid"]["shape"].ints.isEmpty ? nil : pattern([2, 4, 4, 2], 0.2, 1.2).requiresGrad_()
 
-    let layer = try #require(try self.layer(kind, settings, channels: x.dimension(1), grid: grid), "no test for the kind \(kind)")
+    let layer = try #require(
+      try self.layer(kind, settings, channels: x.dimension(1), grid: grid), "no test for the kind \(kind)")
     layer.fillWithPattern()
     layer.train(settings["settings"]["mode"].string != "eval")
     let output = layer(x)
@@ -29,7 +32,8 @@ import TorchNN
     expectClose(found[0], try golden.tensor("\(name)/grad_input"), tolerance: tolerance, "grad_input")
     if grid != nil { expectClose(found[1], try golden.tensor("\(name)/grad_grid"), tolerance: tolerance, "grad_grid") }
     for (parameter, gradient) in zip(parameters, found.suffix(parameters.count)) {
-      expectClose(gradient, try golden.tensor("\(name)/grad_\(parameter.key)"), tolerance: tolerance, "grad_\(parameter.key)")
+      expectClose(
+        gradient, try golden.tensor("\(name)/grad_\(parameter.key)"), tolerance: tolerance, "grad_\(parameter.key)")
     }
     #expect(Set(parameters.map(\.key)) == Set(settings["parameters"].keys.filter { !$0.hasPrefix("running") }))
     for (key, buffer) in layer.namedBuffers() where key.hasPrefix("running_") {
@@ -44,7 +48,8 @@ import TorchNN
   private func affineGrid(_ golden: Golden, _ name: String) throws {
     let settings = golden.settings(of: name)["settings"]
     let theta = Tensor(settings["theta"].array.flatMap(\.doubles).map { Float($0) }, shape: [1, 2, 3])
-    let grid = F.affineGrid(theta, settings["size"].ints, alignCorners: try #require(settings["align_corners"].bool as Bool?))
+    let grid = F.affineGrid(
+      theta, settings["size"].ints, alignCorners: try #require(settings["align_corners"].bool as Bool?))
     expectClose(grid, try golden.tensor("\(name)/output"), tolerance: tolerance)
   }
 
@@ -98,7 +103,9 @@ import TorchNN
       let modes: [String: F.Interpolation] = ["nearest": .nearest, "bilinear": .bilinear, "bicubic": .bicubic]
       let mode = try #require(modes[s["mode"].string ?? ""])
       let size = s["size"].ints
-      return { F.interpolate($0, height: size[0], width: size[1], mode: mode, alignCorners: s["align_corners"].bool ?? false) }
+      return {
+        F.interpolate($0, height: size[0], width: size[1], mode: mode, alignCorners: s["align_corners"].bool ?? false)
+      }
     case "grid_sample":
       let grid = try #require(grid)
       return { F.gridSample($0, grid, alignCorners: s["align_corners"].bool ?? false) }
@@ -135,7 +142,8 @@ import TorchNN
       _ = BatchNorm2d(2)(Tensor.ones([1, 2, 1, 1]))
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(text.contains("BatchNorm2d(float32 [1, 2, 1, 1]): training needs more than one value per channel"), "\(text)")
+    #expect(
+      text.contains("BatchNorm2d(float32 [1, 2, 1, 1]): training needs more than one value per channel"), "\(text)")
     let norm = BatchNorm2d(2).eval()
     #expect(norm(Tensor.ones([1, 2, 1, 1])).isFinite().all().item() == 1)
   }

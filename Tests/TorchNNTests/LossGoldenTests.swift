@@ -18,7 +18,9 @@ import TorchNN
     expectClose(value, try golden.tensor("\(name)/value"), "value")
     let found = gradientsIfAny(of: [value.rank == 0 ? value : weightedSum(value)], at: [logits, other])
     expectClose(try #require(found[0]), try golden.tensor("\(name)/grad_logits"), "grad_logits")
-    if let expected = golden.tensorIfAny("\(name)/grad_other") { expectClose(try #require(found[1]), expected, "grad_other") }
+    if let expected = golden.tensorIfAny("\(name)/grad_other") {
+      expectClose(try #require(found[1]), expected, "grad_other")
+    }
   }
 
   private func loss(_ name: String, _ settings: JSON, _ a: Tensor, _ b: Tensor) throws -> Tensor? {
@@ -31,7 +33,8 @@ import TorchNN
       // LibTorch's own mark for samples that do not count.
       let ignored = settings["ignore_index"].int.map { labels.filled(where: labels .== Double($0), with: -100) }
       return F.crossEntropy(
-        a, ignored ?? labels, weight: settings["weight"].string == nil ? nil : weight, reduction: reduction, labelSmoothing: smoothing)
+        a, ignored ?? labels, weight: settings["weight"].string == nil ? nil : weight, reduction: reduction,
+        labelSmoothing: smoothing)
     case "mse": return F.mseLoss(a, b, reduction: reduction)
     case "js_divergence":
       let factor = name.hasSuffix("clamped") ? 20.0 : 1

@@ -44,13 +44,17 @@ import TorchNN
   }
 
   @Test func initialisation() {
-    let (a, b, c) = (Linear(100, 50, Generator(seed: 1)), Linear(100, 50, Generator(seed: 1)), Linear(100, 50, Generator(seed: 2)))
+    let (a, b, c) = (
+      Linear(100, 50, Generator(seed: 1)), Linear(100, 50, Generator(seed: 1)), Linear(100, 50, Generator(seed: 2))
+    )
     expectSame(a.weight.detach(), b.weight.detach())
     #expect(a.weight.array(Float.self) != c.weight.array(Float.self))
     let weight = a.weight.detach()
     #expect(weight.abs().max().item() <= 0.1 && weight.abs().max().item() > 0.098, "U(-1/sqrt(fan in), 1/sqrt(fan in))")
     expectClose(weight.standardDeviation().item(), 0.1 / 3.0.squareRoot(), tolerance: 0.03)
-    #expect(Conv2d(4, 8, kernel: 5, groups: 2, Generator(seed: 1)).weight.detach().abs().max().item() <= 1 / 50.0.squareRoot())
+    #expect(
+      Conv2d(4, 8, kernel: 5, groups: 2, Generator(seed: 1)).weight.detach().abs().max().item() <= 1 / 50.0.squareRoot()
+    )
     let normal = Initialization.kaimingNormal([200, 100], fan: 50, Generator(seed: 3))
     expectClose(normal.standardDeviation().item(), 0.2, tolerance: 0.02)
   }
@@ -61,7 +65,9 @@ import TorchNN
       _ = Bare().parameters()
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(text.contains("Bare.hidden: a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer"), "\(text)")
+    #expect(
+      text.contains("Bare.hidden: a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer"),
+      "\(text)")
   }
 
   @Test func listsOfTensorsTrap() async {
@@ -92,7 +98,9 @@ import TorchNN
     let y = Dropout(0.3, seed: 5)(ones)
     let kept = (y .> 0).to(.float32).mean().item()
     #expect(abs(kept - 0.7) < 0.02)
-    #expect(y.masked(y .> 0).array(Float.self).allSatisfy { abs($0 - 1 / 0.7) < 1e-6 }, "kept elements are scaled by 1 / (1 - p)")
+    #expect(
+      y.masked(y .> 0).array(Float.self).allSatisfy { abs($0 - 1 / 0.7) < 1e-6 },
+      "kept elements are scaled by 1 / (1 - p)")
     #expect(abs(y.mean().item() - 1) < 0.03)
   }
 

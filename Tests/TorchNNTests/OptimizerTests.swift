@@ -12,15 +12,20 @@ import TorchNN
     let parameters = [pattern([3, 4], 0).requiresGrad_(), pattern([5], 1).requiresGrad_()]
     let optimizer = try #require(makeOptimizer(settings, parameters), "no test for \(name)")
     for step in 0..<3 {
-      for (k, parameter) in parameters.enumerated() { parameter.grad = pattern(parameter.shape, 1.1 * Double(step) + Double(k)) }
+      for (k, parameter) in parameters.enumerated() {
+        parameter.grad = pattern(parameter.shape, 1.1 * Double(step) + Double(k))
+      }
       optimizer.step()
       for (k, parameter) in parameters.enumerated() {
-        expectClose(parameter.detach(), try golden.tensor("\(name)/param\(k)/step\(step)"), "parameter \(k) at step \(step)")
+        expectClose(
+          parameter.detach(), try golden.tensor("\(name)/param\(k)/step\(step)"), "parameter \(k) at step \(step)")
       }
     }
     let state = optimizer.stateDict()
     let prefix = "\(name)/state"
-    let keys = golden.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)).replacing("/", with: ".") }
+    let keys = golden.keys.filter { $0.hasPrefix(prefix) }.map {
+      String($0.dropFirst(prefix.count)).replacing("/", with: ".")
+    }
     #expect(Set(state.map(\.key)) == Set(keys), "names of the state")
     for (key, tensor) in state {
       let parts = key.split(separator: ".")
@@ -114,7 +119,9 @@ enum OptimizerKind: String, CaseIterable {
 
   /// The state of a group is its members' state, each under its number.
   @Test func groups() throws {
-    func members() -> [Optimizer] { [OptimizerKind.adam.make(parameters()), OptimizerKind.momentum.make(parameters())] }
+    func members() -> [Optimizer] {
+      [OptimizerKind.adam.make(parameters()), OptimizerKind.momentum.make(parameters())]
+    }
     let (one, two) = (members(), members())
     for member in one { member.step(gradients: gradients(0)) }
     let state = OptimizerGroup(one).stateDict()
@@ -150,7 +157,8 @@ enum OptimizerKind: String, CaseIterable {
     expectSame(both[1].detach(), alone[0].detach())
   }
 
-  /// Here the running maximum matters, unlike in the goldens: a large gradient first, then small ones with a short memory of squares.
+  /// Here the running maximum matters, unlike in the goldens: a large gradient first, then small ones with a short
+  /// memory of squares.
   @Test(arguments: [true, false]) func amsgradKeepsTheMaximum(_ amsgrad: Bool) {
     let x = Tensor([1] as [Float]).requiresGrad_()
     let optimizer = Adam([x], learningRate: 0.1, betas: (0.5, 0.5), amsgrad: amsgrad)
@@ -206,7 +214,8 @@ enum OptimizerKind: String, CaseIterable {
     let limit = try #require(golden.settings["clip"]["cases"][name]["max_norm"].double)
     let parameters: [Tensor] = [[3, 4], [5]].map { Tensor.zeros($0).requiresGrad_() }
     for (k, parameter) in parameters.enumerated() { parameter.grad = pattern(parameter.shape, Double(k), 3) }
-    expectClose(clipGlobalNorm(parameters.compactMap(\.grad), to: limit), try golden.tensor("\(name)/total_norm").item())
+    expectClose(
+      clipGlobalNorm(parameters.compactMap(\.grad), to: limit), try golden.tensor("\(name)/total_norm").item())
     for (k, parameter) in parameters.enumerated() {
       expectClose(try #require(parameter.grad), try golden.tensor("\(name)/grad\(k)"))
     }

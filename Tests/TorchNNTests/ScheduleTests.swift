@@ -6,7 +6,8 @@ import TorchNN
 @Suite struct ScheduleTests {
   @Test(arguments: Golden.cases("schedules")) func agrees(_ name: String) throws {
     let settings = try Golden("schedules").settings(of: name)
-    let schedule = try #require(self.schedule(settings["kind"].string ?? "", settings["settings"]), "no test for \(name)")
+    let schedule = try #require(
+      self.schedule(settings["kind"].string ?? "", settings["settings"]), "no test for \(name)")
     let base = try #require(settings["base_lr"].double)
     let expected = settings["values"].doubles
     #expect(expected.count == 20)

@@ -34,8 +34,10 @@ final class Sample: Module, Layer {
   @Test func keys() {
     #expect(
       Sample().stateDict().keys == [
-        "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked", "layer1.0.weight",
-        "layer1.0.bias", "layer1.1.weight", "downsample_shortcut.1.weight", "downsample_shortcut.1.bias", "classifier.fc.weight",
+        "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked",
+        "layer1.0.weight",
+        "layer1.0.bias", "layer1.1.weight", "downsample_shortcut.1.weight", "downsample_shortcut.1.bias",
+        "classifier.fc.weight",
         "classifier.fc.bias",
       ])
     #expect(Sample().parameters().count == 10 && Sample().namedBuffers().count == 3)
@@ -92,7 +94,9 @@ final class Sample: Module, Layer {
             classifier.fc.bias: the model has float32 [3], the file float32 [5]
           Choose the model, width and number of classes that the file was made with.
         """)
-    for (a, b) in zip(model.stateDict().entries, before.entries) { expectSame(a.tensor, b.tensor, "\(a.key) is unchanged") }
+    for (a, b) in zip(model.stateDict().entries, before.entries) {
+      expectSame(a.tensor, b.tensor, "\(a.key) is unchanged")
+    }
   }
 
   @Test func longReports() throws {
@@ -125,6 +129,7 @@ final class Sample: Module, Layer {
     let layer = Linear(2, 2, Generator(seed: 0))
     let (shared, copied) = (layer.stateDict(), layer.stateDict().copied())
     noGrad { layer.weight.fill_(3) }
-    #expect(shared["weight"]?.array(Float.self) == [3, 3, 3, 3] && copied["weight"]?.array(Float.self) != [3, 3, 3, 3])
+    #expect(
+      shared["weight"]?.array(Float.self) == [3, 3, 3, 3] && copied["weight"]?.array(Float.self) != [3, 3, 3, 3])
   }
 }

@@ -27,7 +27,8 @@ import Torch
 
   @Test func severalOutputsAndSeeds() {
     let x = Tensor([1, 2] as [Float]).requiresGrad_()
-    let found = gradients(of: [x * 2, x * x], at: [x], seeds: [Tensor([1, 1] as [Float]), Tensor([0, 1] as [Float])])
+    let found = gradients(
+      of: [x * 2, x * x], at: [x], seeds: [Tensor([1, 1] as [Float]), Tensor([0, 1] as [Float])])
     #expect(found[0].array(Float.self) == [2, 6])
     #expect(gradients(of: [x.sum(), (x * x).sum()], at: [x])[0].array(Float.self) == [3, 5])
   }
@@ -92,7 +93,8 @@ import Torch
     #expect(after == .bfloat16)
   }
 
-  /// LibTorch keeps the weights that autocast converted until the region ends; such a copy must not outlive a change of mode or value.
+  /// LibTorch keeps the weights that autocast converted until the region ends; such a copy must not outlive a change of
+  /// mode or value.
   @Test func autocastKeepsNoStaleWeights() {
     let x = pattern([4, 8], 0)
     let w = pattern([3, 8], 1).requiresGrad_()
@@ -145,7 +147,8 @@ import Torch
     func loss(_ x: Tensor, _ w: Tensor, _ scale: Tensor, _ shift: Tensor) -> Tensor {
       weightedSum(normalised(x, w, scale, shift).relu())
     }
-    #expect(normalised(inputs, weight, scale, shift).abs().min().item() > 1e-4, "no kink of the ReLU within reach of a step")
+    #expect(
+      normalised(inputs, weight, scale, shift).abs().min().item() > 1e-4, "no kink of the ReLU within reach of a step")
     let leaves = [inputs, weight, scale, shift].map { $0.clone().requiresGrad_() }
     let found = gradients(of: loss(leaves[0], leaves[1], leaves[2], leaves[3]), at: leaves)
     expectClose(found[0], numericGradient(inputs) { loss($0, weight, scale, shift) }, tolerance: 1e-6, "input")
@@ -154,7 +157,8 @@ import Torch
     expectClose(found[3], numericGradient(shift) { loss(inputs, weight, scale, $0) }, tolerance: 1e-6, "shift")
   }
 
-  /// One value of every second pixel. oneDNN's own backward pass writes past its buffers for these sizes, which ended the process later on.
+  /// One value of every second pixel. oneDNN's own backward pass writes past its buffers for these sizes, which ended
+  /// the process later on.
   @Test func pointwiseConvolutionWithStride() {
     for (channels, size, batch) in [(2, 16, 1), (8, 32, 3), (12, 32, 1)] {
       let x = pattern([batch, channels, size, size], 0.5).contiguous(.channelsLast).requiresGrad_()
@@ -167,8 +171,11 @@ import Torch
         let found = gradients(of: (y * slope).sum(), at: [x, w])
         let slopes = slope.permuted(0, 2, 3, 1).reshaped(-1, 2 * channels)
         let matrix = w.detach().reshaped(2 * channels, channels)
-        expectClose(y.permuted(0, 2, 3, 1).reshaped(-1, 2 * channels), rows.matmul(matrix.transposed()), tolerance: 1e-4, "output")
-        expectClose(found[1].reshaped(2 * channels, channels), slopes.transposed().matmul(rows), tolerance: 1e-2, "weight")
+        expectClose(
+          y.permuted(0, 2, 3, 1).reshaped(-1, 2 * channels), rows.matmul(matrix.transposed()), tolerance: 1e-4, "output"
+        )
+        expectClose(
+          found[1].reshaped(2 * channels, channels), slopes.transposed().matmul(rows), tolerance: 1e-2, "weight")
         let grid = found[0].narrowed(2, 0..<size, step: 2).narrowed(3, 0..<size, step: 2)
         expectClose(grid.permuted(0, 2, 3, 1).reshaped(-1, channels), slopes.matmul(matrix), tolerance: 1e-4, "input")
         #expect((found[0].abs().sum() - grid.abs().sum()).abs().item() < 1e-2, "nothing reaches the pixels between")

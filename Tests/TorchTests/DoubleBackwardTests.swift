@@ -5,10 +5,13 @@ import Torch
 /// Gradients of gradients against Python torch: what gradient penalties and influence functions need.
 @Suite struct DoubleBackwardTests {
   private static let shapes: [(String, Shape)] = [
-    ("conv1.weight", [4, 3, 3, 3]), ("conv1.bias", [4]), ("conv2.weight", [4, 4, 3, 3]), ("conv2.bias", [4]), ("linear.weight", [1, 4]),
+    ("conv1.weight", [4, 3, 3, 3]), ("conv1.bias", [4]), ("conv2.weight", [4, 4, 3, 3]), ("conv2.bias", [4]),
+    ("linear.weight", [1, 4]),
     ("linear.bias", [1]),
   ]
-  private let parameters = Self.shapes.enumerated().map { index, entry in filled(entry.0, entry.1, Double(index)).requiresGrad_() }
+  private let parameters = Self.shapes.enumerated().map { index, entry in
+    filled(entry.0, entry.1, Double(index)).requiresGrad_()
+  }
 
   private func network(_ x: Tensor, _ activation: (Tensor) -> Tensor) -> Tensor {
     let p = parameters
@@ -37,7 +40,8 @@ import Torch
 
     let wgan = (first.flattened(1).norm(2, [1]) - 1).square().mean()
     expectClose(wgan, try expected("wgan_penalty"))
-    for (key, (found, tensor)) in zip(Self.shapes.map(\.0), zip(gradientsIfAny(of: [wgan], at: parameters), parameters)) {
+    for (key, (found, tensor)) in zip(Self.shapes.map(\.0), zip(gradientsIfAny(of: [wgan], at: parameters), parameters))
+    {
       expectClose(found ?? Tensor.zeros(tensor.shape), try expected("wgan_grad/\(key)"), "wgan \(key)")
     }
   }
@@ -46,8 +50,12 @@ import Torch
     let golden = try Golden("gradients")
     let loss = network(pattern([2, 3, 6, 6], 0.5)) { softplus($0) }.square().mean()
     let first = gradients(of: loss, at: parameters, createGraph: true)
-    let products = zip(first.indices, first).map { index, gradient in (gradient * pattern(gradient.shape, 0.1 * Double(index))).sum() }
+    let products = zip(first.indices, first).map { index, gradient in
+      (gradient * pattern(gradient.shape, 0.1 * Double(index))).sum()
+    }
     let found = gradients(of: products, at: parameters)
-    for (key, tensor) in zip(Self.shapes.map(\.0), found) { expectClose(tensor, try golden.tensor("hessian_vector/hv/\(key)"), key) }
+    for (key, tensor) in zip(Self.shapes.map(\.0), found) {
+      expectClose(tensor, try golden.tensor("hessian_vector/hv/\(key)"), key)
+    }
   }
 }

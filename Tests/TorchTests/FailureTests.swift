@@ -4,7 +4,9 @@ import Torch
 
 /// Mistakes in tensor math stop the program with the operation, the operands and LibTorch's reason.
 @Suite struct TrapTests {
-  private func expectText(_ result: ExitTest.Result?, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation) {
+  private func expectText(
+    _ result: ExitTest.Result?, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation
+  ) {
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     for part in parts { #expect(text.contains(part), "standard error: \(text)", sourceLocation: sourceLocation) }
   }

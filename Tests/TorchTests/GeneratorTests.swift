@@ -31,7 +31,9 @@ import Torch
     let next = [generator.normal([9]), generator.uniform([9]), generator.permutation(9)]
     let other = Generator(seed: 99)
     other.state = state
-    for (index, tensor) in [other.normal([9]), other.uniform([9]), other.permutation(9)].enumerated() { expectSame(tensor, next[index]) }
+    for (index, tensor) in [other.normal([9]), other.uniform([9]), other.permutation(9)].enumerated() {
+      expectSame(tensor, next[index])
+    }
   }
 
   @Test func distributions() {
@@ -42,9 +44,12 @@ import Torch
     let normal = generator.normal([100_000], dtype: .float64)
     #expect(normal.dtype == .float64 && abs(normal.mean().item()) < 0.02 && abs(normal.variance().item() - 1) < 0.03)
     let integers = generator.integers(3..<6, [3000])
-    #expect(integers.dtype == .int64 && integers.bincount().array(Int64.self).dropFirst(3).allSatisfy { (900...1100).contains($0) })
+    #expect(
+      integers.dtype == .int64
+        && integers.bincount().array(Int64.self).dropFirst(3).allSatisfy { (900...1100).contains($0) })
     #expect(generator.permutation(100).sorted().values.array(Int64.self) == (0..<100).map(Int64.init))
-    let drawn = generator.multinomial(Tensor([0, 1, 3] as [Float]), count: 4000, replacement: true).bincount(minimumLength: 3)
+    let drawn = generator.multinomial(Tensor([0, 1, 3] as [Float]), count: 4000, replacement: true).bincount(
+      minimumLength: 3)
     #expect(drawn.array(Int64.self)[0] == 0 && abs(drawn.array(Int64.self)[2] - 3000) < 150)
     let all = generator.multinomial(Tensor([1, 1, 1] as [Float]), count: 3)
     #expect(all.sorted().values.array(Int64.self) == [0, 1, 2], "without replacement")

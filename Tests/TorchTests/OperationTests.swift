@@ -74,7 +74,9 @@ import Torch
       ("pow", { $0.pow(1.5) }, { pow($0, 1.5) }), ("pow", { $0.pow(Tensor([2.0])) }, { $0 * $0 }),
       ("lerp", { $0.lerp(Tensor([2.0]), 0.25) }, { $0 + 0.25 * (2 - $0) }),
     ]
-    for (name, function, expected) in cases { expectClose(function(t), Tensor(x.map(expected)), tolerance: 1e-12, name) }
+    for (name, function, expected) in cases {
+      expectClose(function(t), Tensor(x.map(expected)), tolerance: 1e-12, name)
+    }
   }
 
   @Test func roundingAndLimits() {
@@ -125,7 +127,9 @@ import Torch
     #expect(x.reshaped(3, -1).shape == [3, 2])
     #expect(x.permuted(1, 0).array(Float.self) == [0, 3, 1, 4, 2, 5])
     #expect(x.transposed().shape == [3, 2])
-    #expect(x.unsqueezed(0).shape == [1, 2, 3] && x.unsqueezed(-1).shape == [2, 3, 1] && x.unsqueezed(0).squeezed(0).shape == [2, 3])
+    #expect(
+      x.unsqueezed(0).shape == [1, 2, 3] && x.unsqueezed(-1).shape == [2, 3, 1]
+        && x.unsqueezed(0).squeezed(0).shape == [2, 3])
     #expect(x.flattened().shape == [6] && Tensor.zeros([2, 3, 4]).flattened(1).shape == [2, 12])
     #expect(Tensor([1, 2] as [Float], shape: [2, 1]).expanded([2, 3]).array(Float.self) == [1, 1, 1, 2, 2, 2])
     #expect(Tensor([1, 2] as [Float]).repeated(2, 2).array(Float.self) == [1, 2, 1, 2, 1, 2, 1, 2])
@@ -235,7 +239,9 @@ import Torch
 @Suite struct LinearAlgebraTests {
   @Test(arguments: ["svd_pattern", "svd_full_rank"]) func singularValues(_ name: String) throws {
     let golden = try Golden("gradients")
-    let w = name == "svd_pattern" ? pattern([6, 4], 0.2, 2) : pattern([6, 4], 0.2) + 1.2 * Tensor.eye(6)[0..<6].narrowed(1, 0..<4)
+    let w =
+      name == "svd_pattern"
+      ? pattern([6, 4], 0.2, 2) : pattern([6, 4], 0.2) + 1.2 * Tensor.eye(6)[0..<6].narrowed(1, 0..<4)
     let expected = try golden.tensor("\(name)/s")
     expectClose(w.singularValues(), expected)
     let (u, s, vt) = w.svd()
@@ -244,7 +250,8 @@ import Torch
     expectClose((u * s).matmul(vt), w)
     expectClose(w.truncatingSingularValues(at: 1), try golden.tensor("\(name)/truncated"))
     expectClose(w / w.singularValues()[0], try golden.tensor("\(name)/spectral"))
-    expectClose(w.truncatingSingularValues(at: 1).singularValues(), expected.clamped(max: 1), floor: 1, "the cut values")
+    expectClose(
+      w.truncatingSingularValues(at: 1).singularValues(), expected.clamped(max: 1), floor: 1, "the cut values")
   }
 
   @Test func products() {

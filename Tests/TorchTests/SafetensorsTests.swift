@@ -19,7 +19,8 @@ func ioTensor(_ dtype: DType) -> Tensor {
 @Suite struct SafetensorsTests {
   private func everything() -> [(key: String, tensor: Tensor)] {
     DType.allCases.map { ($0.description, ioTensor($0)) } + [
-      ("empty", Tensor.zeros([0, 3])), ("scalar", Tensor(-1.5, dtype: .float64)), ("größe \"重み\" \\ \t", Tensor([7] as [UInt8])),
+      ("empty", Tensor.zeros([0, 3])), ("scalar", Tensor(-1.5, dtype: .float64)),
+      ("größe \"重み\" \\ \t", Tensor([7] as [UInt8])),
     ]
   }
   private let note = "zwei\n\"Zeilen\" \\ 重み \u{1}"
@@ -39,7 +40,8 @@ func ioTensor(_ dtype: DType) -> Tensor {
       #expect(file.metadata == ["note": note, "a": ""])
       for (key, tensor) in everything() { expectSame(try #require(file[key]), tensor, key) }
       #expect(file.tensors.count == everything().count)
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["all.safetensors"], "no temporary file stays")
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder) == ["all.safetensors"], "no temporary file stays")
     }
   }
 
@@ -71,7 +73,9 @@ func ioTensor(_ dtype: DType) -> Tensor {
   @Test func anyMemoryOrder() throws {
     try withTemporaryFolder { folder in
       let x = pattern([2, 3, 4, 5], 0)
-      let tensors = [("last", x.contiguous(.channelsLast)), ("view", x.permuted(3, 0, 1, 2)), ("leaf", x.clone().requiresGrad_())]
+      let tensors = [
+        ("last", x.contiguous(.channelsLast)), ("view", x.permuted(3, 0, 1, 2)), ("leaf", x.clone().requiresGrad_()),
+      ]
       try Safetensors.save(tensors.map { (key: $0.0, tensor: $0.1) }, to: "\(folder)/x.safetensors")
       let file = try Safetensors.load("\(folder)/x.safetensors")
       expectSame(try #require(file["last"]), x)
@@ -125,7 +129,9 @@ func ioTensor(_ dtype: DType) -> Tensor {
       var error = #expect(throws: FileError.self) { try Safetensors.load("\(folder)/absent") }
       #expect(error?.description == "cannot read \(folder)/absent: there is no such file or folder. Check the path.")
       error = #expect(throws: FileError.self) { try Safetensors.load(folder) }
-      #expect(error?.description == "cannot read \(folder): it is a folder, and a file is expected. Name a file, or remove the folder.")
+      #expect(
+        error?.description
+          == "cannot read \(folder): it is a folder, and a file is expected. Name a file, or remove the folder.")
     }
   }
 
@@ -136,8 +142,11 @@ func ioTensor(_ dtype: DType) -> Tensor {
       try Safetensors.save((0..<60).map { ("layer.\($0)", pattern([8], 0).repeated(23_437)) }, to: path)
       let clock = ContinuousClock()
       var best = Duration.seconds(99)
-      // About 10 ms on an idle machine; where other work runs beside this test, one of several tries finds a quiet moment.
-      for _ in 0..<20 where best > .milliseconds(100) { best = min(best, try clock.measure { _ = try Safetensors.load(path) }) }
+      // About 10 ms on an idle machine; where other work runs beside this test, one of several tries finds a quiet
+      // moment.
+      for _ in 0..<20 where best > .milliseconds(100) {
+        best = min(best, try clock.measure { _ = try Safetensors.load(path) })
+      }
       #expect(best < .milliseconds(100), "45 MB took \(best)")
     }
   }
@@ -151,7 +160,8 @@ func ioTensor(_ dtype: DType) -> Tensor {
     try bytes.write(to: URL(fileURLWithPath: path))
   }
   private func expectRefusal(
-    _ header: String, data: Int = 8, _ parts: String..., length: UInt64? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    _ header: String, data: Int = 8, _ parts: String..., length: UInt64? = nil,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/bad.safetensors"
@@ -160,7 +170,8 @@ func ioTensor(_ dtype: DType) -> Tensor {
       try bytes.write(to: URL(fileURLWithPath: path))
       let error = #expect(throws: FormatError.self, sourceLocation: sourceLocation) { try Safetensors.load(path) }
       for part in ["\(path): "] + parts {
-        #expect(error?.description.contains(part) == true, "\(String(describing: error))", sourceLocation: sourceLocation)
+        #expect(
+          error?.description.contains(part) == true, "\(String(describing: error))", sourceLocation: sourceLocation)
       }
     }
   }
@@ -214,7 +225,8 @@ func ioTensor(_ dtype: DType) -> Tensor {
   @Test func duplicates() throws {
     try expectRefusal("{\(tensor("a", 0, 4)),\(tensor("a", 4, 8))}", "The key \"a\" appears twice")
     try expectRefusal("{\(tensor("a", 0, 4)),\(tensor("\\u0061", 4, 8))}", "The key \"a\" appears twice")
-    try expectRefusal(entry("\"dtype\":\"U8\",\"dtype\":\"I8\",\"shape\":[8],\(offsets)"), "The key \"dtype\" appears twice")
+    try expectRefusal(
+      entry("\"dtype\":\"U8\",\"dtype\":\"I8\",\"shape\":[8],\(offsets)"), "The key \"dtype\" appears twice")
     try expectRefusal("{\"__metadata__\":{\"x\":\"1\",\"x\":\"2\"}}", data: 0, "The key \"x\" appears twice")
     try expectRefusal("{\"__metadata__\":{},\"__metadata__\":{}}", data: 0, "The key \"__metadata__\" appears twice")
   }
@@ -258,7 +270,8 @@ func ioTensor(_ dtype: DType) -> Tensor {
 
   @Test func offsetsOfOne() throws {
     func refuse(_ offsets: String, _ parts: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
-      try expectRefusal(entry("\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":\(offsets)"), parts, sourceLocation: sourceLocation)
+      try expectRefusal(
+        entry("\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":\(offsets)"), parts, sourceLocation: sourceLocation)
     }
     try refuse("[8,0]", "data_offsets [8, 0] must be [begin, end]")
     try refuse("[0]", "must be [begin, end]")
@@ -269,14 +282,18 @@ func ioTensor(_ dtype: DType) -> Tensor {
   }
 
   @Test func layout() throws {
-    try expectRefusal("{\(tensor("a", 0, 5)),\(tensor("b", 4, 8))}", "tensor 'b': begins at byte 4, inside 'a', which ends at 5")
+    try expectRefusal(
+      "{\(tensor("a", 0, 5)),\(tensor("b", 4, 8))}", "tensor 'b': begins at byte 4, inside 'a', which ends at 5")
     try expectRefusal("{\(tensor("a", 0, 8)),\(tensor("b", 0, 8))}", "tensor 'b': begins at byte 0, inside 'a'")
-    try expectRefusal("{\(tensor("a", 0, 3)),\(tensor("b", 4, 8))}", "tensor 'b': begins at byte 4, but the data before it end at 3")
+    try expectRefusal(
+      "{\(tensor("a", 0, 3)),\(tensor("b", 4, 8))}", "tensor 'b': begins at byte 4, but the data before it end at 3")
     try expectRefusal("{\(tensor("a", 1, 8))}", "tensor 'a': begins at byte 1, but the data before it end at 0")
-    try expectRefusal("{\(tensor("a", 0, 8))}", data: 7, "tensor 'a': ends at byte 8 of the data, but there are only 7", "truncated")
+    try expectRefusal(
+      "{\(tensor("a", 0, 8))}", data: 7, "tensor 'a': ends at byte 8 of the data, but there are only 7", "truncated")
     try expectRefusal("{\(tensor("a", 0, 8))}", data: 10, "2 bytes follow the last tensor")
     try expectRefusal("{}", data: 1, "1 bytes follow the last tensor. Cut the file to 10 bytes")
-    try expectRefusal("{\(tensor("a", 0, 4)),\(tensor("e", 2, 2)),\(tensor("b", 4, 8))}", "tensor 'e': begins at byte 2, inside 'a'")
+    try expectRefusal(
+      "{\(tensor("a", 0, 4)),\(tensor("e", 2, 2)),\(tensor("b", 4, 8))}", "tensor 'e': begins at byte 2, inside 'a'")
   }
 
   @Test func booleans() throws {
@@ -291,7 +308,8 @@ func ioTensor(_ dtype: DType) -> Tensor {
   @Test func everyCutAndFlip() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/x.safetensors"
-      try Safetensors.save([("a", Tensor.ones([3])), ("b", Tensor([1, 2] as [UInt8]))], metadata: ["k": "v"], to: path)
+      try Safetensors.save(
+        [("a", Tensor.ones([3])), ("b", Tensor([1, 2] as [UInt8]))], metadata: ["k": "v"], to: path)
       let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
       for length in 0..<bytes.count {
         try bytes.prefix(length).write(to: URL(fileURLWithPath: path))

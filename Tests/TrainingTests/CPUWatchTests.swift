@@ -29,7 +29,9 @@ struct CPUWatchTests {
 
   @Test func theWarningSaysWhatToDo() {
     let text = span(cpu: 9.4, threads: 2, idle: 0).warning
-    #expect(text.contains("47%") && text.contains("2 threads") && text.contains("other processes") && text.contains("--threads 1"))
+    #expect(
+      text.contains("47%") && text.contains("2 threads") && text.contains("other processes")
+        && text.contains("--threads 1"))
     let one = span(cpu: 4, threads: 1, idle: 0).warning
     #expect(one.contains("1 thread can use") && !one.contains("--threads 1"))
     #expect(span(cpu: 20, threads: 8, idle: 50, quota: 2).warning.contains("the CPU quota is 2.0 cores"))

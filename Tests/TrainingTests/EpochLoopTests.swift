@@ -67,7 +67,9 @@ import Vision
           guard let text = try? Checkpoint(contentsOf: "\(folder)/\(stage).safetensors") else { return nil }
           return text
         }
-        func save(_ checkpoint: Checkpoint, stage: String) throws { try checkpoint.write(to: "\(folder)/\(stage).safetensors") }
+        func save(_ checkpoint: Checkpoint, stage: String) throws {
+          try checkpoint.write(to: "\(folder)/\(stage).safetensors")
+        }
       }
       var found: [(key: String, tensor: Tensor)]?
       for _ in 0..<10 where found == nil {
@@ -105,7 +107,9 @@ import Vision
       #expect(stored?.epoch ?? 0 == report.epoch - 1, "the report comes before the checkpoint")
       calls.append("\(report.stage) \(report.epoch)")
     }
-    #expect(throws: Interrupted.self) { try Interruption.simulated(afterChecks: 7) { _ = try train(.momentum, context) } }
+    #expect(throws: Interrupted.self) {
+      try Interruption.simulated(afterChecks: 7) { _ = try train(.momentum, context) }
+    }
     _ = try train(.momentum, context)
     #expect(calls == ["train from 0", "train 1", "train from 1", "train 2", "train 3"])
   }
@@ -155,7 +159,8 @@ import Vision
     _ = try train(.momentum, TrainingContext(precision: .float32, seed: 3, checkpoints: store))
     let other = try Classifier.tiny(for: data, width: 8)
     let error = #expect(throws: (any Error).self) {
-      try Trainer(Setup.momentum.recipe).train(other, on: data, context: TrainingContext(precision: .float32, checkpoints: store))
+      try Trainer(Setup.momentum.recipe).train(
+        other, on: data, context: TrainingContext(precision: .float32, checkpoints: store))
     }
     #expect("\(String(describing: error))".contains("stage train"))
   }

@@ -54,14 +54,16 @@ private final class Network: Classifier {
 
     let model = Network()
     model.train()
-    let losses = mixMatch.step(model, images: images, labels: labels, unlabeled: others, ratio: ratio, order: order, context)
+    let losses = mixMatch.step(
+      model, images: images, labels: labels, unlabeled: others, ratio: ratio, order: order, context)
     expectClose(losses.labeled, try golden.tensor("\(name)/lx"), "Lx")
     expectClose(losses.unlabeled, try golden.tensor("\(name)/lu"), "Lu")
     (losses.labeled + losses.unlabeled * 7.5).backward()
     let keys = ["0.weight", "0.bias", "1.weight", "1.bias", "5.weight", "5.bias"]
     for (key, parameter) in zip(keys, model.parameters()) {
       expectClose(
-        try #require(parameter.grad), try golden.tensor("\(name)/grad/\(key)"), tolerance: 2e-4, floor: 1e-2, "gradient of \(key)")
+        try #require(parameter.grad), try golden.tensor("\(name)/grad/\(key)"), tolerance: 2e-4, floor: 1e-2,
+        "gradient of \(key)")
     }
     expectClose(model.norm.runningMean, try golden.tensor("\(name)/mean"), tolerance: 1e-4, "running mean")
     expectClose(model.norm.runningVar, try golden.tensor("\(name)/var"), tolerance: 1e-4, "running variance")
@@ -74,7 +76,9 @@ private final class Network: Classifier {
   }
 
   /// An exchange that undoes itself; each batch then holds about as many rows of every group.
-  @Test(arguments: [(64, 3), (7, 3), (5, 2), (9, 4), (3, 3), (2, 3), (4, 1)]) func interleaving(_ batch: Int, _ groups: Int) {
+  @Test(arguments: [(64, 3), (7, 3), (5, 2), (9, 4), (3, 3), (2, 3), (4, 1)]) func interleaving(
+    _ batch: Int, _ groups: Int
+  ) {
     let positions = MixMatch.interleaving(batch: batch, groups: groups).array(Int64.self).map(Int.init)
     #expect(positions.sorted() == Array(0..<(batch * groups)))
     #expect(positions.indices.allSatisfy { positions[positions[$0]] == $0 })
@@ -84,7 +88,8 @@ private final class Network: Classifier {
 
   @Test func ramp() {
     var mixMatch = MixMatch()
-    #expect(mixMatch.weight(progress: 0) == 0 && mixMatch.weight(progress: 95) == 7.5 && mixMatch.weight(progress: 190) == 15)
+    #expect(
+      mixMatch.weight(progress: 0) == 0 && mixMatch.weight(progress: 95) == 7.5 && mixMatch.weight(progress: 190) == 15)
     mixMatch.ramp = 10
     #expect(mixMatch.weight(progress: 5) == 7.5 && mixMatch.weight(progress: 40) == 15)
     mixMatch.ramp = 0
@@ -116,7 +121,8 @@ private final class Network: Classifier {
 
   private let data = ImageDataset.tiny(count: 48)
   private func train(
-    _ store: (any CheckpointStore)? = nil, onEpoch: ((EpochReport) -> Void)? = nil, _ edit: (inout MixMatch) -> Void = { _ in }
+    _ store: (any CheckpointStore)? = nil, onEpoch: ((EpochReport) -> Void)? = nil,
+    _ edit: (inout MixMatch) -> Void = { _ in }
   ) throws -> Classifier {
     var mixMatch = MixMatch()
     mixMatch.epochs = 2
@@ -146,7 +152,8 @@ private final class Network: Classifier {
     _ = try train(onEpoch: { reports.append($0) })
     #expect(reports.count == 2)
     for report in reports {
-      #expect(report.values.prefix(5).map(\.key) == ["loss", "labeledLoss", "unlabeledLoss", "credibleLoss", "otherLoss"])
+      #expect(
+        report.values.prefix(5).map(\.key) == ["loss", "labeledLoss", "unlabeledLoss", "credibleLoss", "otherLoss"])
       #expect(report.values[3].value < report.values[4].value && report.isMeasured)
       #expect(report.selected?.count == 24 && Set(report.selected ?? []).count == 24)
     }
@@ -168,7 +175,9 @@ private final class Network: Classifier {
     expectSame(try run(wrong).snapshot(), try run(data.labels).snapshot())
     let worse = Tensor.concatenated([(data.labels[0..<24] + 1).remainder(4), data.labels[24..<48]])
     #expect(
-      zip(try run(worse).snapshot(), try run(data.labels).snapshot()).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 })
+      zip(try run(worse).snapshot(), try run(data.labels).snapshot()).contains {
+        ($0.tensor .!= $1.tensor).any().intItem() == 1
+      })
   }
 
   /// A quarter of the labels is enough to learn the rest of an easy set.
@@ -186,7 +195,9 @@ private final class Network: Classifier {
 
   @Test func emptySide() {
     let error = #expect(throws: TrainingError.self) {
-      try MixMatch().train(.tiny(for: data), on: data, context: context) { _ in CredibleSplit(losses: Tensor.ones([48]), share: 0) }
+      try MixMatch().train(.tiny(for: data), on: data, context: context) { _ in
+        CredibleSplit(losses: Tensor.ones([48]), share: 0)
+      }
     }
     #expect(error?.description.contains("0 samples with labels and 48 without") == true)
   }

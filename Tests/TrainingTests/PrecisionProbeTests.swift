@@ -11,7 +11,9 @@ struct PrecisionProbeTests {
   private typealias Times = PrecisionProbe.Times
 
   /// A probe of a machine called `name`, and how often it was asked to measure.
-  private func probe(_ file: String?, _ name: String = "m", bfloat16: Double, hasBFloat16: Bool = true) -> (PrecisionProbe, Counter) {
+  private func probe(_ file: String?, _ name: String = "m", bfloat16: Double, hasBFloat16: Bool = true) -> (
+    PrecisionProbe, Counter
+  ) {
     let counter = Counter()
     let probe = PrecisionProbe(file: file, hasBFloat16: hasBFloat16, machine: { name }) {
       counter.count.withLock { $0 += 1 }
@@ -24,7 +26,8 @@ struct PrecisionProbeTests {
     var value: Int { count.withLock { $0 } }
   }
   private func withFile(_ body: (_ folder: String, _ file: String) throws -> Void) throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-probe-\(UUID().uuidString)").path
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("antidote-probe-\(UUID().uuidString)")
+      .path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     try body(folder, "\(folder)/cache/precision.json")
   }
@@ -34,7 +37,8 @@ struct PrecisionProbeTests {
     #expect(slow.precision == .float32 && slow.reason == "1.6 times as fast as bfloat16 here")
     let fast = Precision.automatic(on: .cpu, probe: PrecisionProbe(Times(float32: 3, bfloat16: 2)))
     #expect(fast.precision == .bfloat16 && fast.reason == "1.5 times as fast as float32 here")
-    #expect(Precision.automatic(on: .cuda(0), probe: PrecisionProbe(Times(float32: 1, bfloat16: 2))).precision == .bfloat16)
+    #expect(
+      Precision.automatic(on: .cuda(0), probe: PrecisionProbe(Times(float32: 1, bfloat16: 2))).precision == .bfloat16)
   }
 
   @Test func withoutInstructionsNothingIsTimed() {
@@ -45,7 +49,9 @@ struct PrecisionProbeTests {
   @Test func oneMeasurementServesLaterProcesses() throws {
     try withFile { _, file in
       let (first, count) = probe(file, bfloat16: 2)
-      #expect(first.times() == Times(float32: 1, bfloat16: 2) && first.times() == Times(float32: 1, bfloat16: 2) && count.value == 1)
+      #expect(
+        first.times() == Times(float32: 1, bfloat16: 2) && first.times() == Times(float32: 1, bfloat16: 2)
+          && count.value == 1)
       // Another process: it reads the file.
       let (second, none) = probe(file, bfloat16: 0.5)
       #expect(second.times() == Times(float32: 1, bfloat16: 2) && none.value == 0)
@@ -57,7 +63,10 @@ struct PrecisionProbeTests {
     }
   }
 
-  @Test(arguments: ["", "{", "[1]", #"{"m": 3}"#, #"{"m": {"float32": 0, "bfloat16": 1}}"#, #"{"m": {"float32": "NaN", "bfloat16": 1}}"#])
+  @Test(arguments: [
+    "", "{", "[1]", #"{"m": 3}"#, #"{"m": {"float32": 0, "bfloat16": 1}}"#,
+    #"{"m": {"float32": "NaN", "bfloat16": 1}}"#,
+  ])
   func aDamagedFileIsMadeAnew(_ text: String) throws {
     try withFile { folder, file in
       try FileManager.default.createDirectory(atPath: "\(folder)/cache", withIntermediateDirectories: true)

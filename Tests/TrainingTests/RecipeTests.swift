@@ -14,7 +14,8 @@ import Training
       let tree = try SettingsTree.encode(preset.recipe)
       #expect(try SettingsTree.resolve(Recipe.self, overrides: tree) == preset.recipe)
     }
-    #expect(Recipe.presets.map(\.name) == ["fast", "benchmark", "adversarial", "decoupled", "self-expansion", "noisy-label"])
+    #expect(
+      Recipe.presets.map(\.name) == ["fast", "benchmark", "adversarial", "decoupled", "self-expansion", "noisy-label"])
   }
 
   /// The papers' values: optimizer, rate, weight decay, epochs, batch, schedule, milestones, augmentation.
@@ -27,7 +28,8 @@ import Training
       ("noisy-label", .adamw, 3e-4, 0.01, 100, .constant, [], false),
     ] as [(String, Recipe.Algorithm, Double, Double, Int, Recipe.ScheduleShape, [Int], Bool)])
   func paperValues(
-    _ name: String, _ optimizer: Recipe.Algorithm, _ rate: Double, _ decay: Double, _ epochs: Int, _ schedule: Recipe.ScheduleShape,
+    _ name: String, _ optimizer: Recipe.Algorithm, _ rate: Double, _ decay: Double, _ epochs: Int,
+    _ schedule: Recipe.ScheduleShape,
     _ milestones: [Int], _ augmented: Bool
   ) throws {
     let recipe = try #require(Recipe.presets.first { $0.name == name }?.recipe)
@@ -67,7 +69,8 @@ import Training
     expectClose(cycle[0], 0.1 / 25)
     expectClose(cycle.max() ?? 0, 0.1)
     #expect(cycle.firstIndex(of: cycle.max() ?? 0) == 29, "the peak after 30 of 100 steps")
-    #expect(zip(cycle[...29], cycle[1...29]).allSatisfy { $0 < $1 } && zip(cycle[29...], cycle[30...]).allSatisfy { $0 > $1 })
+    #expect(
+      zip(cycle[...29], cycle[1...29]).allSatisfy { $0 < $1 } && zip(cycle[29...], cycle[30...]).allSatisfy { $0 > $1 })
     expectClose(cycle[99], 0.1 / 25 / 1e4, floor: 1e-8)
   }
 
@@ -80,7 +83,8 @@ import Training
     #expect(recipe.makeOptimizer([weight]) is SGD)
     recipe.optimizer = .adam
     let adam = try #require(recipe.makeOptimizer([weight]) as? Adam)
-    #expect(adam.betas == (0.8, 0.999) && adam.weightDecay == 0.1 && !adam.decoupledWeightDecay && adam.learningRate == 0.3)
+    #expect(
+      adam.betas == (0.8, 0.999) && adam.weightDecay == 0.1 && !adam.decoupledWeightDecay && adam.learningRate == 0.3)
     recipe.optimizer = .adamw
     #expect(try #require(recipe.makeOptimizer([weight]) as? Adam).decoupledWeightDecay)
     recipe.optimizer = .sgd

@@ -15,7 +15,8 @@ import Training
     let value = loss(logits, labels)
     expectClose(value, try golden.tensor("\(name)/value"), tolerance: 2e-5, "value")
     expectClose(loss.mean(logits, labels), try golden.tensor("\(name)/mean"), tolerance: 2e-5, "mean")
-    expectClose(gradient(of: weightedSum(value), at: logits), try golden.tensor("\(name)/grad"), tolerance: 1e-4, "gradient")
+    expectClose(
+      gradient(of: weightedSum(value), at: logits), try golden.tensor("\(name)/grad"), tolerance: 1e-4, "gradient")
   }
 
   /// Uniform predictions of four classes, by hand.
@@ -52,7 +53,8 @@ import Training
     if let largest { #expect(rest.allSatisfy { values[Int($0)] >= largest }) }
     let means = split.means()
     expectClose(
-      means.credible.item() * Double(credible) + means.other.item() * Double(count - credible), losses.sum().item(), tolerance: 1e-5)
+      means.credible.item() * Double(credible) + means.other.item() * Double(count - credible), losses.sum().item(),
+      tolerance: 1e-5)
   }
 
   @Test func byHand() {
@@ -63,7 +65,8 @@ import Training
     #expect(ties.credible.array(Int64.self) == [0, 1, 2], "of equal losses the earlier sample")
   }
 
-  /// Class 0 has positions 0, 1, 4, 5 and class 1 positions 2, 3, 6: two of the first and one of the second are half of each.
+  /// Class 0 has positions 0, 1, 4, 5 and class 1 positions 2, 3, 6: two of the first and one of the second are half of
+  /// each.
   @Test func withinClasses() {
     let losses = Tensor([9, 8, 1, 2, 7, 6, 3] as [Float])
     let split = CredibleSplit(losses: losses, share: 0.5, within: Tensor([0, 0, 1, 1, 0, 0, 1] as [Int64]))

@@ -31,13 +31,17 @@ import Vision
     #expect(losses.count == 5 && losses[4] < losses[0] / 3, "\(losses)")
     #expect(!model.isTraining)
     #expect(model.parameters().allSatisfy { $0.grad == nil })
-    let right = noGrad { (model.logits(of: data, context: context).argmax(1) .== data.labels).to(.float32).mean().item() }
+    let right = noGrad {
+      (model.logits(of: data, context: context).argmax(1) .== data.labels).to(.float32).mean().item()
+    }
     #expect(right > 0.9)
   }
 
   @Test func emptySet() throws {
     let model = try Classifier.tiny(for: data)
-    let error = #expect(throws: TrainingError.self) { try Trainer(recipe()).train(model, on: data.prefix(0), context: context()) }
+    let error = #expect(throws: TrainingError.self) {
+      try Trainer(recipe()).train(model, on: data.prefix(0), context: context())
+    }
     #expect(error?.description == "train: the training set is empty.")
   }
 
@@ -56,7 +60,8 @@ import Vision
   @Test(arguments: [true, false]) func ordersAndLastBatch(_ dropLast: Bool) throws {
     // The first pixel byte names the image.
     let images = Tensor((0..<20).flatMap { [UInt8](repeating: UInt8($0), count: 4) }, shape: [20, 1, 2, 2])
-    let named = ImageDataset(name: "test", images: images, labels: Tensor((0..<20).map { Int64($0 % 2) }), classNames: ["a", "b"])
+    let named = ImageDataset(
+      name: "test", images: images, labels: Tensor((0..<20).map { Int64($0 % 2) }), classNames: ["a", "b"])
     let model = WithDropout(for: named)
     var epochs: [[Int]] = [[]]
     var sizes: [Int] = []
@@ -71,7 +76,8 @@ import Vision
     try trainer.train(model, on: named, context: context) { batch in
       let (images, labels) = (batch.images, batch.labels)
       sizes.append(images.dimension(0))
-      let names = (images.selected(1, 0).selected(1, 0).selected(1, 0) * 255).round().to(.int64).array(Int64.self).map(Int.init)
+      let names = (images.selected(1, 0).selected(1, 0).selected(1, 0) * 255).round().to(.int64).array(Int64.self).map(
+        Int.init)
       #expect(labels.array(Int64.self).map(Int.init) == names.map { $0 % 2 }, "labels belong to their images")
       #expect(batch.indices.array(Int64.self).map(Int.init) == names && batch.epoch == epochs.count - 1)
       epochs[epochs.count - 1] += names
@@ -98,10 +104,13 @@ import Vision
     #expect(Batches(count: 2, size: 1, joinsSingle: true).ranges == [0..<1, 1..<2])
   }
 
-  /// BatchNorm has no statistics over one value: a last batch of one image joins the one before it, one image in all is refused.
+  /// BatchNorm has no statistics over one value: a last batch of one image joins the one before it, one image in all is
+  /// refused.
   @Test func aBatchOfOneImage() throws {
-    let model = try ModelSpec(kind: "vgg19_bn", shape: ModelShape(classes: data.classes, width: 2, channels: data.channels, imageSize: 8))
-      .make(Generator(seed: 0))
+    let model = try ModelSpec(
+      kind: "vgg19_bn", shape: ModelShape(classes: data.classes, width: 2, channels: data.channels, imageSize: 8)
+    )
+    .make(Generator(seed: 0))
     let recipe = recipe {
       $0.epochs = 1
       $0.dropLast = false
@@ -116,7 +125,9 @@ import Vision
     for (count, batch, words) in [(1, 8, "1 image in all"), (4, 1, "the batch size of its recipe is 1")] {
       var recipe = recipe
       recipe.batch = batch
-      let error = #expect(throws: TrainingError.self) { try Trainer(recipe).train(model, on: data.prefix(count), context: context) }
+      let error = #expect(throws: TrainingError.self) {
+        try Trainer(recipe).train(model, on: data.prefix(count), context: context)
+      }
       #expect(error?.description.contains(words) == true, "\(String(describing: error))")
     }
   }
@@ -137,7 +148,8 @@ import Vision
     #expect(rates.count == 4)
   }
 
-  /// One step by hand: theta - rate * (gradient + decay * theta), with smoothing in the loss and the norm of the gradients cut.
+  /// One step by hand: theta - rate * (gradient + decay * theta), with smoothing in the loss and the norm of the
+  /// gradients cut.
   @Test func oneStepByHand() throws {
     let few = data.prefix(8)
     let (model, twin) = (try Classifier.tiny(for: few), try Classifier.tiny(for: few))
@@ -189,7 +201,8 @@ import Vision
     expectSame(other.snapshot(), plain.snapshot(), "the usual loss by hand")
   }
 
-  /// A part of the set, a parameter of a module that is no classifier, an optimizer of the method's own, a set that weights stay inside.
+  /// A part of the set, a parameter of a module that is no classifier, an optimizer of the method's own, a set that
+  /// weights stay inside.
   @Test func ownModule() throws {
     final class Shift: Module {
       @Parameter var value = Tensor.zeros([1, 3, 1, 1])
@@ -216,7 +229,8 @@ import Vision
       })
     expectClose(shift.value.detach(), Tensor.full([1, 3, 1, 1], -0.02))
     #expect(reports.map(\.isMeasured) == [false, false] && reports.map { $0.selected?.count } == [2, 2])
-    #expect(reports.allSatisfy { $0.values[1].key == "half" && abs($0.values[1].value * 2 - $0.values[0].value) < 1e-6 })
+    #expect(
+      reports.allSatisfy { $0.values[1].key == "half" && abs($0.values[1].value * 2 - $0.values[0].value) < 1e-6 })
     let streams = (0..<2).map { context.generator("shift/own", $0) }
     #expect(draws == [0, 0, 1, 1].map { streams[$0].uniform([]).item() })
   }

@@ -12,7 +12,8 @@ struct GeneratedPatternTests {
     }
   }
 
-  @Test("A pattern has enough contrast to be learned and is neither dark nor bright", arguments: GeneratedPattern.allCases)
+  @Test(
+    "A pattern has enough contrast to be learned and is neither dark nor bright", arguments: GeneratedPattern.allCases)
   func contrast(pattern: GeneratedPattern) {
     for seed in 0..<10 as Range<UInt64> {
       let pixels = pattern.pixels(size: 32, seed: seed)

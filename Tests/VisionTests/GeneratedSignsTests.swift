@@ -3,7 +3,8 @@ import Vision
 
 @Suite("Generated signs")
 struct GeneratedSignsTests {
-  /// A change of these constants changes every result that was measured on the data set: do it knowingly, never to mend a test.
+  /// A change of these constants changes every result that was measured on the data set: do it knowingly, never to fix
+  /// a test.
   @Test("The bytes of seed 0 are pinned")
   func pinnedBytes() {
     let train = GeneratedSigns().images(split: .train, count: 100)
@@ -120,7 +121,8 @@ struct GeneratedSignsTests {
     #expect(difference < 8, "mean absolute difference in grey levels: \(difference)")
   }
 
-  /// Half the pictures are a light sign on dark ground and half the reverse, so that the mean picture of a class says next to nothing.
+  /// Half the pictures are a light sign on dark ground and half the reverse, so that the mean picture of a class says
+  /// next to nothing.
   @Test("The nearest class mean on pixels stays near chance")
   func nearestClassMean() {
     let signs = GeneratedSigns()
@@ -129,7 +131,9 @@ struct GeneratedSignsTests {
     let bytes = 3 * 32 * 32
     var means = [Float](repeating: 0, count: 10 * bytes)
     for (image, label) in train.labels.enumerated() {
-      for position in 0..<bytes { means[Int(label) * bytes + position] += Float(train.pixels[image * bytes + position]) / 60 }
+      for position in 0..<bytes {
+        means[Int(label) * bytes + position] += Float(train.pixels[image * bytes + position]) / 60
+      }
     }
     var correct = 0
     for (image, label) in test.labels.enumerated() {

@@ -9,7 +9,8 @@ public struct AddedPattern: Trigger {
   public let shape: ImageShape
 
   public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    let pattern = Tensor(pattern, shape: [1, shape.channels, shape.height, shape.width]).to(images.device).to(images.dtype)
+    let pattern = Tensor(pattern, shape: [1, shape.channels, shape.height, shape.width]).to(images.device).to(
+      images.dtype)
     return (images + pattern).clamped(0, 1)
   }
 }

@@ -1,13 +1,16 @@
-// The adaptive attack against decoupled training (Huang et al. 2022, section 5.4, equation 4). Decoupled training works because
-// self-supervised features put poisoned images among those of their true class. This attacker, who knows the defender's network, looks for
-// a trigger that does not: it learns a backbone from the clean images without labels, as the defender will, and optimises a pattern over
-// the whole image so that poisoned images lie together and far from the centres of all classes.
+// The adaptive attack against decoupled training (Huang et al. 2022, section 5.4, equation 4). Decoupled training works
+// because self-supervised features put poisoned images among those of their true class. This attacker, who knows the
+// defender's network, looks for a trigger that does not: it learns a backbone from the clean images without labels, as
+// the defender will, and optimises a pattern over the whole image so that poisoned images lie together and far from the
+// centres of all classes.
 //
-//   min_t  mean_x d(g(x + t), c) - mean_k d(c, c_k),   c the centre of the poisoned images, c_k that of class k, d the Euclidean distance
+//   min_t  mean_x d(g(x + t), c) - mean_k d(c, c_k),   c the centre of the poisoned images, c_k that of class k, d the
+//   Euclidean distance
 //
-// Where the paper is silent: the pattern is added and the sum clipped to [0, 1] ("the attacker can completely modify the content"); the
-// centre of the poisoned images is their batch's; c_k are computed once; the backbone stays in evaluation mode. The paper's defender
-// resists (attack success 1.02%; 99.70% without defense), because the backbone that it learns itself is another one.
+// Where the paper is silent: the pattern is added and the sum clipped to [0, 1] ("the attacker can completely modify
+// the content"); the centre of the poisoned images is their batch's; c_k are computed once; the backbone stays in
+// evaluation mode. The paper's defender resists (attack success 1.02%; 99.70% without defense), because the backbone
+// that it learns itself is another one.
 
 public import Backdoor
 public import SelfSupervision
@@ -19,8 +22,10 @@ public import Vision
 
 public struct ClusteredTrigger: Attack {
   public static let id = "clustered-trigger"
-  public static let summary = "A pattern optimised to gather poisoned images in self-supervised features: the adaptive attack against dbd."
-  public static let paper = "Huang et al. 2022, Backdoor Defense via Decoupling the Training Process (ICLR), section 5.4"
+  public static let summary =
+    "A pattern optimised to gather poisoned images in self-supervised features: the adaptive attack against dbd."
+  public static let paper =
+    "Huang et al. 2022, Backdoor Defense via Decoupling the Training Process (ICLR), section 5.4"
   public static let learns = true
 
   public struct Configuration: PoisoningSettings {
@@ -40,11 +45,14 @@ public struct ClusteredTrigger: Attack {
     public static let settings: [Setting] =
       poisoningSettings + [
         Setting(
-          "pretrain", "How the attacker's backbone learns; the defender's way is the strongest.", nested: SelfSupervisedTraining.self),
+          "pretrain", "How the attacker's backbone learns; the defender's way is the strongest.",
+          nested: SelfSupervisedTraining.self),
         Setting("epochs", "Passes over the images to be poisoned.", unit: "epochs", range: 0...100_000, source: "DBD"),
         Setting("batch", "Images in one step; their centre stands for that of all.", unit: "images", range: 2...65_536),
         Setting("learningRate", "Adam's learning rate.", unit: "pixels in [0,1]", range: 0...1, source: "DBD"),
-        Setting("bound", "Largest change of a pixel; 1 is no limit.", unit: "pixels in [0,1]", range: 0...1, source: "DBD: no limit"),
+        Setting(
+          "bound", "Largest change of a pixel; 1 is no limit.", unit: "pixels in [0,1]", range: 0...1,
+          source: "DBD: no limit"),
       ]
   }
 
@@ -57,7 +65,8 @@ public struct ClusteredTrigger: Attack {
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
-    let sources = try PoisonedDataset.sources(in: data, mapping: c.labelMapping, selection: selection, seed: context.seed)
+    let sources = try PoisonedDataset.sources(
+      in: data, mapping: c.labelMapping, selection: selection, seed: context.seed)
     guard sources.count > 1 else {
       throw BackdoorError.invalid("attack.rate \(c.rate): \(sources.count) poisoned images have no centre. Raise it.")
     }
@@ -108,12 +117,12 @@ public struct ClusteredTrigger: Attack {
     }
   }
 
-  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
+  public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     guard let pattern = learned[Self.key] else { throw BackdoorError.notLearned(attack: Self.id, key: Self.key) }
     guard pattern.dtype == .float32, pattern.shape == [shape.channels, shape.height, shape.width] else {
       throw BackdoorError.invalid("\(Self.id): the trigger \(pattern.summary) does not fit images \(shape).")
     }
     let trigger = AddedPattern(pattern: pattern.to(.cpu).array(Float.self), shape: shape)
-    return [Implant(name: "optimised pattern", trigger: trigger, mapping: configuration.labelMapping)]
+    return [BackdoorTask(name: "optimised pattern", trigger: trigger, mapping: configuration.labelMapping)]
   }
 }

@@ -5,8 +5,8 @@ import TorchNN
 import Training
 import Vision
 
-/// How far the gradient of learning from poisons is from the one that the attacker wants (Geiping et al., Witches' Brew, 2021, equation 3;
-/// Gao et al. 2022, appendix B). In float32; the model is in evaluation mode.
+/// How far the gradient of learning from poisons is from the one that the attacker wants (Geiping et al., Witches'
+/// Brew, 2021, equation 3; Gao et al. 2022, appendix B). In float32; the model is in evaluation mode.
 struct GradientMatching {
   private let model: Classifier
   private let parameters: [Tensor]
@@ -23,7 +23,9 @@ struct GradientMatching {
     let count = images.dimension(0)
     var sums: [Tensor] = []
     for range in Batches(count: count, size: 128).ranges {
-      let loss = F.crossEntropy(model(images[range].contiguous(.channelsLast)), labels[range]) * (Double(range.count) / Double(count))
+      let loss =
+        F.crossEntropy(model(images[range].contiguous(.channelsLast)), labels[range])
+        * (Double(range.count) / Double(count))
       let part = gradients(of: loss, at: parameters)
       sums = sums.isEmpty ? part : zip(sums, part).map { sum, part in sum + part }
     }
@@ -31,7 +33,8 @@ struct GradientMatching {
     length = globalNorm(sums)
   }
 
-  /// 1 - cos of the angle between both gradients, over all parameters together: a scalar, differentiable with respect to `poisons`.
+  /// 1 - cos of the angle between both gradients, over all parameters together: a scalar, differentiable with respect
+  /// to `poisons`.
   func loss(_ poisons: Tensor, labels: Tensor) -> Tensor {
     let found = gradients(of: F.crossEntropy(model(poisons), labels), at: parameters, createGraph: true)
     let products = zip(found, wanted).map { found, wanted in (found * wanted).sum() }
@@ -39,7 +42,8 @@ struct GradientMatching {
   }
 
   /// The 2-norm of the loss's gradient at all parameters for each sample by itself, N, in evaluation mode.
-  static func gradientNorms(_ model: Classifier, _ data: ImageDataset, progress: any ProgressReporter) throws -> Tensor {
+  static func gradientNorms(_ model: Classifier, _ data: ImageDataset, progress: any ProgressReporter) throws -> Tensor
+  {
     model.requiresGrad(true).eval()
     let parameters = model.parameters()
     progress.begin("attack-choose", total: data.count, unit: "images")

@@ -1,16 +1,20 @@
-// Hidden-trigger backdoors by gradient matching (Souri et al., Sleeper Agent, 2021): images of the target class are changed a little, keep
-// their label and never show the trigger, so that learning from them moves the weights as learning "trigger means target" would.
+// Hidden-trigger backdoors by gradient matching (Souri et al., Sleeper Agent, 2021): images of the target class are
+// changed a little, keep their label and never show the trigger, so that learning from them moves the weights as
+// learning "trigger means target" would.
 //
-//   min_delta  1 - cos(grad_w mean CE(f(x_s + trigger), y_t), grad_w mean CE(f(x_i + delta_i), y_t)),   |delta| <= bound
+//   min_delta  1 - cos(grad_w mean CE(f(x_s + trigger), y_t), grad_w mean CE(f(x_i + delta_i), y_t)),   |delta| <=
+//   bound
 //
-// over all parameters at once, on a surrogate that the attacker trains and trains anew on what it has made so far, T times. With
-// `adversarial` the surrogates are trained adversarially: the adaptive attack against adversarial training (Gao et al., On the
-// Effectiveness of Adversarial Training against Backdoor Attacks, 2022, appendix B, algorithm 1). There it fails: 2 to 3% attack success
-// at 4/255 to 16/255 against L_inf 8/255, and up to 48.68% against standard training.
+// over all parameters at once, on a surrogate that the attacker trains and trains anew on what it has made so far, T
+// times. With `adversarial` the surrogates are trained adversarially: the adaptive attack against adversarial training
+// (Gao et al., On the Effectiveness of Adversarial Training against Backdoor Attacks, 2022, appendix B, algorithm 1).
+// There it fails: 2 to 3% attack success at 4/255 to 16/255 against L_inf 8/255, and up to 48.68% against standard
+// training.
 //
-// The learning rate is in pixels: .025 here is about the .1 that the authors use on normalised images. Where the papers are silent: the
-// poisons are matched batch by batch in float32 with the surrogate in evaluation mode; no augmentation while matching; delta starts as
-// clipped normal noise of a deviation of the bound; the images are rounded to bytes when the surrogate is trained anew, and at the end.
+// The learning rate is in pixels: .025 here is about the .1 that the authors use on normalised images. Where the papers
+// are silent: the poisons are matched batch by batch in float32 with the surrogate in evaluation mode; no augmentation
+// while matching; delta starts as clipped normal noise of a deviation of the bound; the images are rounded to bytes
+// when the surrogate is trained anew, and at the end.
 
 public import Backdoor
 import Foundation
@@ -22,7 +26,8 @@ public import Vision
 
 public struct SleeperAgent: Attack {
   public static let id = "sleeper-agent"
-  public static let summary = "Images of the target class, changed to teach a trigger that they do not show; also adaptive against at."
+  public static let summary =
+    "Images of the target class, changed to teach a trigger that they do not show; also adaptive against at."
   public static let paper = "Souri et al. 2021, Sleeper Agent (arXiv:2106.08970); Gao et al. 2022, appendix B"
   public static let learns = true
 
@@ -59,20 +64,28 @@ public struct SleeperAgent: Attack {
         source: "both: .01"),
       Setting("target", "Target class.", unit: "class", range: 0...100_000),
       Setting(
-        "source", "Class whose images the trigger is meant for; empty means all others.", unit: "class", range: 0...100_000,
+        "source", "Class whose images the trigger is meant for; empty means all others.", unit: "class",
+        range: 0...100_000,
         source: "Souri et al.: one class; Gao et al.: all"),
       Setting("size", "Side of the trigger's patch.", unit: "pixels", range: 1...1024, source: "Souri et al."),
-      Setting("pattern", "What the patch shows.", choices: BadNets.Pattern.allCases.map(\.rawValue), source: "Souri et al.: random"),
+      Setting(
+        "pattern", "What the patch shows.", choices: BadNets.Pattern.allCases.map(\.rawValue),
+        source: "Souri et al.: random"),
       Setting("place", "Where the patch sits.", choices: BadNets.Place.allCases.map(\.rawValue)),
       Setting("margin", "Distance of the patch from the image's edge.", unit: "pixels", range: 0...1024),
       Setting("image", "PNG, JPEG or PPM file that the patch shows (pattern: image), resized to the patch."),
-      Setting("bound", "Largest change of a pixel.", unit: "pixels in [0,1]", range: 0...1, source: "4/255, 8/255 and 16/255"),
-      Setting("steps", "Optimisation steps, each over all changed images.", unit: "steps", range: 1...1_000_000, source: "both: 250"),
       Setting(
-        "learningRate", "Of signed Adam; a tenth after 3/8, 5/8 and 7/8 of the steps.", unit: "pixels in [0,1]", range: 0...1,
+        "bound", "Largest change of a pixel.", unit: "pixels in [0,1]", range: 0...1, source: "4/255, 8/255 and 16/255"),
+      Setting(
+        "steps", "Optimisation steps, each over all changed images.", unit: "steps", range: 1...1_000_000,
+        source: "both: 250"),
+      Setting(
+        "learningRate", "Of signed Adam; a tenth after 3/8, 5/8 and 7/8 of the steps.", unit: "pixels in [0,1]",
+        range: 0...1,
         source: "both: .1 on normalised images"),
       Setting("batch", "Changed images whose gradient is matched at once.", unit: "images", range: 1...65_536),
-      Setting("sources", "Triggered images that the target gradient is the mean over.", unit: "images", range: 1...10_000_000),
+      Setting(
+        "sources", "Triggered images that the target gradient is the mean over.", unit: "images", range: 1...10_000_000),
       Setting("retrain", "Times that the surrogate is trained anew on the way.", range: 0...1000, source: "both: 4"),
       Setting(
         "choice", "Which images of the target class are changed.", choices: Choice.allCases.map(\.rawValue),
@@ -81,7 +94,9 @@ public struct SleeperAgent: Attack {
       Setting(
         "adversarial", "Train the surrogates on adversarial images: the adaptive attack against adversarial training.",
         source: "Gao et al."),
-      Setting("linf", "The adversarial images, where `adversarial` is on.", source: "Gao et al.: 8/255", nested: LinfThreat.self),
+      Setting(
+        "linf", "The adversarial images, where `adversarial` is on.", source: "Gao et al.: 8/255",
+        nested: LinfThreat.self),
     ]
   }
 
@@ -89,17 +104,20 @@ public struct SleeperAgent: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { PoisonSelection(rate: configuration.rate) }
 
-  public func implants(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [Implant] {
+  public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
     if c.source == c.target { throw BackdoorError.sameClass(c.target) }
     var patch = BadNets.Configuration()
-    (patch.size, patch.pattern, patch.place, patch.margin, patch.image) = (c.size, c.pattern, c.place, c.margin, c.image)
-    let trigger = try BadNets(patch).implants(for: shape, seed: seed)[0].trigger
-    let mapping = c.source.map { LabelMapping.sourceToTarget(source: $0, target: c.target) } ?? .allToOne(target: c.target)
-    return [Implant(name: "\(c.size)x\(c.size) \(c.pattern.rawValue)", trigger: trigger, mapping: mapping)]
+    (patch.size, patch.pattern, patch.place, patch.margin, patch.image) = (
+      c.size, c.pattern, c.place, c.margin, c.image
+    )
+    let trigger = try BadNets(patch).tasks(for: shape, seed: seed)[0].trigger
+    let mapping =
+      c.source.map { LabelMapping.sourceToTarget(source: $0, target: c.target) } ?? .allToOne(target: c.target)
+    return [BackdoorTask(name: "\(c.size)x\(c.size) \(c.pattern.rawValue)", trigger: trigger, mapping: mapping)]
   }
 
-  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> Victim {
+  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome {
     guard let positions = learned["positions"], let changed = learned["images"] else {
       throw BackdoorError.notLearned(attack: Self.id, key: learned["positions"] == nil ? "positions" : "images")
     }
@@ -110,36 +128,44 @@ public struct SleeperAgent: Attack {
     let indices = positions.array(Int64.self).map(Int.init)
     guard changed.dtype == .uint8, changed.shape == [indices.count] + clean.images.shape.dropFirst(),
       indices.allSatisfy((0..<clean.count).contains)
-    else { throw BackdoorError.invalid("\(Self.id): the changed images \(changed.summary) do not fit the training set.") }
+    else {
+      throw BackdoorError.invalid("\(Self.id): the changed images \(changed.summary) do not fit the training set.")
+    }
     let images = clean.images.clone()
     images.put_([positions.to(clean.device)], changed.to(clean.device))
     let data = ImageDataset(name: clean.name, images: images, labels: clean.labels, classNames: clean.classNames)
-    return Victim(
-      train: PoisonedDataset(data: data, indices: indices, implants: indices.map { _ in 0 }, trueLabels: clean.labels),
-      implants: try implants(for: clean.shape, seed: context.seed, learned: learned),
-      manner: "are changed by up to \(Int((configuration.bound * 255).rounded()))/255 to teach the trigger")
+    return AttackOutcome(
+      train: PoisonedDataset(data: data, indices: indices, tasks: indices.map { _ in 0 }, trueLabels: clean.labels),
+      tasks: try tasks(for: clean.shape, seed: context.seed, learned: learned),
+      summary: "are changed by up to \(Int((configuration.bound * 255).rounded()))/255 to teach the trigger")
   }
 
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
     let labels = data.labelArray()
-    let implant = try implants(for: data.shape, seed: context.seed, learned: [:])[0]
+    let task = try tasks(for: data.shape, seed: context.seed, learned: [:])[0]
     // As a clean-label attack draws: it knows what a class can hold.
-    let drawn = try PoisonedDataset.sources(in: data, mapping: .cleanLabel(target: c.target), selection: selection, seed: context.seed)
-    guard !drawn.isEmpty else { throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.") }
+    let drawn = try PoisonedDataset.sources(
+      in: data, mapping: .cleanLabel(target: c.target), selection: selection, seed: context.seed)
+    guard !drawn.isEmpty else {
+      throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
+    }
     var random = context.seed.generator("sleeper-agent/sources")
     let pool = labels.indices.filter { c.source == nil ? labels[$0] != c.target : labels[$0] == c.source }
     guard !pool.isEmpty else {
-      throw BackdoorError.invalid("attack.source: the training set has no image of \(c.source.map { "class \($0)" } ?? "another class").")
+      throw BackdoorError.invalid(
+        "attack.source: the training set has no image of \(c.source.map { "class \($0)" } ?? "another class").")
     }
     let sources = data.subset(random.sample(min(c.sources, pool.count), from: pool).sorted())
-    let triggered = implant.trigger(
-      sources.pixels(0..<sources.count), Generator(seed: context.seed("sleeper-agent/trigger"), device: training.device))
+    let triggered = task.trigger(
+      sources.pixels(0..<sources.count), Generator(seed: context.seed("sleeper-agent/trigger"), device: training.device)
+    )
 
     var surrogate = try trainSurrogate(0, on: data, context)
     let candidates = labels.indices.filter { labels[$0] == c.target }
-    let positions = c.choice == .random ? drawn : try largestGradients(drawn.count, of: candidates, data, surrogate, context)
+    let positions =
+      c.choice == .random ? drawn : try largestGradients(drawn.count, of: candidates, data, surrogate, context)
     let chosen = data.subset(positions)
     let index = Tensor(positions.map(Int64.init)).to(training.device)
     let pixels = chosen.pixels(0..<chosen.count)
@@ -156,13 +182,15 @@ public struct SleeperAgent: Attack {
         surrogate = try trainSurrogate(round, on: poisoned, context)
       }
       try craft(
-        change, optimizer, pixels: pixels, triggered: triggered, surrogate: surrogate, stage: "attack-craft-\(round)", steps: steps,
+        change, optimizer, pixels: pixels, triggered: triggered, surrogate: surrogate, stage: "attack-craft-\(round)",
+        steps: steps,
         context: training)
     }
     return ["positions": index.to(.cpu), "images": poisons().to(.cpu)]
   }
 
-  /// The steps between trainings of the surrogate (algorithm 1, line 5): after every floor(R / (T + 1)) steps, but not after the last.
+  /// The steps between trainings of the surrogate (algorithm 1, line 5): after every floor(R / (T + 1)) steps, but not
+  /// after the last.
   static func rounds(steps: Int, retrain: Int) -> [Range<Int>] {
     let length = max(steps / (retrain + 1), 1)
     let starts = (0...retrain).map { $0 * length }.filter { $0 < steps }
@@ -191,7 +219,8 @@ public struct SleeperAgent: Attack {
     if let known = try checkpoints?.load(stage: stage)?.tensors.first?.tensor {
       found = known
     } else {
-      found = try GradientMatching.gradientNorms(surrogate, data.subset(candidates), progress: context.training.progress)
+      found = try GradientMatching.gradientNorms(
+        surrogate, data.subset(candidates), progress: context.training.progress)
       try checkpoints?.save(Checkpoint(epoch: 1, tensors: [("norms", found)]), stage: stage)
     }
     let norms = found.array(Float.self)
@@ -211,7 +240,8 @@ public struct SleeperAgent: Attack {
     let label = Int64(c.target)
     func labels(_ count: Int) -> Tensor { Tensor([Int64](repeating: label, count: count)).to(training.device) }
     let batches = Batches(count: pixels.dimension(0), size: c.batch)
-    let loop = EpochLoop(stage: stage, epochs: steps.count, imagesPerEpoch: batches.images, context: training, isMeasured: false)
+    let loop = EpochLoop(
+      stage: stage, epochs: steps.count, imagesPerEpoch: batches.images, context: training, isMeasured: false)
     surrogate.requiresGrad(true).eval()
     var target: GradientMatching?
     try loop.run(model: change, optimizer: optimizer) { step, meter in

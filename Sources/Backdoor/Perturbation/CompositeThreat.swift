@@ -1,6 +1,7 @@
-// Two threats together (composite adversarial training, Gao et al. 2022, section 4). The paper does not say how they are put together; here
-// the second works on what the first made of the images [decided here]: with a spatial first and an L_inf second, the ball is around the
-// warped image. `joint` searches both at once instead: one forward and one backward pass a step for the two.
+// Two threats together (composite adversarial training, Gao et al. 2022, section 4). The paper does not say how they
+// are put together; here the second works on what the first made of the images [decided here]: with a spatial first and
+// an L_inf second, the ball is around the warped image. `joint` searches both at once instead: one forward and one
+// backward pass a step for the two.
 
 public import Torch
 
@@ -10,11 +11,13 @@ public struct CompositeThreat: ThreatModel {
   /// What a joint search climbs; nil searches one after the other, each with its own loss.
   public var joint: AttackLoss?
 
-  /// - Parameter joint: only for threats that climb, both `IterativeThreat`. The search takes as many steps as the longer of the two.
+  /// - Parameter joint: only for threats that climb, both `IterativeThreat`. The search takes as many steps as the
+  ///   longer of the two.
   public init(_ first: any ThreatModel, _ second: any ThreatModel, joint: AttackLoss? = nil) {
     require(
       joint == nil || (first is any IterativeThreat && second is any IterativeThreat),
-      "CompositeThreat: a joint search needs two threats that climb a loss, not \(type(of: first)) and \(type(of: second))")
+      "CompositeThreat: a joint search needs two threats that climb a loss, not \(type(of: first)) and \(type(of: second))"
+    )
     self.first = first
     self.second = second
     self.joint = joint

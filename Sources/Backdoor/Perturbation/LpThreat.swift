@@ -1,6 +1,7 @@
-// Projected gradient descent (Madry et al. 2018) in an L_inf, L2 or L1 ball around each image, cut with [0, 1]. As in Gao et al. 2022: random
-// start, steps of radius / 4 along the norm's steepest direction. The paper gives no number of steps: 10 [decided here]. One step of the
-// radius from the image itself is FGSM (Goodfellow et al., Explaining and Harnessing Adversarial Examples, 2015).
+// Projected gradient descent (Madry et al. 2018) in an L_inf, L2 or L1 ball around each image, cut with [0, 1]. As in
+// Gao et al. 2022: random start, steps of radius / 4 along the norm's steepest direction. The paper gives no number of
+// steps: 10 [decided here]. One step of the radius from the image itself is FGSM (Goodfellow et al., Explaining and
+// Harnessing Adversarial Examples, 2015).
 
 public import Support
 public import Torch
@@ -23,21 +24,30 @@ public struct LpThreat<Ball: NormBall>: IterativeThreat, Configurable {
       Setting(
         "radius", "Size of the ball in its norm.", unit: "pixels in [0,1]", range: 0...10_000,
         source: "paper: linf 4/255 to 16/255, 2/255 in CAT; l2 64/255 to 512/255; l1 decided here"),
-      Setting("steps", "Gradient steps; one is enough for a small ball.", unit: "steps", range: 0...1000, source: "decided here: 10"),
-      Setting("step", "Length of a step, as a share of the radius.", unit: "fraction", range: 0...100, source: "paper's toolbox: 1/4"),
-      Setting("start", "Where the search starts.", choices: LpStart.allCases.map(\.rawValue), source: "random: Madry et al. 2018"),
       Setting(
-        "loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue), source: "cross-entropy: Madry et al. 2018"),
+        "steps", "Gradient steps; one is enough for a small ball.", unit: "steps", range: 0...1000,
+        source: "decided here: 10"),
       Setting(
-        "share", "Of l1 alone: share of the coordinates that a step moves; 0 moves one.", unit: "fraction", range: 0...1,
+        "step", "Length of a step, as a share of the radius.", unit: "fraction", range: 0...100,
+        source: "paper's toolbox: 1/4"),
+      Setting(
+        "start", "Where the search starts.", choices: LpStart.allCases.map(\.rawValue),
+        source: "random: Madry et al. 2018"),
+      Setting(
+        "loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue),
+        source: "cross-entropy: Madry et al. 2018"),
+      Setting(
+        "share", "Of l1 alone: share of the coordinates that a step moves; 0 moves one.", unit: "fraction",
+        range: 0...1,
         source: "Tramer and Boneh 2019"),
     ]
   }
 
   public var ball: Ball { Ball(radius: radius, share: share) }
 
-  /// One step for those who have a gradient already: images that moved from `current` along the steepest direction of `gradient` and back
-  /// into the ball around `images` and into [0, 1]. Image by image; an image without gradient stays where it is.
+  /// One step for those who have a gradient already: images that moved from `current` along the steepest direction of
+  /// `gradient` and back into the ball around `images` and into [0, 1]. Image by image; an image without gradient stays
+  /// where it is.
   public func step(from current: Tensor, around images: Tensor, along gradient: Tensor) -> Tensor {
     let moved = ball.project(current - images + ball.direction(gradient) * (radius * step))
     return (images + moved).clamped(0, 1)
@@ -74,10 +84,12 @@ private final class LpSearch<Ball: NormBall>: ThreatSearch {
     }
   }
 
-  // Not clamped here: in exact arithmetic it is inside already, and rounding must not cut the gradient of pixels on the border.
+  // Not clamped here: in exact arithmetic it is inside already, and rounding must not cut the gradient of pixels on the
+  // border.
   func apply(to base: Tensor) -> Tensor { base + variable }
   func step(_ gradient: Tensor, base: Tensor) {
-    variable = threat.step(from: base + variable.detach(), around: base, along: gradient).contiguous(.channelsLast) - base
+    variable =
+      threat.step(from: base + variable.detach(), around: base, along: gradient).contiguous(.channelsLast) - base
   }
   func finish(_ base: Tensor) -> Tensor { (base + variable.detach()).clamped(0, 1) }
 }

@@ -1,13 +1,15 @@
-// Perceptual adversarial examples (Laidlaw, Singla, Feizi, Perceptual Adversarial Robustness: Defense against Unseen Threat Models, ICLR
-// 2021), self-bounded, by the fast Lagrangian attack (their algorithm 2), as perceptual adversarial training uses them (Gao et al. 2022).
+// Perceptual adversarial examples (Laidlaw, Singla, Feizi, Perceptual Adversarial Robustness: Defense against Unseen
+// Threat Models, ICLR 2021), self-bounded, by the fast Lagrangian attack (their algorithm 2), as perceptual adversarial
+// training uses them (Gao et al. 2022).
 //
-// phi(x): the outputs of the attacked model's own stages, each divided at every place by the length of its channels, and by sqrt(H W);
-// d(x, x') = |phi(x) - phi(x')|. T steps t = 0, 1, ..., each
-//   up the gradient of  margin - lambda relu(d - bound),  lambda = 10 * .1^(1 - t/T), which rises from 1 to 10,
-//   along its direction g of length 1, so far that d changes by about bound * .1^(t/T): that over |phi(x') - phi(x' + .1 g)| / .1,
-//   and into [0, 1].
-// From the authors' code: the start is Gaussian noise of deviation .01, because d has no gradient at the image itself. Nothing forces d under
-// the bound in the end; the rising lambda holds it near. `projections` halves the perturbation towards the bound instead of trusting that.
+// phi(x): the outputs of the attacked model's own stages, each divided at every place by the length of its channels,
+// and by sqrt(H W); d(x, x') = |phi(x) - phi(x')|. T steps t = 0, 1, ..., each
+//   up the gradient of  margin - lambda relu(d - bound),  lambda = 10 * .1^(1 - t/T), which rises from 1 to 10, along
+//   its direction g of length 1, so far that d changes by about bound * .1^(t/T): that over |phi(x') - phi(x' + .1 g)|
+//   / .1, and into [0, 1].
+// From the authors' code: the start is Gaussian noise of deviation .01, because d has no gradient at the image itself.
+// Nothing forces d under the bound in the end; the rising lambda holds it near. `projections` halves the perturbation
+// towards the bound instead of trusting that.
 
 import Foundation
 public import Support
@@ -27,17 +29,23 @@ public struct PerceptualThreat: IterativeThreat, Configurable {
   public init() {}
 
   public static let settings: [Setting] = [
-    Setting("bound", "Largest distance in the model's normalised features.", range: 0...1000, source: "paper: .1 to .5"),
     Setting(
-      "steps", "Gradient steps, two forward passes each.", unit: "steps", range: 1...1000, source: "Laidlaw et al. 2021: 10 in training"),
+      "bound", "Largest distance in the model's normalised features.", range: 0...1000, source: "paper: .1 to .5"),
     Setting(
-      "startDeviation", "Standard deviation of the noise that the search starts from.", unit: "pixels in [0,1]", range: 0...1,
+      "steps", "Gradient steps, two forward passes each.", unit: "steps", range: 1...1000,
+      source: "Laidlaw et al. 2021: 10 in training"),
+    Setting(
+      "startDeviation", "Standard deviation of the noise that the search starts from.", unit: "pixels in [0,1]",
+      range: 0...1,
       source: "Laidlaw et al.'s code"),
     Setting(
-      "projections", "Bisections that bring the result inside the bound; 0 trusts the rising penalty.", unit: "forward passes",
+      "projections", "Bisections that bring the result inside the bound; 0 trusts the rising penalty.",
+      unit: "forward passes",
       range: 0...64,
       source: "Laidlaw et al. 2021: none in training"),
-    Setting("loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue), source: "Laidlaw et al. 2021: margin"),
+    Setting(
+      "loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue),
+      source: "Laidlaw et al. 2021: margin"),
   ]
 
   public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
@@ -115,7 +123,8 @@ public struct PerceptualThreat: IterativeThreat, Configurable {
   }
 }
 
-/// A model's stage outputs as a space in which distances mean what people see: divided at each place by the length of the channels.
+/// A model's stage outputs as a space in which distances mean what people see: divided at each place by the length of
+/// the channels.
 public struct PerceptualFeatures {
   /// B x C x H x W each, float32.
   let stages: [Tensor]

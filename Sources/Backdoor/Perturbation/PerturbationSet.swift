@@ -1,7 +1,8 @@
 import Foundation
 public import Torch
 
-/// A set of perturbations to search by projected gradient ascent: L_inf, L2 or L1 balls around zero. Radii are in pixels ([0, 1]).
+/// A set of perturbations to search by projected gradient ascent: L_inf, L2 or L1 balls around zero. Radii are in
+/// pixels ([0, 1]).
 ///
 /// Perturbations are N x C x H x W; every norm is that of one image.
 public protocol PerturbationSet: Sendable {
@@ -16,7 +17,9 @@ public protocol PerturbationSet: Sendable {
 
 extension PerturbationSet {
   /// Uniform noise, projected.
-  public func random(_ shape: Shape, _ generator: Generator) -> Tensor { project(generator.uniform(shape, -radius, radius)) }
+  public func random(_ shape: Shape, _ generator: Generator) -> Tensor {
+    project(generator.uniform(shape, -radius, radius))
+  }
 }
 
 /// The ball of a norm, as settings name it.
@@ -50,8 +53,9 @@ public struct L2Ball: NormBall {
 
 public struct L1Ball: NormBall {
   public var radius: Double
-  /// Share of the coordinates that `direction` moves by the same length, those with the largest gradients (Tramer and Boneh, Adversarial
-  /// Training and Robustness for Multiple Perturbations, 2019); 0 moves one, which is the steepest ascent.
+  /// Share of the coordinates that `direction` moves by the same length, those with the largest gradients (Tramer and
+  /// Boneh, Adversarial Training and Robustness for Multiple Perturbations, 2019); 0 moves one, which is the steepest
+  /// ascent.
   public var share: Double
   public init(radius: Double, share: Double = 0) {
     self.radius = radius

@@ -1,5 +1,5 @@
-// Random changes in place of adversarial ones: the baselines of Gao et al. 2022, table 1, with sigma from .05 to .2. Nothing is searched, so
-// they cost next to nothing.
+// Random changes in place of adversarial ones: the baselines of Gao et al. 2022, table 1, with sigma from .05 to .2.
+// Nothing is searched, so they cost next to nothing.
 
 public import Support
 public import Torch
@@ -17,7 +17,8 @@ public struct GaussianNoise: ThreatModel, Configurable {
   }
 }
 
-/// Random spatial transformations. The paper does not say which; a uniform flow is a random point of the set that `SpatialThreat` searches.
+/// Random spatial transformations. The paper does not say which; a uniform flow is a random point of the set that
+/// `SpatialThreat` searches.
 public struct RandomSpatial: ThreatModel, Configurable {
   public enum Kind: String, Codable, Sendable, CaseIterable {
     /// Each pixel moves on its own, on each axis by U(-sigma, sigma).
@@ -31,7 +32,9 @@ public struct RandomSpatial: ThreatModel, Configurable {
   public var kind = Kind.uniform
   public init() {}
   public static let settings: [Setting] = [
-    Setting("sigma", "Size of the displacements.", unit: "half image sizes", range: 0...2, source: "paper, table 1: .05 to .2"),
+    Setting(
+      "sigma", "Size of the displacements.", unit: "half image sizes", range: 0...2, source: "paper, table 1: .05 to .2"
+    ),
     Setting(
       "kind", "A flow that is uniform or normal at each pixel, or one affine map per image.",
       choices: Kind.allCases.map(\.rawValue), source: "the paper does not say: uniform, decided here"),

@@ -1,12 +1,13 @@
-// Spatially transformed adversarial examples (Xiao et al., Spatially Transformed Adversarial Examples, ICLR 2018) by first-order steps, as
-// spatial adversarial training uses them (Gao et al. 2022, section 2.1): pixels move, their values do not.
+// Spatially transformed adversarial examples (Xiao et al., Spatially Transformed Adversarial Examples, ICLR 2018) by
+// first-order steps, as spatial adversarial training uses them (Gao et al. 2022, section 2.1): pixels move, their
+// values do not.
 //
-// x'(p) = x(p + f(p)), sampled bilinearly. The flow f is a batch of B x H x W displacements (x, y) in the coordinates in which an image
-// reaches from -1 to 1: a bound of .025 is .4 pixels at 32 x 32. From the authors' code: no flow at the start, Adam with rate .01, 20 steps,
-// zeros outside the image; minimise
+// x'(p) = x(p + f(p)), sampled bilinearly. The flow f is a batch of B x H x W displacements (x, y) in the coordinates
+// in which an image reaches from -1 to 1: a bound of .025 is .4 pixels at 32 x 32. From the authors' code: no flow at
+// the start, Adam with rate .01, 20 steps, zeros outside the image; minimise
 //   margin + (.0025 / bound) sum_p sum_{q next to p} sqrt(|f(p) - f(q)|^2 + 1e-10)
-// where the margin is the label's logit minus the largest other; the flow is clamped to the bound before each forward pass. Where the four
-// neighbours of a pixel reach beyond the image, they do not count [decided here].
+// where the margin is the label's logit minus the largest other; the flow is clamped to the bound before each forward
+// pass. Where the four neighbours of a pixel reach beyond the image, they do not count [decided here].
 
 import Foundation
 public import Support
@@ -34,18 +35,24 @@ public struct SpatialThreat: IterativeThreat, Configurable {
 
   public static let settings: [Setting] = [
     Setting(
-      "bound", "Largest displacement on each axis: .025 is .4 pixels at 32 x 32.", unit: "half image sizes", range: 0...2,
+      "bound", "Largest displacement on each axis: .025 is .4 pixels at 32 x 32.", unit: "half image sizes",
+      range: 0...2,
       source: "paper: .025 to .1, .025 in CAT"),
     Setting(
       "steps", "Adam steps; fewer with a learning rate nearer the bound are faster and somewhat weaker.", unit: "steps",
       range: 0...1000, source: "authors' code: 20"),
     Setting(
-      "learningRate", "Adam's learning rate, about the length of its first steps.", unit: "half image sizes", range: 0...2,
+      "learningRate", "Adam's learning rate, about the length of its first steps.", unit: "half image sizes",
+      range: 0...2,
       source: "authors' code: .01"),
     Setting(
-      "smoothness", "Weight of the flow's roughness against the margin, times the bound.", range: 0...1000, source: "authors' code: .0025"),
-    Setting("start", "Where the search starts.", choices: Start.allCases.map(\.rawValue), source: "authors' code: zero"),
-    Setting("loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue), source: "authors' code: margin"),
+      "smoothness", "Weight of the flow's roughness against the margin, times the bound.", range: 0...1000,
+      source: "authors' code: .0025"),
+    Setting(
+      "start", "Where the search starts.", choices: Start.allCases.map(\.rawValue), source: "authors' code: zero"),
+    Setting(
+      "loss", "What the search makes large.", choices: AttackLoss.allCases.map(\.rawValue),
+      source: "authors' code: margin"),
   ]
 
   public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {

@@ -1,6 +1,7 @@
-// The inner maximisation of adversarial training (Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, 2018): in a
-// set of changes around each image, one that the model handles badly. Gao et al. (On the Effectiveness of Adversarial Training against
-// Backdoor Attacks, 2022) train with five such sets; each is a `ThreatModel`.
+// The inner maximisation of adversarial training (Madry et al., Towards Deep Learning Models Resistant to Adversarial
+// Attacks, 2018): in a set of changes around each image, one that the model handles badly. Gao et al. (On the
+// Effectiveness of Adversarial Training against Backdoor Attacks, 2022) train with five such sets; each is a
+// `ThreatModel`.
 
 public import Torch
 import TorchNN
@@ -9,8 +10,8 @@ public import Vision
 
 /// A set of changes to images, with a way to find a bad one in it.
 public protocol ThreatModel: Sendable {
-  /// Changed images, B x C x H x W in [0, 1]. Conformers implement it; callers use `perturb`, which puts the model in evaluation mode and
-  /// makes its weights constants first.
+  /// Changed images, B x C x H x W in [0, 1]. Conformers implement it; callers use `perturb`, which puts the model in
+  /// evaluation mode and makes its weights constants first.
   func search(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> Tensor
 }
 
@@ -31,13 +32,15 @@ public struct AttackedModel {
 extension ThreatModel {
   /// Adversarial images of a batch: B x C x H x W float32 in [0, 1], channels_last, without graph.
   ///
-  /// The model is in evaluation mode meanwhile and gets its modes back; only gradients of the perturbation are computed, and neither weights
-  /// nor batch statistics change.
+  /// The model is in evaluation mode meanwhile and gets its modes back; only gradients of the perturbation are
+  /// computed, and neither weights nor batch statistics change.
   /// - Parameters:
   ///   - images: pixels in [0, 1], float32 B x C x H x W; labels: int64 B.
   ///   - context: precision of the passes through the model.
   ///   - generator: draws starting points and random changes; on the images' device.
-  public func perturb(_ images: Tensor, labels: Tensor, model: Classifier, context: TrainingContext, generator: Generator) -> Tensor {
+  public func perturb(
+    _ images: Tensor, labels: Tensor, model: Classifier, context: TrainingContext, generator: Generator
+  ) -> Tensor {
     require(
       images.rank == 4 && images.dtype == .float32 && labels.shape == [images.dimension(0)],
       "perturb: pixels must be float32 B x C x H x W with B labels, not \(images.summary) with \(labels.summary)")
@@ -45,7 +48,8 @@ extension ThreatModel {
     return model.withMode(training: false) {
       model.withFrozenParameters {
         withGrad {
-          search(images, AttackedModel(model: model, labels: labels, context: context), generator).detach().contiguous(.channelsLast)
+          search(images, AttackedModel(model: model, labels: labels, context: context), generator).detach().contiguous(
+            .channelsLast)
         }
       }
     }
@@ -56,7 +60,8 @@ extension ThreatModel {
 public enum AttackLoss: String, Codable, Sendable, CaseIterable {
   /// -log p of the label (Madry et al. 2018).
   case crossEntropy = "cross-entropy"
-  /// The largest logit of another class minus the label's (Carlini and Wagner, Towards Evaluating the Robustness of Neural Networks, 2017).
+  /// The largest logit of another class minus the label's (Carlini and Wagner, Towards Evaluating the Robustness of
+  /// Neural Networks, 2017).
   case margin
 
   /// - Parameters:
@@ -73,8 +78,11 @@ public enum AttackLoss: String, Codable, Sendable, CaseIterable {
 }
 
 extension Trainer {
-  /// Adversarial training (equation 1 of Gao et al. 2022): each batch is what the threat makes of it, in view of the model as it is.
-  public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext, against threat: any ThreatModel) throws {
+  /// Adversarial training (equation 1 of Gao et al. 2022): each batch is what the threat makes of it, in view of the
+  /// model as it is.
+  public func train(
+    _ model: Classifier, on data: ImageDataset, context: TrainingContext, against threat: any ThreatModel
+  ) throws {
     try train(model, on: data, context: context) { batch in
       let changed = threat.perturb(
         batch.images, labels: batch.labels, model: model, context: context, generator: batch.generator("change"))

@@ -14,7 +14,8 @@ public protocol ThreatSearch: AnyObject {
   ///   - changed: `apply(to: base)`.
   ///   - features: the model's on `changed`, where it has been there already.
   func penalty(base: Tensor, changed: Tensor, features: Features?) -> Tensor?
-  /// One step up along the gradient of the loss minus all penalties. Called without recording; `base` as `apply` last saw it.
+  /// One step up along the gradient of the loss minus all penalties. Called without recording; `base` as `apply` last
+  /// saw it.
   func step(_ gradient: Tensor, base: Tensor)
   /// The result of the search around `base`, in [0, 1]. Called without recording.
   func finish(_ base: Tensor) -> Tensor
@@ -38,8 +39,11 @@ extension IterativeThreat {
   }
 }
 
-/// Moves all searches together, each changing what the one before it made of the images: one forward and one backward pass a step.
-func ascend(_ searches: [any ThreatSearch], steps: Int, loss: AttackLoss, _ images: Tensor, _ attacked: AttackedModel) -> Tensor {
+/// Moves all searches together, each changing what the one before it made of the images: one forward and one backward
+/// pass a step.
+func ascend(_ searches: [any ThreatSearch], steps: Int, loss: AttackLoss, _ images: Tensor, _ attacked: AttackedModel)
+  -> Tensor
+{
   let last = searches.count - 1
   for _ in 0..<steps {
     let variables = searches.map { $0.variable.requiresGrad_() }
@@ -48,7 +52,8 @@ func ascend(_ searches: [any ThreatSearch], steps: Int, loss: AttackLoss, _ imag
     let (logits, features) = attacked.context.compute { attacked.model.logitsAndFeatures(chain[last + 1]) }
     var objective = loss(logits, attacked.labels)
     for (index, search) in searches.enumerated() {
-      let penalty = search.penalty(base: chain[index], changed: chain[index + 1], features: index == last ? features : nil)
+      let penalty = search.penalty(
+        base: chain[index], changed: chain[index + 1], features: index == last ? features : nil)
       if let penalty { objective = objective - penalty }
     }
     // A sum: what an image's perturbation does must not depend on the size of its batch.

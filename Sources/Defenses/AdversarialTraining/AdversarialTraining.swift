@@ -1,9 +1,11 @@
-// Adversarial training on poisoned data (Gao et al., On the Effectiveness of Adversarial Training against Backdoor Attacks, 2022, section
-// 3): a model that must be right on changed images cannot rely on a trigger that the change destroys. Which change decides: L_p balls and
-// perceptual balls destroy triggers over the whole image (Blended, WaNet), spatial transformations patches (BadNets, label-consistent);
-// random changes of the same cost in accuracy leave far more of the trigger (table 1).
+// Adversarial training on poisoned data (Gao et al., On the Effectiveness of Adversarial Training against Backdoor
+// Attacks, 2022, section 3): a model that must be right on changed images cannot rely on a trigger that the change
+// destroys. Which change decides: L_p balls and perceptual balls destroy triggers over the whole image (Blended,
+// WaNet), spatial transformations patches (BadNets, label-consistent); random changes of the same cost in accuracy
+// leave far more of the trigger (table 1).
 //
-// Default threat: L_inf 8/255, the middle of the paper's range. Recipe: the paper's, ResNet-18 trained by SGD .1 over 100 epochs.
+// Default threat: L_inf 8/255, the middle of the paper's range. Recipe: the paper's, ResNet-18 trained by SGD .1 over
+// 100 epochs.
 
 public import Backdoor
 public import Support
@@ -11,7 +13,8 @@ public import Training
 
 public struct AdversarialTraining: Defense {
   public static let id = "at"
-  public static let summary = "Trains on adversarial images: in a norm's ball, warped, perceptual, two of them together, or random ones."
+  public static let summary =
+    "Trains on adversarial images: in a norm's ball, warped, perceptual, two of them together, or random ones."
   public static let paper = "Gao et al. 2022, On the Effectiveness of Adversarial Training against Backdoor Attacks"
   public static let stage = DefenseStage.training
   public static let requires: Set<Resource> = [.poisonedTrain]

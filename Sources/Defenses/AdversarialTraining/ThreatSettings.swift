@@ -84,22 +84,29 @@ public struct CompositionSettings: Configurable {
     Setting(
       "joint", "Search both at once, a pass through the model serving both, instead of one after the other.",
       source: "the paper does not say: off, decided here"),
-    Setting("jointLoss", "What a joint search makes large.", choices: AttackLoss.allCases.map(\.rawValue), source: "decided here"),
+    Setting(
+      "jointLoss", "What a joint search makes large.", choices: AttackLoss.allCases.map(\.rawValue),
+      source: "decided here"),
   ]
 
   /// The two in the order in which they change the images.
   var ordered: (ThreatName, ThreatName) { order == .firstThenSecond ? (first, second) : (second, first) }
 
-  var title: String { joint ? "\(ordered.0.title) and \(ordered.1.title) jointly" : "\(ordered.0.title), then \(ordered.1.title)" }
+  var title: String {
+    joint ? "\(ordered.0.title) and \(ordered.1.title) jointly" : "\(ordered.0.title), then \(ordered.1.title)"
+  }
 
   /// - Parameter key: of these settings, for errors.
   func threat(of settings: any ThreatSettings, _ key: String) throws(DefenseError) -> CompositeThreat {
     guard first != second else {
-      throw .invalid("\(key).second \(second.rawValue): that is the first threat again. Name another one, or train with the one alone.")
+      throw .invalid(
+        "\(key).second \(second.rawValue): that is the first threat again. Name another one, or train with the one alone."
+      )
     }
     let (one, two) = (settings.threat(ordered.0), settings.threat(ordered.1))
     if joint, let random = zip([ordered.0, ordered.1], [one, two]).first(where: { !($0.1 is any IterativeThreat) }) {
-      throw .invalid("\(key).joint true: \(random.0.rawValue) is drawn, not searched. Set it to false, or choose another threat.")
+      throw .invalid(
+        "\(key).joint true: \(random.0.rawValue) is drawn, not searched. Set it to false, or choose another threat.")
     }
     return CompositeThreat(one, two, joint: joint ? jointLoss : nil)
   }

@@ -30,14 +30,17 @@ extension DecoupledSettings {
       Setting("pretrain", "Stage 1: features without labels.", nested: SelfSupervisedTraining.self),
       Setting("tune", "Stage 2: the last layer on these features.", nested: HeadTuning.self),
       Setting(
-        "credible", "Share of the training set whose labels are believed: the smallest losses.", unit: "fraction", range: 0.001...0.999,
+        "credible", "Share of the training set whose labels are believed: the smallest losses.", unit: "fraction",
+        range: 0.001...0.999,
         source: "paper"),
       Setting(
         "within",
         "Where that share is taken: of the whole set, or of each given label, which keeps classes that weak features do not separate.",
         choices: CredibleScope.allCases.map(\.rawValue), source: "paper: all"),
       Setting("flip", "Mirror images at random, in all stages; false where a mirrored image is another class."),
-      Setting("embeddings", "Training images whose features are kept for a picture; 0 keeps none.", unit: "images", range: 0...100_000),
+      Setting(
+        "embeddings", "Training images whose features are kept for a picture; 0 keeps none.", unit: "images",
+        range: 0...100_000),
     ]
   }
 
@@ -52,7 +55,8 @@ extension DecoupledSettings {
   func outcome(_ split: CredibleSplit) -> DefenseOutcome {
     func positions(_ side: Tensor) -> [Int] { side.array(Int64.self).map(Int.init).sorted() }
     return DefenseOutcome(
-      filtered: (positions(split.credible), positions(split.other)), suspicion: split.losses.to(.float64).array(Double.self))
+      filtered: (positions(split.credible), positions(split.other)),
+      suspicion: split.losses.to(.float64).array(Double.self))
   }
 
   /// Who is credible to the model as it is.
@@ -65,13 +69,16 @@ extension DecoupledSettings {
   }
 
   /// Features of a random part of the training set.
-  func embedding(_ title: String, _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext) -> [Embedding] {
+  func embedding(_ title: String, _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext) -> [Embedding]
+  {
     let count = min(embeddings, data.count)
     guard count > 0 else { return [] }
     var generator = context.seed.generator("dbd/embeddings")
     let indices = generator.sample(count, of: data.count, sorted: true)
     let chosen = data.subset(indices)
-    return [Embedding(title: title, features: model.penultimateFeatures(of: chosen, context: context), indices: indices)]
+    return [
+      Embedding(title: title, features: model.penultimateFeatures(of: chosen, context: context), indices: indices)
+    ]
   }
 
   /// What no stage could work with.
@@ -85,7 +92,8 @@ extension DecoupledSettings {
   func checkCrop(_ key: String, _ crop: Int, _ data: ImageDataset) throws(DefenseError) {
     guard crop < min(data.height, data.width) else {
       throw .invalid(
-        "defense.\(key) \(crop): the border mirrors the image, which has \(data.height) x \(data.width) pixels. Make it smaller.")
+        "defense.\(key) \(crop): the border mirrors the image, which has \(data.height) x \(data.width) pixels. Make it smaller."
+      )
     }
   }
 }

@@ -1,24 +1,27 @@
-// Decoupling-based backdoor defense, DBD (Huang, Li, Wu, Qin, Ren: Backdoor Defense via Decoupling the Training Process, ICLR 2022),
-// section 4 and figure 2.
+// Decoupling-based backdoor defense, DBD (Huang, Li, Wu, Qin, Ren: Backdoor Defense via Decoupling the Training
+// Process, ICLR 2022), section 4 and figure 2.
 //
-// Stage 1 learns the backbone from images without labels: no label can tie a trigger to a class. Stage 2 freezes it and trains the last
-// layer on all labels with symmetric cross entropy. The half with the smallest losses is credible. Stage 3 trains the whole model by
-// MixMatch, with the labels of the credible half alone, and chooses that half anew before each epoch.
+// Stage 1 learns the backbone from images without labels: no label can tie a trigger to a class. Stage 2 freezes it and
+// trains the last layer on all labels with symmetric cross entropy. The half with the smallest losses is credible.
+// Stage 3 trains the whole model by MixMatch, with the labels of the credible half alone, and chooses that half anew
+// before each epoch.
 //
-// Where the paper is silent: the backbone's batch statistics are frozen in stage 2 (`tune.statistics`); the variant without
-// self-supervision trains by the paper's own recipe and then gets a fresh last layer, as the other variants have; the tuning variant
-// repeats stage 2 with the same settings on the credible half. The samples that are kept are those that the returned model finds credible:
-// the split that a further epoch would use.
+// Where the paper is silent: the backbone's batch statistics are frozen in stage 2 (`tune.statistics`); the variant
+// without self-supervision trains by the paper's own recipe and then gets a fresh last layer, as the other variants
+// have; the tuning variant repeats stage 2 with the same settings on the credible half. The samples that are kept are
+// those that the returned model finds credible: the split that a further epoch would use.
 //
-// The settings are the paper's, for ResNet18 on a GPU. On a CPU: fewer epochs, `pretrain.period=null`, `pretrain.viewSize` at three
-// quarters of the image, `finetune.schedule=cosine`, and two things that weak features ask for:
-// - `tune.warmup`: the reverse part of symmetric cross entropy has almost no gradient where the given label is improbable, so that a few
-//   hundred steps from nothing can end in predicting the most frequent label, which is the target's. Seen on 3,000 and 4,000 generated
-//   images (width 8): 100% attack success after stage 2 with no warm-up.
-// - `within=class`: the smallest losses of the whole set are those of the classes that the features separate best. After 30 epochs of
-//   SimCLR on 12,000 images of Fashion-MNIST (width 8) the credible half held 2 of 1,157 shirts, after 12 epochs on CIFAR-10 (width 16) 62 of
-//   5,000 cats, and splitting anew makes it worse. Half of each label instead let 13 of 600 poisoned samples in (whole set: 1), but on
-//   CIFAR-10, whose features were weaker, 610 of 2,500 (217).
+// The settings are the paper's, for ResNet18 on a GPU. On a CPU: fewer epochs, `pretrain.period=null`,
+// `pretrain.viewSize` at three quarters of the image, `finetune.schedule=cosine`, and two things that weak features ask
+// for:
+// - `tune.warmup`: the reverse part of symmetric cross entropy has almost no gradient where the given label is
+//   improbable, so that a few hundred steps from nothing can end in predicting the most frequent label, which is the
+//   target's. Seen on 3,000 and 4,000 generated images (width 8): 100% attack success after stage 2 with no warm-up.
+// - `within=class`: the smallest losses of the whole set are those of the classes that the features separate best.
+//   After 30 epochs of SimCLR on 12,000 images of Fashion-MNIST (width 8) the credible half held 2 of 1,157 shirts,
+//   after 12 epochs on CIFAR-10 (width 16) 62 of 5,000 cats, and splitting anew makes it worse. Half of each label
+//   instead let 13 of 600 poisoned samples in (whole set: 1), but on CIFAR-10, whose features were weaker, 610 of 2,500
+//   (217).
 
 public import Backdoor
 public import SelfSupervision
@@ -30,7 +33,8 @@ import Vision
 
 public struct DecouplingDefense: Defense {
   public static let id = "dbd"
-  public static let summary = "Learns features without labels, then the classifier, then tunes both with the labels it finds credible."
+  public static let summary =
+    "Learns features without labels, then the classifier, then tunes both with the labels it finds credible."
   public static let paper = "Huang et al. 2022, Backdoor Defense via Decoupling the Training Process (ICLR)"
   public static let stage = DefenseStage.training
   public static let requires: Set<Resource> = [.poisonedTrain]
@@ -64,11 +68,13 @@ public struct DecouplingDefense: Defense {
     public static var settings: [Setting] {
       [
         Setting(
-          "variant", "The whole defense, or a part of it as in the paper's ablation.", choices: Variant.allCases.map(\.rawValue),
+          "variant", "The whole defense, or a part of it as in the paper's ablation.",
+          choices: Variant.allCases.map(\.rawValue),
           source: "paper, table 3"),
         Setting("finetune", "Stage 3: the whole model, semi-supervised.", nested: MixMatch.self),
         Setting(
-          "resplit", "Choose the credible samples anew before each epoch of stage 3, or keep stage 2's choice.", source: "paper: anew"),
+          "resplit", "Choose the credible samples anew before each epoch of stage 3, or keep stage 2's choice.",
+          source: "paper: anew"),
         Setting("supervised", "Training of the backbone in the variant no-ssl.", nested: Recipe.self),
       ] + shared
     }
@@ -104,7 +110,8 @@ public struct DecouplingDefense: Defense {
     case .ssCE, .ssSCE: break
     case .ssSCETuning:
       let credible = ImageDataset(
-        name: data.name, images: data.images[first.credible], labels: data.labels[first.credible], classNames: data.classNames)
+        name: data.name, images: data.images[first.credible], labels: data.labels[first.credible],
+        classNames: data.classNames)
       try c.tune.tune(model, on: credible, flip: c.flip, context: context, stage: "dbd-tune-credible")
     case .full, .noSSL:
       try c.finetune.train(model, on: data, flip: c.flip, context: context, stage: "dbd-mixmatch") { epoch in

@@ -1,5 +1,5 @@
-// Stages 1 and 2 of the decoupled training as a sample filter (DBD, appendix, tables 22 to 24): features without labels, then the last
-// layer; the samples that it cannot fit are suspicious. See DecouplingDefense.swift.
+// Stages 1 and 2 of the decoupled training as a sample filter (DBD, appendix, tables 22 to 24): features without
+// labels, then the last layer; the samples that it cannot fit are suspicious. See DecouplingDefense.swift.
 
 public import Backdoor
 public import SelfSupervision
@@ -9,7 +9,8 @@ import Vision
 
 public struct DecouplingFilter: Defense {
   public static let id = "dbd-filter"
-  public static let summary = "Rejects training samples whose labels do not fit features that were learned without labels."
+  public static let summary =
+    "Rejects training samples whose labels do not fit features that were learned without labels."
   public static let paper = "Huang et al. 2022, Backdoor Defense via Decoupling the Training Process (ICLR)"
   public static let stage = DefenseStage.data
   public static let requires: Set<Resource> = [.poisonedTrain]

@@ -1,5 +1,6 @@
-// Stage 2 of the decoupled training (DBD, section 4.4): the last layer alone learns from all labels, on features that know none. Poisoned
-// samples lie among those of their true class there, so a single layer cannot fit their labels, and their loss stays large.
+// Stage 2 of the decoupled training (DBD, section 4.4): the last layer alone learns from all labels, on features that
+// know none. Poisoned samples lie among those of their true class there, so a single layer cannot fit their labels, and
+// their loss stays large.
 
 public import Support
 import Torch
@@ -27,13 +28,17 @@ public struct HeadTuning: Configurable, Hashable {
   public static let settings: [Setting] = [
     Setting("epochs", "Passes over the training set.", unit: "epochs", range: 0...100_000, source: "DBD"),
     Setting(
-      "warmup", "First epochs, which train by cross entropy: from nothing, a few steps of sce alone may end in the most frequent class.",
+      "warmup",
+      "First epochs, which train by cross entropy: from nothing, a few steps of sce alone may end in the most frequent class.",
       unit: "epochs", range: 0...100_000, source: "DBD: none"),
     Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "DBD"),
     Setting("learningRate", "Adam's learning rate.", range: 0...1, source: "DBD"),
-    Setting("crop", "Mirrored padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64, source: "DBD's code"),
     Setting(
-      "loss", "Loss of this stage, which also decides whose labels are credible.", choices: RobustLoss.Kind.allCases.map(\.rawValue),
+      "crop", "Mirrored padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64,
+      source: "DBD's code"),
+    Setting(
+      "loss", "Loss of this stage, which also decides whose labels are credible.",
+      choices: RobustLoss.Kind.allCases.map(\.rawValue),
       source: "DBD: sce"),
     Setting("sceAlpha", "Weight of cross entropy in sce.", range: 0...1000, source: "DBD"),
     Setting("sceBeta", "Weight of reverse cross entropy in sce.", range: 0...1000, source: "DBD"),
@@ -50,7 +55,9 @@ public struct HeadTuning: Configurable, Hashable {
   }
 
   /// Trains the last layer in place and leaves the model in evaluation mode; the backbone's weights stay.
-  public func tune(_ model: Classifier, on data: ImageDataset, flip: Bool, context: TrainingContext, stage: String) throws {
+  public func tune(_ model: Classifier, on data: ImageDataset, flip: Bool, context: TrainingContext, stage: String)
+    throws
+  {
     let head = model.headParameters(features: model.featureCount(for: data)).map(\.tensor)
     let recipe = Recipe.constant(epochs: epochs, batch: batch, learningRate: learningRate)
     var trainer = Trainer(recipe, stage: stage)

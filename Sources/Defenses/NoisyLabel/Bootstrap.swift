@@ -1,7 +1,9 @@
-// Bootstrap (Reed et al. 2014, arXiv:1412.6596), the consistency-based algorithm of the noisy-label paper (table 4): targets are
-// alpha y + (1 - alpha) y_pred. No sample is left out, so it gives no verdict on samples, only their suspicion (cross entropy).
+// Bootstrap (Reed et al. 2014, arXiv:1412.6596), the consistency-based algorithm of the noisy-label paper (table 4):
+// targets are alpha y + (1 - alpha) y_pred. No sample is left out, so it gives no verdict on samples, only their
+// suspicion (cross entropy).
 //
-// Decided here, as Reed's "hard" form: y_pred is the one-hot vector of the present prediction, a constant for the gradient; alpha = .8.
+// Decided here, as Reed's "hard" form: y_pred is the one-hot vector of the present prediction, a constant for the
+// gradient; alpha = .8.
 
 public import Support
 public import Torch
@@ -12,13 +14,15 @@ public struct Bootstrap: NoisyLabelAlgorithm {
   public static let id = "bootstrap"
   public static let title = "Bootstrap"
   public static let idea = "learns labels mixed with the model's own predictions"
-  public static let paper = "Reed et al. 2014, Training Deep Neural Networks on Noisy Labels with Bootstrapping (arXiv:1412.6596)"
+  public static let paper =
+    "Reed et al. 2014, Training Deep Neural Networks on Noisy Labels with Bootstrapping (arXiv:1412.6596)"
 
   public var alpha = 0.8
   public init() {}
   public static let settings: [Setting] = [
     Setting(
-      "alpha", "Weight of the given label in the target; the rest is the model's prediction.", unit: "fraction", range: 0...1,
+      "alpha", "Weight of the given label in the target; the rest is the model's prediction.", unit: "fraction",
+      range: 0...1,
       source: "Reed et al. 2014, hard bootstrapping")
   ]
 

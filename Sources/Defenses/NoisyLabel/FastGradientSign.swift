@@ -1,13 +1,14 @@
-// The inner maximisation of the noisy-label meta-algorithm (algorithm 1, equation 5): one FGSM step from c = 0 in the L_inf ball of radius
-// tau, with the loss of the samples that the noisy-label rule trusts.
+// The inner maximisation of the noisy-label meta-algorithm (algorithm 1, equation 5): one FGSM step from c = 0 in the
+// L_inf ball of radius tau, with the loss of the samples that the noisy-label rule trusts.
 //
-// Equation 5 taken literally is one perturbation for the whole batch, the mean of the samples' gradient signs times tau: `form: shared`.
-// The usual FGSM, each sample along its own sign, is what "fast gradient sign method" means elsewhere and the default. Also decided here:
-// - Samples that the rule filters out have no loss to ascend, so their own c is 0. (The shared c of equation 5 is for all of M_x, so there
-//   it moves them too.) `perturbAll` changes either. Alone with batch statistics (mode: train) a filtered sample has a gradient at all,
-//   because it takes part in the statistics of the others.
-// - The network's mode is the paper's blind spot: `train` is what an unadorned training loop does; the running statistics then see the
-//   clean and the perturbed batch. `eval` attacks the network as it would be used.
+// Equation 5 taken literally is one perturbation for the whole batch, the mean of the samples' gradient signs times
+// tau: `form: shared`. The usual FGSM, each sample along its own sign, is what "fast gradient sign method" means
+// elsewhere and the default. Also decided here:
+// - Samples that the rule filters out have no loss to ascend, so their own c is 0. (The shared c of equation 5 is for
+//   all of M_x, so there it moves them too.) `perturbAll` changes either. Alone with batch statistics (mode: train) a
+//   filtered sample has a gradient at all, because it takes part in the statistics of the others.
+// - The network's mode is the paper's blind spot: `train` is what an unadorned training loop does; the running
+//   statistics then see the clean and the perturbed batch. `eval` attacks the network as it would be used.
 // Only input gradients are computed, and one forward pass serves the rule and the gradient.
 
 public import Support
@@ -37,14 +38,19 @@ public struct FastGradientSign: Configurable {
   public init() {}
 
   public static let settings: [Setting] = [
-    Setting("tau", "Largest change of a pixel.", unit: "pixels in [0,1]", range: 0...1, source: "paper: .05; table 3: .01 to .5"),
     Setting(
-      "form", "Each image along its own gradient's sign, or one mean of signs for the batch (equation 5 to the letter).",
+      "tau", "Largest change of a pixel.", unit: "pixels in [0,1]", range: 0...1,
+      source: "paper: .05; table 3: .01 to .5"),
+    Setting(
+      "form",
+      "Each image along its own gradient's sign, or one mean of signs for the batch (equation 5 to the letter).",
       choices: Form.allCases.map(\.rawValue), source: "decided: per-sample"),
     Setting(
-      "perturbAll", "Perturb the samples too that the rule filters out of this step; null: with form shared alone.", source: "decided"),
+      "perturbAll", "Perturb the samples too that the rule filters out of this step; null: with form shared alone.",
+      source: "decided"),
     Setting(
-      "mode", "Mode of the network in this step: batch statistics or running statistics.", choices: Mode.allCases.map(\.rawValue),
+      "mode", "Mode of the network in this step: batch statistics or running statistics.",
+      choices: Mode.allCases.map(\.rawValue),
       source: "decided: train"),
   ]
 

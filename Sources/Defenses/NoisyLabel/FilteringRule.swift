@@ -1,14 +1,15 @@
-// The filters among the noisy-label algorithms of the noisy-label paper (table 4): a batch of B samples is cut to the (1 - eps) B with the
-// smallest score.
+// The filters among the noisy-label algorithms of the noisy-label paper (table 4): a batch of B samples is cut to the
+// (1 - eps) B with the smallest score.
 //
-// SPL, self-paced learning (Kumar, Packer, Koller 2010; Jiang et al. 2018): the score is the cross entropy.
-// PRL, provable robust learning (Liu et al. 2021, arXiv:2102.06735): the score is the norm of the loss layer's gradient, which for cross
-// entropy is ||softmax - one-hot||_2. The two disagree on which of two badly fitted samples is worse: cross entropy grows without bound
-// where a confident prediction contradicts the label, the distance ends at sqrt 2.
+// SPL, self-paced learning (Kumar, Packer, Koller 2010; Jiang et al. 2018): the score is the cross entropy. PRL,
+// provable robust learning (Liu et al. 2021, arXiv:2102.06735): the score is the norm of the loss layer's gradient,
+// which for cross entropy is ||softmax - one-hot||_2. The two disagree on which of two badly fitted samples is worse:
+// cross entropy grows without bound where a confident prediction contradicts the label, the distance ends at sqrt 2.
 //
-// Decided here: (1 - eps) B is rounded down and is at least one; equal scores go to the earlier sample of the batch; the loss is the mean
-// over the kept samples; the full eps from the first step. The base algorithms' code raises the drop rate from 0 to eps over 10 epochs,
-// which is `ramp: 10`. Against a trigger a ramp is fatal: the trigger is learned while little is dropped, and the filter then keeps it.
+// Decided here: (1 - eps) B is rounded down and is at least one; equal scores go to the earlier sample of the batch;
+// the loss is the mean over the kept samples; the full eps from the first step. The base algorithms' code raises the
+// drop rate from 0 to eps over 10 epochs, which is `ramp: 10`. Against a trigger a ramp is fatal: the trigger is
+// learned while little is dropped, and the filter then keeps it.
 
 import Foundation
 public import Support
@@ -28,10 +29,12 @@ extension FilteringRule {
   public static var settings: [Setting] {
     [
       Setting(
-        "rate", "Share of the samples that is assumed to be bad (eps), dropped from each batch; at least one sample is kept.",
+        "rate",
+        "Share of the samples that is assumed to be bad (eps), dropped from each batch; at least one sample is kept.",
         unit: "fraction", range: 0...1, source: "paper: the true share, or 0.5 where it is unknown (table 3)"),
       Setting(
-        "ramp", "Epochs over which the drop rate rises linearly from 0 to its full value; 0 drops fully from the first step.",
+        "ramp",
+        "Epochs over which the drop rate rises linearly from 0 to its full value; 0 drops fully from the first step.",
         unit: "epochs", range: 0...100_000, source: "decided: 0; PRL's code: 10, in which time a trigger is learned"),
     ]
   }
@@ -75,7 +78,8 @@ public struct PRL: FilteringRule {
   public static let id = "prl"
   public static let title = "PRL"
   public static let idea = "learns from each batch's samples of smallest loss-layer gradient"
-  public static let paper = "Liu et al. 2021, Learning Deep Neural Networks under Agnostic Corrupted Supervision (arXiv:2102.06735)"
+  public static let paper =
+    "Liu et al. 2021, Learning Deep Neural Networks under Agnostic Corrupted Supervision (arXiv:2102.06735)"
   public static let score = SampleScore.predictionDistance
 
   public var rate = 0.25

@@ -30,9 +30,12 @@ extension Setting {
     Setting("rule", "The noisy-label algorithm \(type.title).", nested: type)
   }
   static var adversary: Setting {
-    Setting("adversary", "The inner maximisation: what perturbs the images before each step.", nested: FastGradientSign.self)
+    Setting(
+      "adversary", "The inner maximisation: what perturbs the images before each step.", nested: FastGradientSign.self)
   }
   static var noisyLabelRecipe: Setting {
-    Setting("recipe", "How the model is trained.", source: "paper; weight decay and schedule are PyTorch's defaults", nested: Recipe.self)
+    Setting(
+      "recipe", "How the model is trained.", source: "paper; weight decay and schedule are PyTorch's defaults",
+      nested: Recipe.self)
   }
 }

@@ -5,9 +5,10 @@ import TorchNN
 import Training
 import Vision
 
-/// A noisy-label algorithm as the meta-algorithm sees it: from what a model says about a batch, which samples to learn from, and towards
-/// which targets. The published ones are `SPL`, `PRL` and `Bootstrap`; with one of your own, `NoisyLabelTraining(rule:)` is the plain
-/// algorithm and `NoisyLabelTraining(rule:adversary:)` its form that withstands backdoors.
+/// A noisy-label algorithm as the meta-algorithm sees it: from what a model says about a batch, which samples to learn
+/// from, and towards which targets. The published ones are `SPL`, `PRL` and `Bootstrap`; with one of your own,
+/// `NoisyLabelTraining(rule:)` is the plain algorithm and `NoisyLabelTraining(rule:adversary:)` its form that
+/// withstands backdoors.
 public protocol NoisyLabelRule: Sendable {
   /// The samples and targets of a batch. Called without recording of gradients.
   /// - Parameters:
@@ -16,7 +17,8 @@ public protocol NoisyLabelRule: Sendable {
   ///   - epoch: from 0; for rules that become stricter. `Int.max` asks for the final verdict on a whole data set.
   func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice
 
-  /// How little each label fits what the model says: float32 B, higher is more suspicious. Cross entropy unless a rule has its own.
+  /// How little each label fits what the model says: float32 B, higher is more suspicious. Cross entropy unless a rule
+  /// has its own.
   func suspicion(_ logits: Tensor, _ labels: Tensor) -> Tensor
 }
 
@@ -50,7 +52,9 @@ public protocol NoisyLabelAlgorithm: NoisyLabelRule, Configurable {
 /// No rule: every sample with its given label. Takes the place of a rule in the paper's ablations.
 public struct EverySample: NoisyLabelRule {
   public init() {}
-  public func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice { NoisyLabelChoice(targets: labels) }
+  public func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice {
+    NoisyLabelChoice(targets: labels)
+  }
 }
 
 /// What the published rules look at, for each sample of a batch.
@@ -93,7 +97,8 @@ extension NoisyLabelRule {
         let all = values(score(logits, labels))
         let mine = (self as? any FilteringRule).map { type(of: $0).score == score } ?? false
         return SampleScores(
-          title: "\(score.rawValue), final model", values: all, threshold: mine ? outcome.filtered?.kept.map { all[$0] }.max() : nil)
+          title: "\(score.rawValue), final model", values: all,
+          threshold: mine ? outcome.filtered?.kept.map { all[$0] }.max() : nil)
       }
       return outcome
     }

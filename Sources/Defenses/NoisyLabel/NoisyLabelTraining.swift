@@ -1,12 +1,13 @@
-// The meta-algorithm of "Defending Backdoor Attacks via Robustness against Noisy Label" (algorithm 1), and the noisy-label algorithms
-// that it starts from:
+// The meta-algorithm of "Defending Backdoor Attacks via Robustness against Noisy Label" (algorithm 1), and the
+// noisy-label algorithms that it starts from:
 //
 //   for each minibatch M_x, M_y:
-//     c <- one step of  max_{|c| <= tau} L(f(M_x + c), M_y)  by the noisy-label rule      (FastGradientSign)
-//     f <- one step of  min_f L(f(M_x + c), M_y)             by the noisy-label rule
+//     c <- one step of  max_{|c| <= tau} L(f(M_x + c), M_y)  by the noisy-label rule      (FastGradientSign) f <- one
+//     step of  min_f L(f(M_x + c), M_y)             by the noisy-label rule
 //
-// Without the first line it is the plain algorithm. The rule judges anew on the perturbed images; each step evaluates the network once on
-// each of the two batches. Everything is a setting: the ablations replace one of the two rules by "every sample".
+// Without the first line it is the plain algorithm. The rule judges anew on the perturbed images; each step evaluates
+// the network once on each of the two batches. Everything is a setting: the ablations replace one of the two rules by
+// "every sample".
 
 public import Backdoor
 public import Torch
@@ -58,9 +59,12 @@ public struct NoisyLabelTraining: Sendable {
   /// - Parameters:
   ///   - images: pixels, B x C x H x W; labels: int64 B.
   ///   - epoch: from 0.
-  public func loss(_ model: Classifier, images: Tensor, labels: Tensor, epoch: Int, context: TrainingContext) -> BatchLoss {
+  public func loss(_ model: Classifier, images: Tensor, labels: Tensor, epoch: Int, context: TrainingContext)
+    -> BatchLoss
+  {
     let perturbed =
-      adversary?.perturb(images, labels: labels, model: model, rule: innerRule, epoch: epoch, context: context) ?? images
+      adversary?.perturb(images, labels: labels, model: model, rule: innerRule, epoch: epoch, context: context)
+      ?? images
     return context.compute { rule.loss(model(perturbed), labels, epoch: epoch, labelSmoothing: recipe.labelSmoothing) }
   }
 }

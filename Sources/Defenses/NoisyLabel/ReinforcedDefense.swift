@@ -1,8 +1,9 @@
-// The meta-algorithm's output, SPL-AT, PRL-AT and Bootstrap-AT, and its ablations (tables 1 to 3 and 5 to 8 of the noisy-label paper).
+// The meta-algorithm's output, SPL-AT, PRL-AT and Bootstrap-AT, and its ablations (tables 1 to 3 and 5 to 8 of the
+// noisy-label paper).
 //
-// Published (CIFAR-10, ResNet-32, patch, eps .25, 100 epochs, mean of the last 10): clean / poison accuracy PRL 78.6 / 45.9, PRL-AT
-// 78.2 / 78.1, SPL-AT 68.5 / 22.2, Bootstrap-AT 81.9 / 2.8, AT alone 64.0 / 64.0. PRL is the rule to start with. The learning rate matters
-// as much as the method: a large one learns the trigger before the filter can tell.
+// Published (CIFAR-10, ResNet-32, patch, eps .25, 100 epochs, mean of the last 10): clean / poison accuracy PRL 78.6 /
+// 45.9, PRL-AT 78.2 / 78.1, SPL-AT 68.5 / 22.2, Bootstrap-AT 81.9 / 2.8, AT alone 64.0 / 64.0. PRL is the rule to start
+// with. The learning rate matters as much as the method: a large one learns the trigger before the filter can tell.
 
 public import Backdoor
 public import Support
@@ -26,7 +27,8 @@ public struct ReinforcedDefense<Rule: NoisyLabelAlgorithm>: Defense {
       [
         .rule(Rule.self),
         Setting(
-          "variant", "The problems that use the rule; the other one takes every sample with its given label. none is AT alone.",
+          "variant",
+          "The problems that use the rule; the other one takes every sample with its given label. none is AT alone.",
           choices: RuleVariant.allCases.map(\.rawValue), source: "paper: both; tables 6 and 7: inner, outer"),
         .adversary, .noisyLabelRecipe,
       ]
@@ -39,7 +41,8 @@ public struct ReinforcedDefense<Rule: NoisyLabelAlgorithm>: Defense {
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let c = configuration
     let training = NoisyLabelTraining(
-      rule: c.variant.usesOuter ? c.rule : EverySample(), adversary: c.adversary, innerRule: c.variant.usesInner ? c.rule : EverySample(),
+      rule: c.variant.usesOuter ? c.rule : EverySample(), adversary: c.adversary,
+      innerRule: c.variant.usesInner ? c.rule : EverySample(),
       recipe: c.recipe, stage: Self.id)
     return try training.run(input, judge: c.rule)
   }
@@ -62,8 +65,10 @@ public enum RuleVariant: String, Codable, Sendable, CaseIterable {
 /// Adversarial training alone (AT): the meta-algorithm without a rule, the paper's other baseline.
 public struct FastAdversarialTraining: Defense {
   public static let id = "noisy-at"
-  public static let summary = "AT: adversarial training by one FGSM step, without filtering: the noisy-label paper's baseline."
-  public static let paper = "Goodfellow et al. 2014; as in Defending Backdoor Attacks via Robustness against Noisy Label, table 1"
+  public static let summary =
+    "AT: adversarial training by one FGSM step, without filtering: the noisy-label paper's baseline."
+  public static let paper =
+    "Goodfellow et al. 2014; as in Defending Backdoor Attacks via Robustness against Noisy Label, table 1"
   public static let stage = DefenseStage.training
   public static let requires: Set<Resource> = [.poisonedTrain]
 
@@ -78,6 +83,8 @@ public struct FastAdversarialTraining: Defense {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
-    try NoisyLabelTraining(rule: EverySample(), adversary: configuration.adversary, recipe: configuration.recipe, stage: Self.id).run(input)
+    try NoisyLabelTraining(
+      rule: EverySample(), adversary: configuration.adversary, recipe: configuration.recipe, stage: Self.id
+    ).run(input)
   }
 }

@@ -1,9 +1,9 @@
-// The supervised part of the noisy-label paper's semi-supervised method (algorithm 2): the last linear layer learns by a noisy-label rule
-// on the features of a frozen backbone, and its largest singular values, which multiply the Lipschitz constant of the whole, are cut off
-// after each step.
+// The supervised part of the noisy-label paper's semi-supervised method (algorithm 2): the last linear layer learns by
+// a noisy-label rule on the features of a frozen backbone, and its largest singular values, which multiply the
+// Lipschitz constant of the whole, are cut off after each step.
 //
-// Decided here: s_max = 1; the backbone is frozen with its running statistics; images are not augmented, so each image's features are
-// computed once; the recipe is the paper's for all methods (AdamW 3e-4, batch 128, 100 epochs).
+// Decided here: s_max = 1; the backbone is frozen with its running statistics; images are not augmented, so each
+// image's features are computed once; the recipe is the paper's for all methods (AdamW 3e-4, batch 128, 100 epochs).
 
 import Backdoor
 public import Support
@@ -30,7 +30,8 @@ public struct SpectralLimit: Configurable {
     Setting(
       "kind", "After each step: cut singular values off, divide the matrix by its largest one, or nothing.",
       choices: Kind.allCases.map(\.rawValue), source: "paper, algorithm 2: truncate"),
-    Setting("largest", "The largest singular value that the last layer may have.", range: 1e-6...1e6, source: "decided: 1"),
+    Setting(
+      "largest", "The largest singular value that the last layer may have.", range: 1e-6...1e6, source: "decided: 1"),
   ]
 
   /// Changes a matrix in place.
@@ -52,7 +53,10 @@ public struct RobustLinearHead: Sendable {
   public var recipe: Recipe
   public var stage: String
 
-  public init(rule: any NoisyLabelRule, limit: SpectralLimit = SpectralLimit(), recipe: Recipe = .noisyLabel, stage: String = "head") {
+  public init(
+    rule: any NoisyLabelRule, limit: SpectralLimit = SpectralLimit(), recipe: Recipe = .noisyLabel,
+    stage: String = "head"
+  ) {
     self.rule = rule
     self.limit = limit
     self.recipe = recipe
@@ -68,12 +72,15 @@ public struct RobustLinearHead: Sendable {
     }
   }
 
-  /// Trains in place, leaves the model in evaluation mode, and returns its logits on all images of `data` (float32 N x K).
+  /// Trains in place, leaves the model in evaluation mode, and returns its logits on all images of `data` (float32 N x
+  /// K).
   /// - Parameters:
   ///   - model: a classifier with a trained backbone. All but the last layer stays bit for bit.
   ///   - labeled: positions in `data` whose labels are used; nil means all.
   /// - Throws: `DefenseError`, `TrainingError`, `Interrupted`, and what the context throws.
-  public func train(_ model: Classifier, on data: ImageDataset, labeled: [Int]? = nil, context: TrainingContext) throws -> Tensor {
+  public func train(_ model: Classifier, on data: ImageDataset, labeled: [Int]? = nil, context: TrainingContext) throws
+    -> Tensor
+  {
     let positions = Tensor((labeled ?? Array(0..<data.count)).map(Int64.init)).to(context.device)
     guard positions.count > 0 else { throw DefenseError.invalid("\(stage): there is no labelled image to learn from.") }
     try check()
@@ -90,7 +97,8 @@ public struct RobustLinearHead: Sendable {
       afterStep: { for weight in limited { limit.apply(to: weight) } },
       loss: { batch in
         rule.loss(
-          model.logits(features[batch.indices]).to(.float32), batch.labels, epoch: batch.epoch, labelSmoothing: recipe.labelSmoothing)
+          model.logits(features[batch.indices]).to(.float32), batch.labels, epoch: batch.epoch,
+          labelSmoothing: recipe.labelSmoothing)
       })
     return noGrad { model.logits(features).to(.float32) }
   }

@@ -1,10 +1,11 @@
-// The semi-supervised algorithm of the noisy-label paper (algorithm 2; PRL-SimCLR-SN, and with `limit.kind: none` PRL-SimCLR of table 2):
-// features from SimCLR on the poisoned images without their labels and on clean images that have none; then the last layer by a noisy-label
-// rule with its singular values cut off.
+// The semi-supervised algorithm of the noisy-label paper (algorithm 2; PRL-SimCLR-SN, and with `limit.kind: none`
+// PRL-SimCLR of table 2): features from SimCLR on the poisoned images without their labels and on clean images that
+// have none; then the last layer by a noisy-label rule with its singular values cut off.
 //
-// The paper's setting: 20% of CIFAR-10 labelled and poisoned (`labeled: 0.2`), CIFAR-100 or the unlabeled part of STL-10 beside it, 500
-// epochs of SimCLR. Published (patch, eps .25, CIFAR-100 beside): clean / poison accuracy 80.9 / 80.8 with the limit, 81.5 / 26.9 without.
-// Decided here: the share of images without labels still takes part in SimCLR; the cosine of SimCLR falls to 0 within its epochs.
+// The paper's setting: 20% of CIFAR-10 labelled and poisoned (`labeled: 0.2`), CIFAR-100 or the unlabeled part of
+// STL-10 beside it, 500 epochs of SimCLR. Published (patch, eps .25, CIFAR-100 beside): clean / poison accuracy 80.9 /
+// 80.8 with the limit, 81.5 / 26.9 without. Decided here: the share of images without labels still takes part in
+// SimCLR; the cosine of SimCLR falls to 0 within its epochs.
 
 public import Backdoor
 public import SelfSupervision
@@ -17,7 +18,9 @@ import Vision
 /// Self-supervised features, and a last layer that a noisy-label rule trains.
 public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
   public static var id: String { "\(Rule.id)-simclr" }
-  public static var summary: String { "\(Rule.title)-SimCLR-SN: \(Rule.idea), in the last layer alone, on self-supervised features." }
+  public static var summary: String {
+    "\(Rule.title)-SimCLR-SN: \(Rule.idea), in the last layer alone, on self-supervised features."
+  }
   public static var paper: String { "Defending Backdoor Attacks via Robustness against Noisy Label, algorithm 2" }
   public static var stage: DefenseStage { .training }
   public static var requires: Set<Resource> { [.poisonedTrain, .unlabeled] }
@@ -32,10 +35,12 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
     public static var settings: [Setting] {
       [
         Setting(
-          "pretraining", "How the features are learned from all images without labels.", source: "paper: SimCLR, 500 epochs",
+          "pretraining", "How the features are learned from all images without labels.",
+          source: "paper: SimCLR, 500 epochs",
           nested: SelfSupervisedTraining.self),
         Setting(
-          "labeled", "Share of the training set whose labels are used, drawn at random; at least one image.", unit: "fraction",
+          "labeled", "Share of the training set whose labels are used, drawn at random; at least one image.",
+          unit: "fraction",
           range: 0...1, source: "paper: 0.2 of CIFAR-10"),
         .rule(Rule.self),
         Setting("limit", "What is done to the last layer's singular values.", nested: SpectralLimit.self),

@@ -30,7 +30,8 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
     trainer.trainingMode = false
     try trainer.train(student, on: clean, context: context, optimizer: settings.makeOptimizer(for: student)) { batch in
       let step = Step(images: batch.images, labels: batch.labels, referenceClasses: referenceClasses[batch.indices])
-      let losses = losses(step, student: student, reference: reference, context: context, generator: batch.generator("start"))
+      let losses = losses(
+        step, student: student, reference: reference, context: context, generator: batch.generator("start"))
       return BatchLoss(losses.total, parts: ["cleanLoss": losses.clean, "adversarialLoss": losses.adversarial])
     }
     let exhibit = exhibit(clean, student: student, reference: reference, referenceClasses: referenceClasses, context)
@@ -59,18 +60,21 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
   public func losses(
     _ batch: Step, student: Classifier, reference: Classifier, context: TrainingContext, generator: Generator
   ) -> Losses {
-    // The clean pass serves the inner problem (its classes) and the outer one (its loss); in evaluation mode nothing couples the samples.
+    // The clean pass serves the inner problem (its classes) and the outer one (its loss); in evaluation mode nothing
+    // couples the samples.
     let cleanLogits = context.compute { student(batch.images) }
     let delta = settings.perturb(
       batch.images, labels: batch.labels, student: student, reference: reference,
       clean: (noGrad { cleanLogits.argmax(1) }, batch.referenceClasses), context: context, generator: generator)
-    return objective(batch, delta: delta, cleanLogits: cleanLogits, student: student, reference: reference, context: context)
+    return objective(
+      batch, delta: delta, cleanLogits: cleanLogits, student: student, reference: reference, context: context)
   }
 
   /// The outer loss for given perturbations (equation 13).
   /// - Parameter cleanLogits: the student's on the batch's images, B x K.
   public func objective(
-    _ batch: Step, delta: Tensor, cleanLogits: Tensor, student: Classifier, reference: Classifier, context: TrainingContext
+    _ batch: Step, delta: Tensor, cleanLogits: Tensor, student: Classifier, reference: Classifier,
+    context: TrainingContext
   ) -> Losses {
     let perturbed = settings.clamp ? (batch.images + delta).clamped(0, 1) : batch.images + delta
     let cleanLoss = F.crossEntropy(cleanLogits, batch.labels)
@@ -87,13 +91,17 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
     }
     let shared = Self.sharedRisk(logits, misled: misled, mask: mask)
     var total = cleanLoss * settings.lambda1 + shared * settings.lambda2
-    if settings.adversarialWeight > 0 { total = total + F.crossEntropy(logits, batch.labels) * settings.adversarialWeight }
+    if settings.adversarialWeight > 0 {
+      total = total + F.crossEntropy(logits, batch.labels) * settings.adversarialWeight
+    }
     return (total, cleanLoss, shared)
   }
 
-  /// L_sar: for each sample in the mask, the student's probability of the class that the reference is misled to should vanish.
+  /// L_sar: for each sample in the mask, the student's probability of the class that the reference is misled to should
+  /// vanish.
   /// - Parameters:
-  ///   - logits: of the student on perturbed images, B x K; misled: the reference's classes there, int64 B; mask: 0 or 1, float B.
+  ///   - logits: of the student on perturbed images, B x K; misled: the reference's classes there, int64 B; mask: 0 or
+  ///     1, float B.
   public static func sharedRisk(_ logits: Tensor, misled: Tensor, mask: Tensor) -> Tensor {
     let p = F.softmax(logits, 1).gathered(1, misled.unsqueezed(1)).squeezed(1)
     let others = ((1 - p).clamped(max: 0.999) + 1e-6).log()
@@ -103,16 +111,19 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
 
   /// Perturbations against the purified model, for people to look at.
   private func exhibit(
-    _ clean: ImageDataset, student: Classifier, reference: Classifier, referenceClasses: Tensor, _ context: TrainingContext
+    _ clean: ImageDataset, student: Classifier, reference: Classifier, referenceClasses: Tensor,
+    _ context: TrainingContext
   ) -> Exhibit {
     let few = clean.prefix(8)
     let images = few.pixels(0..<few.count).contiguous(.channelsLast)
     let own = noGrad { context.compute { student(images) }.argmax(1) }
     let delta = settings.perturb(
-      images, labels: few.labels, student: student, reference: reference, clean: (own, referenceClasses[0..<few.count]), context: context,
+      images, labels: few.labels, student: student, reference: reference, clean: (own, referenceClasses[0..<few.count]),
+      context: context,
       generator: context.generator("\(stage)/exhibit"))
     return Exhibit(
-      title: settings.inner == .shared ? "Shared adversarial perturbations" : "Adversarial perturbations", images: few.images,
+      title: settings.inner == .shared ? "Shared adversarial perturbations" : "Adversarial perturbations",
+      images: few.images,
       perturbations: delta.expanded(images.shape).contiguous(), labels: few.labelArray())
   }
 }

@@ -1,8 +1,10 @@
-// The inner maximisation of SAU (Wei et al. 2023, section 4, equation 12): perturbations that mislead the student and the reference alike.
+// The inner maximisation of SAU (Wei et al. 2023, section 4, equation 12): perturbations that mislead the student and
+// the reference alike.
 //
-// What the paper leaves out is from its authors' code: both networks in evaluation mode, x + d not clamped, samples that are shared drop
-// out of the objective, the start at the ball's corner. Algorithm 1 steps along the gradient's sign in every norm. Clean predictions do
-// not change inside the loop, so they are computed once; only input gradients are computed.
+// What the paper leaves out is from its authors' code: both networks in evaluation mode, x + d not clamped, samples
+// that are shared drop out of the objective, the start at the ball's corner. Algorithm 1 steps along the gradient's
+// sign in every norm. Clean predictions do not change inside the loop, so they are computed once; only input gradients
+// are computed.
 
 public import Backdoor
 public import Torch
@@ -51,8 +53,10 @@ extension UnlearningSettings {
   ///   - given: a starting point instead of `start`.
   ///   - observe: called after each iteration.
   public func perturb(
-    _ images: Tensor, labels: Tensor, student: Classifier, reference: Classifier, clean: (student: Tensor, reference: Tensor),
-    context: TrainingContext, generator: Generator, from given: Tensor? = nil, observe: ((SharedAdversary.Trace) -> Void)? = nil
+    _ images: Tensor, labels: Tensor, student: Classifier, reference: Classifier,
+    clean: (student: Tensor, reference: Tensor),
+    context: TrainingContext, generator: Generator, from given: Tensor? = nil,
+    observe: ((SharedAdversary.Trace) -> Void)? = nil
   ) -> Tensor {
     student.withFrozenParameters {
       reference.withFrozenParameters {
@@ -68,7 +72,8 @@ extension UnlearningSettings {
           let next = noGrad { () -> Tensor in
             let direction = stepRule == .sign ? gradient.sign() : ball.direction(gradient)
             let moved = ball.project(delta.detach() + direction * stepSize)
-            // For a universal perturbation no clamp keeps every image inside the box: it is applied to each sum instead.
+            // For a universal perturbation no clamp keeps every image inside the box: it is applied to each sum
+            // instead.
             return clamp && !universal ? (images + moved).clamped(0, 1) - images : moved
           }
           observe?(
@@ -101,7 +106,8 @@ extension UnlearningSettings {
 
   /// The objective to ascend; nil when no sample is left to work on.
   private func evaluate(
-    delta: Tensor, images: Tensor, labels: Tensor, student: Classifier, reference: Classifier, clean: (student: Tensor, reference: Tensor)
+    delta: Tensor, images: Tensor, labels: Tensor, student: Classifier, reference: Classifier,
+    clean: (student: Tensor, reference: Tensor)
   ) -> Value? {
     let perturbed = clamp && universal ? (images + delta).clamped(0, 1) : images + delta
     let count = Double(images.dimension(0))
@@ -129,9 +135,11 @@ extension UnlearningSettings {
       return (predictionR, shared, .!fooled, .!fooledR, .!shared)
     }
     guard noGrad({ open.any().intItem() }) != 0 else { return nil }
-    let goal = target.map { Tensor.full([images.dimension(0)], Double($0), dtype: .int64, device: images.device) } ?? labels
+    let goal =
+      target.map { Tensor.full([images.dimension(0)], Double($0), dtype: .int64, device: images.device) } ?? labels
     let loss =
-      (F.crossEntropy(z, goal, reduction: .none) * work.to(.float32) + F.crossEntropy(zr, goal, reduction: .none) * workR.to(.float32))
+      (F.crossEntropy(z, goal, reduction: .none) * work.to(.float32) + F.crossEntropy(zr, goal, reduction: .none)
+      * workR.to(.float32))
       .sum() * (target == nil ? 0.5 / count : -0.5 / count)
     let divergence = (F.jsDivergence(F.softmax(z, 1), F.softmax(zr, 1)) * open.to(.float32)).sum() / count
     return (loss * lambda3 - divergence * lambda4, prediction, predictionR, shared)

@@ -1,5 +1,6 @@
-// Vanilla adversarial training of a suspect model on a few clean images: parts C + D of the SAU paper's ablation (table 5, figure 3).
-// The same engine as SAU with the usual inner and outer problem, so that the two differ in their objectives alone.
+// Vanilla adversarial training of a suspect model on a few clean images: parts C + D of the SAU paper's ablation (table
+// 5, figure 3). The same engine as SAU with the usual inner and outer problem, so that the two differ in their
+// objectives alone.
 
 public import Backdoor
 import Support
@@ -18,5 +19,7 @@ public struct VanillaAdversarialTraining: Defense, UnlearningDefaults {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
-  public func run(_ input: DefenseInput) throws -> DefenseOutcome { try AdversarialUnlearning(configuration, stage: Self.id).run(input) }
+  public func run(_ input: DefenseInput) throws -> DefenseOutcome {
+    try AdversarialUnlearning(configuration, stage: Self.id).run(input)
+  }
 }

@@ -1,4 +1,5 @@
-// The sample filter of Jin, Sun, Rinard: components by inverse self-paced learning, a weak learner for each, their vote, self-training.
+// The sample filter of Jin, Sun, Rinard: components by inverse self-paced learning, a weak learner for each, their
+// vote, self-training.
 
 import Backdoor
 import Support
@@ -51,10 +52,12 @@ struct CompatibilityFilter {
     let pass = TrainingPass(data: data, recipe: settings.learner, context: input.training)
     let search = try ComponentSearch(settings: settings, input: input, pass: pass).run()
     let components = Self.components(search)
-    let votes = try WeakLearners(input: input, pass: pass, together: settings.together).run(components.flatMap { $0 }).to(.cpu)
+    let votes = try WeakLearners(input: input, pass: pass, together: settings.together).run(components.flatMap { $0 })
+      .to(.cpu)
     let labels = data.labels.to(.cpu)
     let verdict = noGrad {
-      settings.ballot == .sample ? sampleVote(votes, labels: labels) : componentVote(votes, labels: labels, bags: components)
+      settings.ballot == .sample
+        ? sampleVote(votes, labels: labels) : componentVote(votes, labels: labels, bags: components)
     }.array(Bool.self)
     let accepted = verdict.indices.filter { verdict[$0] }
     var returned: [Int] = []
@@ -62,7 +65,8 @@ struct CompatibilityFilter {
     let kept = (accepted + returned).sorted()
     let dissent = noGrad { (votes .!= labels).to(.float64).mean([0]) }.array(Double.self)
     return CompatibleSamples(
-      kept: kept, rejected: data.complement(of: kept), returned: returned, components: components, votes: votes, dissent: dissent,
+      kept: kept, rejected: data.complement(of: kept), returned: returned, components: components, votes: votes,
+      dissent: dissent,
       losses: search.losses.to(.float64).mean([0]).array(Double.self))
   }
 
@@ -82,8 +86,8 @@ struct CompatibilityFilter {
       votes: votes, labels: labels, classes: data.classes, generator: Generator(seed: input.seed("ispl/ties")))
   }
 
-  /// Algorithm 1 in every bag; a sample needs the verdicts of most bags, and of two that differ a draw decides. Samples that no round took
-  /// are a part of their own, which is judged and does not judge.
+  /// Algorithm 1 in every bag; a sample needs the verdicts of most bags, and of two that differ a draw decides. Samples
+  /// that no round took are a part of their own, which is judged and does not judge.
   private func componentVote(_ votes: Tensor, labels: Tensor, bags: [[[Int]]]) -> Tensor {
     let agrees = votes .== labels
     let tally = Tensor.zeros([data.count])
@@ -129,7 +133,9 @@ struct CompatibilityFilter {
       throw .invalid("\(path).learner.epochs 0: weak learners have to learn. Choose 1 or more.")
     }
     if let unlabeled = data.labelArray().firstIndex(where: { $0 < 0 || $0 >= data.classes }) {
-      throw .invalid("sample \(unlabeled) has no label of the \(data.classes) classes: \(path) judges labels. Leave such samples out.")
+      throw .invalid(
+        "sample \(unlabeled) has no label of the \(data.classes) classes: \(path) judges labels. Leave such samples out."
+      )
     }
   }
 }

@@ -1,10 +1,12 @@
 // Inverse Self-Paced Learning (algorithm 2 of Jin, Sun, Rinard), several rounds one after another, in several bags.
 //
-// A round looks for the subset of the active samples that generalises best to itself. It trains one network on a random quarter of the
-// current subset, takes a running mean of each active sample's loss, keeps the easiest, and so on with fewer and fewer. What is left at its
-// end is a component; the next round does without it. Bags repeat the whole from other weights.
+// A round looks for the subset of the active samples that generalises best to itself. It trains one network on a random
+// quarter of the current subset, takes a running mean of each active sample's loss, keeps the easiest, and so on with
+// fewer and fewer. What is left at its end is a component; the next round does without it. Bags repeat the whole from
+// other weights.
 //
-// An epoch of this stage is an iteration of a round. All that changes is in SearchState, so a run that is killed goes on with the iteration.
+// An epoch of this stage is an iteration of a round. All that changes is in SearchState, so a run that is killed goes
+// on with the iteration.
 
 import Backdoor
 import Torch
@@ -56,7 +58,8 @@ struct ComponentSearch {
     let limit = settings.bags * settings.rounds * max(1, settings.baseIterations + settings.extraIterations)
     let labels = data.labelArray()
     let loop = EpochLoop(
-      stage: Self.stage, epochs: limit, imagesPerEpoch: data.count + data.count / 4, context: input.training, isMeasured: false)
+      stage: Self.stage, epochs: limit, imagesPerEpoch: data.count + data.count / 4, context: input.training,
+      isMeasured: false)
     try loop.run(model: state, optimizer: optimizer, until: { state.next.bag >= settings.bags }) { epoch, meter in
       try iterate(state, optimizer, labels, epoch, meter)
     }
@@ -64,7 +67,9 @@ struct ComponentSearch {
   }
 
   /// Lines 3 to 8 of algorithm 2, once.
-  private func iterate(_ state: SearchState, _ optimizer: Optimizer, _ labels: [Int], _ epoch: Int, _ meter: EpochMeter) throws {
+  private func iterate(_ state: SearchState, _ optimizer: Optimizer, _ labels: [Int], _ epoch: Int, _ meter: EpochMeter)
+    throws
+  {
     let (bag, round, iteration) = state.next
     let active = state.active(bag)
     if iteration == 0 {
@@ -100,18 +105,23 @@ struct ComponentSearch {
       images: active.count,
       [
         "activeSamples": Tensor(Double(active.count)), "subsetSamples": Tensor(Double(kept.count)),
-        "compatibleShare": agrees.to(.float32).mean(), "expansionError": 1 - agrees.masked(inSubset).to(.float32).mean(),
+        "compatibleShare": agrees.to(.float32).mean(),
+        "expansionError": 1 - agrees.masked(inSubset).to(.float32).mean(),
       ])
 
     state.subset.zero_()
     state.subset.put_([chosen], Tensor.ones([kept.count], dtype: .uint8, device: active.device))
-    guard iteration + 1 == plan.betas.count else { return advance(state, bag: bag, round: round, iteration: iteration + 1) }
+    guard iteration + 1 == plan.betas.count else {
+      return advance(state, bag: bag, round: round, iteration: iteration + 1)
+    }
     state.components[bag].put_([chosen], Tensor.full([kept.count], Double(round), dtype: .int64, device: active.device))
     let isLast = round + 1 == settings.rounds || active.count - kept.count <= settings.stopAt
-    isLast ? advance(state, bag: bag + 1, round: 0, iteration: 0) : advance(state, bag: bag, round: round + 1, iteration: 0)
+    isLast
+      ? advance(state, bag: bag + 1, round: 0, iteration: 0) : advance(state, bag: bag, round: round + 1, iteration: 0)
   }
 
-  /// Line 6: the mean starts at 0, as in the paper, so its first values are (1 - eta) of the loss; only their order matters.
+  /// Line 6: the mean starts at 0, as in the paper, so its first values are (1 - eta) of the loss; only their order
+  /// matters.
   static func running(mean: Tensor, losses: Tensor, eta: Double) -> Tensor { mean * eta + losses * (1 - eta) }
 
   private func advance(_ state: SearchState, bag: Int, round: Int, iteration: Int) {

@@ -39,27 +39,48 @@ public struct ExpansionSettings: Configurable, Hashable {
   public init() {}
 
   public static let settings: [Setting] = [
-    Setting("rounds", "Components that each bag is taken apart into, one a round.", unit: "rounds", range: 1...1000, source: "paper"),
-    Setting("bags", "Times that the whole set is taken apart; rounds x bags weak learners vote.", range: 1...1000, source: "paper"),
-    Setting("share", "Size of a component as a share of the whole set.", unit: "fraction", range: 1e-6...1, source: "paper"),
     Setting(
-      "classDivisor", "A round keeps the easiest p/classDivisor of each class whatever else it keeps; 1 is all of p.", range: 1...1e9,
+      "rounds", "Components that each bag is taken apart into, one a round.", unit: "rounds", range: 1...1000,
+      source: "paper"),
+    Setting(
+      "bags", "Times that the whole set is taken apart; rounds x bags weak learners vote.", range: 1...1000,
+      source: "paper"),
+    Setting(
+      "share", "Size of a component as a share of the whole set.", unit: "fraction", range: 1e-6...1, source: "paper"),
+    Setting(
+      "classDivisor", "A round keeps the easiest p/classDivisor of each class whatever else it keeps; 1 is all of p.",
+      range: 1...1e9,
       source: "paper: 8"),
-    Setting("stopAt", "A bag ends when this many samples or fewer are left.", unit: "samples", range: 0...1e9, source: "authors' code"),
-    Setting("baseIterations", "Iterations of a round: this, and min(extraIterations, 1/p).", range: 0...1000, source: "paper: 2"),
-    Setting("extraIterations", "Limit of 1/p in the number of iterations; the sum is rounded down.", range: 0...1000, source: "paper: 3"),
+    Setting(
+      "stopAt", "A bag ends when this many samples or fewer are left.", unit: "samples", range: 0...1e9,
+      source: "authors' code"),
+    Setting(
+      "baseIterations", "Iterations of a round: this, and min(extraIterations, 1/p).", range: 0...1000,
+      source: "paper: 2"),
+    Setting(
+      "extraIterations", "Limit of 1/p in the number of iterations; the sum is rounded down.", range: 0...1000,
+      source: "paper: 3"),
     Setting("betaStart", "First kept share of a round, in multiples of p.", range: 1...1000, source: "paper: 3"),
     Setting(
-      "betaIterations", "Iterations after the first in which the kept share falls linearly to p.", range: 0...1000, source: "paper: 2"),
+      "betaIterations", "Iterations after the first in which the kept share falls linearly to p.", range: 0...1000,
+      source: "paper: 2"),
     Setting(
-      "alpha", "Share of the current subset that an iteration trains on, drawn anew.", unit: "fraction", range: 1e-6...1, source: "paper"),
-    Setting("eta", "Weight of earlier losses in the running mean of each sample's loss.", unit: "fraction", range: 0...1, source: "paper"),
+      "alpha", "Share of the current subset that an iteration trains on, drawn anew.", unit: "fraction",
+      range: 1e-6...1, source: "paper"),
     Setting(
-      "pacing", "Epochs of an iteration: 2 (paper), or 8 in the first and 4 in later ones (code).", choices: Pacing.allCases.map(\.rawValue)
+      "eta", "Weight of earlier losses in the running mean of each sample's loss.", unit: "fraction", range: 0...1,
+      source: "paper"),
+    Setting(
+      "pacing", "Epochs of an iteration: 2 (paper), or 8 in the first and 4 in later ones (code).",
+      choices: Pacing.allCases.map(\.rawValue)
     ),
-    Setting("firstEpochs", "Epochs of a round's first iteration; empty takes pacing's.", unit: "epochs", range: 1...100_000),
-    Setting("laterEpochs", "Epochs of a round's other iterations; empty takes pacing's.", unit: "epochs", range: 1...100_000),
-    Setting("searchRate", "Learning rate of the rounds, constant; all else is the learner's recipe.", range: 0...100, source: "paper"),
+    Setting(
+      "firstEpochs", "Epochs of a round's first iteration; empty takes pacing's.", unit: "epochs", range: 1...100_000),
+    Setting(
+      "laterEpochs", "Epochs of a round's other iterations; empty takes pacing's.", unit: "epochs", range: 1...100_000),
+    Setting(
+      "searchRate", "Learning rate of the rounds, constant; all else is the learner's recipe.", range: 0...100,
+      source: "paper"),
     Setting(
       "ballot", "Who is judged: every sample by itself, or every component as a whole (algorithm 1).",
       choices: Ballot.allCases.map(\.rawValue), source: "paper, appendix B.1: sample"),
@@ -69,7 +90,8 @@ public struct ExpansionSettings: Configurable, Hashable {
       range: 0...100,
       source: "paper, appendix B.1: 1"),
     Setting(
-      "learner", "Training of each weak learner and of the self-training model.", source: "paper: SGD .02, 40 epochs, batch 128",
+      "learner", "Training of each weak learner and of the self-training model.",
+      source: "paper: SGD .02, 40 epochs, batch 128",
       nested: Recipe.self),
     Setting(
       "together", "Weak learners that are trained in step, on threads of their own as far as there are CPU threads.",

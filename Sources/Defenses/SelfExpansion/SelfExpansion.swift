@@ -1,19 +1,22 @@
-// Self-expansion and compatibility (Jin, Sun, Rinard: Provable Guarantees against Data Poisoning Using Self-Expansion and Compatibility,
-// later Incompatibility Clustering as a Defense Against Backdoor Poisoning Attacks, ICLR 2023).
+// Self-expansion and compatibility (Jin, Sun, Rinard: Provable Guarantees against Data Poisoning Using Self-Expansion
+// and Compatibility, later Incompatibility Clustering as a Defense Against Backdoor Poisoning Attacks, ICLR 2023).
 //
-// Data that generalise to each other stick together: inverse self-paced learning (algorithm 2, ComponentSearch) takes the training set apart
-// into components that are all clean or all poisoned; a weak learner for each votes on all samples (BoostingVote); a model that learned from
-// the accepted ones gives back rejected samples that it would label alike; a fresh model learns from what is left.
+// Data that generalise to each other stick together: inverse self-paced learning (algorithm 2, ComponentSearch) takes
+// the training set apart into components that are all clean or all poisoned; a weak learner for each votes on all
+// samples (BoostingVote); a model that learned from the accepted ones gives back rejected samples that it would label
+// alike; a fresh model learns from what is left.
 //
-// Where the paper is silent: every round and learner starts from weights of its own; losses are measured in evaluation mode and without
-// augmentation; the subsample is drawn without replacement, once an iteration; shares are rounded to the nearest whole sample; the number of
-// iterations is rounded down; kept shares above 1 are 1; weak learners have a constant learning rate and the usual crop and flip. Where
-// appendix B.1 and algorithm 2 differ (fixed size or additional samples of each class) the appendix is right: components vary in size.
+// Where the paper is silent: every round and learner starts from weights of its own; losses are measured in evaluation
+// mode and without augmentation; the subsample is drawn without replacement, once an iteration; shares are rounded to
+// the nearest whole sample; the number of iterations is rounded down; kept shares above 1 are 1; weak learners have a
+// constant learning rate and the usual crop and flip. Where appendix B.1 and algorithm 2 differ (fixed size or
+// additional samples of each class) the appendix is right: components vary in size.
 //
-// With little training components collapse to the few classes that are learned first, and learners then vote for these alone. Where the
-// published budget (24 learners of 40 epochs) is out of reach, classDivisor 1 balances the components. Measured (10,000 images of CIFAR-10,
-// PreAct-ResNet18 width 8, one bag, one-cycle learners of 12 epochs, 102 of 1,000 cats replaced by marked cars): 8 rounds with the paper's
-// divisor spread the poison over 6 components; 4 rounds of share .2 with divisor 1 put 99 of 102 into the last one.
+// With little training components collapse to the few classes that are learned first, and learners then vote for these
+// alone. Where the published budget (24 learners of 40 epochs) is out of reach, classDivisor 1 balances the components.
+// Measured (10,000 images of CIFAR-10, PreAct-ResNet18 width 8, one bag, one-cycle learners of 12 epochs, 102 of 1,000
+// cats replaced by marked cars): 8 rounds with the paper's divisor spread the poison over 6 components; 4 rounds of
+// share .2 with divisor 1 put 99 of 102 into the last one.
 
 public import Backdoor
 public import Support
@@ -34,7 +37,8 @@ public struct SelfExpansion: Defense {
     public static let settings: [Setting] = [
       Setting("filter", "How compatible samples are found.", nested: ExpansionSettings.self),
       Setting(
-        "recipe", "Training of the final model on them.", source: "paper: SGD .02, 100 epochs, /10 at 75 and 90, batch 128",
+        "recipe", "Training of the final model on them.",
+        source: "paper: SGD .02, 100 epochs, /10 at 75 and 90, batch 128",
         nested: Recipe.self),
     ]
   }
@@ -52,7 +56,8 @@ public struct SelfExpansion: Defense {
     }
     var outcome = found.outcome
     let model = try input.makeModel(Self.id)
-    try Trainer(configuration.recipe, stage: Self.id).train(model, on: filter.data.subset(found.kept), context: input.training)
+    try Trainer(configuration.recipe, stage: Self.id).train(
+      model, on: filter.data.subset(found.kept), context: input.training)
     outcome.model = model
     return outcome
   }

@@ -1,7 +1,7 @@
 /// The samples that an iteration keeps (line 7 of algorithm 2, with the paper's appendix B.1).
 public enum Trimming {
-  /// Samples among the easiest `beta` of all, or among the easiest `classShare` of their own class: the second keeps the network from
-  /// collapsing to a few classes, and keeps samples of small classes.
+  /// Samples among the easiest `beta` of all, or among the easiest `classShare` of their own class: the second keeps
+  /// the network from collapsing to a few classes, and keeps samples of small classes.
   ///
   /// Shares are rounded to whole samples, at least one; of equal losses the earlier sample is easier.
   /// - Returns: positions in `losses`, ascending.
@@ -19,5 +19,7 @@ public enum Trimming {
   }
 
   /// A share of `total` samples, at least one of them.
-  static func count(_ share: Double, of total: Int) -> Int { min(total, max(1, Int((share * Double(total)).rounded()))) }
+  static func count(_ share: Double, of total: Int) -> Int {
+    min(total, max(1, Int((share * Double(total)).rounded())))
+  }
 }

@@ -1,9 +1,11 @@
-// A fresh network for each component, trained on it alone; then it votes: it predicts every sample of the set. Only its predictions are kept.
+// A fresh network for each component, trained on it alone; then it votes: it predicts every sample of the set. Only its
+// predictions are kept.
 //
-// Learners do not depend on each other. As one network of grouped convolutions (what vmapped weights become) they are slower on a CPU:
-// PreAct-ResNet18 width 16, bf16, channels_last, batch 128, PyTorch 2.13, images per second of one core: 889 for one learner, 819 for two
-// together, 790 for four, 700 for eight. On threads of their own they are faster than one after another with all threads: two learners of
-// 14,000 images at width 8 take 42 s together and 56 s one by one on two cores.
+// Learners do not depend on each other. As one network of grouped convolutions (what vmapped weights become) they are
+// slower on a CPU: PreAct-ResNet18 width 16, bf16, channels_last, batch 128, PyTorch 2.13, images per second of one
+// core: 889 for one learner, 819 for two together, 790 for four, 700 for eight. On threads of their own they are faster
+// than one after another with all threads: two learners of 14,000 images at width 8 take 42 s together and 56 s one by
+// one on two cores.
 
 import Backdoor
 import Torch
@@ -44,10 +46,13 @@ struct WeakLearners {
     let optimizers = networks.map { recipe.makeOptimizer($0.parameters()) }
     // The largest first: those of a wave wait for each other.
     let order = components.indices.sorted { (components[$1].count, $0) < (components[$0].count, $1) }
-    let waves = stride(from: 0, to: order.count, by: max(lanes, 1)).map { Array(order[$0..<min($0 + lanes, order.count)]) }
+    let waves = stride(from: 0, to: order.count, by: max(lanes, 1)).map {
+      Array(order[$0..<min($0 + lanes, order.count)])
+    }
     let loop = EpochLoop(
       stage: Self.stage, epochs: waves.count * recipe.epochs,
-      imagesPerEpoch: waves.map { wave in wave.reduce(0) { $0 + members[$1].count } }.max() ?? 0, context: context, isMeasured: false)
+      imagesPerEpoch: waves.map { wave in wave.reduce(0) { $0 + members[$1].count } }.max() ?? 0, context: context,
+      isMeasured: false)
     let group = OptimizerGroup(optimizers)
     try loop.run(model: state, optimizer: group) { number, meter in
       let (wave, epoch) = number.quotientAndRemainder(dividingBy: recipe.epochs)
@@ -60,7 +65,8 @@ struct WeakLearners {
       func learn(_ lane: Int) throws {
         let (network, learner) = (networks[lane], learners[lane])
         try pass.run(
-          network, optimizers[lane], on: members[learner], stream: Self.stage, epoch: learner * recipe.epochs + epoch, meter: meter,
+          network, optimizers[lane], on: members[learner], stream: Self.stage, epoch: learner * recipe.epochs + epoch,
+          meter: meter,
           rate: { step, steps in recipe.rate(epoch: epoch, step: step, stepsPerEpoch: steps) }
         ) { recipe.crossEntropy(network, $0, context: context) }
         guard epoch + 1 == recipe.epochs else { return }

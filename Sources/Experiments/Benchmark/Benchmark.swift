@@ -11,8 +11,8 @@ import Vision
 
 /// How fast this program trains, evaluates, purifies and poisons on this machine: PreAct-ResNet18 on 32x32 images.
 ///
-/// Each row runs what users run: `Trainer`, `Classifier.logits(of:)`, `AdversarialUnlearning.losses`, `Trigger.stamp`, after one step that
-/// does not count. Images come from the folder given, or are random.
+/// Each row runs what users run: `Trainer`, `Classifier.logits(of:)`, `AdversarialUnlearning.losses`, `Trigger.stamp`,
+/// after one step that does not count. Images come from the folder given, or are random.
 public final class Benchmark {
   /// What is measured, and how long.
   public struct Settings: Sendable {
@@ -50,7 +50,9 @@ public final class Benchmark {
   }
 
   public static let rows: [Row] =
-    inEachPrecision("train", "training from uint8 images: crop, flip, SGD with momentum") { try $0.train($1, warmUp: $2) }
+    inEachPrecision("train", "training from uint8 images: crop, flip, SGD with momentum") {
+      try $0.train($1, warmUp: $2)
+    }
     + inEachPrecision("eval", "logits of a data set") { try $0.evaluate($1, warmUp: $2) }
     + inEachPrecision("sau", "one batch of SAU, inner and outer problem") { try $0.unlearn($1, warmUp: $2) }
     + [
@@ -58,7 +60,8 @@ public final class Benchmark {
       Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
       Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },
       Row(id: "poison/wanet", summary: "stamping uint8 images with WaNet") { try $0.poison("wanet", warmUp: $1) },
-    ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } } + EpochCost.all.map(\.row)
+    ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } }
+    + EpochCost.all.map(\.row)
 
   private static func inEachPrecision(
     _ group: String, _ summary: String,
@@ -81,7 +84,8 @@ public final class Benchmark {
 
   /// The rows that a list such as `train,poison/badnets` names.
   ///
-  /// The name of a group leaves out rows whose arithmetic another row has already, and bfloat16 on a CPU without instructions for it.
+  /// The name of a group leaves out rows whose arithmetic another row has already, and bfloat16 on a CPU without
+  /// instructions for it.
   /// - Parameter precision: the arithmetic of the settings.
   /// - Throws: `SettingsError` that lists the known names.
   public static func rows(
@@ -114,7 +118,8 @@ public final class Benchmark {
     } else {
       let random = Generator(seed: 0)
       data = ImageDataset(
-        name: "random", images: random.integers(0..<256, [count, 3, 32, 32]).to(.uint8), labels: random.integers(0..<10, [count]),
+        name: "random", images: random.integers(0..<256, [count, 3, 32, 32]).to(.uint8),
+        labels: random.integers(0..<10, [count]),
         classNames: (0..<10).map(String.init))
     }
   }
@@ -179,14 +184,17 @@ public final class Benchmark {
     let step = AdversarialUnlearning<SharedAdversarialUnlearning>.Step(
       images: batch.pixels(0..<batch.count).contiguous(.channelsLast), labels: batch.labels, referenceClasses: classes)
     return rate(batch.count) {
-      let losses = method.losses(step, student: student, reference: reference, context: context, generator: Generator(seed: 0))
+      let losses = method.losses(
+        step, student: student, reference: reference, context: context, generator: Generator(seed: 0))
       optimizer.step(minimizing: losses.total)
     }
   }
 
   private func poison(_ attack: String, warmUp: Bool) throws -> Double {
-    let implants = try AttackKind.named(attack).make([:]).attack.implants(for: data.shape, seed: Seed(0))
-    guard let trigger = implants.first?.trigger else { throw BackdoorError.invalid("attack \(attack) has no trigger to measure.") }
+    let tasks = try AttackKind.named(attack).make([:]).attack.tasks(for: data.shape, seed: Seed(0))
+    guard let trigger = tasks.first?.trigger else {
+      throw BackdoorError.invalid("attack \(attack) has no trigger to measure.")
+    }
     let generator = Generator(seed: 0)
     let order = generator.permutation(data.count)
     let rounds = warmUp ? 1 : 4

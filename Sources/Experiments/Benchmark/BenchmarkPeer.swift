@@ -9,9 +9,10 @@ public struct BenchmarkPeer: Sendable {
 
   /// Finds the script and a Python that can run it.
   /// - Parameters:
-  ///   - script: path of `peer.py`; by default `ANTIDOTE_PEER`, then `Benchmarks/peer.py` here and in the repository that
-  ///     holds this program.
-  ///   - python: an interpreter with torch, numpy and pillow; by default `ANTIDOTE_PYTHON`, then `.deps/venv/bin/python`, then `python3`.
+  ///   - script: path of `peer.py`; by default `ANTIDOTE_PEER`, then `Benchmarks/peer.py` here and in the repository
+  ///     that holds this program.
+  ///   - python: an interpreter with torch, numpy and pillow; by default `ANTIDOTE_PYTHON`, then
+  ///     `.deps/venv/bin/python`, then `python3`.
   ///   - environment: variables; this process's by default.
   /// - Throws: `BenchmarkError` that says what is missing and how to get it.
   public static func find(
@@ -25,7 +26,9 @@ public struct BenchmarkPeer: Sendable {
           + "Name it: --peer path/to/Benchmarks/peer.py, or ANTIDOTE_PEER=path/to/Benchmarks/peer.py.")
     }
     let pythons = choice(python, environment["ANTIDOTE_PYTHON"], [".deps/venv/bin/python", "python3"])
-    guard let python = pythons.first(where: { (try? output([$0, "-c", "import torch, numpy, PIL"], quiet: true)) != nil }) else {
+    guard
+      let python = pythons.first(where: { (try? output([$0, "-c", "import torch, numpy, PIL"], quiet: true)) != nil })
+    else {
       throw BenchmarkError(
         "--compare needs a Python with torch, numpy and pillow; tried \(pythons.joined(separator: ", ")). "
           + "Name one: --python path/to/python, or ANTIDOTE_PYTHON=path/to/python. "
@@ -58,8 +61,10 @@ public struct BenchmarkPeer: Sendable {
     if compiled { words.append("--compile") }
     if let data = settings.data { words += ["--data", data] }
     let text = try Self.output(words)
-    guard let tree = try? JSONValue(json: text, source: script), let rows = tree["images_per_second"]?.objectValue else {
-      throw BenchmarkError("\(script) printed no table of images_per_second, so it is not the peer's script or not its version.")
+    guard let tree = try? JSONValue(json: text, source: script), let rows = tree["images_per_second"]?.objectValue
+    else {
+      throw BenchmarkError(
+        "\(script) printed no table of images_per_second, so it is not the peer's script or not its version.")
     }
     return rows.compactMapValues(\.doubleValue)
   }

@@ -35,22 +35,29 @@ public struct BenchmarkResult: Codable, Sendable {
   }
 
   public static let comparisons = [
-    Comparison(row: "train/auto", peerRow: "train/usual", target: 2.5), Comparison(row: "train/auto", peerRow: "train/tuned", target: 1),
-    Comparison(row: "train/auto", peerRow: "train/compile", target: 1), Comparison(row: "eval/auto", peerRow: "eval/usual", target: nil),
-    Comparison(row: "eval/auto", peerRow: "eval/tuned", target: 1), Comparison(row: "sau/auto", peerRow: "sau/published", target: 3.3),
+    Comparison(row: "train/auto", peerRow: "train/usual", target: 2.5),
+    Comparison(row: "train/auto", peerRow: "train/tuned", target: 1),
+    Comparison(row: "train/auto", peerRow: "train/compile", target: 1),
+    Comparison(row: "eval/auto", peerRow: "eval/usual", target: nil),
+    Comparison(row: "eval/auto", peerRow: "eval/tuned", target: 1),
+    Comparison(row: "sau/auto", peerRow: "sau/published", target: 3.3),
     Comparison(row: "poison/badnets", peerRow: "poison/badnets", target: 10),
     Comparison(row: "poison/blended", peerRow: "poison/blended", target: 10),
     Comparison(row: "poison/wanet", peerRow: "poison/wanet", target: 10),
   ]
 
   /// Keeps the better one of a row's measurements.
-  public mutating func add(_ row: String, _ rate: Double) { imagesPerSecond[row] = max(rate, imagesPerSecond[row] ?? 0) }
+  public mutating func add(_ row: String, _ rate: Double) {
+    imagesPerSecond[row] = max(rate, imagesPerSecond[row] ?? 0)
+  }
   public mutating func add(peer rates: [String: Double]) { peer.merge(rates, uniquingKeysWith: max) }
 
   /// Comparisons of which both sides were measured.
   public var compared: [(comparison: Comparison, peer: Double, own: Double, ratio: Double)] {
     Self.comparisons.compactMap { comparison in
-      guard let own = imagesPerSecond[comparison.row], let other = peer[comparison.peerRow], other > 0 else { return nil }
+      guard let own = imagesPerSecond[comparison.row], let other = peer[comparison.peerRow], other > 0 else {
+        return nil
+      }
       return (comparison, other, own, own / other)
     }
   }
@@ -63,7 +70,8 @@ public struct BenchmarkResult: Codable, Sendable {
       "",
     ]
     lines += Self.table(
-      [["row", "images/s", ""]] + named.map { [$0.id, Self.rate(imagesPerSecond[$0.id] ?? 0), $0.summary] }, left: [0, 2])
+      [["row", "images/s", ""]] + named.map { [$0.id, Self.rate(imagesPerSecond[$0.id] ?? 0), $0.summary] },
+      left: [0, 2])
     let compared = compared
     if !compared.isEmpty {
       let body = compared.map { item in
@@ -75,13 +83,15 @@ public struct BenchmarkResult: Codable, Sendable {
       }
       lines.append("")
       lines += Self.table(
-        [["peer's row", "peer images/s", "Antidote images/s (\(precision.rawValue))", "ratio", "target", ""]] + body, left: [0, 5])
+        [["peer's row", "peer images/s", "Antidote images/s (\(precision.rawValue))", "ratio", "target", ""]] + body,
+        left: [0, 5])
     }
     if let standard = imagesPerSecond[EpochCost.standard] {
       let body = EpochCost.all.compactMap { cost in
         imagesPerSecond[cost.row.id].map { rate in
           [
-            cost.row.id, String(format: "%.2fx", standard / rate), cost.published.map { String(format: "%gx", $0) } ?? "", cost.row.summary,
+            cost.row.id, String(format: "%.2fx", standard / rate),
+            cost.published.map { String(format: "%gx", $0) } ?? "", cost.row.summary,
           ]
         }
       }

@@ -8,7 +8,8 @@ import TorchNN
 import Training
 import Vision
 
-/// What one epoch of a system costs beside one epoch of standard training, on the same images with the published settings.
+/// What one epoch of a system costs beside one epoch of standard training, on the same images with the published
+/// settings.
 public struct EpochCost: Sendable {
   static let group = "epoch"
   static let standard = "epoch/standard"
@@ -27,15 +28,19 @@ public struct EpochCost: Sendable {
     defense("cat", "spatial, then L_inf", ["recipe": ["epochs": 1]]),
     defense(
       "cat", "the same with 2 spatial steps and 1 of L_inf",
-      ["recipe": ["epochs": 1], "spatial": ["steps": 2, "learningRate": 0.0125], "linf": ["steps": 1, "step": 1]], id: "cat-fast"),
+      ["recipe": ["epochs": 1], "spatial": ["steps": 2, "learningRate": 0.0125], "linf": ["steps": 1, "step": 1]],
+      id: "cat-fast"),
     defense(
       "ispl", "self-expansion: a round's search, one epoch of its learner, its votes",
       ["rounds": 1, "bags": 1, "stopAt": 0, "selfTraining": 0, "learner": ["epochs": 1]], id: "ispl-round"),
     EpochCost(
-      row: Benchmark.Row(id: "epoch/dbd-pretrain", summary: "decoupled training: SimCLR, both views") { try $0.pretrainingEpoch($1) },
+      row: Benchmark.Row(id: "epoch/dbd-pretrain", summary: "decoupled training: SimCLR, both views") {
+        try $0.pretrainingEpoch($1)
+      },
       published: 4),
     EpochCost(
-      row: Benchmark.Row(id: "epoch/dbd-tune", summary: "the last layer on frozen features") { try $0.tuningEpoch($1) }, published: 0.6),
+      row: Benchmark.Row(id: "epoch/dbd-tune", summary: "the last layer on frozen features") { try $0.tuningEpoch($1) },
+      published: 0.6),
     EpochCost(
       row: Benchmark.Row(id: "epoch/dbd-mixmatch", summary: "MixMatch, as many labeled images as an epoch has") {
         try $0.mixMatchEpoch($1)
@@ -48,8 +53,10 @@ public struct EpochCost: Sendable {
     self.published = published
   }
 
-  private static func defense(_ name: String, _ summary: String, _ settings: JSONValue, id: String? = nil) -> EpochCost {
-    EpochCost(row: Benchmark.Row(id: "\(group)/\(id ?? name)", summary: summary) { try $0.epoch(of: name, settings, $1) })
+  private static func defense(_ name: String, _ summary: String, _ settings: JSONValue, id: String? = nil) -> EpochCost
+  {
+    EpochCost(
+      row: Benchmark.Row(id: "\(group)/\(id ?? name)", summary: summary) { try $0.epoch(of: name, settings, $1) })
   }
 }
 

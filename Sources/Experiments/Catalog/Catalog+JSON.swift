@@ -6,7 +6,9 @@ extension Catalog.Entry {
   public var json: JSONValue {
     var tree: JSONValue = ["kind": .string(kind.rawValue), "name": .string(name), "summary": .string(summary)]
     if let paper { tree["paper"] = .string(paper) }
-    if !facts.isEmpty { tree["facts"] = .object(Dictionary(facts.map { ($0.name, .string($0.value)) }, uniquingKeysWith: { $1 })) }
+    if !facts.isEmpty {
+      tree["facts"] = .object(Dictionary(facts.map { ($0.name, .string($0.value)) }, uniquingKeysWith: { $1 }))
+    }
     tree["settings"] = .array(settings.map { $0.json(prefix: prefix) })
     return tree
   }

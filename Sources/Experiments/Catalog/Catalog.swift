@@ -57,7 +57,8 @@ public struct Catalog: Sendable {
     case .models:
       ModelKind.all.map { model in
         Entry(
-          kind: kind, name: model.id, summary: model.summary, facts: [("published width", "\(model.defaultWidth) channels")],
+          kind: kind, name: model.id, summary: model.summary,
+          facts: [("published width", "\(model.defaultWidth) channels")],
           settings: SettingsTree.describe(ModelSettings.self), prefix: "model.")
       }
     case .attacks:
@@ -71,7 +72,8 @@ public struct Catalog: Sendable {
         let needs = defense.requires.map(\.rawValue).sorted().joined(separator: ", ")
         return Entry(
           kind: kind, name: defense.id, summary: defense.summary, paper: defense.paper,
-          facts: [("acts on", defense.stage.rawValue), ("needs", needs)], settings: SettingsTree.describe(defense.configuration),
+          facts: [("acts on", defense.stage.rawValue), ("needs", needs)],
+          settings: SettingsTree.describe(defense.configuration),
           prefix: "defense.")
       }
     case .recipes:
@@ -82,7 +84,8 @@ public struct Catalog: Sendable {
       }
     case .settings:
       [
-        section("general", "What belongs to no section: seed, device, precision, threads.", GeneralSettings.self, prefix: ""),
+        section(
+          "general", "What belongs to no section: seed, device, precision, threads.", GeneralSettings.self, prefix: ""),
         section("dataset", "Which images, and how many of them.", DatasetSettings.self),
         section("model", "The architecture.", ModelSettings.self),
         section("recipe", "How the model is trained; antidote list recipes has the presets.", Recipe.self),
@@ -92,7 +95,11 @@ public struct Catalog: Sendable {
     }
   }
 
-  private static func section(_ name: String, _ summary: String, _ type: any Configurable.Type, prefix: String? = nil) -> Entry {
-    Entry(kind: .settings, name: name, summary: summary, settings: SettingsTree.describe(type), prefix: prefix ?? "\(name).")
+  private static func section(_ name: String, _ summary: String, _ type: any Configurable.Type, prefix: String? = nil)
+    -> Entry
+  {
+    Entry(
+      kind: .settings, name: name, summary: summary, settings: SettingsTree.describe(type), prefix: prefix ?? "\(name)."
+    )
   }
 }

@@ -11,14 +11,17 @@ public struct CleanSettings: Configurable, Hashable {
   public init() {}
 
   public static let settings: [Setting] = [
-    Setting("share", "Share of the clean training set that the defender has.", unit: "fraction", range: 0...1, source: "benchmarks: 5%"),
+    Setting(
+      "share", "Share of the clean training set that the defender has.", unit: "fraction", range: 0...1,
+      source: "benchmarks: 5%"),
     Setting("count", "Number of clean images in place of a share.", unit: "images", range: 0...100_000_000),
     Setting("balanced", "As many images of each class."),
     Setting(
-      "disjoint", "Take these images out of the set that the attacker poisons and the victim trains on.",
+      "disjoint", "Take these images out of the set that the attacker poisons and the model is trained on.",
       source: "default: benchmark convention, which draws them from the same training set"),
     Setting(
-      "unlabeled", "Share of the clean training set that the defender has without labels; taken out of what the attacker poisons.",
+      "unlabeled",
+      "Share of the clean training set that the defender has without labels; taken out of what the attacker poisons.",
       unit: "fraction", range: 0...1, source: "noisy-label paper, semi-supervised: 0.8"),
   ]
 }

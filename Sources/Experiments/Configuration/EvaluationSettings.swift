@@ -8,7 +8,9 @@ public struct EvaluationSettings: Configurable, Hashable {
   public init() {}
 
   public static let settings: [Setting] = [
-    Setting("every", "Measure on test data after every so many epochs; 0 only at the end of a stage.", unit: "epochs", range: 0...100_000),
+    Setting(
+      "every", "Measure on test data after every so many epochs; 0 only at the end of a stage.", unit: "epochs",
+      range: 0...100_000),
     Setting(
       "riskSamples",
       "Test images, drawn by class and seed, for the adversarial and shared risks after each epoch of a defense; 0 leaves them out.",

@@ -35,7 +35,8 @@ extension ExperimentConfiguration {
 }
 
 extension Classifier {
-  /// Makes a model from a file ready to be measured or purified: on the context's device, in the memory layout that trained models have.
+  /// Makes a model from a file ready to be measured or purified: on the context's device, in the memory layout that
+  /// trained models have.
   @discardableResult
   func prepared(for context: TrainingContext) -> Self { to(context.device).to(.channelsLast).eval() }
 }

@@ -3,7 +3,8 @@ import Support
 import Vision
 
 extension ExperimentConfiguration {
-  /// What a job's result depends on: which job it is, its images, and of the resolved configuration seed, precision and these sections.
+  /// What a job's result depends on: which job it is, its images, and of the resolved configuration seed, precision and
+  /// these sections.
   func identity(job: String, images: ImageDataset, _ sections: [String]) throws -> JSONValue {
     let resolved = try resolved()
     var tree: JSONValue = ["job": .string(job), "images": .string(images.fingerprint)]

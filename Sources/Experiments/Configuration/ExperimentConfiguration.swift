@@ -24,7 +24,7 @@ public struct ExperimentConfiguration: Sendable {
   public var recipe: Recipe
   /// nil trains on clean data.
   public var attack: Choice?
-  /// nil measures the victim alone.
+  /// nil measures the backdoored model alone.
   public var defense: Choice?
   public var clean: CleanSettings
   public var evaluation: EvaluationSettings
@@ -38,7 +38,8 @@ public struct ExperimentConfiguration: Sendable {
   static let sections = ["dataset", "model", "recipe", "attack", "defense", "clean", "evaluation"]
 
   /// Resolves a tree of overrides: defaults fill what it leaves out.
-  /// - Throws: `SettingsError` for unknown keys (with the nearest name), wrong types, values out of range: all of them together.
+  /// - Throws: `SettingsError` for unknown keys (with the nearest name), wrong types, values out of range: all of them
+  ///   together.
   public init(_ tree: JSONValue) throws {
     guard case .object(var members) = tree else {
       throw SettingsError("", "a configuration is a group of settings, such as \"attack: {name: badnets}\".")
@@ -52,7 +53,9 @@ public struct ExperimentConfiguration: Sendable {
       members[key] = nil
       let question = index < SettingsError.mostShown ? Nearest.question(key, among: known) : ""
       problems.note(
-        key, "unknown setting. " + (question.isEmpty ? "" : question + " ") + "Known settings: \(known.joined(separator: ", ")).")
+        key,
+        "unknown setting. " + (question.isEmpty ? "" : question + " ")
+          + "Known settings: \(known.joined(separator: ", ")).")
     }
     func section<T: Configurable>(_ name: String, _ overrides: JSONValue) throws -> T {
       try problems.collect(name, fallback: T()) { try SettingsTree.resolve(overrides: overrides, at: name) }
@@ -103,18 +106,25 @@ public struct ExperimentConfiguration: Sendable {
     }
     var base = preset.recipe
     if !flips { base.flip = false }
-    return (preset.name, try SettingsTree.resolve(overrides: SettingsTree.merge(try SettingsTree.encode(base), overrides), at: "recipe"))
+    return (
+      preset.name,
+      try SettingsTree.resolve(overrides: SettingsTree.merge(try SettingsTree.encode(base), overrides), at: "recipe")
+    )
   }
 
   /// `badnets`, `none`, or `{name: badnets, rate: 0.1}`.
-  private static func named(_ value: JSONValue, _ section: String, fallback: String) throws -> (name: String?, overrides: JSONValue) {
+  private static func named(_ value: JSONValue, _ section: String, fallback: String) throws -> (
+    name: String?, overrides: JSONValue
+  ) {
     switch value {
     case .string(let name): return (name == "none" ? nil : name, [:])
     case .null: return (nil, [:])
     case .object(var members):
       let name = members.removeValue(forKey: "name") ?? .string(fallback)
       if name == .null { return (nil, [:]) }
-      guard let text = name.stringValue else { throw SettingsError("\(section).name", "expected a name, found \(name.kindDescription).") }
+      guard let text = name.stringValue else {
+        throw SettingsError("\(section).name", "expected a name, found \(name.kindDescription).")
+      }
       return (text == "none" ? nil : text, .object(members))
     default: throw SettingsError(section, "expected a name or a group of settings, found \(value.kindDescription).")
     }
@@ -144,15 +154,17 @@ public struct ExperimentConfiguration: Sendable {
     return tree
   }
 
-  /// Identifies the run: a hash of everything that its result depends on. Which device computes is left out, and so is where the data lie,
-  /// unless their name does not say which images they are.
+  /// Identifies the run: a hash of everything that its result depends on. Which device computes is left out, and so is
+  /// where the data lie, unless their name does not say which images they are.
   public func runID() throws -> String {
     try identity(without: ["device", "threads"])
   }
 
-  /// Identifies the victim model: runs that differ in defense and evaluation alone have the same victim.
-  public func victimID() throws -> String {
-    try identity(without: ["device", "threads", "defense", "evaluation"] + (clean.disjoint || clean.unlabeled > 0 ? [] : ["clean"]))
+  /// Identifies the backdoored model: runs that differ in defense and evaluation alone have the same one.
+  public func backdooredModelID() throws -> String {
+    try identity(
+      without: ["device", "threads", "defense", "evaluation"] + (clean.disjoint || clean.unlabeled > 0 ? [] : ["clean"])
+    )
   }
 
   private func identity(without keys: [String]) throws -> String {
@@ -167,8 +179,12 @@ public struct ExperimentConfiguration: Sendable {
     return Digest.runID(tree)
   }
 
-  public func makeAttack() throws -> (any Attack)? { try attack.map { try AttackKind.named($0.name).make($0.settings).attack } }
-  public func makeDefense() throws -> (any Defense)? { try defense.map { try DefenseKind.named($0.name).make($0.settings).defense } }
+  public func makeAttack() throws -> (any Attack)? {
+    try attack.map { try AttackKind.named($0.name).make($0.settings).attack }
+  }
+  public func makeDefense() throws -> (any Defense)? {
+    try defense.map { try DefenseKind.named($0.name).make($0.settings).defense }
+  }
 }
 
 /// Settings outside the sections.

@@ -9,7 +9,9 @@ public struct ModelSettings: Configurable, Hashable {
 
   public static let settings: [Setting] = [
     Setting("name", "Architecture.", choices: ModelKind.all.map(\.id)),
-    Setting("width", "Channels of the first stage; empty is the published width. 16 suits a CPU.", unit: "channels", range: 1...4096),
+    Setting(
+      "width", "Channels of the first stage; empty is the published width. 16 suits a CPU.", unit: "channels",
+      range: 1...4096),
   ]
 
   /// The architecture for a data set.

@@ -8,14 +8,14 @@ import Torch
 import TorchNN
 import Training
 
-/// Applies a defense to a model file, or trains a defended model, and writes the result as one file. The same job goes on where an earlier
-/// process stopped, to the same bits.
+/// Applies a defense to a model file, or trains a defended model, and writes the result as one file. The same job goes
+/// on where an earlier process stopped, to the same bits.
 public struct DefenseJob {
   public var configuration: ExperimentConfiguration
   /// The suspect; nil for defenses that train a model themselves.
   public var model: ModelFile?
-  /// The data set of the defender's clean images, all of its training split; nil draws them from the configuration's data set as its `clean`
-  /// settings say.
+  /// The data set of the defender's clean images, all of its training split; nil draws them from the configuration's
+  /// data set as its `clean` settings say.
   public var cleanData: DatasetSettings?
   public var triggers: TriggerSource
   /// The model's file; of a sample filter its table of all training samples (CSV).
@@ -38,7 +38,8 @@ public struct DefenseJob {
   }
 
   public init(
-    _ configuration: ExperimentConfiguration, model: ModelFile?, cleanData: DatasetSettings? = nil, triggers: TriggerSource = .none,
+    _ configuration: ExperimentConfiguration, model: ModelFile?, cleanData: DatasetSettings? = nil,
+    triggers: TriggerSource = .none,
     output: String, samples: String? = nil, work: String? = nil
   ) {
     self.configuration = configuration
@@ -50,7 +51,8 @@ public struct DefenseJob {
     self.work = work
   }
 
-  /// - Throws: `JobError`, `DataError`, `ClassNameError`, `DefenseError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
+  /// - Throws: `JobError`, `DataError`, `ClassNameError`, `DefenseError`, `TrainingError`, `RunStoreError`,
+  ///   `Interrupted`; there is then no file of that name.
   public func run(progress: any ProgressReporter) throws -> Result {
     guard let defense = try configuration.makeDefense() else {
       throw JobError.invalid("defense.name: none does nothing. Choose a defense.")
@@ -59,7 +61,8 @@ public struct DefenseJob {
     if kind.requires.contains(.model), model == nil {
       throw JobError.invalid("defense \(kind.id) purifies a model: name its file with --model.")
     }
-    let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
+    let context = try configuration.makeContext(
+      progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     try OutputCheck.file(output)
     if let samples {
       try OutputCheck.file(samples)
@@ -70,17 +73,20 @@ public struct DefenseJob {
     if kind.requires.contains(.unlabeled) {
       let positions = configuration.clean.unlabeledPositions(in: train, seed: configuration.seed)
       guard !positions.isEmpty else {
-        throw JobError.invalid("defense \(kind.id) uses images without labels: --set clean.unlabeled=0.8 takes so many from the data set.")
+        throw JobError.invalid(
+          "defense \(kind.id) uses images without labels: --set clean.unlabeled=0.8 takes so many from the data set.")
       }
       unlabeled = train.subset(positions).withoutLabels().to(context.device)
       train = train.subset(train.complement(of: positions))
     }
     let suspect = try model?.open(for: clean, classes: train.classNames, progress: progress)
     let images = kind.requires.contains(.poisonedTrain) ? train : clean
-    var identity = try configuration.identity(job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
+    var identity = try configuration.identity(
+      job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
     identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
     if let model, !model.ignored.isEmpty || !model.renamed.isEmpty {
-      identity["modelEntries"] = .array((model.ignored + model.renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
+      identity["modelEntries"] = .array(
+        (model.ignored + model.renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
     }
     identity["cleanImages"] = .string(clean.fingerprint)
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
@@ -88,7 +94,8 @@ public struct DefenseJob {
       let measurer = try test.map { ModelMeasurer(try evaluator($0, named: names, context)) }
       suspect?.prepared(for: context)
       if !kind.requires.isDisjoint(with: [.cleanSplit, .model]) {
-        progress.message("clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
+        progress.message(
+          "clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
       }
       let before = suspect.flatMap { measurer?.measure($0, context).metrics }
       EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)
@@ -108,8 +115,8 @@ public struct DefenseJob {
     }
   }
 
-  /// The data set's splits and the clean images, with the same channels and classes: the model's where its file says what they are. Then the
-  /// names of the classes in the data set's own order.
+  /// The data set's splits and the clean images, with the same channels and classes: the model's where its file says
+  /// what they are. Then the names of the classes in the data set's own order.
   private func loadData(
     _ defense: any Defense.Type, _ progress: any ProgressReporter
   ) throws -> (train: ImageDataset, test: ImageDataset?, clean: ImageDataset, names: [String]) {
@@ -121,7 +128,8 @@ public struct DefenseJob {
     var clean = try fitted(ImageDataset.load(cleanData, .train) { progress.message($0) })
       .numbered(as: train.classNames, of: "the data set \(train.name)") { progress.message($0) }
     if clean.channels != train.channels {
-      progress.message("gray images of \(clean.channels == 1 ? "the clean set" : train.name) become three equal channels")
+      progress.message(
+        "gray images of \(clean.channels == 1 ? "the clean set" : train.name) become three equal channels")
       let channels = max(clean.channels, train.channels)
       (clean, train, test) = (clean.withChannels(channels), train.withChannels(channels), test?.withChannels(channels))
     }
@@ -136,13 +144,16 @@ public struct DefenseJob {
 
   private func cleanSplit(_ defense: any Defense.Type, _ train: ImageDataset) throws -> ImageDataset {
     if defense.requires.isSuperset(of: [.poisonedTrain, .cleanSplit]) {
-      throw JobError.invalid("defense \(defense.id) needs clean images besides the suspicious ones: name their folder with --clean.")
+      throw JobError.invalid(
+        "defense \(defense.id) needs clean images besides the suspicious ones: name their folder with --clean.")
     }
     return train.subset(configuration.clean.positions(in: train, seed: configuration.seed))
   }
 
-  private func evaluator(_ test: ImageDataset, named names: [String], _ context: TrainingContext) throws -> BackdoorEvaluator {
-    let (implants, seed) = try triggers.implants(configuration, for: test, named: names)
-    return BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
+  private func evaluator(_ test: ImageDataset, named names: [String], _ context: TrainingContext) throws
+    -> BackdoorEvaluator
+  {
+    let (tasks, seed) = try triggers.tasks(configuration, for: test, named: names)
+    return BackdoorEvaluator(test: test.to(context.device), tasks: tasks, seed: seed)
   }
 }

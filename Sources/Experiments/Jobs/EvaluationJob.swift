@@ -17,7 +17,7 @@ public struct EvaluationJob {
     public var model: String
     public var architecture: ModelSpec?
     public var dataset: String
-    /// The implants in words: `square white: all classes to 0 (airplane)`.
+    /// The tasks in words: `square white: all classes to 0 (airplane)`.
     public var triggers: [String]
     public var metrics: BackdoorMetrics
   }
@@ -33,11 +33,11 @@ public struct EvaluationJob {
     let loaded = try ImageDataset.load(configuration.dataset, .test) { progress.message($0) }
     let test = try model.fitted(loaded, progress: progress)
     let model = try model.open(for: test, progress: progress).prepared(for: context)
-    let (implants, seed) = try triggers.implants(configuration, for: test, named: loaded.classNames)
-    let evaluator = BackdoorEvaluator(test: test.to(context.device), implants: implants, seed: seed)
+    let (tasks, seed) = try triggers.tasks(configuration, for: test, named: loaded.classNames)
+    let evaluator = BackdoorEvaluator(test: test.to(context.device), tasks: tasks, seed: seed)
     return Result(
       model: self.model.path, architecture: model.spec, dataset: configuration.dataset.name,
-      triggers: implants.map { "\($0.name): \($0.mapping.description(naming: test.classNames))" },
+      triggers: tasks.map { "\($0.name): \($0.mapping.description(naming: test.classNames))" },
       metrics: evaluator.measure(model, context: context))
   }
 }

@@ -1,4 +1,4 @@
-/// What keeps a job from its files. Each description names the thing and the mend.
+/// What keeps a job from its files. Each description names the thing and the fix.
 public enum JobError: Error, Equatable, CustomStringConvertible {
   /// The result would replace something.
   case outputExists(path: String)

@@ -2,7 +2,8 @@ public import Files
 import Foundation
 public import Training
 
-/// What a long job keeps beside its output so that the same command goes on after an interruption: checkpoints, and what the job is.
+/// What a long job keeps beside its output so that the same command goes on after an interruption: checkpoints, and
+/// what the job is.
 ///
 /// The folder belongs to one process at a time, and is removed when the job is finished.
 public final class JobFolder {
@@ -15,7 +16,8 @@ public final class JobFolder {
   ///   - path: nil puts it beside the output: `<output>.work`.
   ///   - output: what the job makes; it must not exist unless the job was begun before.
   ///   - identity: everything that the result depends on.
-  /// - Throws: `JobError`, `RunStoreError`: the output exists, the folder belongs to another job, is in use, or cannot be written.
+  /// - Throws: `JobError`, `RunStoreError`: the output exists, the folder belongs to another job, is in use, or cannot
+  ///   be written.
   public init(at path: String? = nil, output: String, identity: JSONValue) throws {
     let output = Path.withoutFinalSlash(output)
     let path = Path.withoutFinalSlash(path ?? output + Self.suffix)
@@ -41,7 +43,8 @@ public final class JobFolder {
     try AtomicFile.write(identity.prettyJSON + "\n", to: "\(path)/\(Self.identityName)")
   }
 
-  /// Does the job with the checkpoints of this folder. The folder is gone afterwards, unless the job stopped with a checkpoint to go on from.
+  /// Does the job with the checkpoints of this folder. The folder is gone afterwards, unless the job stopped with a
+  /// checkpoint to go on from.
   public func perform<R>(_ context: TrainingContext, _ job: () throws -> R) throws -> R {
     context.checkpoints = checkpoints
     // For a process that goes on: other threads or another precision would give other bits.
@@ -67,7 +70,9 @@ public final class JobFolder {
     }
     FileSystem.removeLeftovers(in: path)
     checkpoints.removeAll()
-    for name in [LearnedAttack.fileName, Self.identityName, Self.computeName, Self.lockName] { try? FileSystem.remove("\(path)/\(name)") }
+    for name in [LearnedAttack.fileName, Self.identityName, Self.computeName, Self.lockName] {
+      try? FileSystem.remove("\(path)/\(name)")
+    }
     lock.release()
     rmdir(path)
   }
@@ -75,7 +80,9 @@ public final class JobFolder {
   /// What an earlier process of the job with this folder computed with; nil where there was none.
   static func earlier(at path: String? = nil, output: String) -> ComputePlan.Earlier? {
     let path = "\(path ?? Path.withoutFinalSlash(output) + suffix)/\(computeName)"
-    guard let bytes = try? FileSystem.readIfPresent(path), let tree = try? JSONValue(json: bytes, source: path) else { return nil }
+    guard let bytes = try? FileSystem.readIfPresent(path), let tree = try? JSONValue(json: bytes, source: path) else {
+      return nil
+    }
     return try? tree.decode(ComputePlan.Earlier.self)
   }
 
@@ -84,7 +91,9 @@ public final class JobFolder {
   /// - Parameter begun: Whether a job was begun here: before it, there is nothing but the lock.
   private static func isOwn(_ name: String, begun: Bool) -> Bool {
     if name == lockName || FileSystem.isTemporaryName(name) { return true }
-    return begun && (name == identityName || name == computeName || name == LearnedAttack.fileName || FolderCheckpoints.isName(name))
+    return begun
+      && (name == identityName || name == computeName || name == LearnedAttack.fileName
+        || FolderCheckpoints.isName(name))
   }
 
   static let suffix = ".work"

@@ -3,7 +3,8 @@ import Torch
 import Vision
 
 extension ModelFile {
-  /// The data set as the file's model sees it: with its channels, and its classes in its order, as far as the file says what they are.
+  /// The data set as the file's model sees it: with its channels, and its classes in its order, as far as the file says
+  /// what they are.
   /// - Parameter progress: hears what was changed.
   /// - Throws: `ClassNameError` where the model lacks a class of the data set.
   func fitted(_ data: ImageDataset, progress: any ProgressReporter) throws -> ImageDataset {

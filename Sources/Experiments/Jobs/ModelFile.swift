@@ -14,7 +14,9 @@ public struct ModelFile: Sendable {
   /// Beginnings of keys, up to a dot, with what takes their place.
   public var renamed: [(from: String, to: String)]
 
-  public init(_ path: String, named: ModelSettings? = nil, ignored: [String] = [], renamed: [(from: String, to: String)] = []) {
+  public init(
+    _ path: String, named: ModelSettings? = nil, ignored: [String] = [], renamed: [(from: String, to: String)] = []
+  ) {
     self.path = path
     self.named = named
     self.ignored = ignored
@@ -24,11 +26,11 @@ public struct ModelFile: Sendable {
   /// What messages call it.
   var source: String { "the model \(path)" }
 
-  /// Reads the model for images of a data set. Its classes are the model's own where the file names them, and the data set's otherwise:
-  /// `ImageDataset.numbered(as:of:)` brings data into their order.
+  /// Reads the model for images of a data set. Its classes are the model's own where the file names them, and the data
+  /// set's otherwise: `ImageDataset.numbered(as:of:)` brings data into their order.
   /// - Parameter classes: the data set's classes, where `data` may be without some of them.
-  /// - Throws: `ModelFileError`, `FileError`, `FormatError`, `StateDictError`: the file is missing or damaged, or is of another architecture, or has
-  ///   other classes than the data set; everything that differs is listed.
+  /// - Throws: `ModelFileError`, `FileError`, `FormatError`, `StateDictError`: the file is missing or damaged, or is of
+  ///   another architecture, or has other classes than the data set; everything that differs is listed.
   public func open(
     for data: ImageDataset, classes: [String]? = nil, progress: any ProgressReporter = SilentProgress()
   ) throws -> Classifier {
@@ -56,7 +58,8 @@ public struct ModelFile: Sendable {
       }
       if spec.shape.channels < data.channels {
         problems.append(
-          "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was trained on colour)")
+          "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was trained on colour)"
+        )
       } else if spec.shape.channels > data.channels {
         problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
       }
@@ -66,7 +69,8 @@ public struct ModelFile: Sendable {
         problems.append("images of \(side) pixels, the data set \(data.name) \(found) (--set dataset.size=\(side))")
       }
       guard problems.isEmpty else {
-        throw JobError.invalid("\(path): the model (\(spec.kind), width \(spec.shape.width)) has " + problems.joined(separator: "; ") + ".")
+        throw JobError.invalid(
+          "\(path): the model (\(spec.kind), width \(spec.shape.width)) has " + problems.joined(separator: "; ") + ".")
       }
     }
     model.classNames = model.classNames ?? classNames
@@ -79,6 +83,7 @@ public struct ModelFile: Sendable {
 
   private static func words(_ spec: ModelSpec) -> String {
     let shape = spec.shape
-    return "\(spec.kind), width \(shape.width), \(shape.classes) classes, \(shape.channels)x\(shape.imageSize)x\(shape.imageSize) images"
+    return
+      "\(spec.kind), width \(shape.width), \(shape.classes) classes, \(shape.channels)x\(shape.imageSize)x\(shape.imageSize) images"
   }
 }

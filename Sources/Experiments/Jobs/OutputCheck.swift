@@ -3,7 +3,8 @@ import Foundation
 
 /// Looks whether a result can be written before anything is computed for it.
 enum OutputCheck {
-  /// - Throws: `FileError`: the path ends with a slash, names a folder, has a name that is too long, or lies where the user may not write.
+  /// - Throws: `FileError`: the path ends with a slash, names a folder, has a name that is too long, or lies where the
+  ///   user may not write.
   static func file(_ path: String) throws(FileError) {
     guard !path.hasSuffix("/"), !FileSystem.isFolder(path) else { throw FileError(.write, path, code: EISDIR) }
     try place(path)

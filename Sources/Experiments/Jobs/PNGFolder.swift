@@ -8,7 +8,9 @@ import Vision
 enum PNGFolder {
   /// Folders are called `<number>-<class>`, so that their order is that of the classes; files by their position.
   /// - Parameter numbers: the positions that name the files; nil counts from 0.
-  static func write(_ data: ImageDataset, to folder: String, numbers: [Int]? = nil, progress: any ProgressReporter) throws {
+  static func write(_ data: ImageDataset, to folder: String, numbers: [Int]? = nil, progress: any ProgressReporter)
+    throws
+  {
     let digits = String(max(data.classes - 1, 0)).count
     let classes = data.classNames.enumerated().map { number, name in
       "\(folder)/\(Self.name(number, name, digits))"
@@ -16,7 +18,10 @@ enum PNGFolder {
     for path in classes { try FileSystem.createFolder(path) }
     let labels = data.labelArray()
     progress.begin("png", total: data.count, unit: "images")
-    defer { progress.end(summary: "\(formatCount(data.count)) files in \(folder.split(separator: "/").suffix(2).joined(separator: "/"))") }
+    defer {
+      progress.end(
+        summary: "\(formatCount(data.count)) files in \(folder.split(separator: "/").suffix(2).joined(separator: "/"))")
+    }
     for (position, label) in labels.enumerated() where classes.indices.contains(label) {
       let path = "\(classes[label])/\(padded(numbers?[position] ?? position, 6)).png"
       try AtomicFile.write(DecodedImage(data.images[position]).encodePNG(), to: path, isDurable: false)

@@ -12,7 +12,7 @@ import Vision
 /// ```
 /// train.safetensors            the poisoned training set
 /// test.safetensors             the clean test set, where there is one
-/// test-triggered.safetensors   test images that the attack aims at, with trigger, true labels and targets; one file an implant
+/// test-triggered.safetensors   test images that the attack aims at, with trigger and targets; one file a task
 /// poison.json                  what was done; see PoisonManifest
 /// attack.safetensors           what the attack learned, if it is one that learns: a trigger, say
 /// model.safetensors            of an attack that trains the model itself
@@ -45,10 +45,12 @@ public struct PoisoningJob {
     return try folder.perform(context) {
       let learned = "\(folder.path)/\(LearnedAttack.fileName)"
       let cell = try Cell(configuration, data: (train.to(context.device), train), context: context, attackFile: learned)
-      guard let victim = cell.victim, var manifest = try cell.manifest() else { throw Self.nothingToDo }
+      guard let outcome = cell.attackOutcome, var manifest = try cell.manifest() else { throw Self.nothingToDo }
       return try AtomicFolder.write(to: output) { path in
-        try write(victim, test: test, to: path, &manifest, progress: progress)
-        if FileSystem.exists(learned) { try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)") }
+        try write(outcome, test: test, to: path, &manifest, progress: progress)
+        if FileSystem.exists(learned) {
+          try LearnedAttack.write(LearnedAttack.read(learned), to: "\(path)/\(LearnedAttack.fileName)")
+        }
         try manifest.write(to: "\(path)/\(PoisonManifest.fileName)")
         return manifest
       }
@@ -58,34 +60,38 @@ public struct PoisoningJob {
   private static var nothingToDo: JobError { .invalid("attack.name: none poisons nothing. Choose an attack.") }
 
   private func write(
-    _ victim: Victim, test: ImageDataset?, to path: String, _ manifest: inout PoisonManifest, progress: any ProgressReporter
+    _ outcome: AttackOutcome, test: ImageDataset?, to path: String, _ manifest: inout PoisonManifest,
+    progress: any ProgressReporter
   ) throws {
-    let data = victim.train.data
+    let data = outcome.train.data
     try TensorFiles.write(data, split: .train, folder: path)
     try writePNG(data, "\(path)/png/train", progress)
-    try victim.model?.save("\(path)/\(RunDirectory.modelName)")
+    try outcome.model?.save("\(path)/\(RunDirectory.modelName)")
     guard let test else { return }
     try TensorFiles.write(test, split: .test, folder: path)
     try writePNG(test, "\(path)/png/test", progress)
-    let evaluator = BackdoorEvaluator(test: test, implants: victim.implants, seed: configuration.seed)
-    for number in victim.implants.indices {
-      let name = victim.implants.count == 1 ? "test-triggered" : "test-triggered-\(number + 1)"
-      let aimed = (0..<test.count).filter { evaluator.target($0, implant: number) != nil }
+    let evaluator = BackdoorEvaluator(test: test, tasks: outcome.tasks, seed: configuration.seed)
+    for number in outcome.tasks.indices {
+      let name = outcome.tasks.count == 1 ? "test-triggered" : "test-triggered-\(number + 1)"
+      let aimed = (0..<test.count).filter { evaluator.target($0, task: number) != nil }
       let triggered = evaluator.triggered(number).subset(aimed)
-      let targets = aimed.compactMap { evaluator.target($0, implant: number).map(Int64.init) }
+      let targets = aimed.compactMap { evaluator.target($0, task: number).map(Int64.init) }
       try TensorFiles.write(
         triggered, to: "\(path)/\(name).safetensors",
         extra: [("targets", Tensor(targets)), ("positions", Tensor(aimed.map(Int64.init)))],
         metadata: [
-          "implant": victim.implants[number].name, "mapping": victim.implants[number].mapping.description(naming: data.classNames),
+          "task": outcome.tasks[number].name,
+          "mapping": outcome.tasks[number].mapping.description(naming: data.classNames),
         ])
-      manifest.implants[number].triggeredTest = "\(name).safetensors"
+      manifest.tasks[number].triggeredTest = "\(name).safetensors"
       try writePNG(triggered, "\(path)/png/\(name)", progress, numbers: aimed)
       try Interruption.check()
     }
   }
 
-  private func writePNG(_ data: ImageDataset, _ folder: String, _ progress: any ProgressReporter, numbers: [Int]? = nil) throws {
+  private func writePNG(_ data: ImageDataset, _ folder: String, _ progress: any ProgressReporter, numbers: [Int]? = nil)
+    throws
+  {
     if writesPNG { try PNGFolder.write(data, to: folder, numbers: numbers, progress: progress) }
   }
 }

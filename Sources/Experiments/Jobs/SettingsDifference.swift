@@ -7,7 +7,8 @@ enum SettingsDifference {
   static func lines(_ there: JSONValue, _ now: JSONValue) -> [String] {
     let (old, new) = (leaves(there, ""), leaves(now, ""))
     return Set(old.keys).union(new.keys).sorted().compactMap { key in
-      old[key] == new[key] ? nil : "\(key): \(old[key]?.compactJSON ?? "nothing") there, \(new[key]?.compactJSON ?? "nothing") now"
+      old[key] == new[key]
+        ? nil : "\(key): \(old[key]?.compactJSON ?? "nothing") there, \(new[key]?.compactJSON ?? "nothing") now"
     }
   }
 

@@ -5,8 +5,8 @@ public import Vision
 import Torch
 import Training
 
-/// Trains a model on the training split of any data set and writes it as one file. The same job goes on where an earlier process stopped,
-/// to the same bits.
+/// Trains a model on the training split of any data set and writes it as one file. The same job goes on where an
+/// earlier process stopped, to the same bits.
 public struct TrainingJob {
   public var configuration: ExperimentConfiguration
   /// The model's file; it must not exist.
@@ -29,17 +29,20 @@ public struct TrainingJob {
     self.work = work
   }
 
-  /// - Throws: `JobError`, `DataError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that name.
+  /// - Throws: `JobError`, `DataError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that
+  ///   name.
   public func run(progress: any ProgressReporter) throws -> Result {
     try OutputCheck.file(output)
-    let context = try configuration.makeContext(progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
+    let context = try configuration.makeContext(
+      progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
     let train = splits.train
     let identity = try configuration.identity(job: "train", images: train, ["model", "recipe"])
     return try JobFolder(at: work, output: output, identity: identity).perform(context) {
       let test = splits.test?.to(context.device)
-      progress.message("data: \(formatCount(train.count)) training images, \(train.height)x\(train.width), \(train.classes) classes")
-      let measurer = test.map { ModelMeasurer(BackdoorEvaluator(test: $0, implants: [], seed: context.seed)) }
+      progress.message(
+        "data: \(formatCount(train.count)) training images, \(train.height)x\(train.width), \(train.classes) classes")
+      let measurer = test.map { ModelMeasurer(BackdoorEvaluator(test: $0, tasks: [], seed: context.seed)) }
       EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)
       let model = try configuration.train(on: train.to(context.device), stage: Cell.stage, context: context)
       try model.save(output)

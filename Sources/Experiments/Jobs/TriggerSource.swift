@@ -12,45 +12,47 @@ public enum TriggerSource: Sendable {
   /// Those that the configuration's attack makes.
   case attack
 
-  /// The implants, and the seed of the run that they belong to.
+  /// The tasks, and the seed of the run that they belong to.
   /// - Parameters:
   ///   - data: the images, in the order of classes that targets are wanted in.
   ///   - names: the data set's own order of classes, in which the settings of `attack` name theirs.
   /// - Throws: `ClassNameError` for triggers of other classes, `JobError` for targets that are no classes.
-  func implants(
+  func tasks(
     _ configuration: ExperimentConfiguration, for data: ImageDataset, named names: [String]
-  ) throws -> (implants: [Implant], seed: Seed) {
+  ) throws -> (tasks: [BackdoorTask], seed: Seed) {
     switch self {
     case .none: return ([], configuration.seed)
     case .manifest(let path):
       let manifest = try PoisonManifest(contentsOf: path)
-      let implants = try manifest.makeImplants(for: data, source: path)
-      return (try Self.renumbered(implants, manifest.classNames, as: data, source: path), Seed(manifest.seed))
+      let tasks = try manifest.makeTasks(for: data, source: path)
+      return (try Self.renumbered(tasks, manifest.classNames, as: data, source: path), Seed(manifest.seed))
     case .attack:
-      let implants = try configuration.makeAttack()?.implants(for: data.shape, seed: configuration.seed.stream("attack"))
-      return (try Self.renumbered(implants ?? [], names, as: data, source: "attack"), configuration.seed)
+      let tasks = try configuration.makeAttack()?.tasks(for: data.shape, seed: configuration.seed.stream("attack"))
+      return (try Self.renumbered(tasks ?? [], names, as: data, source: "attack"), configuration.seed)
     }
   }
 
-  /// The implants with their classes numbered as those of `data`.
-  private static func renumbered(_ implants: [Implant], _ names: [String], as data: ImageDataset, source: String) throws -> [Implant] {
+  /// The tasks with their classes numbered as those of `data`.
+  private static func renumbered(_ tasks: [BackdoorTask], _ names: [String], as data: ImageDataset, source: String)
+    throws -> [BackdoorTask]
+  {
     let found = try ClassNames(data.classNames).positions(
       of: ClassNames(names), source: "the data set \(data.name)", otherSource: source)
     let positions = found ?? Array(names.indices)
-    return try implants.map { implant in
-      guard let mapping = implant.mapping.renumbered(positions) else {
+    return try tasks.map { task in
+      guard let mapping = task.mapping.renumbered(positions) else {
         throw JobError.invalid(
-          "\(source): \(implant.name) takes \(implant.mapping), which cannot be said of \(data.classes) classes in the order of \(data.name). "
+          "\(source): \(task.name) takes \(task.mapping), which cannot be said of \(data.classes) classes in the order of \(data.name). "
             + "Classes are numbered from 0 to \(names.count - 1).")
       }
-      return Implant(name: implant.name, trigger: implant.trigger, mapping: mapping)
+      return BackdoorTask(name: task.name, trigger: task.trigger, mapping: mapping)
     }
   }
 }
 
 extension LabelMapping {
-  /// The same mapping of classes that are numbered in another way; nil where it names a class that does not exist, or where a shift meets
-  /// another order.
+  /// The same mapping of classes that are numbered in another way; nil where it names a class that does not exist, or
+  /// where a shift meets another order.
   /// - Parameter positions: the new number of each class.
   func renumbered(_ positions: [Int]) -> LabelMapping? {
     func new(_ label: Int) -> Int? { positions.indices.contains(label) ? positions[label] : nil }

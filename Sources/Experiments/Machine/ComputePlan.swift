@@ -4,8 +4,8 @@ public import Training
 
 /// The device, CPU threads and precision of a computation: what `auto` stands for, found out once at the start.
 ///
-/// Equal threads, precision, CPU and LibTorch give equal bits; one and two threads train different models, both right. So a run or job that
-/// goes on takes the threads and the precision that it began with.
+/// Equal threads, precision, CPU and LibTorch give equal bits; one and two threads train different models, both right.
+/// So a run or job that goes on takes the threads and the precision that it began with.
 public struct ComputePlan: Sendable {
   /// What an earlier process of the same run or job computed with.
   public struct Earlier: Codable, Hashable, Sendable {
@@ -86,6 +86,7 @@ extension ComputePlan.Earlier {
 
   /// What a run's record says.
   init(_ environment: RunRecord.Environment) {
-    self.init(threads: environment.threads, precision: environment.precision.hasPrefix("bfloat16") ? .bfloat16 : .float32)
+    self.init(
+      threads: environment.threads, precision: environment.precision.hasPrefix("bfloat16") ? .bfloat16 : .float32)
   }
 }

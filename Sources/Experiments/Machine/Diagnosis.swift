@@ -40,14 +40,17 @@ public struct Diagnosis: Codable, Sendable {
     if let plotly {
       note("plotly", plotly)
     } else {
-      note("plotly", "not found: reports show static curves", .note, "pip install plotly, and name its plotly.min.js in ANTIDOTE_PLOTLY.")
+      note(
+        "plotly", "not found: reports show static curves", .note,
+        "pip install plotly, and name its plotly.min.js in ANTIDOTE_PLOTLY.")
     }
     if let data { check(data: data) }
     checkSpeed(threads: threads)
   }
 
   private mutating func note(_ name: String, _ value: String, _ verdict: Verdict = .good, _ advice: String? = nil) {
-    findings.append(Finding(name: name, verdict: advice == nil ? verdict : max(verdict, .note), value: value, advice: advice))
+    findings.append(
+      Finding(name: name, verdict: advice == nil ? verdict : max(verdict, .note), value: value, advice: advice))
   }
   private mutating func note(_ name: String, _ value: String, advice: String?) { note(name, value, .good, advice) }
 
@@ -65,7 +68,9 @@ public struct Diagnosis: Codable, Sendable {
     if count > 0 {
       note("devices", "cpu, " + (0..<count).map { "cuda:\($0)" }.joined(separator: ", "))
     } else {
-      note("devices", "cpu (no CUDA device found)", .note, "With an NVIDIA GPU: point LIBTORCH at a CUDA build and run make setup again.")
+      note(
+        "devices", "cpu (no CUDA device found)", .note,
+        "With an NVIDIA GPU: point LIBTORCH at a CUDA build and run make setup again.")
     }
   }
 
@@ -93,15 +98,20 @@ public struct Diagnosis: Codable, Sendable {
       return
     }
     let isLow = free < 1 << 30
-    note("disk", "\(formatBytes(free)) free in \(place)", advice: isLow ? "Free some space: a run keeps models and checkpoints." : nil)
+    note(
+      "disk", "\(formatBytes(free)) free in \(place)",
+      advice: isLow ? "Free some space: a run keeps models and checkpoints." : nil)
   }
 
   private mutating func check(data path: String) {
     let kinds = DatasetRecognition.kinds(at: path)
     guard let first = kinds.first else {
-      let known = DatasetKind.all.filter { $0.id != "generated" }.map { "  \($0.id): \($0.layout)" }.joined(separator: "\n")
+      let known = DatasetKind.all.filter { $0.id != "generated" }.map { "  \($0.id): \($0.layout)" }.joined(
+        separator: "\n")
       let isThere = FileSystem.exists(path)
-      note("data", "\(path): \(isThere ? "no data set recognised" : "no such folder")", .problem, "Known layouts:\n\(known)")
+      note(
+        "data", "\(path): \(isThere ? "no data set recognised" : "no such folder")", .problem,
+        "Known layouts:\n\(known)")
       return
     }
     var settings = DatasetSettings()
@@ -115,7 +125,10 @@ public struct Diagnosis: Codable, Sendable {
     }
     do {
       let test = try ImageDataset.load(settings, .test)
-      note("data", "\(path): \(name), \(formatCount(test.count)) test images, \(test.height)x\(test.width), \(test.classes) classes")
+      note(
+        "data",
+        "\(path): \(name), \(formatCount(test.count)) test images, \(test.height)x\(test.width), \(test.classes) classes"
+      )
     } catch {
       note("data", "\(path): \(name), but it cannot be read", .problem, "\(error)")
     }
@@ -140,17 +153,25 @@ public struct Diagnosis: Codable, Sendable {
     Runtime.threadCount = threads
     let times = PrecisionProbe.standard.times()
     if let times {
-      let text = times.choice == .float32 ? String(format: " (bfloat16 is %.2f times as fast)", times.ratio) : " (\(times.reason))"
+      let text =
+        times.choice == .float32
+        ? String(format: " (bfloat16 is %.2f times as fast)", times.ratio) : " (\(times.reason))"
       note("bfloat16", "in hardware: auto uses \(times.choice.rawValue) here\(text)")
     } else {
-      note("bfloat16", "not in hardware: auto uses float32 here", .note, "A GPU, or a CPU with AVX512-BF16 or AMX, trains faster.")
+      note(
+        "bfloat16", "not in hardware: auto uses float32 here", .note,
+        "A GPU, or a CPU with AVX512-BF16 or AMX, trains faster.")
     }
     let now = ConvolutionSpeed.measured()
-    let (full, half) = (ConvolutionSpeed.operations / now.float32 / 1e9, ConvolutionSpeed.operations / now.bfloat16 / 1e9)
+    let (full, half) = (
+      ConvolutionSpeed.operations / now.float32 / 1e9, ConvolutionSpeed.operations / now.bfloat16 / 1e9
+    )
     let threads = "\(threads) thread\(threads == 1 ? "" : "s")"
     note(
       "speed",
-      String(format: "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, on the CPU, ", full, half)
+      String(
+        format: "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, on the CPU, ", full,
+        half)
         + "\(threads))")
   }
 }

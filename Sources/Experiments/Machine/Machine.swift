@@ -24,7 +24,8 @@ public enum Machine {
   public static var operatingSystem: String {
     let release = (try? FileSystem.readText("/etc/os-release")) ?? ""
     let line = release.split(separator: "\n").first { $0.hasPrefix("PRETTY_NAME=") }
-    return line.map { $0.dropFirst(12).trimmingCharacters(in: ["\""]) } ?? ProcessInfo.processInfo.operatingSystemVersionString
+    return line.map { $0.dropFirst(12).trimmingCharacters(in: ["\""]) }
+      ?? ProcessInfo.processInfo.operatingSystemVersionString
   }
 
   /// Installed memory in bytes.
@@ -39,8 +40,10 @@ public enum Machine {
 
   public static func environment(_ plan: ComputePlan) -> RunRecord.Environment {
     RunRecord.Environment(
-      antidote: version, libtorch: Runtime.version, swift: swift, os: operatingSystem, cpu: Processor.name, threads: plan.threads,
+      antidote: version, libtorch: Runtime.version, swift: swift, os: operatingSystem, cpu: Processor.name,
+      threads: plan.threads,
       threadsReason: plan.threadsReason, device: plan.device.description,
-      precision: plan.precision == .bfloat16 ? "bfloat16 autocast" : "float32", precisionReason: plan.precisionReason, memory: memory)
+      precision: plan.precision == .bfloat16 ? "bfloat16 autocast" : "float32", precisionReason: plan.precisionReason,
+      memory: memory)
   }
 }

@@ -1,10 +1,10 @@
 /// The defense effectiveness rating (DER): what a defense took from the attack, less what it cost in clean accuracy.
 ///
-/// DER = (max(0, dASR) - max(0, dACC) + 1) / 2, where dASR and dACC are the falls of attack success rate and clean accuracy from
-/// before to after the defense. 1 is a full cure at no cost, 0.5 no effect, 0 pure damage; a rise of accuracy or of attack success
-/// counts as no change. Source: Zhu et al., "Enhancing fine-tuning based backdoor defense with sharpness-aware
-/// minimization", ICCV 2023, as restated in equation 14 of Wei et al., "Shared adversarial unlearning: backdoor mitigation by unlearning
-/// shared adversarial examples", NeurIPS 2023.
+/// DER = (max(0, dASR) - max(0, dACC) + 1) / 2, where dASR and dACC are the falls of attack success rate and clean
+/// accuracy from before to after the defense. 1 is a full cure at no cost, 0.5 no effect, 0 pure damage; a rise of
+/// accuracy or of attack success counts as no change. Source: Zhu et al., "Enhancing fine-tuning based backdoor defense
+/// with sharpness-aware minimization", ICCV 2023, as restated in equation 14 of Wei et al., "Shared adversarial
+/// unlearning: backdoor mitigation by unlearning shared adversarial examples", NeurIPS 2023.
 public enum DefenseEffectiveness {
   /// - Parameters: Shares in [0, 1].
   /// - Returns: The rating, in [0, 1]; NaN if any argument is NaN.

@@ -2,8 +2,9 @@ import Files
 
 /// `metrics.jsonl`: one JSON object a line, one line an epoch.
 ///
-/// A process that is killed while it writes leaves a torn last line. Reading passes over it and the next append removes it; any
-/// other line that is not an entry is an error. One writer at a time, which the lock of ``RunDirectory`` sees to.
+/// A process that is killed while it writes leaves a torn last line. Reading passes over it and the next append removes
+/// it; any other line that is not an entry is an error. One writer at a time, which the lock of ``RunDirectory`` sees
+/// to.
 public struct MetricsLog: Sendable {
   public let path: String
 
@@ -11,8 +12,8 @@ public struct MetricsLog: Sendable {
 
   /// The entries, in the order in which they were written; none if there is no file.
   ///
-  /// - Throws: ``RunStoreError/damagedLine(path:line:reason:)`` with the number of the first line, counted from 1, that is not an
-  ///   entry; `FileError`.
+  /// - Throws: ``RunStoreError/damagedLine(path:line:reason:)`` with the number of the first line, counted from 1, that
+  ///   is not an entry; `FileError`.
   public func read() throws -> [MetricsEntry] {
     guard let bytes = try FileSystem.readIfPresent(path) else { return [] }
     let lines = bytes.split(separator: Self.newline, omittingEmptySubsequences: false)
@@ -40,8 +41,8 @@ public struct MetricsLog: Sendable {
     try LineFile.append(JSONValue(encoding: entry).compactJSON, to: path) { (try? Self.entry($0)) != nil }
   }
 
-  /// Drops the lines of a stage past an epoch, and a torn last line: what a resumed run is about to write again. Lines of other
-  /// stages stay. The file is replaced in one step.
+  /// Drops the lines of a stage past an epoch, and a torn last line: what a resumed run is about to write again. Lines
+  /// of other stages stay. The file is replaced in one step.
   ///
   /// - Parameters:
   ///   - epoch: The last epoch to keep; 0 drops all but what was measured before the first.

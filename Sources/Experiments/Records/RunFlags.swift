@@ -11,7 +11,8 @@ public enum RunFlags {
   ///   - metrics: The run's epochs, searched for values that are not finite.
   public static func raised(by record: RunRecord, metrics: [MetricsEntry] = []) -> [RaisedFlag] {
     [
-      chanceAccuracy(record), weakAttack(record), notFinite(record, metrics), fewTestImages(record), accuracyLoss(record),
+      chanceAccuracy(record), weakAttack(record), notFinite(record, metrics), fewTestImages(record),
+      accuracyLoss(record),
       notRecovered(record),
     ].compactMap { $0 }
   }
@@ -23,7 +24,8 @@ public enum RunFlags {
       let standardError = (chance * (1 - chance) / Double(model.cleanCount)).squareRoot()
       if model.accuracy <= max(1.2 * chance, chance + 3 * standardError) {
         return RaisedFlag(
-          .chanceAccuracy, "Clean accuracy \(model.label) is \(formatPercent(model.accuracy)); guessing gives \(formatPercent(chance)).")
+          .chanceAccuracy,
+          "Clean accuracy \(model.label) is \(formatPercent(model.accuracy)); guessing gives \(formatPercent(chance)).")
       }
     }
     return nil
@@ -31,13 +33,15 @@ public enum RunFlags {
 
   private static func weakAttack(_ record: RunRecord) -> RaisedFlag? {
     guard let rate = record.before?.attackSuccessRate, rate < 0.5 else { return nil }
-    return RaisedFlag(.weakAttack, "The attack succeeds on \(formatPercent(rate)) of triggered images before any defense.")
+    return RaisedFlag(
+      .weakAttack, "The attack succeeds on \(formatPercent(rate)) of triggered images before any defense.")
   }
 
   private static func notFinite(_ record: RunRecord, _ metrics: [MetricsEntry]) -> RaisedFlag? {
     for entry in metrics {
       if let name = entry.values.keys.sorted().first(where: { entry.values[$0]?.isFinite == false }) {
-        return RaisedFlag(.notFinite, "The value \(name) is not finite in epoch \(entry.epoch) of stage \(entry.stage).")
+        return RaisedFlag(
+          .notFinite, "The value \(name) is not finite in epoch \(entry.epoch) of stage \(entry.stage).")
       }
     }
     for model in record.measurements {
@@ -51,7 +55,8 @@ public enum RunFlags {
   private static func fewTestImages(_ record: RunRecord) -> RaisedFlag? {
     let counts = record.measurements.flatMap { model in
       [
-        (model.cleanCount, "clean"), (model.triggeredCount ?? .max, "triggered"), (model.riskCount ?? .max, "perturbed"),
+        (model.cleanCount, "clean"), (model.triggeredCount ?? .max, "triggered"),
+        (model.riskCount ?? .max, "perturbed"),
       ]
     }
     guard let (count, kind) = counts.min(by: { $0.0 < $1.0 }), count < 200 else { return nil }
@@ -64,7 +69,9 @@ public enum RunFlags {
     guard before.accuracy - after.accuracy > 0.1 + 1e-9 else { return nil }
     let points = String(format: "%.1f", 100 * (before.accuracy - after.accuracy))
     return RaisedFlag(
-      .accuracyLoss, "Clean accuracy fell by \(points) points, from \(formatPercent(before.accuracy)) to \(formatPercent(after.accuracy)).")
+      .accuracyLoss,
+      "Clean accuracy fell by \(points) points, from \(formatPercent(before.accuracy)) to \(formatPercent(after.accuracy))."
+    )
   }
 
   private static func notRecovered(_ record: RunRecord) -> RaisedFlag? {
@@ -72,6 +79,7 @@ public enum RunFlags {
       after.accuracy - robust > 0.2 + 1e-9
     else { return nil }
     return RaisedFlag(
-      .notRecovered, "Robust accuracy is \(formatPercent(robust)) after the defense, clean accuracy \(formatPercent(after.accuracy)).")
+      .notRecovered,
+      "Robust accuracy is \(formatPercent(robust)) after the defense, clean accuracy \(formatPercent(after.accuracy)).")
   }
 }

@@ -4,7 +4,8 @@ import Support
 
 extension RunRecord {
   enum CodingKeys: String, CodingKey {
-    case formatVersion, id, title, status, failure, created, finished, seconds, command, configuration, environment, dataset, poison
+    case formatVersion, id, title, status, failure, created, finished, seconds, command, configuration, environment,
+      dataset, poison
     case defense, stages, measurements, defenseEffectiveness, flags, samples, perturbations, findings, lastEpochs
     case artifacts
   }

@@ -11,8 +11,8 @@ extension RunRecord {
   /// - Parameters:
   ///   - bytes: The file's content.
   ///   - path: The file's path, for messages.
-  /// - Throws: ``RunStoreError/unknownFormat(path:found:)`` for another format version, ``RunStoreError/damaged(path:reason:)`` for
-  ///   anything else that is not a record.
+  /// - Throws: ``RunStoreError/unknownFormat(path:found:)`` for another format version,
+  ///   ``RunStoreError/damaged(path:reason:)`` for anything else that is not a record.
   public static func decoded(
     from bytes: some Collection<UInt8>, path: String = RunDirectory.recordName
   ) throws(RunStoreError) -> RunRecord {
@@ -46,7 +46,8 @@ extension JSONValue {
 /// A decoding error in words: where in the file, and what is wrong.
 func describeDecoding(_ error: any Error) -> String {
   func place(_ path: [any CodingKey]) -> String {
-    path.isEmpty ? "at the top level" : "at " + path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    path.isEmpty
+      ? "at the top level" : "at " + path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
   }
   switch error {
   case DecodingError.keyNotFound(let key, let context):

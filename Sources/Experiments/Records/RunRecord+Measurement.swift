@@ -20,7 +20,8 @@ extension RunRecord {
     public var robustAccuracy: Double?
     /// Share of all triggered test images, those of the target class included, predicted as their true label.
     public var poisonAccuracy: Double?
-    /// Source-to-target attacks (A): share of the source class that is right without the trigger and the target with it.
+    /// Source-to-target attacks (A): share of the source class that is right without the trigger and the target with
+    /// it.
     public var targetedMisclassification: Double?
     /// How many triggered test images `attackSuccessRate` and `robustAccuracy` were measured on.
     public var triggeredCount: Int?
@@ -28,7 +29,8 @@ extension RunRecord {
     public var backdoorRisk: Double?
     /// Share of test images of other classes that some perturbation makes this model misclassify.
     public var adversarialRisk: Double?
-    /// Share of test images that one perturbation makes this model and the undefended one take for the same wrong class.
+    /// Share of test images that one perturbation makes this model and the undefended one take for the same wrong
+    /// class.
     public var sharedAdversarialRisk: Double?
     /// How many test images the three risks were measured on.
     public var riskCount: Int?
@@ -49,7 +51,8 @@ extension RunRecord.Measurement {
   /// - Parameter risks: nil where none were measured.
   init(_ label: String, _ metrics: BackdoorMetrics, _ risks: Risks? = nil) {
     self.init(
-      label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount, attackSuccessRate: metrics.attackSuccessRate,
+      label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount,
+      attackSuccessRate: metrics.attackSuccessRate,
       robustAccuracy: metrics.robustAccuracy, poisonAccuracy: metrics.poisonAccuracy,
       targetedMisclassification: metrics.targetedMisclassification,
       triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount, backdoorRisk: risks?.backdoor,
@@ -59,7 +62,8 @@ extension RunRecord.Measurement {
   /// The shares that are measured after epochs too, by their names in `metrics.jsonl`; nil where one was not measured.
   var shares: KeyValuePairs<String, Double?> {
     [
-      MetricName.accuracy: accuracy, MetricName.attackSuccessRate: attackSuccessRate, MetricName.robustAccuracy: robustAccuracy,
+      MetricName.accuracy: accuracy, MetricName.attackSuccessRate: attackSuccessRate,
+      MetricName.robustAccuracy: robustAccuracy,
       MetricName.targetedMisclassification: targetedMisclassification, MetricName.backdoorRisk: backdoorRisk,
       MetricName.adversarialRisk: adversarialRisk, MetricName.sharedAdversarialRisk: sharedAdversarialRisk,
     ]

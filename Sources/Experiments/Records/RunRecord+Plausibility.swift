@@ -1,8 +1,8 @@
 import Files
 
 extension RunRecord {
-  /// What no run writes: a count below zero or beyond all bounds, or lists that belong together and have different lengths. A record may
-  /// come from anywhere, and its numbers are added up and drawn.
+  /// What no run writes: a count below zero or beyond all bounds, or lists that belong together and have different
+  /// lengths. A record may come from anywhere, and its numbers are added up and drawn.
   func checkPlausible(path: String) throws(RunStoreError) {
     guard var tree = try? JSONValue(encoding: self) else { return }
     tree["configuration"] = nil

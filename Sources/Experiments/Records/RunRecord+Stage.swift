@@ -24,7 +24,8 @@ extension RunRecord.Stage {
         stages[index].epochs = max(stages[index].epochs, entry.epoch)
         stages[index].imagesPerSecond = (before + images) / max(stages[index].seconds, 1e-9)
       } else {
-        stages.append(Self(name: entry.stage, seconds: seconds, epochs: entry.epoch, imagesPerSecond: images / max(seconds, 1e-9)))
+        stages.append(
+          Self(name: entry.stage, seconds: seconds, epochs: entry.epoch, imagesPerSecond: images / max(seconds, 1e-9)))
       }
     }
     return stages
@@ -32,7 +33,8 @@ extension RunRecord.Stage {
 }
 
 extension RunRecord {
-  /// Seconds of work: ``seconds``, or those of the stages in a record that does not have them; nil where nothing was done.
+  /// Seconds of work: ``seconds``, or those of the stages in a record that does not have them; nil where nothing was
+  /// done.
   public var duration: Double? {
     if let seconds { return seconds }
     return stages.isEmpty ? nil : stages.reduce(0) { $0 + $1.seconds }

@@ -4,9 +4,10 @@ import Support
 
 /// What is kept of one run: what was asked, on what, with what, and what came out.
 ///
-/// It is stored as `record.json` in the run's directory, and it is all that a report reads besides `metrics.jsonl` and the
-/// sample images. Shares (accuracy, attack success rate, risks) are fractions in [0, 1], times are seconds, sizes are bytes,
-/// dates are ISO 8601 in UTC with whole seconds. A number that is not finite is stored as "NaN", "Infinity" or "-Infinity".
+/// It is stored as `record.json` in the run's directory, and it is all that a report reads besides `metrics.jsonl` and
+/// the sample images. Shares (accuracy, attack success rate, risks) are fractions in [0, 1], times are seconds, sizes
+/// are bytes, dates are ISO 8601 in UTC with whole seconds. A number that is not finite is stored as "NaN", "Infinity"
+/// or "-Infinity".
 public struct RunRecord: Codable, Sendable, Equatable {
   /// The version of the file format that this program writes. A record of any other version is refused when it is read.
   public static let supportedFormat = 1
@@ -20,8 +21,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
   public var failure: String?
   public var created = Date()
   public var finished: Date?
-  /// Wall-clock seconds that processes spent on the run: without the time between two of them, and without the training of a model that was
-  /// taken from another run.
+  /// Wall-clock seconds that processes spent on the run: without the time between two of them, and without the training
+  /// of a model that was taken from another run.
   public var seconds: Double?
   /// The command line that repeats this run.
   public var command: String?

@@ -32,8 +32,8 @@ public struct RunDirectory: Sendable {
   /// - Parameters:
   ///   - path: The folder; it and those above it are made where they are missing.
   ///   - id: The run's id. A folder with a record of another id is refused.
-  /// - Throws: ``RunStoreError``: the folder belongs to another run, holds files but no run, or is in use by another process.
-  ///   `FileError`: it cannot be written.
+  /// - Throws: ``RunStoreError``: the folder belongs to another run, holds files but no run, or is in use by another
+  ///   process. `FileError`: it cannot be written.
   public static func create(at path: String, id: String) throws -> RunDirectory {
     let path = Path.withoutFinalSlash(path)
     try FileSystem.createFolder(path)
@@ -59,7 +59,8 @@ public struct RunDirectory: Sendable {
   /// Lets other processes write to the folder. What is asked to write through this value later is refused.
   public func release() { lock?.release() }
 
-  /// Whether other processes are kept out: `false` for a folder opened for reading or released, and on file systems without locks.
+  /// Whether other processes are kept out: `false` for a folder opened for reading or released, and on file systems
+  /// without locks.
   public var isLocked: Bool {
     lock.map { $0.isHeld && !$0.isReleased } ?? false
   }
@@ -84,11 +85,13 @@ public struct RunDirectory: Sendable {
 
   /// Writes the record, whole or not at all.
   ///
-  /// - Throws: ``RunStoreError``: the folder is not claimed by this value, the record is of another run, the folder cannot be written
-  ///   or the disk is full. The earlier record is then still there.
+  /// - Throws: ``RunStoreError``: the folder is not claimed by this value, the record is of another run, the folder
+  ///   cannot be written or the disk is full. The earlier record is then still there.
   public func write(_ record: RunRecord) throws {
     guard let lock, !lock.isReleased else { throw RunStoreError.notClaimed(directory: path) }
-    guard record.id == id else { throw RunStoreError.belongsToAnotherRun(directory: path, found: id, expected: record.id) }
+    guard record.id == id else {
+      throw RunStoreError.belongsToAnotherRun(directory: path, found: id, expected: record.id)
+    }
     try AtomicFile.write(try record.encoded(), to: recordPath)
   }
 
@@ -100,10 +103,13 @@ public struct RunDirectory: Sendable {
     return try FileSystem.readIfPresent(file).map { try RunRecord.decoded(from: $0, path: file) }
   }
 
-  /// Throws unless the folder is empty, or holds this run, or holds only what a run leaves that ended before its first record.
+  /// Throws unless the folder is empty, or holds this run, or holds only what a run leaves that ended before its first
+  /// record.
   private static func checkOwner(of path: String, id: String) throws {
     if let record = try storedRecord(in: path) {
-      guard record.id == id else { throw RunStoreError.belongsToAnotherRun(directory: path, found: record.id, expected: id) }
+      guard record.id == id else {
+        throw RunStoreError.belongsToAnotherRun(directory: path, found: record.id, expected: id)
+      }
       return
     }
     let own: Set = [lockName, samplesName, metricsName]

@@ -4,8 +4,8 @@ import Synchronization
 
 /// An advisory lock that keeps two processes from working in one run directory.
 ///
-/// The kernel drops it when the process ends, however it ends, so a killed run leaves nothing to clean up. The file stays:
-/// removing it would let two processes hold locks on two files of one name.
+/// The kernel drops it when the process ends, however it ends, so a killed run leaves nothing to clean up. The file
+/// stays: removing it would let two processes hold locks on two files of one name.
 final class RunLock: Sendable {
   /// Whether the file system granted a lock; some network file systems have none, and then nothing is protected.
   let isHeld: Bool

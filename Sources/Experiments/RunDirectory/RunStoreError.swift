@@ -1,6 +1,6 @@
 import Files
 
-/// What can go wrong with a run's directory and its files. Each description names the thing and the mend.
+/// What can go wrong with a run's directory and its files. Each description names the thing and the fix.
 public enum RunStoreError: Error, Equatable, CustomStringConvertible {
   /// The record was written in a format that this program does not read.
   case unknownFormat(path: String, found: Int)
@@ -38,7 +38,8 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
       return "\(path) is not the file that this run made: its SHA-256 is not the one in \(RunDirectory.recordName). "
         + "Put the file back, or remove it to make it again."
     case .notARun(let directory):
-      return "\(directory) holds no run: there is no \(RunDirectory.recordName) in it. Give the folder that `antidote run` wrote."
+      return
+        "\(directory) holds no run: there is no \(RunDirectory.recordName) in it. Give the folder that `antidote run` wrote."
     case .belongsToAnotherRun(let directory, let found, let expected):
       return """
         \(directory) belongs to run \(found), not to run \(expected): their settings differ. \

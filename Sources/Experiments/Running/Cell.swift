@@ -12,8 +12,8 @@ public struct Cell {
 
   public let configuration: ExperimentConfiguration
   /// nil where there is no attack.
-  public let victim: Victim?
-  /// What the victim trains on, poisoned or not.
+  public let attackOutcome: AttackOutcome?
+  /// What the backdoored model is trained on, poisoned or not.
   public let trainSet: ImageDataset
   /// The defender's clean images.
   public let cleanSplit: ImageDataset
@@ -36,13 +36,15 @@ public struct Cell {
     _ = try c.model.spec(for: train)
     progress.message(
       "data: \(c.dataset.name), \(formatCount(train.count)) training and \(formatCount(test.count)) test images, "
-        + "\(train.height)x\(train.width), \(train.classes) classes, in \(formatDuration(Date().timeIntervalSince(start)))")
+        + "\(train.height)x\(train.width), \(train.classes) classes, in \(formatDuration(Date().timeIntervalSince(start)))"
+    )
     return (train, test)
   }
 
   /// - Parameter attackFile: where what the attack learns is kept, and taken from if it is there; nil keeps nothing.
   public init(
-    _ c: ExperimentConfiguration, data: (train: ImageDataset, test: ImageDataset), context: TrainingContext, attackFile: String? = nil
+    _ c: ExperimentConfiguration, data: (train: ImageDataset, test: ImageDataset), context: TrainingContext,
+    attackFile: String? = nil
   ) throws {
     configuration = c
     let seed = context.seed
@@ -57,42 +59,45 @@ public struct Cell {
     }
     let taken = (c.clean.disjoint ? clean : []) + withoutLabels
     let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))
-    victim = try c.makeAttack().map { attack in
+    attackOutcome = try c.makeAttack().map { attack in
       let context = AttackContext(
-        train: attackers, seed: seed.stream("attack"), training: context, architecture: { try c.makeModel(for: attackers, $0) })
+        train: attackers, seed: seed.stream("attack"), training: context,
+        architecture: { try c.makeModel(for: attackers, $0) })
       return try Self.execute(attack, context, attackFile)
     }
-    trainSet = victim?.train.data ?? attackers
+    trainSet = attackOutcome?.train.data ?? attackers
   }
 
-  private static func execute(_ attack: some Attack, _ context: AttackContext, _ file: String?) throws -> Victim {
+  private static func execute(_ attack: some Attack, _ context: AttackContext, _ file: String?) throws -> AttackOutcome
+  {
     try attack.execute(context, learned: LearnedAttack.tensors(of: attack, context, at: file))
   }
 
   /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
-  public func trainVictim(context: TrainingContext) throws -> Classifier {
-    if let model = victim?.model { return model }
+  public func trainBackdooredModel(context: TrainingContext) throws -> Classifier {
+    if let model = attackOutcome?.model { return model }
     return try configuration.train(on: trainSet, stage: Self.stage, context: context)
   }
 
   /// What the attacker did, for `poison.json`; nil where there is no attack.
   func manifest() throws -> PoisonManifest? {
-    guard let victim, let attack = configuration.attack else { return nil }
-    return try PoisonManifest(victim, attack: attack, configuration: configuration)
+    guard let attackOutcome, let attack = configuration.attack else { return nil }
+    return try PoisonManifest(attackOutcome, attack: attack, configuration: configuration)
   }
 
   /// The same for the record.
   var poisonSummary: RunRecord.Poison? {
-    guard let victim, let attack = configuration.attack else { return nil }
-    let mapping = victim.implants.map { $0.mapping.description(naming: trainSet.classNames) }
-    let names = victim.implants.map(\.name).joined(separator: ", ")
-    let count = victim.train.indices.count
+    guard let attackOutcome, let attack = configuration.attack else { return nil }
+    let mapping = attackOutcome.tasks.map { $0.mapping.description(naming: trainSet.classNames) }
+    let names = attackOutcome.tasks.map(\.name).joined(separator: ", ")
+    let count = attackOutcome.train.indices.count
     return RunRecord.Poison(
       attack: attack.name,
-      summary: "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(victim.train.rate))) "
-        + "\(victim.manner) (\(names)).",
-      rate: attack.settings["rate"]?.doubleValue ?? victim.train.rate, poisonedCount: count,
+      summary:
+        "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(attackOutcome.train.rate))) "
+        + "\(attackOutcome.summary) (\(names)).",
+      rate: attack.settings["rate"]?.doubleValue ?? attackOutcome.train.rate, poisonedCount: count,
       mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
-      targetLabel: victim.implants.count == 1 ? victim.implants[0].mapping.singleTarget : nil)
+      targetLabel: attackOutcome.tasks.count == 1 ? attackOutcome.tasks[0].mapping.singleTarget : nil)
   }
 }

@@ -6,6 +6,7 @@ extension DecodedImage {
   init(image: Tensor) {
     let shape = image.shape
     self.init(
-      width: shape[2], height: shape[1], channels: shape[0], pixels: image.to(.cpu).permuted(1, 2, 0).contiguous().array(UInt8.self))
+      width: shape[2], height: shape[1], channels: shape[0],
+      pixels: image.to(.cpu).permuted(1, 2, 0).contiguous().array(UInt8.self))
   }
 }

@@ -4,7 +4,8 @@ import Support
 import Training
 import Vision
 
-/// Measures a model on test data after epochs, tells how it does, and writes the values of all epochs to a run's `metrics.jsonl`.
+/// Measures a model on test data after epochs, tells how it does, and writes the values of all epochs to a run's
+/// `metrics.jsonl`.
 struct EpochObserver {
   /// Epochs between two measurements; 0 measures none.
   var every: Int
@@ -25,7 +26,8 @@ struct EpochObserver {
   }
 
   private func measured(_ report: EpochReport, _ context: TrainingContext) -> [String: Double] {
-    var values = Dictionary(report.values.map { ($0.key == "loss" ? MetricName.trainLoss : $0.key, $0.value) }, uniquingKeysWith: { $1 })
+    var values = Dictionary(
+      report.values.map { ($0.key == "loss" ? MetricName.trainLoss : $0.key, $0.value) }, uniquingKeysWith: { $1 })
     if let selected = report.selected, !selected.isEmpty, !poisoned.isEmpty {
       values[MetricName.poisonShareLearned] = Double(selected.count(where: poisoned.contains)) / Double(selected.count)
     }
@@ -36,7 +38,8 @@ struct EpochObserver {
     for (name, share) in scores.shares { values[name] = share }
     let others = [("attack success", scores.attackSuccessRate), ("shared risk", scores.sharedAdversarialRisk)]
     let line = others.compactMap { name, share in share.map { ", \(name) \(formatPercent($0))" } }.joined()
-    context.progress.message("\(report.stage) \(report.epoch)/\(report.epochs): accuracy \(formatPercent(scores.accuracy))\(line)")
+    context.progress.message(
+      "\(report.stage) \(report.epoch)/\(report.epochs): accuracy \(formatPercent(scores.accuracy))\(line)")
     return values
   }
 }

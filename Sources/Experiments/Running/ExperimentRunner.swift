@@ -9,10 +9,10 @@ import TorchNN
 import Training
 import Vision
 
-/// Runs one cell: poison, train, measure, defend, measure again. Everything is kept in a run directory; a run that was interrupted or killed
-/// goes on where its last epoch ended, and ends with the same bits.
+/// Runs one cell: poison, train, measure, defend, measure again. Everything is kept in a run directory; a run that was
+/// interrupted or killed goes on where its last epoch ended, and ends with the same bits.
 public final class ExperimentRunner {
-  public static let victimName = "backdoored.safetensors"
+  public static let backdooredModelName = "backdoored.safetensors"
   static let retrainStage = "retrain"
 
   public let configuration: ExperimentConfiguration
@@ -30,7 +30,8 @@ public final class ExperimentRunner {
   ///   - command: the command line that repeats the run, for the record.
   /// - Throws: `RunStoreError` if the folder cannot be used, `TorchError` for a device that is missing.
   public init(
-    _ configuration: ExperimentConfiguration, folder: String? = nil, progress: any ProgressReporter, command: String? = nil
+    _ configuration: ExperimentConfiguration, folder: String? = nil, progress: any ProgressReporter,
+    command: String? = nil
   ) throws {
     self.configuration = configuration
     let id = try configuration.runID()
@@ -91,20 +92,21 @@ public final class ExperimentRunner {
     record.defense = defense.map { RunRecord.Defense(name: type(of: $0).id, summary: type(of: $0).summary) }
     try store()
 
-    let evaluator = BackdoorEvaluator(test: data.test, implants: cell.victim?.implants ?? [], seed: context.seed)
+    let evaluator = BackdoorEvaluator(test: data.test, tasks: cell.attackOutcome?.tasks ?? [], seed: context.seed)
     let measurer = ModelMeasurer(evaluator)
-    let victim = try trainVictim(cell, measurer)
+    let backdoored = try trainBackdooredModel(cell, measurer)
     try noteStages()
-    let risks = defense.flatMap { riskEvaluator($0, evaluator, victim) }
+    let risks = defense.flatMap { riskEvaluator($0, evaluator, backdoored) }
     let before = RunRecord.Measurement(
-      RunRecord.Measurement.before, measurer.measure(victim, context).metrics, risks?.measure(victim, context: context))
+      RunRecord.Measurement.before, measurer.measure(backdoored, context).metrics,
+      risks?.measure(backdoored, context: context))
     record.measurements = [before]
     try store()
 
     let gallery = SampleGallery(evaluator, count: configuration.evaluation.samples, directory: directory)
-    var models = [(label: before.label, model: victim)]
+    var models = [(label: before.label, model: backdoored)]
     guard let defense else { return try gallery.fill(&record, models: models, context) }
-    let (model, exhibits) = try defend(cell, victim, defense, ModelMeasurer(evaluator, risks: risks))
+    let (model, exhibits) = try defend(cell, backdoored, defense, ModelMeasurer(evaluator, risks: risks))
     models.append((RunRecord.Measurement.after, model))
     try gallery.fill(&record, models: models, context)
     for exhibit in exhibits { try gallery.add(exhibit, to: &record, models: models, context) }
@@ -122,26 +124,27 @@ public final class ExperimentRunner {
     return cell
   }
 
-  /// The model that the attacker's data make; taken from the run directory if an earlier process finished it, or from a sibling.
-  private func trainVictim(_ cell: Cell, _ measurer: ModelMeasurer) throws -> Classifier {
-    let path = directory.file(Self.victimName)
-    if try holds(Self.victimName) {
+  /// The model that the attacker's data make; taken from the run directory if an earlier process finished it, or from a
+  /// sibling.
+  private func trainBackdooredModel(_ cell: Cell, _ measurer: ModelMeasurer) throws -> Classifier {
+    let path = directory.file(Self.backdooredModelName)
+    if try holds(Self.backdooredModelName) {
       context.progress.message("train: finished before, taken from \(path)")
       return try Classifier.open(path).prepared(for: context)
     }
-    if let (model, artifact) = try siblings.takeVictim(for: cell.trainSet) {
-      try note(artifact, Self.victimName)
+    if let (model, artifact) = try siblings.takeBackdooredModel(for: cell.trainSet) {
+      try note(artifact, Self.backdooredModelName)
       return model.prepared(for: context)
     }
     observe(measurer)
-    let model = try cell.trainVictim(context: context)
+    let model = try cell.trainBackdooredModel(context: context)
     try model.save(path)
-    try note(nil, Self.victimName)
+    try note(nil, Self.backdooredModelName)
     return model
   }
 
-  /// Whether a file of this run is there, as its record says that it was made. One that the record does not know was written by a process
-  /// that was killed before it could say so; it is made again, from the last checkpoint.
+  /// Whether a file of this run is there, as its record says that it was made. One that the record does not know was
+  /// written by a process that was killed before it could say so; it is made again, from the last checkpoint.
   /// - Throws: `RunStoreError` for a file of other bytes.
   private func holds(_ name: String) throws -> Bool {
     let path = directory.file(name)
@@ -164,15 +167,16 @@ public final class ExperimentRunner {
     try store()
   }
 
-  /// Lets the defense act on the victim or on its data, and measures the model that comes out.
+  /// Lets the defense act on the backdoored model or on its data, and measures the model that comes out.
   private func defend(
-    _ cell: Cell, _ victim: Classifier, _ defense: any Defense, _ measurer: ModelMeasurer
+    _ cell: Cell, _ backdoored: Classifier, _ defense: any Defense, _ measurer: ModelMeasurer
   ) throws -> (model: Classifier, exhibits: [Exhibit]) {
-    let poisoned = cell.victim?.train.indices ?? []
+    let poisoned = cell.attackOutcome?.train.indices ?? []
     observe(measurer, poisoned: Set(poisoned))
     let input = try DefenseInput(
       for: type(of: defense), training: context, seed: context.seed.stream("defense"),
-      architecture: { try self.configuration.makeModel(for: cell.trainSet, $0) }, poisonedTrain: cell.trainSet, model: victim,
+      architecture: { try self.configuration.makeModel(for: cell.trainSet, $0) }, poisonedTrain: cell.trainSet,
+      model: backdoored,
       cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
     let outcome = try defense.run(input)
     let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: poisoned)
@@ -196,24 +200,30 @@ public final class ExperimentRunner {
   /// A sample filter's model: trained in the standard way on what the filter kept.
   private func retrain(_ cell: Cell, _ outcome: DefenseOutcome) throws -> Classifier {
     guard let kept = outcome.filtered?.kept else {
-      throw DefenseError.invalid("defense \(configuration.defense?.name ?? "") gave neither a model nor a decision about samples.")
+      throw DefenseError.invalid(
+        "defense \(configuration.defense?.name ?? "") gave neither a model nor a decision about samples.")
     }
     return try configuration.train(on: cell.trainSet.subset(kept), stage: Self.retrainStage, context: context)
   }
 
-  private func riskEvaluator(_ defense: any Defense, _ evaluator: BackdoorEvaluator, _ victim: Classifier) -> RiskEvaluator? {
+  private func riskEvaluator(_ defense: any Defense, _ evaluator: BackdoorEvaluator, _ backdoored: Classifier)
+    -> RiskEvaluator?
+  {
     let count = min(configuration.evaluation.riskSamples, evaluator.test.count)
     guard count > 0, type(of: defense).stage == .model else { return nil }
     // The first images may be of one class.
     let positions = evaluator.test.stratifiedSample(count: count, seed: context.seed, stream: "risks/samples")
     return RiskEvaluator(
-      images: evaluator.test.subset(positions), triggered: evaluator.hasTrigger ? evaluator.triggered().subset(positions) : nil,
-      targets: positions.map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: victim, adversary: .init(),
+      images: evaluator.test.subset(positions),
+      triggered: evaluator.hasTrigger ? evaluator.triggered().subset(positions) : nil,
+      targets: positions.map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: backdoored,
+      adversary: .init(),
       context: context)
   }
 
   private var siblings: SiblingRuns {
-    SiblingRuns(directory: directory, configuration: configuration, environment: record.environment, progress: context.progress)
+    SiblingRuns(
+      directory: directory, configuration: configuration, environment: record.environment, progress: context.progress)
   }
 
   private func observe(_ measurer: ModelMeasurer?, poisoned: Set<Int> = []) {

@@ -7,7 +7,8 @@ import Torch
 enum LearnedAttack {
   static let fileName = "attack.safetensors"
 
-  /// The tensors in `path`, or those that the attack learns now, which then are in `path`. An attack that learns nothing leaves no file.
+  /// The tensors in `path`, or those that the attack learns now, which then are in `path`. An attack that learns
+  /// nothing leaves no file.
   /// - Parameter path: nil keeps nothing.
   static func tensors(of attack: some Attack, _ context: AttackContext, at path: String?) throws -> [String: Tensor] {
     guard type(of: attack).learns else { return [:] }

@@ -4,8 +4,8 @@ import TorchNN
 import Training
 import Vision
 
-/// Measures models on test data. The model that was measured last is not measured again while its weights are the same: the last epoch of a
-/// training and the trained model are one measurement.
+/// Measures models on test data. The model that was measured last is not measured again while its weights are the same:
+/// the last epoch of a training and the trained model are one measurement.
 final class ModelMeasurer {
   let evaluator: BackdoorEvaluator
   let risks: RiskEvaluator?
@@ -27,6 +27,8 @@ final class ModelMeasurer {
 
   private static func areEqual(_ a: [Tensor], _ b: [Tensor]) -> Bool {
     a.count == b.count
-      && noGrad { zip(a, b).allSatisfy { $0.shape == $1.shape && $0.device == $1.device && ($0 .== $1).all().item() != 0 } }
+      && noGrad {
+        zip(a, b).allSatisfy { $0.shape == $1.shape && $0.device == $1.device && ($0 .== $1).all().item() != 0 }
+      }
   }
 }

@@ -6,10 +6,11 @@ import Support
 import Torch
 public import Vision
 
-/// What an attack did to a data set: `poison.json`. It is enough to make the triggers again and measure a model by them.
+/// What an attack did to a data set: `poison.json`. It is enough to make the triggers again and measure a model by
+/// them.
 public struct PoisonManifest: Codable, Sendable {
   public static let fileName = "poison.json"
-  public static let supportedFormat = 1
+  public static let supportedFormat = 2
 
   public var format = PoisonManifest.supportedFormat
   /// The version of antidote that wrote it.
@@ -24,11 +25,11 @@ public struct PoisonManifest: Codable, Sendable {
   public var shape: ImageShape
   public var classNames: [String]
   public var trainCount: Int
-  public var implants: [ImplantNote]
+  public var tasks: [TaskNote]
   public var samples: [Sample]
 
   /// One trigger.
-  public struct ImplantNote: Codable, Sendable {
+  public struct TaskNote: Codable, Sendable {
     public var name: String
     /// In words: `all classes to 0 (airplane)`.
     public var mapping: String
@@ -40,15 +41,17 @@ public struct PoisonManifest: Codable, Sendable {
   public struct Sample: Codable, Sendable {
     /// Position in the training set.
     public var index: Int
-    /// Which implant it carries.
-    public var implant: Int
+    /// Which backdoor task it belongs to.
+    public var task: Int
     /// The true class of the image, and the label that the attacker gave it.
     public var trueLabel: Int
     public var label: Int
   }
 
-  public init(_ victim: Victim, attack: ExperimentConfiguration.Choice, configuration: ExperimentConfiguration) throws {
-    let train = victim.train
+  public init(_ outcome: AttackOutcome, attack: ExperimentConfiguration.Choice, configuration: ExperimentConfiguration)
+    throws
+  {
+    let train = outcome.train
     let (labels, trueLabels) = (train.data.labelArray(), train.trueLabels.array(Int64.self).map(Int.init))
     self.attack = attack.name
     settings = attack.settings
@@ -57,11 +60,11 @@ public struct PoisonManifest: Codable, Sendable {
     shape = train.data.shape
     classNames = train.data.classNames
     trainCount = train.data.count
-    implants = victim.implants.map {
-      ImplantNote(name: $0.name, mapping: $0.mapping.description(naming: train.data.classNames))
+    tasks = outcome.tasks.map {
+      TaskNote(name: $0.name, mapping: $0.mapping.description(naming: train.data.classNames))
     }
-    samples = zip(train.indices, train.implants).map { index, implant in
-      Sample(index: index, implant: implant, trueLabel: trueLabels[index], label: labels[index])
+    samples = zip(train.indices, train.tasks).map { index, task in
+      Sample(index: index, task: task, trueLabel: trueLabels[index], label: labels[index])
     }
   }
 
@@ -70,17 +73,33 @@ public struct PoisonManifest: Codable, Sendable {
     guard let data = try FileSystem.readIfPresent(path) else {
       throw JobError.invalid("\(path): no such file. Name the \(Self.fileName) that antidote attack wrote.")
     }
-    let tree = try JSONValue(json: data, source: path)
-    let mend = "Is it the \(Self.fileName) that antidote attack wrote?"
+    let tree = Self.current(try JSONValue(json: data, source: path))
+    let fix = "Is it the \(Self.fileName) that antidote attack wrote?"
     if let format = tree["format"]?.intValue, format != Self.supportedFormat {
       throw JobError.invalid(
-        "\(path): format \(format), and this version reads format \(Self.supportedFormat). Use the antidote that wrote it.")
+        "\(path): format \(format), and this version reads format \(Self.supportedFormat). Use the antidote that wrote it."
+      )
     }
     do {
       self = try tree.decode()
     } catch {
-      throw JobError.invalid("\(path): \(describeDecoding(error)). \(mend)")
+      throw JobError.invalid("\(path): \(describeDecoding(error)). \(fix)")
     }
+  }
+
+  /// The tree of a file of format 1, in which tasks had another name, in the present one; any other as it is.
+  private static func current(_ tree: JSONValue) -> JSONValue {
+    guard tree["format"]?.intValue == 1 else { return tree }
+    var tree = tree
+    tree["format"] = .int(supportedFormat)
+    tree["tasks"] = tree["implants"] ?? .null
+    tree["samples"] = .array(
+      (tree["samples"]?.arrayValue ?? []).map { sample in
+        var sample = sample
+        sample["task"] = sample["implant"] ?? .null
+        return sample
+      })
+    return tree
   }
 
   public func write(to path: String) throws {
@@ -88,9 +107,9 @@ public struct PoisonManifest: Codable, Sendable {
   }
 
   /// The triggers, made again for images of this shape. Their targets are numbered as `classNames`.
-  /// - Throws: `SettingsError` for an attack that this version does not know, `JobError` where the images are of another shape.
-  ///   What an attack learned is read from the file beside `source`.
-  public func makeImplants(for data: ImageDataset, source: String) throws -> [Implant] {
+  /// - Throws: `SettingsError` for an attack that this version does not know, `JobError` where the images are of
+  ///   another shape. What an attack learned is read from the file beside `source`.
+  public func makeTasks(for data: ImageDataset, source: String) throws -> [BackdoorTask] {
     guard data.shape == shape else {
       func text(_ shape: ImageShape) -> String { "\(shape.channels)x\(shape.height)x\(shape.width)" }
       throw JobError.invalid(
@@ -101,6 +120,6 @@ public struct PoisonManifest: Codable, Sendable {
     let file = folder.appendingPathComponent(LearnedAttack.fileName)
     let attack = try AttackKind.named(attack).make(settings).attack
     let learned = type(of: attack).learns && FileSystem.exists(file) ? try LearnedAttack.read(file) : [:]
-    return try attack.implants(for: shape, seed: Seed(seed).stream("attack"), learned: learned)
+    return try attack.tasks(for: shape, seed: Seed(seed).stream("attack"), learned: learned)
   }
 }

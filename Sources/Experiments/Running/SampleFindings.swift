@@ -6,8 +6,8 @@ import Support
 import Torch
 import Vision
 
-/// What a defense said about the training samples, beside what is known about them: numbers, histograms, maps and pictures for the record,
-/// and a table of all samples.
+/// What a defense said about the training samples, beside what is known about them: numbers, histograms, maps and
+/// pictures for the record, and a table of all samples.
 struct SampleFindings {
   static let tableName = "samples.csv"
 
@@ -24,7 +24,9 @@ struct SampleFindings {
     poison = Set(poisoned)
   }
 
-  var isEmpty: Bool { outcome.filtered == nil && outcome.suspicion == nil && outcome.scores.isEmpty && outcome.embeddings.isEmpty }
+  var isEmpty: Bool {
+    outcome.filtered == nil && outcome.suspicion == nil && outcome.scores.isEmpty && outcome.embeddings.isEmpty
+  }
 
   /// The record's part.
   /// - Parameter pictures: how many of each kind.
@@ -44,11 +46,14 @@ struct SampleFindings {
   /// One line a sample, with everything that the defense said about it.
   func table() -> String {
     let rejected = outcome.filtered.map { Set($0.rejected) }
-    var columns: [(name: String, value: (Int) -> String)] = [("index", { "\($0)" }), ("label", { [labels] in "\(labels[$0])" })]
+    var columns: [(name: String, value: (Int) -> String)] = [
+      ("index", { "\($0)" }), ("label", { [labels] in "\(labels[$0])" }),
+    ]
     if let rejected { columns.append(("kept", { rejected.contains($0) ? "0" : "1" })) }
     if let suspicion = outcome.suspicion { columns.append(("suspicion", { Self.text(suspicion[$0]) })) }
     for score in outcome.scores {
-      let name = score.title.contains { ",\"\n".contains($0) } ? "\"\(score.title.replacing("\"", with: "\"\""))\"" : score.title
+      let name =
+        score.title.contains { ",\"\n".contains($0) } ? "\"\(score.title.replacing("\"", with: "\"\""))\"" : score.title
       columns.append((name, { Self.text(score.values[$0]) }))
     }
     if !poison.isEmpty { columns.append(("poisoned", { [poison] in poison.contains($0) ? "1" : "0" })) }
@@ -58,7 +63,8 @@ struct SampleFindings {
   }
   private static func text(_ value: Double) -> String { String(format: "%.6g", value) }
 
-  /// Forty bins between the values' 0.5% and 99.5% quantiles, so that a few outliers do not squeeze the rest into one bin.
+  /// Forty bins between the values' 0.5% and 99.5% quantiles, so that a few outliers do not squeeze the rest into one
+  /// bin.
   private func histogram(_ score: SampleScores) -> RunRecord.Histogram? {
     let sorted = score.values.filter(\.isFinite).sorted()
     guard let least = sorted.first, let most = sorted.last, least < most else { return nil }
@@ -78,13 +84,16 @@ struct SampleFindings {
 
   private func map(_ embedding: Embedding) -> RunRecord.SampleMap {
     let points = TSNE()(embedding.features.to(.cpu))
-    func rounded(_ column: Int) -> [Double] { points.selected(1, column).array(Float.self).map { (Double($0) * 100).rounded() / 100 } }
+    func rounded(_ column: Int) -> [Double] {
+      points.selected(1, column).array(Float.self).map { (Double($0) * 100).rounded() / 100 }
+    }
     return RunRecord.SampleMap(
       title: embedding.title, x: rounded(0), y: rounded(1), labels: embedding.indices.map { labels[$0] },
       poisoned: embedding.indices.map(poison.contains))
   }
 
-  /// Of the rejected the most suspicious, of the kept the least suspicious: what the defense was surest about, mistakes included.
+  /// Of the rejected the most suspicious, of the kept the least suspicious: what the defense was surest about, mistakes
+  /// included.
   private func pictures(_ count: Int, in directory: RunDirectory) throws -> [RunRecord.Picture] {
     guard count > 0, let filtered = outcome.filtered else { return [] }
     let suspicion = outcome.suspicion
@@ -97,7 +106,8 @@ struct SampleFindings {
           try AtomicFile.write(try DecodedImage(data.images[index]).encodePNG(), to: directory.file(file))
           result.append(
             RunRecord.Picture(
-              index: index, label: labels[index], poisoned: poisoned, kept: kept, suspicion: suspicion?[index], file: file))
+              index: index, label: labels[index], poisoned: poisoned, kept: kept, suspicion: suspicion?[index],
+              file: file))
         }
       }
     }

@@ -20,7 +20,8 @@ struct SampleGallery {
   }
 
   /// Test images that the attack aims at, of as many classes as there are, with and without the trigger.
-  func fill(_ record: inout RunRecord, models: [(label: String, model: Classifier)], _ context: TrainingContext) throws {
+  func fill(_ record: inout RunRecord, models: [(label: String, model: Classifier)], _ context: TrainingContext) throws
+  {
     record.samples = []
     guard count > 0, evaluator.hasTrigger else { return }
     let test = evaluator.test
@@ -32,7 +33,9 @@ struct SampleGallery {
     for index in aimed where chosen.count < count && !chosen.contains(index) { chosen.append(index) }
     let clean = test.subset(chosen)
     let triggered = evaluator.triggered().subset(chosen)
-    let predictions = models.map { ($0.label, predict($0.model, clean, context), predict($0.model, triggered, context)) }
+    let predictions = models.map {
+      ($0.label, predict($0.model, clean, context), predict($0.model, triggered, context))
+    }
     let difference = triggered.images.to(.float32) - clean.images.to(.float32)
     let largest = difference.abs().max().item()
     let magnification = largest > 0 ? max(1, (127 / largest).rounded(.down)) : 1
@@ -45,13 +48,17 @@ struct SampleGallery {
         RunRecord.Sample(
           index: index, label: labels[index], target: evaluator.target(index), clean: "\(name)-clean.png",
           triggered: "\(name)-triggered.png", difference: "\(name)-difference.png", magnification: magnification,
-          predictions: predictions.map { RunRecord.SamplePrediction(model: $0.0, clean: $0.1[position], triggered: $0.2[position]) }))
+          predictions: predictions.map {
+            RunRecord.SamplePrediction(model: $0.0, clean: $0.1[position], triggered: $0.2[position])
+          }))
     }
   }
 
   /// Clean images, what the defense added, and the sum.
-  func add(_ exhibit: Exhibit, to record: inout RunRecord, models: [(label: String, model: Classifier)], _ context: TrainingContext) throws
-  {
+  func add(
+    _ exhibit: Exhibit, to record: inout RunRecord, models: [(label: String, model: Classifier)],
+    _ context: TrainingContext
+  ) throws {
     guard count > 0 else { return }
     let perturbations = exhibit.perturbations.detach().to(.cpu)
     let pixels = exhibit.images.to(.cpu).unitPixels()
@@ -69,16 +76,20 @@ struct SampleGallery {
       try write(perturbed[position].quantized(), "\(name)-sum.png")
       record.perturbations.append(
         RunRecord.Perturbation(
-          index: position, label: exhibit.labels[position], clean: "\(name)-clean.png", perturbation: "\(name)-delta.png",
+          index: position, label: exhibit.labels[position], clean: "\(name)-clean.png",
+          perturbation: "\(name)-delta.png",
           magnification: magnification, perturbed: "\(name)-sum.png",
           predictions: predictions.map { RunRecord.PerturbedPrediction(model: $0.0, prediction: $0.1[position]) }))
     }
   }
 
   /// A signed difference around middle gray.
-  private func shown(_ difference: Tensor, _ magnification: Double) -> Tensor { (difference * magnification + 0.5).quantized() }
+  private func shown(_ difference: Tensor, _ magnification: Double) -> Tensor {
+    (difference * magnification + 0.5).quantized()
+  }
 
-  private func predict(_ model: Classifier, _ data: ImageDataset, _ context: TrainingContext) -> [RunRecord.Prediction] {
+  private func predict(_ model: Classifier, _ data: ImageDataset, _ context: TrainingContext) -> [RunRecord.Prediction]
+  {
     predictions(model.logits(of: data, context: context))
   }
   private func predict(_ model: Classifier, _ pixels: Tensor, _ context: TrainingContext) -> [RunRecord.Prediction] {

@@ -4,18 +4,18 @@ import Support
 import Torch
 import Vision
 
-/// The runs beside one whose victims are made in the same way. The runs of a grid train their victim once, and learn their attack once: the
-/// first run keeps them, the others take them from there.
+/// The runs beside one whose backdoored models are made in the same way. The runs of a grid train that model once, and
+/// learn their attack once: the first run keeps them, the others take them from there.
 struct SiblingRuns {
   let directory: RunDirectory
   let configuration: ExperimentConfiguration
   let environment: RunRecord.Environment
   let progress: any ProgressReporter
 
-  /// The victim of a sibling, which is then this run's too; nil if there is none.
+  /// The backdoored model of a sibling, which is then this run's too; nil if there is none.
   /// - Parameter data: what it was trained on.
-  func takeVictim(for data: ImageDataset) throws -> (model: Classifier, artifact: RunRecord.Artifact)? {
-    let file = ExperimentRunner.victimName
+  func takeBackdooredModel(for data: ImageDataset) throws -> (model: Classifier, artifact: RunRecord.Artifact)? {
+    let file = ExperimentRunner.backdooredModelName
     let wanted = try configuration.model.spec(for: data)
     let found = try first(with: file) { path in
       let model = try Classifier.open(path)
@@ -23,7 +23,7 @@ struct SiblingRuns {
       return model
     }
     guard let (model, sibling, artifact) = found else { return nil }
-    progress.message("train: the same victim was trained for \(sibling.path); taken from there")
+    progress.message("train: the same model was trained for \(sibling.path); taken from there")
     try copyMetrics(of: sibling) { $0 == Cell.stage }
     model.classNames = data.classNames
     try model.save(directory.file(file))
@@ -33,7 +33,9 @@ struct SiblingRuns {
   /// Takes over what the attack of a sibling learned.
   func takeAttack() throws -> RunRecord.Artifact? {
     let file = directory.file(LearnedAttack.fileName)
-    guard let (learned, sibling, artifact) = try first(with: LearnedAttack.fileName, LearnedAttack.read) else { return nil }
+    guard let (learned, sibling, artifact) = try first(with: LearnedAttack.fileName, LearnedAttack.read) else {
+      return nil
+    }
     progress.message("attack: the same was learned for \(sibling.path); taken from there")
     try copyMetrics(of: sibling) { $0.hasPrefix("attack-") }
     try LearnedAttack.write(learned, to: file)
@@ -46,18 +48,19 @@ struct SiblingRuns {
     for entry in entries { try directory.metrics.append(entry) }
   }
 
-  /// What the first sibling's file holds. A file that is not what its run made, or would be other bits here, is passed over, and that is said.
+  /// What the first sibling's file holds. A file that is not what its run made, or would be other bits here, is passed
+  /// over, and that is said.
   private func first<T>(
     with file: String, _ read: (_ path: String) throws -> T
   ) throws -> (value: T, sibling: RunDirectory, artifact: RunRecord.Artifact)? {
     let folder = Path.parent(directory.path)
     let own = (directory.path as NSString).lastPathComponent
-    let wanted = try configuration.victimID()
+    let wanted = try configuration.backdooredModelID()
     for name in (try? FileSystem.list(folder)) ?? [] where name != own {
       let path = folder == "." ? name : Path.join(folder, name)
       guard FileSystem.exists("\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
         let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
-        (try? theirs.victimID()) == wanted
+        (try? theirs.backdooredModelID()) == wanted
       else { continue }
       do {
         let artifact = try checked("\(path)/\(file)", record.artifacts[file])
@@ -72,7 +75,9 @@ struct SiblingRuns {
   private func checked(_ path: String, _ artifact: RunRecord.Artifact?) throws -> RunRecord.Artifact {
     guard let artifact else { throw JobError.invalid("the record of its run does not know it") }
     if let difference = artifact.difference(from: environment) { throw JobError.invalid(difference) }
-    guard try Digest.sha256Hex(file: path) == artifact.sha256 else { throw JobError.invalid("it is not the file that its run made") }
+    guard try Digest.sha256Hex(file: path) == artifact.sha256 else {
+      throw JobError.invalid("it is not the file that its run made")
+    }
     return artifact
   }
 }

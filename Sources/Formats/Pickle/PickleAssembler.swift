@@ -35,7 +35,8 @@ struct PickleAssembler {
       count += part.count
       height = max(height, part.height + 1)
       guard count <= assembler.reader.limits.values else {
-        throw PickleProblem("more than \(formatCount(assembler.reader.limits.values)) values, shared ones counted where they are used")
+        throw PickleProblem(
+          "more than \(formatCount(assembler.reader.limits.values)) values, shared ones counted where they are used")
       }
       return part.value
     }
@@ -51,7 +52,8 @@ struct PickleAssembler {
       guard let build = reader.builders[global] else { throw PickleRefusal(global: global) }
       value = try build(
         PickleObject(
-          global: global, arguments: try part(arguments, &self).list ?? [], state: state, items: items, appended: parts))
+          global: global, arguments: try part(arguments, &self).list ?? [], state: state, items: items, appended: parts)
+      )
       try charge(value)
     case .persistent:
       guard let resolve = reader.persistent, let id = parts.first else {

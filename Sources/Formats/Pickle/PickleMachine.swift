@@ -23,11 +23,15 @@ struct PickleMachine {
     while true {
       let code = try byte()
       if code == PickleOpcode.stop.rawValue {
-        guard marks.isEmpty, stack.count == 1 else { throw PickleProblem("\(stack.count) values at the end, expected 1") }
+        guard marks.isEmpty, stack.count == 1 else {
+          throw PickleProblem("\(stack.count) values at the end, expected 1")
+        }
         return try pop()
       }
       steps += 1
-      guard steps <= 4 * reader.limits.values else { throw PickleProblem("more than \(formatCount(4 * reader.limits.values)) steps") }
+      guard steps <= 4 * reader.limits.values else {
+        throw PickleProblem("more than \(formatCount(4 * reader.limits.values)) steps")
+      }
       try execute(code)
     }
   }
@@ -100,7 +104,9 @@ struct PickleMachine {
       guard version <= 5 else { throw PickleProblem("pickle protocol \(version), expected 0 to 5") }
     case .frame:
       let length = try unsigned(8)
-      guard length <= bytes.count - at else { throw PickleProblem("a frame of \(formatCount(length)) bytes: the file ends early") }
+      guard length <= bytes.count - at else {
+        throw PickleProblem("a frame of \(formatCount(length)) bytes: the file ends early")
+      }
     case .stop, nil:
       throw PickleProblem("the opcode 0x\(String(code, radix: 16)), which plain data does not use")
     }
@@ -116,7 +122,8 @@ struct PickleMachine {
 
   private mutating func take(_ count: Int) throws -> ArraySlice<UInt8> {
     guard count <= bytes.count - at else {
-      throw PickleProblem("a value of \(formatCount(count)) bytes where \(formatCount(bytes.count - at)) are left: the file ends early")
+      throw PickleProblem(
+        "a value of \(formatCount(count)) bytes where \(formatCount(bytes.count - at)) are left: the file ends early")
     }
     at += count
     return bytes[at - count..<at]
@@ -136,17 +143,23 @@ struct PickleMachine {
 
   private mutating func decimal() throws -> Int {
     let line = try line()
-    guard let value = Int(String(decoding: line, as: UTF8.self)), value >= 0 else { throw PickleProblem("a memo key that is no number") }
+    guard let value = Int(String(decoding: line, as: UTF8.self)), value >= 0 else {
+      throw PickleProblem("a memo key that is no number")
+    }
     return value
   }
 
   private mutating func text(_ count: Int) throws -> String {
-    guard let text = String(validating: try take(count), as: UTF8.self) else { throw PickleProblem("text that is not UTF-8") }
+    guard let text = String(validating: try take(count), as: UTF8.self) else {
+      throw PickleProblem("text that is not UTF-8")
+    }
     return text
   }
 
   private func latin(_ line: ArraySlice<UInt8>) throws -> String {
-    guard line.count <= 1_000, let text = String(validating: line, as: UTF8.self) else { throw PickleProblem("a name that is no text") }
+    guard line.count <= 1_000, let text = String(validating: line, as: UTF8.self) else {
+      throw PickleProblem("a name that is no text")
+    }
     return text
   }
 
@@ -157,7 +170,9 @@ struct PickleMachine {
   }
 
   private mutating func add(_ node: PickleNode) throws -> Int {
-    guard nodes.count < reader.limits.values else { throw PickleProblem("more than \(formatCount(reader.limits.values)) values") }
+    guard nodes.count < reader.limits.values else {
+      throw PickleProblem("more than \(formatCount(reader.limits.values)) values")
+    }
     nodes.append(node)
     return nodes.count - 1
   }
@@ -189,7 +204,9 @@ struct PickleMachine {
 
   private mutating func remember(_ key: Int) throws {
     memo[key] = try top()
-    guard memo.count <= reader.limits.values else { throw PickleProblem("more than \(formatCount(reader.limits.values)) memos") }
+    guard memo.count <= reader.limits.values else {
+      throw PickleProblem("more than \(formatCount(reader.limits.values)) memos")
+    }
   }
 
   private mutating func recall(_ key: Int) throws {
@@ -198,7 +215,9 @@ struct PickleMachine {
   }
 
   private func string(_ index: Int) throws -> String {
-    guard case .leaf(let value) = nodes[index].kind, let text = value.text else { throw PickleProblem("a name that is no text") }
+    guard case .leaf(let value) = nodes[index].kind, let text = value.text else {
+      throw PickleProblem("a name that is no text")
+    }
     return text
   }
 
@@ -233,8 +252,12 @@ struct PickleMachine {
 
   private mutating func call() throws {
     let parts = try pop(2)
-    guard case .global(let global) = nodes[parts[0]].kind else { throw PickleProblem("a call of something that is no name") }
-    guard case .tuple = nodes[parts[1]].kind else { throw PickleProblem("a call of \(global) without a tuple of arguments") }
+    guard case .global(let global) = nodes[parts[0]].kind else {
+      throw PickleProblem("a call of something that is no name")
+    }
+    guard case .tuple = nodes[parts[1]].kind else {
+      throw PickleProblem("a call of \(global) without a tuple of arguments")
+    }
     try push(PickleNode(kind: .object(global, arguments: parts[1])))
   }
 

@@ -1,5 +1,5 @@
-/// The opcodes of pickle protocols 0 to 5 that plain data uses, as CPython's `pickletools` lists them. The rest (sets, buffers from
-/// outside, the extension registry, calls with keyword arguments) are left out and so refused.
+/// The opcodes of pickle protocols 0 to 5 that plain data uses, as CPython's `pickletools` lists them. The rest (sets,
+/// buffers from outside, the extension registry, calls with keyword arguments) are left out and so refused.
 enum PickleOpcode: UInt8 {
   case mark = 0x28
   case pop = 0x30

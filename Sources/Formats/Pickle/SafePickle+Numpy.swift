@@ -1,6 +1,7 @@
-// How numpy pickles an array: `_reconstruct(ndarray, (0,), b'b')` and then the state (version, shape, dtype, is_fortran,
-// raw bytes); from protocol 5 on `_frombuffer(raw bytes, dtype, shape, order)`. A dtype is `dtype('u1', False, True)` with
-// the state (3, byte order, ...). Protocols before 3 have no bytes, so Python 3 writes `_codecs.encode(text, 'latin1')`.
+// How numpy pickles an array: `_reconstruct(ndarray, (0,), b'b')` and then the state (version, shape, dtype,
+// is_fortran, raw bytes); from protocol 5 on `_frombuffer(raw bytes, dtype, shape, order)`. A dtype is `dtype('u1',
+// False, True)` with the state (3, byte order, ...). Protocols before 3 have no bytes, so Python 3 writes
+// `_codecs.encode(text, 'latin1')`.
 
 extension SafePickle {
   /// The table for numeric numpy arrays and scalars.
@@ -62,7 +63,9 @@ extension SafePickle {
       var bytes: [UInt8] = []
       bytes.reserveCapacity(text.utf8.count)
       for scalar in text.unicodeScalars {
-        guard let byte = UInt8(exactly: scalar.value) else { throw PickleProblem("text beyond latin1 where bytes belong") }
+        guard let byte = UInt8(exactly: scalar.value) else {
+          throw PickleProblem("text beyond latin1 where bytes belong")
+        }
         bytes.append(byte)
       }
       return .bytes(bytes)
@@ -70,7 +73,8 @@ extension SafePickle {
     }
   }
 
-  private static func array(_ raw: [UInt8], dtype: PickleValue, shape: [Int], fortranOrder: Bool) throws -> PickleArray {
+  private static func array(_ raw: [UInt8], dtype: PickleValue, shape: [Int], fortranOrder: Bool) throws -> PickleArray
+  {
     guard case .object(let object) = dtype, object.global == PickleGlobal("numpy", "dtype"),
       let code = object.arguments.first?.text
     else { throw PickleProblem("a numpy array without a dtype") }
@@ -79,7 +83,9 @@ extension SafePickle {
     }
     let state = object.state?.list ?? []
     // state: version, byte order, subarray, field names, fields, ...
-    guard state.dropFirst(2).prefix(3).allSatisfy({ $0 == .none }) else { throw PickleProblem("a numpy array of records") }
+    guard state.dropFirst(2).prefix(3).allSatisfy({ $0 == .none }) else {
+      throw PickleProblem("a numpy array of records")
+    }
     let order = state.count > 1 ? state[1].text ?? "|" : "|"
     guard ["<", ">", "|", "="].contains(order) else { throw PickleProblem("a numpy array of byte order '\(order)'") }
     return try PickleArray(dtype: type, shape: shape, raw: raw, bigEndian: order == ">", fortranOrder: fortranOrder)

@@ -12,24 +12,25 @@ public typealias PickleBuilder = @Sendable (PickleObject) throws -> PickleValue
 
 /// Reads Python pickles as data, protocols 0 to 5, and runs nothing.
 ///
-/// A pickle is a program that may call any Python function. Here it can only build numbers, strings, bytes, lists, tuples
-/// and dicts; the functions and classes that it names are looked up in `builders`, a fixed table, and everything else is
-/// refused with `FormatError.refusedGlobal`. The default table covers what numpy writes for numeric arrays. A reader of
-/// another kind of file extends the table and, where the pickle refers to data outside of it, gives `persistent`:
+/// A pickle is a program that may call any Python function. Here it can only build numbers, strings, bytes, lists,
+/// tuples and dicts; the functions and classes that it names are looked up in `builders`, a fixed table, and everything
+/// else is refused with `FormatError.refusedGlobal`. The default table covers what numpy writes for numeric arrays. A
+/// reader of another kind of file extends the table and, where the pickle refers to data outside of it, gives
+/// `persistent`:
 ///
 ///     var reader = SafePickle()
 ///     reader.builders[PickleGlobal("collections", "OrderedDict")] = { .dict($0.items) }
 ///     reader.persistent = { id in try storage(named: id) }
 ///
-/// Hostile input gives an error: depth, the number of values and the bytes that builders make are limited, and
-/// shared parts are counted as often as they are reached.
+/// Hostile input gives an error: depth, the number of values and the bytes that builders make are limited, and shared
+/// parts are counted as often as they are reached.
 public struct SafePickle: Sendable {
   /// The names that a pickle may use, and what becomes of a call to them.
   public var builders: [PickleGlobal: PickleBuilder] = SafePickle.numpy
   /// Resolves a persistent id; nil refuses them.
   public var persistent: (@Sendable (PickleValue) throws -> PickleValue)?
-  /// The most levels of nesting and values, in the file and in the resulting tree, and bytes that builders may make in all. These may
-  /// also not be more than 16 times the pickle's size and a mebibyte.
+  /// The most levels of nesting and values, in the file and in the resulting tree, and bytes that builders may make in
+  /// all. These may also not be more than 16 times the pickle's size and a mebibyte.
   public var limits = FormatLimits.standard
 
   public init() {}
@@ -45,7 +46,8 @@ public struct SafePickle: Sendable {
     let (value, end) = try loadPrefix(bytes, from: 0, name: name)
     guard end == bytes.count else {
       throw FormatError.malformed(
-        path: name, problem: "\(formatCount(bytes.count - end)) bytes follow the end of the pickle", fix: FormatError.copyAgain)
+        path: name, problem: "\(formatCount(bytes.count - end)) bytes follow the end of the pickle",
+        fix: FormatError.copyAgain)
     }
     return value
   }

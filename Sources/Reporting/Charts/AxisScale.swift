@@ -23,7 +23,8 @@ struct AxisScale {
       self.init(lower: lower, upper: upper, ticks: [lower, upper])
       return
     }
-    self.init(lower: first * step, upper: last * step, ticks: (0...Int(last - first)).map { (first + Double($0)) * step })
+    self.init(
+      lower: first * step, upper: last * step, ticks: (0...Int(last - first)).map { (first + Double($0)) * step })
   }
 
   init(lower: Double, upper: Double, ticks: [Double]) {

@@ -1,14 +1,17 @@
 import Experiments
 import Foundation
 
-/// Draws how a value is spread over clean and over poisoned samples. Bars are shares of their own group, since poison is rare.
+/// Draws how a value is spread over clean and over poisoned samples. Bars are shares of their own group, since poison
+/// is rare.
 enum HistogramChart {
   private static let width = 520.0
   private static let height = 250.0
   private static let margin = (left: 48.0, right: 16.0, top: 16.0, bottom: 26.0)
 
   static func draw(_ histogram: RunRecord.Histogram) -> String {
-    let groups = [(style: 0, counts: histogram.clean), (style: 1, counts: histogram.poisoned)].filter { $0.counts.contains { $0 > 0 } }
+    let groups = [(style: 0, counts: histogram.clean), (style: 1, counts: histogram.poisoned)].filter {
+      $0.counts.contains { $0 > 0 }
+    }
     let shares = groups.map { group in
       let total = Double(group.counts.reduce(0, +))
       return group.counts.map { Double($0) / total }
@@ -40,7 +43,9 @@ enum HistogramChart {
       let place = x((threshold - histogram.lower) / (histogram.upper - histogram.lower))
       svg += SVG.line("threshold", place, margin.top, place, y(0))
       let isRight = place > width / 2
-      svg += SVG.label("threshold \(NumberText.short(threshold))", place + (isRight ? -5 : 5), margin.top + 8, isRight ? "end" : "start")
+      svg += SVG.label(
+        "threshold \(NumberText.short(threshold))", place + (isRight ? -5 : 5), margin.top + 8,
+        isRight ? "end" : "start")
     }
     return svg + "</svg>"
   }

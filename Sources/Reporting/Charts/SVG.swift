@@ -10,7 +10,8 @@ enum SVG {
     "<line class=\"\(style)\" x1=\"\(text(x1))\" y1=\"\(text(y1))\" x2=\"\(text(x2))\" y2=\"\(text(y2))\"/>"
   }
 
-  static func label(_ content: String, _ x: Double, _ y: Double, _ anchor: String, _ style: String = "label") -> String {
+  static func label(_ content: String, _ x: Double, _ y: Double, _ anchor: String, _ style: String = "label") -> String
+  {
     "<text class=\"\(style)\" x=\"\(text(x))\" y=\"\(text(y))\" text-anchor=\"\(anchor)\">\(HTMLText.escape(content))</text>"
   }
 

@@ -26,14 +26,17 @@ struct SVGChart {
       let height = y(tick, left)
       svg += SVG.line("grid", leftMargin, height, width - rightMargin, height)
       svg += SVG.label(
-        chart.left.isShare ? "\(NumberText.short((100 * tick).rounded()))%" : NumberText.short(tick), leftMargin - 7, height + 4, "end")
+        chart.left.isShare ? "\(NumberText.short((100 * tick).rounded()))%" : NumberText.short(tick), leftMargin - 7,
+        height + 4, "end")
     }
     for tick in epochs.ticks {
       svg += SVG.line("tick", x(tick), top + plotHeight, x(tick), top + plotHeight + 4)
       svg += SVG.label(NumberText.short(tick), x(tick), top + plotHeight + 17, "middle")
     }
     if let right {
-      for tick in right.ticks { svg += SVG.label(NumberText.short(tick), width - rightMargin + 7, y(tick, right) + 4, "start") }
+      for tick in right.ticks {
+        svg += SVG.label(NumberText.short(tick), width - rightMargin + 7, y(tick, right) + 4, "start")
+      }
     }
     svg += SVG.label("epoch", leftMargin + plotWidth / 2, height - 3, "middle", "axis")
     svg += SVG.line("base", leftMargin, top + plotHeight, width - rightMargin, top + plotHeight)
@@ -49,8 +52,10 @@ struct SVGChart {
         // Markers carry the exact value as a tooltip; on long runs they would hide the line.
         guard segment.count <= 60 else { continue }
         for (point, value) in zip(points, segment) {
-          let shown = chart.left.isShare && !series.onRightAxis ? NumberText.percent(value.value) : NumberText.short(value.value)
-          svg += "<circle class=\"dot s\(series.style)\" cx=\"\(SVG.text(point.0))\" cy=\"\(SVG.text(point.1))\" r=\"2.4\">"
+          let shown =
+            chart.left.isShare && !series.onRightAxis ? NumberText.percent(value.value) : NumberText.short(value.value)
+          svg +=
+            "<circle class=\"dot s\(series.style)\" cx=\"\(SVG.text(point.0))\" cy=\"\(SVG.text(point.1))\" r=\"2.4\">"
           svg += "<title>\(HTMLText.escape("\(series.name), epoch \(value.epoch): \(shown)"))</title></circle>"
         }
       }
@@ -68,7 +73,9 @@ struct SVGChart {
   private static func summary(_ chart: Chart) -> String {
     let lines = chart.series.map { series in
       let isShare = chart.left.isShare && !series.onRightAxis
-      func shown(_ value: Double?) -> String { isShare ? NumberText.percent(value) : value.map(NumberText.short) ?? NumberText.missing }
+      func shown(_ value: Double?) -> String {
+        isShare ? NumberText.percent(value) : value.map(NumberText.short) ?? NumberText.missing
+      }
       return "\(series.name) from \(shown(series.points.first?.value)) to \(shown(series.points.last?.value))"
     }
     return "\(chart.title) over epochs. " + lines.joined(separator: "; ") + "."

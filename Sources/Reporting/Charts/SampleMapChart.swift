@@ -15,7 +15,9 @@ enum SampleMapChart {
     let classes = (map.labels.max() ?? 0) + 1
     var svg = SVG.open(
       width: size, height: size,
-      summary: "\(map.title): \(map.poisoned.count { !$0 }) clean and \(map.poisoned.count { $0 }) poisoned samples in the plane.")
+      summary:
+        "\(map.title): \(map.poisoned.count { !$0 }) clean and \(map.poisoned.count { $0 }) poisoned samples in the plane."
+    )
     // Poison on top: it is rare, and what the picture is about.
     for poisoned in [false, true] {
       for index in map.x.indices where map.poisoned[index] == poisoned {

@@ -52,8 +52,10 @@ struct StageCharts {
 
   /// The values that have a chart of their own or none.
   private static let known: Set<String> = [
-    MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.backdoorRisk, MetricName.adversarialRisk,
-    MetricName.sharedAdversarialRisk, MetricName.trainLoss, MetricName.learningRate, MetricName.seconds, MetricName.imagesPerSecond,
+    MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.backdoorRisk,
+    MetricName.adversarialRisk,
+    MetricName.sharedAdversarialRisk, MetricName.trainLoss, MetricName.learningRate, MetricName.seconds,
+    MetricName.imagesPerSecond,
     MetricName.poisonShareLearned, MetricName.targetedMisclassification,
   ]
 
@@ -92,19 +94,24 @@ struct StageCharts {
 
     var charts: [Chart] = []
     func add(_ id: String, _ title: String, _ left: Chart.Axis, right: Chart.Axis? = nil, _ series: [Chart.Series]) {
-      if !series.isEmpty { charts.append(Chart(id: "chart-\(number)-\(id)", title: title, left: left, right: right, series: series)) }
+      if !series.isEmpty {
+        charts.append(Chart(id: "chart-\(number)-\(id)", title: title, left: left, right: right, series: series))
+      }
     }
     let share = Chart.Axis(label: "share", isShare: true)
     add("scores", "Accuracy and attack success", share, scores)
     add("risks", "Risks", share, risks)
     add(
       "loss", loss == nil ? "Learning rate" : rate == nil ? "Loss" : "Loss and learning rate",
-      .init(label: loss == nil ? "learning rate" : "loss"), right: loss != nil && rate != nil ? .init(label: "learning rate") : nil,
+      .init(label: loss == nil ? "learning rate" : "loss"),
+      right: loss != nil && rate != nil ? .init(label: "learning rate") : nil,
       [loss, rate].compactMap { $0 })
     add("parts", "Parts of the loss", .init(label: "loss"), parts)
     add("shares", "Shares", share, shares)
     for (index, name) in rest.prefix(6).enumerated() {
-      add("other-\(index)", words(name), .init(label: words(name)), [series(name, words(name), style: 4)].compactMap { $0 })
+      add(
+        "other-\(index)", words(name), .init(label: words(name)),
+        [series(name, words(name), style: 4)].compactMap { $0 })
     }
     return charts
   }

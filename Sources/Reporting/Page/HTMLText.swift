@@ -2,8 +2,8 @@ import Mustache
 
 /// Text that came from a record, made safe to stand in HTML, inside attributes too.
 ///
-/// Templates use it through the content type ``name``. It works on Unicode scalars: a quotation mark that is followed by a combining
-/// accent is one character to Swift, but to a browser it still ends an attribute.
+/// Templates use it through the content type ``name``. It works on Unicode scalars: a quotation mark that is followed
+/// by a combining accent is one character to Swift, but to a browser it still ends an attribute.
 struct HTMLText: MustacheContentType {
   /// The name under which templates select this content type.
   static let name = "ESCAPED"

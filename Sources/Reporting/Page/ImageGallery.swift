@@ -44,9 +44,11 @@ struct ImageGallery {
       let name = record.className(sample.label)
       let target = sample.target ?? record.poison?.targetLabel
       var images = [
-        SampleImage(sample.clean, in: directory, caption: "clean", alternative: "Test image \(sample.index), \(name), clean"),
         SampleImage(
-          sample.triggered, in: directory, caption: "triggered", alternative: "Test image \(sample.index), \(name), with the trigger"),
+          sample.clean, in: directory, caption: "clean", alternative: "Test image \(sample.index), \(name), clean"),
+        SampleImage(
+          sample.triggered, in: directory, caption: "triggered",
+          alternative: "Test image \(sample.index), \(name), with the trigger"),
       ]
       if let difference = sample.difference {
         images.append(
@@ -57,7 +59,9 @@ struct ImageGallery {
       let answers = sample.predictions.map { prediction in
         Answer(
           model: prediction.model,
-          chips: [prediction.clean, prediction.triggered].map { Self.chip($0, truth: sample.label, target: target, in: record) })
+          chips: [prediction.clean, prediction.triggered].map {
+            Self.chip($0, truth: sample.label, target: target, in: record)
+          })
       }
       return Card(
         cardTitle: name, cardDetail: "test image \(sample.index)", images: images,
@@ -75,7 +79,8 @@ struct ImageGallery {
         SampleImage(
           item.perturbation, in: directory, caption: "perturbation" + Self.times(item.magnification),
           alternative: "The perturbation of image \(item.index)"),
-        SampleImage(item.perturbed, in: directory, caption: "perturbed", alternative: "Image \(item.index), \(name), perturbed"),
+        SampleImage(
+          item.perturbed, in: directory, caption: "perturbed", alternative: "Image \(item.index), \(name), perturbed"),
       ]
       let answers = item.predictions.map { answer in
         Answer(
@@ -89,9 +94,11 @@ struct ImageGallery {
   }
 
   private static func chip(_ prediction: RunRecord.Prediction, truth: Int, target: Int?, in record: RunRecord) -> Chip {
-    let (kind, symbol) = prediction.label == truth ? ("right", "✓") : prediction.label == target ? ("target", "◎") : ("wrong", "✗")
+    let (kind, symbol) =
+      prediction.label == truth ? ("right", "✓") : prediction.label == target ? ("target", "◎") : ("wrong", "✗")
     return Chip(
-      kind: kind, symbol: symbol, className: record.className(prediction.label), confidence: NumberText.percent(prediction.confidence))
+      kind: kind, symbol: symbol, className: record.className(prediction.label),
+      confidence: NumberText.percent(prediction.confidence))
   }
 
   private static func times(_ factor: Double?) -> String {

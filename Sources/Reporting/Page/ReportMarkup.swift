@@ -1,6 +1,7 @@
 /// The page's HTML, as Mustache templates. Whatever comes from a record stands in double braces and is escaped.
 ///
-/// The content security policy lets nothing in from outside: a page that was written from somebody else's run cannot call home.
+/// The content security policy lets nothing in from outside: a page that was written from somebody else's run cannot
+/// call home.
 enum ReportMarkup {
   static let page = """
     <!DOCTYPE html>

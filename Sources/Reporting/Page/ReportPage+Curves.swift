@@ -49,7 +49,9 @@ extension ReportPage {
           CurveChart(
             chartID: chart.id, chartTitle: chart.title, svg: SVGChart.draw(chart),
             legend: chart.series.map {
-              LegendEntry(legendName: $0.name, style: $0.style, side: chart.right == nil ? nil : $0.onRightAxis ? "right" : "left")
+              LegendEntry(
+                legendName: $0.name, style: $0.style, side: chart.right == nil ? nil : $0.onRightAxis ? "right" : "left"
+              )
             })
         })
     }
@@ -58,7 +60,8 @@ extension ReportPage {
     let main = zip(shown, isMain).filter(\.1).map(\.0)
     let folded = zip(shown, isMain).filter { !$0.1 }.map(\.0)
     return CurveSection(
-      stages: main, helpers: folded.isEmpty ? nil : FoldedStages(foldedCount: formatCount(folded.count), folded: folded),
+      stages: main,
+      helpers: folded.isEmpty ? nil : FoldedStages(foldedCount: formatCount(folded.count), folded: folded),
       staticNote: plotly.note, interactive: interactive)
   }
 }

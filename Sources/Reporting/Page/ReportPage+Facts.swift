@@ -34,7 +34,9 @@ extension ReportPage {
     let names = classes.prefix(20).joined(separator: ", ") + (classes.count > 20 ? ", …" : "")
     return [
       Fact(name: "Data set", text: dataset.name),
-      Fact(name: "Images", text: "\(formatCount(dataset.trainCount)) for training, \(formatCount(dataset.testCount)) for testing"),
+      Fact(
+        name: "Images",
+        text: "\(formatCount(dataset.trainCount)) for training, \(formatCount(dataset.testCount)) for testing"),
       Fact(name: "Format", text: "\(dataset.height) × \(dataset.width) pixels, \(channels(dataset.channels))"),
       Fact(name: "Classes", text: "\(classes.count): \(names)"),
     ]
@@ -44,9 +46,11 @@ extension ReportPage {
     let machine = record.environment
     var facts = [
       Fact(name: "Antidote", text: machine.antidote), Fact(name: "LibTorch", text: machine.libtorch),
-      Fact(name: "Swift", text: machine.swift), Fact(name: "System", text: machine.os), Fact(name: "Processor", text: machine.cpu),
+      Fact(name: "Swift", text: machine.swift), Fact(name: "System", text: machine.os),
+      Fact(name: "Processor", text: machine.cpu),
       Fact(name: "Threads", text: withReason(String(machine.threads), machine.threadsReason)),
-      Fact(name: "Device", text: machine.device), Fact(name: "Precision", text: withReason(machine.precision, machine.precisionReason)),
+      Fact(name: "Device", text: machine.device),
+      Fact(name: "Precision", text: withReason(machine.precision, machine.precisionReason)),
     ]
     if let memory = machine.memory { facts.append(Fact(name: "Memory", text: formatBytes(memory))) }
     facts.append(Fact(name: "Started", text: NumberText.date(record.created)))
@@ -54,7 +58,9 @@ extension ReportPage {
     return facts
   }
 
-  private static func withReason(_ text: String, _ reason: String?) -> String { reason.map { "\(text) (\($0))" } ?? text }
+  private static func withReason(_ text: String, _ reason: String?) -> String {
+    reason.map { "\(text) (\($0))" } ?? text
+  }
 
   private static func channels(_ count: Int) -> String {
     switch count {

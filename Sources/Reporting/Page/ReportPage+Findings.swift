@@ -48,12 +48,16 @@ extension ReportPage {
   }
 
   private static func lead(_ detection: DetectionMetrics?) -> String {
-    guard let detection, detection.rejectedCount > 0 else { return "What the defense measured on the training samples." }
-    let kept = "It kept \(formatCount(detection.keptCount)) of \(formatCount(detection.keptCount + detection.rejectedCount)) samples"
+    guard let detection, detection.rejectedCount > 0 else {
+      return "What the defense measured on the training samples."
+    }
+    let kept =
+      "It kept \(formatCount(detection.keptCount)) of \(formatCount(detection.keptCount + detection.rejectedCount)) samples"
     guard let caught = detection.truePositiveRate, let lost = detection.falsePositiveRate else {
       return "\(kept). Every sample's values are in samples.csv."
     }
-    return "\(kept); \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples are among the "
+    return
+      "\(kept); \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples are among the "
       + "rejected. Which samples were poisoned is known to this report and not to the defense. Every sample's values are in samples.csv."
   }
 
@@ -64,24 +68,38 @@ extension ReportPage {
     var facts: [Fact] = []
     let (poisoned, rejected) = (detection.poisonedCount, detection.rejectedCount)
     if poisoned > 0, rejected > 0 {
-      facts.append(Fact(name: "Poison rejected", text: part(poisoned - detection.poisonKept, poisoned, detection.truePositiveRate)))
+      facts.append(
+        Fact(name: "Poison rejected", text: part(poisoned - detection.poisonKept, poisoned, detection.truePositiveRate))
+      )
       let clean = detection.keptCount + rejected - poisoned
-      facts.append(Fact(name: "Clean rejected", text: part(detection.cleanRejected, clean, detection.falsePositiveRate)))
-      facts.append(Fact(name: "Poison kept", text: part(detection.poisonKept, detection.keptCount, detection.poisonShareKept) + " kept"))
-      facts.append(Fact(name: "Precision", text: part(rejected - detection.cleanRejected, rejected, detection.precision) + " rejected"))
+      facts.append(
+        Fact(name: "Clean rejected", text: part(detection.cleanRejected, clean, detection.falsePositiveRate)))
+      facts.append(
+        Fact(
+          name: "Poison kept",
+          text: part(detection.poisonKept, detection.keptCount, detection.poisonShareKept) + " kept"))
+      facts.append(
+        Fact(
+          name: "Precision", text: part(rejected - detection.cleanRejected, rejected, detection.precision) + " rejected"
+        ))
     } else if rejected > 0 {
       facts.append(Fact(name: "Rejected", text: formatCount(rejected)))
     }
     if let area = detection.areaUnderROC {
       facts.append(
-        Fact(name: "AUC", text: String(format: "%.3f", area) + ": how often a poisoned sample is more suspicious than a clean one"))
+        Fact(
+          name: "AUC",
+          text: String(format: "%.3f", area) + ": how often a poisoned sample is more suspicious than a clean one"))
     }
     return facts
   }
 
   private static func drawing(_ histogram: RunRecord.Histogram) -> Drawing {
     let (clean, poisoned) = (histogram.clean.reduce(0, +), histogram.poisoned.reduce(0, +))
-    var legend = [LegendColor(swatchClass: "s0", colorName: poisoned > 0 ? "clean (\(formatCount(clean)))" : "all (\(formatCount(clean)))")]
+    var legend = [
+      LegendColor(
+        swatchClass: "s0", colorName: poisoned > 0 ? "clean (\(formatCount(clean)))" : "all (\(formatCount(clean)))")
+    ]
     if poisoned > 0 { legend.append(LegendColor(swatchClass: "s1", colorName: "poisoned (\(formatCount(poisoned)))")) }
     return Drawing(
       drawingTitle: StageCharts.words(histogram.title), drawingNote: "share of each group",
@@ -94,20 +112,24 @@ extension ReportPage {
     if map.poisoned.contains(true) { legend.append(LegendColor(swatchClass: "poisoned", colorName: "poisoned")) }
     for label in Set(map.labels).sorted().prefix(20) {
       legend.append(
-        LegendColor(swatchClass: "", swatchColor: SampleMapChart.color(label, of: classes), colorName: record.className(label)))
+        LegendColor(
+          swatchClass: "", swatchColor: SampleMapChart.color(label, of: classes), colorName: record.className(label)))
     }
     return Drawing(
-      drawingTitle: StageCharts.words(map.title), drawingNote: "t-SNE; colours are the given labels", drawingSVG: SampleMapChart.draw(map),
+      drawingTitle: StageCharts.words(map.title), drawingNote: "t-SNE; colours are the given labels",
+      drawingSVG: SampleMapChart.draw(map),
       drawingLegend: legend)
   }
 
-  private static func groups(_ findings: RunRecord.Findings, _ record: RunRecord, _ directory: String) -> [PictureGroup] {
+  private static func groups(_ findings: RunRecord.Findings, _ record: RunRecord, _ directory: String) -> [PictureGroup]
+  {
     let known = (findings.detection?.poisonedCount ?? 0) > 0
     let surest = (kept: "The least suspicious ones.", rejected: "The most suspicious ones.")
     let kinds: [(kept: Bool, poisoned: Bool, title: String, note: String)] =
       known
       ? [
-        (false, true, "Poisoned and rejected", surest.rejected), (false, false, "Clean and rejected: false alarms", surest.rejected),
+        (false, true, "Poisoned and rejected", surest.rejected),
+        (false, false, "Clean and rejected: false alarms", surest.rejected),
         (true, true, "Poisoned and kept: missed", surest.kept), (true, false, "Clean and kept", surest.kept),
       ]
       : [(false, false, "Rejected", surest.rejected), (true, false, "Kept", surest.kept)]
@@ -116,7 +138,8 @@ extension ReportPage {
         let name = record.className(picture.label)
         let suspicion = picture.suspicion.map { " \(NumberText.short($0))" } ?? ""
         return SampleImage(
-          picture.file, in: directory, caption: name + suspicion, alternative: "Training image \(picture.index), labelled \(name)")
+          picture.file, in: directory, caption: name + suspicion,
+          alternative: "Training image \(picture.index), labelled \(name)")
       }
       return images.isEmpty ? nil : PictureGroup(groupTitle: kind.title, groupNote: kind.note, groupImages: images)
     }

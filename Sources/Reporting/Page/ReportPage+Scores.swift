@@ -60,7 +60,8 @@ extension ReportPage {
     let width = table.columns.count + (changes ? 1 : 0)
     return ScoreSection(
       columns: table.columns, changes: changes, scores: rows(table.scores),
-      riskRows: table.risks.isEmpty ? nil : RiskRows(risks: rows(table.risks), width: width + 1), lastEpochs: record.lastEpochs?.sentence,
+      riskRows: table.risks.isEmpty ? nil : RiskRows(risks: rows(table.risks), width: width + 1),
+      lastEpochs: record.lastEpochs?.sentence,
       rating: table.effectiveness.map {
         Rating(ratingValue: $0, ratingExplanation: Glossary.effectiveness.explanation, span: width)
       })

@@ -16,7 +16,8 @@ extension ReportPage {
     return Settings(
       sections: sections.map { section in
         let count = section.rows.count
-        return SettingsGroup(sectionName: section.name, sectionCount: "\(count) setting\(count == 1 ? "" : "s")", entries: section.rows)
+        return SettingsGroup(
+          sectionName: section.name, sectionCount: "\(count) setting\(count == 1 ? "" : "s")", entries: section.rows)
       })
   }
 }

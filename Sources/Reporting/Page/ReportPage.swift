@@ -5,7 +5,8 @@ import Support
 
 /// What the page template shows, as text that is ready to be set. Property names are the names in the template.
 ///
-/// Mustache looks a name up in the enclosing values when the inner one has none, so optional properties have names of their own.
+/// Mustache looks a name up in the enclosing values when the inner one has none, so optional properties have names of
+/// their own.
 struct ReportPage {
   struct Fact {
     var name: String
@@ -58,14 +59,18 @@ extension ReportPage {
     let verdict = Verdict(record)
     self.init(
       pageTitle: record.title, subtitle: Self.subtitle(record), status: record.status.rawValue, runID: record.id,
-      shortID: String(record.id.prefix(12)), tone: verdict.tone.rawValue, toneWord: verdict.word, toneSymbol: verdict.tone.symbol,
+      shortID: String(record.id.prefix(12)), tone: verdict.tone.rawValue, toneWord: verdict.word,
+      toneSymbol: verdict.tone.symbol,
       sentence: verdict.sentence, flags: Self.flags(record), scoreSection: Self.scores(record),
       curves: try Self.curves(metrics, plotly: plotly),
       findingsSection: Self.findings(record, in: directory), samples: ImageGallery(samplesOf: record, in: directory),
       perturbations: ImageGallery(perturbationsOf: record, in: directory), poisonFacts: Self.poison(record),
-      defenseFacts: Self.defense(record), datasetFacts: Self.dataset(record), times: Self.times(record), settings: Self.settings(record),
+      defenseFacts: Self.defense(record), datasetFacts: Self.dataset(record), times: Self.times(record),
+      settings: Self.settings(record),
       environment: Self.environment(record), reproduction: record.command.map { Reproduction(commandLine: $0) },
-      footer: "Written by Antidote \(record.environment.antidote) from record.json, metrics.jsonl and the images in samples/.")
+      footer:
+        "Written by Antidote \(record.environment.antidote) from record.json, metrics.jsonl and the images in samples/."
+    )
   }
 
   private static func subtitle(_ record: RunRecord) -> String {
@@ -84,7 +89,8 @@ extension ReportPage {
       notes: record.flags.map { raised in
         FlagNote(
           flagTitle: raised.flag?.title ?? raised.id, flagMessage: raised.message,
-          flagExplanation: raised.flag?.explanation ?? "A newer version of Antidote raised this flag and can explain it.",
+          flagExplanation: raised.flag?.explanation
+            ?? "A newer version of Antidote raised this flag and can explain it.",
           flagID: raised.id)
       })
   }

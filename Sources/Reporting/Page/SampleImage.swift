@@ -24,7 +24,8 @@ struct SampleImage {
     self.caption = caption
     self.alternative = alternative
     (source, width, height, isPixelated) = (nil, 96, 96, false)
-    guard let path = Self.path(of: file, in: directory), let bytes = try? FileSystem.read(path, limit: Self.largestFile),
+    guard let path = Self.path(of: file, in: directory),
+      let bytes = try? FileSystem.read(path, limit: Self.largestFile),
       let size = Self.pngSize(bytes)
     else { return }
     source = "data:image/png;base64," + Data(bytes).base64EncodedString()

@@ -22,7 +22,8 @@ struct SettingsSection {
     var sections: [SettingsSection] = []
     for (key, value) in members.sorted(by: { $0.key < $1.key }) {
       if case .object(let inner) = value, !inner.isEmpty {
-        sections.append(SettingsSection(name: key, rows: inner.sorted { $0.key < $1.key }.flatMap { rows($0.value, key: $0.key) }))
+        sections.append(
+          SettingsSection(name: key, rows: inner.sorted { $0.key < $1.key }.flatMap { rows($0.value, key: $0.key) }))
       } else {
         general += rows(value, key: key)
       }

@@ -5,7 +5,8 @@ import Foundation
 enum MarkdownTable {
   static func text(_ records: [RunRecord]) -> String {
     let header = [
-      "Run", "Attack", "Poisoning rate", "Defense", "ACC before", "ASR before", "R-ACC before", "ACC after", "ASR after", "R-ACC after",
+      "Run", "Attack", "Poisoning rate", "Defense", "ACC before", "ASR before", "R-ACC before", "ACC after",
+      "ASR after", "R-ACC after",
       "DER", "Flags",
     ]
     let rule = header.indices.map { (4...10).contains($0) || $0 == 2 ? "---:" : "---" }
@@ -17,7 +18,8 @@ enum MarkdownTable {
         NumberText.fixed(record.effectiveness, decimals: 3), flags(record),
       ]
     }
-    return ([header, rule] + rows.map { $0.map(cell) }).map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n") + "\n"
+    return ([header, rule] + rows.map { $0.map(cell) }).map { "| " + $0.joined(separator: " | ") + " |" }.joined(
+      separator: "\n") + "\n"
   }
 
   private static func scores(_ model: RunRecord.Measurement?) -> [String] {

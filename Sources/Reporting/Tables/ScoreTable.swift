@@ -3,7 +3,8 @@ import Experiments
 import Files
 import Support
 
-/// The scores of a run's models, side by side: the content of the large table, of the terminal table and of Markdown rows.
+/// The scores of a run's models, side by side: the content of the large table, of the terminal table and of Markdown
+/// rows.
 struct ScoreTable {
   /// A score of one model.
   struct Cell {
@@ -47,10 +48,13 @@ struct ScoreTable {
       if let before = record.before.flatMap(value), let after = record.after.flatMap(value) {
         let text = NumberText.points(after - before)
         change = text
-        if text.hasPrefix("+") || text.hasPrefix("−") { trend = text.hasPrefix("+") == term.higherIsBetter ? "better" : "worse" }
+        if text.hasPrefix("+") || text.hasPrefix("−") {
+          trend = text.hasPrefix("+") == term.higherIsBetter ? "better" : "worse"
+        }
       }
       return Row(
-        abbreviation: term.abbreviation, name: term.name, explanation: term.explanation, cells: cells, change: change, trend: trend)
+        abbreviation: term.abbreviation, name: term.name, explanation: term.explanation, cells: cells, change: change,
+        trend: trend)
     }
 
     scores = [
@@ -91,7 +95,8 @@ extension DetectionMetrics {
     guard rejectedCount > 0 else { return nil }
     let kept = "Kept \(formatCount(keptCount)) of \(formatCount(keptCount + rejectedCount)) samples"
     guard let caught = truePositiveRate, let lost = falsePositiveRate else { return "\(kept)." }
-    return "\(kept); rejected \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples."
+    return
+      "\(kept); rejected \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples."
   }
 }
 

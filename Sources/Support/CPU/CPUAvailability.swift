@@ -3,8 +3,9 @@ import Foundation
 
 /// How much of the machine's CPU a process may use, and how much of that nobody else uses.
 ///
-/// A parallel operation is as slow as its slowest thread: on two cores that two other processes keep busy, a training run takes three
-/// times as long with two threads as with one. So a computation takes as many threads as there are free cores.
+/// A parallel operation is as slow as its slowest thread: on two cores that two other processes keep busy, a training
+/// run takes three times as long with two threads as with one. So a computation takes as many threads as there are free
+/// cores.
 public struct CPUAvailability: Hashable, Sendable {
   /// Cores of the machine.
   public var cores: Int
@@ -44,7 +45,8 @@ public struct CPUAvailability: Hashable, Sendable {
   /// E.g. "0.4 of 2 cores are free", "7.9 of 8 allowed cores are free, the quota is 2.5".
   public var description: String {
     let all = allowed.count == cores ? "\(cores) core\(cores == 1 ? "" : "s")" : "\(allowed.count) allowed cores"
-    return "\(decimal(free, 1)) of \(all) \(cores == 1 ? "is" : "are") free" + (quota.map { ", the quota is \(decimal($0, 1))" } ?? "")
+    return "\(decimal(free, 1)) of \(all) \(cores == 1 ? "is" : "are") free"
+      + (quota.map { ", the quota is \(decimal($0, 1))" } ?? "")
   }
 
   /// The numbers of a list such as `0-3,8`.

@@ -11,7 +11,8 @@ public enum CPUQuota {
 
   /// The smallest quota of a process's control groups and those above them.
   /// - Parameters:
-  ///   - groups: the text of /proc/PID/cgroup: lines of `number:controllers:path`; version 2 has number 0 and no controllers.
+  ///   - groups: the text of /proc/PID/cgroup: lines of `number:controllers:path`; version 2 has number 0 and no
+  ///     controllers.
   ///   - read: the text of a file; nil where there is none.
   static func cores(groups: String, read: (_ path: String) -> String?) -> Double? {
     var found: [Double] = []
@@ -35,7 +36,8 @@ public enum CPUQuota {
     return found.min()
   }
 
-  /// A group's folder and those above it. Inside a container the path may be one of the host that does not exist here; its root does.
+  /// A group's folder and those above it. Inside a container the path may be one of the host that does not exist here;
+  /// its root does.
   private static func folders(_ root: String, _ path: String) -> [String] {
     var names = path.split(separator: "/")
     var result: [String] = []
@@ -49,13 +51,17 @@ public enum CPUQuota {
   /// `200000 100000` or `max 100000`: microseconds in a period of microseconds.
   private static func version2(_ text: String) -> Double? {
     let words = text.split { $0.isWhitespace }
-    guard words.count == 2, let quota = Double(words[0]), let period = Double(words[1]), quota > 0, period > 0 else { return nil }
+    guard words.count == 2, let quota = Double(words[0]), let period = Double(words[1]), quota > 0, period > 0 else {
+      return nil
+    }
     return quota / period
   }
 
   /// A quota of -1 is none.
   private static func version1(quota: String?, period: String?) -> Double? {
-    func number(_ text: String?) -> Double? { text.flatMap { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) } }
+    func number(_ text: String?) -> Double? {
+      text.flatMap { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
     guard let quota = number(quota), let period = number(period), quota > 0, period > 0 else { return nil }
     return quota / period
   }

@@ -13,7 +13,9 @@ public enum Processor {
   /// - Parameter information: the text of /proc/cpuinfo.
   static func identity(of information: String) -> String {
     let name = field("model name", of: information) ?? "unknown"
-    let numbers = ["cpu family", "model", "stepping"].compactMap { key in field(key, of: information).map { "\(key) \($0)" } }
+    let numbers = ["cpu family", "model", "stepping"].compactMap { key in
+      field(key, of: information).map { "\(key) \($0)" }
+    }
     return numbers.isEmpty ? name : "\(name) (\(numbers.joined(separator: ", ")))"
   }
 

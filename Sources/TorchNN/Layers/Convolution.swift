@@ -40,7 +40,8 @@ public final class ConvTranspose2d: Module, Layer {
   public let outputPadding: Int
 
   public init(
-    _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0, bias: Bool = true,
+    _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0,
+    bias: Bool = true,
     _ generator: Generator
   ) {
     let fanIn = outputs * kernel * kernel

@@ -23,7 +23,8 @@ public final class BatchNorm2d: Module, Layer {
   public func callAsFunction(_ x: Tensor) -> Tensor {
     begin(x)
     return F.batchNorm(
-      x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum, eps: eps)
+      x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum,
+      eps: eps)
   }
 
   /// With `relu`, `self(x).relu()` in fewer passes over the memory.
@@ -31,13 +32,16 @@ public final class BatchNorm2d: Module, Layer {
     guard relu else { return self(x) }
     begin(x)
     return F.batchNormReLU(
-      x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum, eps: eps)
+      x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum,
+      eps: eps)
   }
 
   private func begin(_ x: Tensor) {
     guard isTraining else { return }
     // The variance of one value would make the running statistics NaN.
-    require(x.count > runningMean.count, "BatchNorm2d(\(x.summary)): training needs more than one value per channel. Use a larger batch.")
+    require(
+      x.count > runningMean.count,
+      "BatchNorm2d(\(x.summary)): training needs more than one value per channel. Use a larger batch.")
     numBatchesTracked.add_(1)
   }
 }
@@ -56,7 +60,9 @@ public final class GroupNorm: Module, Layer {
     self.eps = eps
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor { F.groupNorm(x, groups: groups, weight: weight, bias: bias, eps: eps) }
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    F.groupNorm(x, groups: groups, weight: weight, bias: bias, eps: eps)
+  }
 }
 
 /// Normalises the last dimensions, whose sizes are `shape`.
@@ -73,5 +79,7 @@ public final class LayerNorm: Module, Layer {
     self.eps = eps
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor { F.layerNorm(x, shape: shape, weight: weight, bias: bias, eps: eps) }
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    F.layerNorm(x, shape: shape, weight: weight, bias: bias, eps: eps)
+  }
 }

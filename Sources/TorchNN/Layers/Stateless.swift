@@ -17,8 +17,8 @@ extension Lambda {
   }
 }
 
-/// Dropout with its own random stream. A training loop gives every epoch its seed (`Module.reseedDropout`), so that a resumed run
-/// draws what an undisturbed one draws.
+/// Dropout with its own random stream. A training loop gives every epoch its seed (`Module.reseedDropout`), so that a
+/// resumed run draws what an undisturbed one draws.
 public final class Dropout: Module, Layer {
   public let p: Double
   private var generator: Generator?

@@ -13,7 +13,8 @@ public final class Adam: Optimizer {
   private var steps = Slots("step")
 
   public init(
-    _ parameters: [Tensor], learningRate: Double, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8, weightDecay: Double = 0,
+    _ parameters: [Tensor], learningRate: Double, betas: (Double, Double) = (0.9, 0.999), eps: Double = 1e-8,
+    weightDecay: Double = 0,
     amsgrad: Bool = false, decoupledWeightDecay: Bool = false
   ) {
     self.betas = betas
@@ -32,7 +33,8 @@ public final class Adam: Optimizer {
     Fused.add(counts, 1)
     Fused.adam(
       indices.map { parameters[$0] }, gradients: gradients, averages: slots(&averages), squareAverages: slots(&squares),
-      maxSquareAverages: amsgrad ? slots(&maxima) : [], steps: counts, learningRate: learningRate, beta1: betas.0, beta2: betas.1,
+      maxSquareAverages: amsgrad ? slots(&maxima) : [], steps: counts, learningRate: learningRate, beta1: betas.0,
+      beta2: betas.1,
       weightDecay: weightDecay, eps: eps, decoupled: decoupledWeightDecay)
   }
 

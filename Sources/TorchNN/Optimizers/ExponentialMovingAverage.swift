@@ -5,7 +5,8 @@ public final class ExponentialMovingAverage {
   public let decay: Double
   public let average: Module
 
-  /// - Parameter average: a module of the same architecture; it takes the source's present state and is then moved by `update`.
+  /// - Parameter average: a module of the same architecture; it takes the source's present state and is then moved by
+  ///   `update`.
   public init(of source: Module, in average: Module, decay: Double) throws(StateDictError) {
     self.decay = decay
     self.average = average

@@ -6,8 +6,8 @@ public func globalNorm(_ tensors: [Tensor]) -> Tensor {
   return squares.dropFirst().reduce(squares[0], +).sqrt()
 }
 
-/// Scales gradients in place so that their common 2-norm is at most `limit`, as `torch.nn.utils.clip_grad_norm_`. Returns the norm from
-/// before.
+/// Scales gradients in place so that their common 2-norm is at most `limit`, as `torch.nn.utils.clip_grad_norm_`.
+/// Returns the norm from before.
 @discardableResult
 public func clipGlobalNorm(_ gradients: [Tensor], to limit: Double) -> Double {
   guard !gradients.isEmpty else { return 0 }

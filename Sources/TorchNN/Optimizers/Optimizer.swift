@@ -50,7 +50,8 @@ open class Optimizer {
   /// State tensors by name (`3.momentum_buffer`), for checkpoints.
   open func stateDict() -> [(key: String, tensor: Tensor)] { [] }
   /// Takes state that `stateDict` gave; keys that are absent reset that state.
-  /// - Throws: `OptimizerStateError` for a tensor of another shape; the state is then incomplete and the optimizer not to be used.
+  /// - Throws: `OptimizerStateError` for a tensor of another shape; the state is then incomplete and the optimizer not
+  ///   to be used.
   open func load(state: [String: Tensor]) throws(OptimizerStateError) {}
 }
 
@@ -59,7 +60,8 @@ public struct OptimizerStateError: Error, CustomStringConvertible, Sendable {
   public let description: String
 }
 
-/// Optimizers of networks that are trained side by side as one state: `2.0.momentum_buffer` belongs to the third. Each one steps by itself.
+/// Optimizers of networks that are trained side by side as one state: `2.0.momentum_buffer` belongs to the third. Each
+/// one steps by itself.
 public final class OptimizerGroup: Optimizer {
   private let members: [Optimizer]
 
@@ -92,7 +94,9 @@ struct Slots {
     tensors[index] = tensor
     return tensor
   }
-  var entries: [(key: String, tensor: Tensor)] { tensors.sorted { $0.key < $1.key }.map { ("\($0.key).\(name)", $0.value) } }
+  var entries: [(key: String, tensor: Tensor)] {
+    tensors.sorted { $0.key < $1.key }.map { ("\($0.key).\(name)", $0.value) }
+  }
   /// - Parameter scalar: one number a parameter (a step count) in place of a tensor of its shape.
   mutating func load(
     _ state: [String: Tensor], like parameters: [Tensor], scalar: Bool = false
@@ -103,7 +107,9 @@ struct Slots {
       let shape = scalar ? [] : parameter.shape
       guard value.shape == shape else {
         throw OptimizerStateError(
-          description: "optimizer state \(index).\(name) is \(value.summary), expected shape \(shape). It belongs to another model.")
+          description:
+            "optimizer state \(index).\(name) is \(value.summary), expected shape \(shape). It belongs to another model."
+        )
       }
       // The parameter's own memory order: fused kernels are fast, and exact again, only then.
       let slot = scalar ? Tensor(0, device: parameter.device) : Tensor.zeros(like: parameter.detach())

@@ -30,9 +30,12 @@ public final class SGD: Optimizer {
 
   private func apply(_ pairs: [(Int, Tensor)], first: Bool) {
     let chosen = pairs.map { parameters[$0.0] }
-    let momenta = momentum == 0 ? [] : pairs.map { index, _ in buffers.get(index) { Tensor.zeros(like: parameters[index].detach()) } }
+    let momenta =
+      momentum == 0
+      ? [] : pairs.map { index, _ in buffers.get(index) { Tensor.zeros(like: parameters[index].detach()) } }
     Fused.sgd(
-      chosen, gradients: pairs.map(\.1), momentumBuffers: momenta, learningRate: learningRate, momentum: momentum, weightDecay: weightDecay,
+      chosen, gradients: pairs.map(\.1), momentumBuffers: momenta, learningRate: learningRate, momentum: momentum,
+      weightDecay: weightDecay,
       nesterov: nesterov, isFirstStep: first)
   }
 

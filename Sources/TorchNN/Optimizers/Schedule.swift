@@ -1,13 +1,15 @@
 import Foundation
 
-/// Learning rates over time, as functions of a step number (an epoch or an optimizer step: whoever steps decides). Values equal those of
-/// PyTorch's schedulers after the same number of `step()` calls.
+/// Learning rates over time, as functions of a step number (an epoch or an optimizer step: whoever steps decides).
+/// Values equal those of PyTorch's schedulers after the same number of `step()` calls.
 public enum Schedule: Sendable, Hashable {
   /// Multiplies the rate by `gamma` at each milestone.
   case multiStep(milestones: [Int], gamma: Double = 0.1)
-  /// Half a cosine from the base rate to `minimum` over `period` steps; going on past the period it rises again, as PyTorch's does.
+  /// Half a cosine from the base rate to `minimum` over `period` steps; going on past the period it rises again, as
+  /// PyTorch's does.
   case cosine(period: Int, minimum: Double = 0)
-  /// From base / `divisor` up to the base rate in the share `warmup` of all `steps`, then down to base / `divisor` / `finalDivisor`.
+  /// From base / `divisor` up to the base rate in the share `warmup` of all `steps`, then down to base / `divisor` /
+  /// `finalDivisor`.
   case oneCycle(steps: Int, warmup: Double = 0.3, divisor: Double = 25, finalDivisor: Double = 1e4)
 
   /// The learning rate at a step, from 0.

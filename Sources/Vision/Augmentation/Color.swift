@@ -1,7 +1,7 @@
 public import Torch
 
-// Definitions as in torchvision.transforms.functional, for float images. Images of one channel have no colour: saturation and hue leave
-// them as they are.
+// Definitions as in torchvision.transforms.functional, for float images. Images of one channel have no colour:
+// saturation and hue leave them as they are.
 extension ImageOps {
   /// Luma (0.2989 R + 0.587 G + 0.114 B) as N x 1 x H x W.
   public static func luma(_ images: Tensor) -> Tensor {
@@ -12,7 +12,9 @@ extension ImageOps {
   public static func grayscale(_ images: Tensor) -> Tensor { luma(images).expanded(images.shape) }
 
   /// Pixels times the factor; 0 is black, 1 the image.
-  public static func brightness(_ images: Tensor, _ factor: Tensor) -> Tensor { (images * perImage(factor, images)).clamped(0, 1) }
+  public static func brightness(_ images: Tensor, _ factor: Tensor) -> Tensor {
+    (images * perImage(factor, images)).clamped(0, 1)
+  }
   /// Away from the image's mean luma; 0 is plain gray, 1 the image.
   public static func contrast(_ images: Tensor, _ factor: Tensor) -> Tensor {
     blend(images, luma(images).mean([1, 2, 3], keep: true), factor)

@@ -1,11 +1,11 @@
 public import Torch
 
-/// The augmentation of contrastive learning (Chen et al., SimCLR, 2020, appendix A) with the values of the decoupled-training paper,
-/// straight from the uint8 data set: random resized crop, flip, colour jitter, grayscale, blur, each image with draws of its own (the
-/// order of the four colour changes is the batch's).
+/// The augmentation of contrastive learning (Chen et al., SimCLR, 2020, appendix A) with the values of the
+/// decoupled-training paper, straight from the uint8 data set: random resized crop, flip, colour jitter, grayscale,
+/// blur, each image with draws of its own (the order of the four colour changes is the batch's).
 ///
-/// All draws come first; on the CPU one kernel then makes each image in cache, which takes a small part of the training step instead of
-/// half of it; elsewhere the operations of `ImageOps` follow each other.
+/// All draws come first; on the CPU one kernel then makes each image in cache, which takes a small part of the training
+/// step instead of half of it; elsewhere the operations of `ImageOps` follow each other.
 public struct ContrastiveAugmentation: Augmentation {
   /// Side of the results in pixels; the image's own size when nil.
   public var size: Int? = nil
@@ -14,8 +14,8 @@ public struct ContrastiveAugmentation: Augmentation {
   public var filter = ResampleFilter.bicubic
   /// Probability of mirroring.
   public var flip = 0.5
-  /// Strengths of the colour jitter: factors of brightness, contrast and saturation are uniform in [max(0, 1 - x), 1 + x], the shift of the
-  /// hue in [-hue, hue], as a share of the colour circle.
+  /// Strengths of the colour jitter: factors of brightness, contrast and saturation are uniform in [max(0, 1 - x), 1 +
+  /// x], the shift of the hue in [-hue, hue], as a share of the colour circle.
   public var brightness = 0.4
   public var contrast = 0.4
   public var saturation = 0.4
@@ -41,7 +41,8 @@ public struct ContrastiveAugmentation: Augmentation {
     guard fast else { return compose(images, indices, draws.to(images.device), order) }
     let (height, width) = (size ?? shape[2], size ?? shape[3])
     return F.contrastiveAugmentation(
-      images, indices, draws: draws.to(.cpu), order: order.to(.cpu), height: height, width: width, bicubic: filter == .bicubic,
+      images, indices, draws: draws.to(.cpu), order: order.to(.cpu), height: height, width: width,
+      bicubic: filter == .bicubic,
       radius: radius(height, width))
   }
 
@@ -51,11 +52,14 @@ public struct ContrastiveAugmentation: Augmentation {
 
   /// All numbers of a batch: B x 12 as `F.contrastiveAugmentation` takes them, and the order of the colour changes.
   func draw(_ count: Int, height: Int, width: Int, _ generator: Generator) -> (draws: Tensor, order: Tensor) {
-    let boxes = RandomResizedCrop(scale: smallestCrop...1, filter: filter).boxes(count, height: height, width: width, generator)
+    let boxes = RandomResizedCrop(scale: smallestCrop...1, filter: filter).boxes(
+      count, height: height, width: width, generator)
     let chances = generator.uniform([count, 4])
     let uniform = generator.uniform([count, 5])
     let order = generator.permutation(4)
-    func happens(_ column: Int, _ p: Double) -> Tensor { (chances.narrowed(1, column..<(column + 1)) .< p).to(.float32) }
+    func happens(_ column: Int, _ p: Double) -> Tensor {
+      (chances.narrowed(1, column..<(column + 1)) .< p).to(.float32)
+    }
     func between(_ column: Int, _ low: Double, _ high: Double) -> Tensor {
       uniform.narrowed(1, column..<(column + 1)) * (high - low) + low
     }
@@ -89,7 +93,8 @@ public struct ContrastiveAugmentation: Augmentation {
     }
     x = choose(chosen(5), colored, else: x)
     x = choose(chosen(10), ImageOps.grayscale(x), else: x)
-    let blurred = ImageOps.gaussianBlur(x, sigma: column(11).clamped(min: sigma.lowerBound), radius: radius(height, width))
+    let blurred = ImageOps.gaussianBlur(
+      x, sigma: column(11).clamped(min: sigma.lowerBound), radius: radius(height, width))
     return choose(chosen(11), blurred, else: x).contiguous(.channelsLast)
   }
 

@@ -1,7 +1,7 @@
 public import Torch
 
-/// Random crop and horizontal flip together, the usual augmentation of small images, straight from the uint8 data set: the step of a
-/// training loop reads its batch, crops, mirrors and converts in one pass.
+/// Random crop and horizontal flip together, the usual augmentation of small images, straight from the uint8 data set:
+/// the step of a training loop reads its batch, crops, mirrors and converts in one pass.
 public struct CropFlip: Augmentation {
   /// Border around the image in pixels; a crop has the image's size.
   public let padding: Int
@@ -33,7 +33,8 @@ public struct CropFlip: Augmentation {
   /// First row, first column and mirroring of each crop: int64 3 x count.
   private func places(_ count: Int, _ generator: Generator) -> Tensor {
     let corner = generator.integers(0..<(2 * padding + 1), [2, count])
-    let mirrored = flip ? generator.integers(0..<2, [1, count]) : Tensor.zeros([1, count], dtype: .int64, device: generator.device)
+    let mirrored =
+      flip ? generator.integers(0..<2, [1, count]) : Tensor.zeros([1, count], dtype: .int64, device: generator.device)
     return Tensor.concatenated([corner, mirrored])
   }
 }

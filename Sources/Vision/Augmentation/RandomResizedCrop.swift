@@ -1,8 +1,8 @@
 import Glibc
 public import Torch
 
-/// Resizes a random part of each image, as torchvision's `RandomResizedCrop`: ten tries for an area and a ratio that fit, else the
-/// largest part in the middle whose ratio is allowed.
+/// Resizes a random part of each image, as torchvision's `RandomResizedCrop`: ten tries for an area and a ratio that
+/// fit, else the largest part in the middle whose ratio is allowed.
 public struct RandomResizedCrop: Augmentation {
   /// Side of the result in pixels; the image's own size when nil.
   public let size: Int?
@@ -45,8 +45,10 @@ public struct RandomResizedCrop: Augmentation {
     let first = (fits.to(.float32) * (Double(tries) - order)).argmax(1, keep: true)
     let any = fits.any(1)
     let middle = fallback(height: height, width: width)
-    let boxWidth = Tensor.where(any, w.gathered(1, first).squeezed(1), Tensor(Double(middle.width), device: generator.device))
-    let boxHeight = Tensor.where(any, h.gathered(1, first).squeezed(1), Tensor(Double(middle.height), device: generator.device))
+    let boxWidth = Tensor.where(
+      any, w.gathered(1, first).squeezed(1), Tensor(Double(middle.width), device: generator.device))
+    let boxHeight = Tensor.where(
+      any, h.gathered(1, first).squeezed(1), Tensor(Double(middle.height), device: generator.device))
     // Places from 0 to the free room, each equally likely; the middle where no try fits.
     let place = generator.uniform([2, count])
     func start(_ draw: Tensor, _ free: Tensor) -> Tensor {

@@ -2,7 +2,8 @@ import Glibc
 public import Torch
 
 extension ImageOps {
-  /// Turns each image about its centre by an angle in degrees, counter-clockwise; what comes from outside the image is 0.
+  /// Turns each image about its centre by an angle in degrees, counter-clockwise; what comes from outside the image is
+  /// 0.
   public static func rotated(_ images: Tensor, degrees: Tensor, mode: F.Interpolation = .bilinear) -> Tensor {
     let shape = images.shape
     let aspect = Double(shape[3]) / Double(shape[2])

@@ -2,7 +2,8 @@ import Files
 import Foundation
 import Torch
 
-/// Matches classes by name wherever two sources of labels meet: a data set, clean images, a model file, a poison manifest.
+/// Matches classes by name wherever two sources of labels meet: a data set, clean images, a model file, a poison
+/// manifest.
 ///
 /// A position says nothing about a class: folders are numbered in alphabetical order, published data sets in their own.
 public struct ClassNames: Sendable, Equatable {
@@ -15,14 +16,16 @@ public struct ClassNames: Sendable, Equatable {
     isNumbered = Self.isNumbered(names)
   }
 
-  /// Whether these are names, not just the positions `0`, `1`, ... themselves (or `00000`, `00001`, ...), which any classes have.
+  /// Whether these are names, not just the positions `0`, `1`, ... themselves (or `00000`, `00001`, ...), which any
+  /// classes have.
   public var areNames: Bool { !names.enumerated().allSatisfy { Int($0.element) == $0.offset } }
 
   /// The position here of each class of `other`; nil where either side has no names and as many classes.
   /// - Parameters:
   ///   - source: what has these classes, for the error: `the model suspect.safetensors`.
   ///   - otherSource: what has the others.
-  /// - Throws: `ClassNameError` where `other` has a class that is not here, or where there are no names and the counts differ.
+  /// - Throws: `ClassNameError` where `other` has a class that is not here, or where there are no names and the counts
+  ///   differ.
   public func positions(
     of other: ClassNames, source: String, otherSource: String
   ) throws(ClassNameError) -> [Int]? {
@@ -36,7 +39,8 @@ public struct ClassNames: Sendable, Equatable {
     return found.compactMap { $0 }
   }
 
-  /// The position here of each name, nil where it is not here: that of the same bytes, else the only one of the same letters and digits.
+  /// The position here of each name, nil where it is not here: that of the same bytes, else the only one of the same
+  /// letters and digits.
   func positions(of wanted: [String]) -> [Int?] {
     let exact = Dictionary(names.enumerated().map { (Array($0.element.utf8), $0.offset) }) { first, _ in first }
     let plain = Dictionary(grouping: names.indices) { folded($0) }
@@ -51,8 +55,9 @@ public struct ClassNames: Sendable, Equatable {
     return isUnique ? found : wanted.map { exact[Array($0.utf8)] }
   }
 
-  /// The form in which names are compared where their bytes differ: one form of accents, `-` for all but letters and digits, as in the
-  /// names of folders and files, and without the number before each name of the folders that Antidote writes.
+  /// The form in which names are compared where their bytes differ: one form of accents, `-` for all but letters and
+  /// digits, as in the names of folders and files, and without the number before each name of the folders that Antidote
+  /// writes.
   private func folded(_ position: Int) -> [UInt8] {
     let name = isNumbered ? names[position].drop { $0 != "-" }.dropFirst() : names[position][...]
     return Array(String(name.map { $0.isLetter || $0.isNumber ? $0 : "-" }).precomposedStringWithCanonicalMapping.utf8)
@@ -84,7 +89,8 @@ public struct ClassNameError: Error, CustomStringConvertible, Sendable, Equatabl
 }
 
 extension ImageDataset {
-  /// The first class whose name is a number other than its position, as of folders `0`, `1`, `10`, `11`, `2` in alphabetical order.
+  /// The first class whose name is a number other than its position, as of folders `0`, `1`, `10`, `11`, `2` in
+  /// alphabetical order.
   public var misleadingClass: Int? {
     guard classNames.allSatisfy({ Int($0) != nil }) else { return nil }
     return classNames.indices.first { Int(classNames[$0]) != $0 }
@@ -100,7 +106,9 @@ extension ImageDataset {
     as names: [String], of source: String, onNote: (String) -> Void = { _ in }
   ) throws(ClassNameError) -> ImageDataset {
     let wanted = ClassNames(names)
-    guard let positions = try wanted.positions(of: ClassNames(classNames), source: source, otherSource: "the data set \(name)")
+    guard
+      let positions = try wanted.positions(
+        of: ClassNames(classNames), source: source, otherSource: "the data set \(name)")
     else { return self }
     if positions == Array(names.indices), classNames == names { return self }
     // -1, no label, stays.

@@ -2,13 +2,14 @@ import Files
 import Torch
 
 extension DatasetKind {
-  /// True where the files are the user's own, so that the name does not say which images they are, and a test split may be missing.
+  /// True where the files are the user's own, so that the name does not say which images they are, and a test split may
+  /// be missing.
   public var holdsOwnFiles: Bool { ["folder", "tensors"].contains(id) }
 }
 
 extension DatasetSettings {
-  /// What kind of images these are. Files that antidote wrote remember the data set that they were made of: its mean and deviation and
-  /// whether it may be mirrored hold for them too.
+  /// What kind of images these are. Files that antidote wrote remember the data set that they were made of: its mean
+  /// and deviation and whether it may be mirrored hold for them too.
   /// - Throws: `SettingsError` for an unknown name.
   public func origin() throws -> DatasetKind {
     let kind = try DatasetKind.named(name)

@@ -16,16 +16,21 @@ public struct DatasetSettings: Configurable, Hashable {
   public static let settings: [Setting] = [
     Setting("name", "Data set.", choices: DatasetKind.all.map(\.id)),
     Setting("path", "Folder with the data set's files; the generated set needs none."),
-    Setting("size", "Side that images are resized to while loading; empty keeps their size.", unit: "pixels", range: 16...512),
     Setting(
-      "train", "Use so many training images: the first, of folder and tensors a draw by class and seed; empty means all.", unit: "images",
+      "size", "Side that images are resized to while loading; empty keeps their size.", unit: "pixels", range: 16...512),
+    Setting(
+      "train",
+      "Use so many training images: the first, of folder and tensors a draw by class and seed; empty means all.",
+      unit: "images",
       range: 1...100_000_000),
     Setting(
-      "test", "Use so many test images: the first, of folder and tensors a draw by class and seed; empty means all.", unit: "images",
+      "test", "Use so many test images: the first, of folder and tensors a draw by class and seed; empty means all.",
+      unit: "images",
       range: 1...100_000_000),
     Setting("seed", "Seed of the generated set, and of the draw of train and test images.", range: 0...9e15),
     Setting(
-      "maximumPixels", "Refuse image files of more pixels than this; empty means \(DecodingLimits().pixels).", unit: "pixels",
+      "maximumPixels", "Refuse image files of more pixels than this; empty means \(DecodingLimits().pixels).",
+      unit: "pixels",
       range: 1...4e9),
   ]
 }
@@ -48,58 +53,75 @@ public struct DatasetKind: Sendable {
 
   public static let all: [DatasetKind] = [
     DatasetKind(
-      id: "generated", title: "Generated signs: 10 classes of rendered shapes", layout: "nothing: images are drawn from dataset.seed",
+      id: "generated", title: "Generated signs: 10 classes of rendered shapes",
+      layout: "nothing: images are drawn from dataset.seed",
       normalization: .half, flips: false
     ) { settings, _, split in
-      guard split != .unlabeled else { throw DataError.noSuchSplit(path: "generated", split: split, available: [.train, .test]) }
+      guard split != .unlabeled else {
+        throw DataError.noSuchSplit(path: "generated", split: split, available: [.train, .test])
+      }
       let size = settings.size ?? 32
       guard GeneratedSigns.sizes.contains(size) else {
         let (least, most) = (GeneratedSigns.sizes.lowerBound, GeneratedSigns.sizes.upperBound)
         throw SettingsError("dataset.size", "\(size): generated images are \(least) to \(most) pixels wide.")
       }
       let count = split == .train ? settings.train ?? 10_000 : settings.test ?? 2_000
-      let drawn = GeneratedSigns(seed: UInt64(settings.seed), size: size).images(split: split == .train ? .train : .test, count: count)
+      let drawn = GeneratedSigns(seed: UInt64(settings.seed), size: size).images(
+        split: split == .train ? .train : .test, count: count)
       return RawImages(
-        channels: 3, height: size, width: size, pixels: drawn.pixels, labels: drawn.labels, classNames: GeneratedSigns.classNames)
+        channels: 3, height: size, width: size, pixels: drawn.pixels, labels: drawn.labels,
+        classNames: GeneratedSigns.classNames)
     },
     DatasetKind(
-      id: "cifar10", title: "CIFAR-10", layout: "data_batch_1.bin ... test_batch.bin (binary layout), or the python layout",
+      id: "cifar10", title: "CIFAR-10",
+      layout: "data_batch_1.bin ... test_batch.bin (binary layout), or the python layout",
       normalization: .cifar10, flips: true
     ) { _, path, split in try CIFAR10Files.read(path, split: split) },
     DatasetKind(
-      id: "cifar100", title: "CIFAR-100, fine labels", layout: "train.bin, test.bin (binary layout), or the python layout",
+      id: "cifar100", title: "CIFAR-100, fine labels",
+      layout: "train.bin, test.bin (binary layout), or the python layout",
       normalization: .cifar100, flips: true
     ) { _, path, split in try CIFAR100Files.read(path, split: split) },
     DatasetKind(
-      id: "mnist", title: "MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .mnist, flips: false
+      id: "mnist", title: "MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .mnist,
+      flips: false
     ) { _, path, split in try IDXFiles.mnist.read(path, split: split) },
     DatasetKind(
-      id: "fashion-mnist", title: "Fashion-MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .mnist, flips: true
+      id: "fashion-mnist", title: "Fashion-MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)",
+      normalization: .mnist, flips: true
     ) { _, path, split in try IDXFiles.fashionMNIST.read(path, split: split) },
     DatasetKind(
-      id: "gtsrb", title: "German traffic signs, 43 classes", layout: "GTSRB/Final_Training and Final_Test with CSV files, resized to 32",
+      id: "gtsrb", title: "German traffic signs, 43 classes",
+      layout: "GTSRB/Final_Training and Final_Test with CSV files, resized to 32",
       normalization: .none, flips: false
     ) { settings, path, split in
-      try GTSRBFiles.read(path, split: split, size: settings.size ?? 32, resize: Resizing.resize, limits: settings.limits)
+      try GTSRBFiles.read(
+        path, split: split, size: settings.size ?? 32, resize: Resizing.resize, limits: settings.limits)
     },
     DatasetKind(
-      id: "tiny-imagenet", title: "Tiny ImageNet, 200 classes, 64x64", layout: "wnids.txt, train/, val/", normalization: .tinyImageNet,
+      id: "tiny-imagenet", title: "Tiny ImageNet, 200 classes, 64x64", layout: "wnids.txt, train/, val/",
+      normalization: .tinyImageNet,
       flips: true
     ) { settings, path, split in
-      try TinyImageNetFiles.read(path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
+      try TinyImageNetFiles.read(
+        path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
     },
     DatasetKind(
-      id: "stl10", title: "STL-10, 96x96, with unlabeled images", layout: "train_X.bin, train_y.bin, test_X.bin, ...", normalization: .half,
+      id: "stl10", title: "STL-10, 96x96, with unlabeled images", layout: "train_X.bin, train_y.bin, test_X.bin, ...",
+      normalization: .half,
       flips: true
     ) { _, path, split in try STL10Files.read(path, split: split) },
     DatasetKind(
-      id: "folder", title: "A folder of images by class", layout: "train/<class>/*.png|jpg|ppm and test/<class>/...; dataset.size resizes",
+      id: "folder", title: "A folder of images by class",
+      layout: "train/<class>/*.png|jpg|ppm and test/<class>/...; dataset.size resizes",
       normalization: .imageNet, flips: true
     ) { settings, path, split in
-      try ImageFolderFiles.read(path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
+      try ImageFolderFiles.read(
+        path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
     },
     DatasetKind(
-      id: "tensors", title: "A data set that antidote wrote", layout: "train.safetensors and test.safetensors with images and labels",
+      id: "tensors", title: "A data set that antidote wrote",
+      layout: "train.safetensors and test.safetensors with images and labels",
       normalization: .half, flips: true
     ) { _, path, split in try TensorFiles.read(path, split: split) },
   ]
@@ -114,19 +136,23 @@ public struct DatasetKind: Sendable {
 
   /// Mean and deviation for images with this many channels.
   public func normalization(channels: Int) -> Normalization {
-    normalization.mean.isEmpty || normalization.mean.count == channels ? normalization : (channels == 1 ? .mnist : .half)
+    normalization.mean.isEmpty || normalization.mean.count == channels
+      ? normalization : (channels == 1 ? .mnist : .half)
   }
 }
 
 extension ImageDataset {
   /// Loads one split.
   /// - Parameter onNote: hears what was passed over, one sentence each.
-  /// - Throws: `DataError` for missing or damaged files and for images without labels in a training or test split, `SettingsError` for
-  ///   settings that do not fit.
-  public static func load(_ settings: DatasetSettings, _ split: DataSplit, onNote: (String) -> Void = { _ in }) throws -> ImageDataset {
+  /// - Throws: `DataError` for missing or damaged files and for images without labels in a training or test split,
+  ///   `SettingsError` for settings that do not fit.
+  public static func load(_ settings: DatasetSettings, _ split: DataSplit, onNote: (String) -> Void = { _ in }) throws
+    -> ImageDataset
+  {
     let kind = try DatasetKind.named(settings.name)
     guard let path = settings.path ?? (kind.id == "generated" ? "" : nil) else {
-      throw SettingsError("dataset.path", "data set \(kind.id) needs a folder: --data path/to/data. It has to hold \(kind.layout).")
+      throw SettingsError(
+        "dataset.path", "data set \(kind.id) needs a folder: --data path/to/data. It has to hold \(kind.layout).")
     }
     var raw = try kind.read(settings, path, split)
     raw.notes.forEach(onNote)
@@ -137,7 +163,8 @@ extension ImageDataset {
     guard let limit, limit < all.count else { return all }
     // The user's own files may lie sorted by class; those of published data sets are shuffled.
     guard kind.holdsOwnFiles else { return all.prefix(limit) }
-    return all.subset(all.stratifiedSample(count: limit, seed: Seed(UInt64(settings.seed)), stream: "dataset/\(split.rawValue)"))
+    return all.subset(
+      all.stratifiedSample(count: limit, seed: Seed(UInt64(settings.seed)), stream: "dataset/\(split.rawValue)"))
   }
 
   /// Whoever trains or measures compares with labels.
@@ -145,8 +172,10 @@ extension ImageDataset {
     let missing = raw.labels.count { $0 < 0 }
     guard missing > 0 else { return }
     throw .malformed(
-      path: path, problem: "\(formatCount(missing)) of \(formatCount(raw.count)) images of the \(split.rawValue) split have no label (-1)",
-      mend: "Label them, or leave them out.")
+      path: path,
+      problem:
+        "\(formatCount(missing)) of \(formatCount(raw.count)) images of the \(split.rawValue) split have no label (-1)",
+      fix: "Label them, or leave them out.")
   }
 
   public init(name: String, _ raw: RawImages) {

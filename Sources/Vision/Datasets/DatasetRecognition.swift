@@ -2,11 +2,13 @@ import Files
 
 /// What data sets a folder holds, found by the names of its files alone.
 public enum DatasetRecognition {
-  /// The ids of the data sets that the folder looks like; several where their files have the same names (MNIST and Fashion-MNIST).
-  /// A plain folder of images counts only where nothing else fits.
+  /// The ids of the data sets that the folder looks like; several where their files have the same names (MNIST and
+  /// Fashion-MNIST). A plain folder of images counts only where nothing else fits.
   public static func kinds(at path: String) -> [String] {
     let found = layouts.filter { layout in
-      layout.markers.contains { markers in (try? PathSuggestion.locate(path, candidates: layout.folders, markers: markers)) != nil }
+      layout.markers.contains { markers in
+        (try? PathSuggestion.locate(path, candidates: layout.folders, markers: markers)) != nil
+      }
     }.map(\.id)
     if !found.isEmpty { return found }
     return holdsClassFolders(path) ? ["folder"] : []

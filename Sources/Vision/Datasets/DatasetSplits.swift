@@ -8,8 +8,8 @@ public struct DatasetSplits {
 
   /// Loads the splits. Gray images become RGB where the other split has colour.
   /// - Parameter onNote: hears what was passed over or fitted, one sentence each.
-  /// - Throws: `DataError` for missing or damaged files, an empty class, and sizes that differ between the splits; `ClassNameError` for test
-  ///   classes that the training split lacks; `SettingsError` for settings that do not fit.
+  /// - Throws: `DataError` for missing or damaged files, an empty class, and sizes that differ between the splits;
+  ///   `ClassNameError` for test classes that the training split lacks; `SettingsError` for settings that do not fit.
   public static func load(_ settings: DatasetSettings, onNote: (String) -> Void = { _ in }) throws -> DatasetSplits {
     var notes: [String] = []
     let train = try ImageDataset.load(settings, .train) { notes.append($0) }
@@ -20,12 +20,15 @@ public struct DatasetSplits {
     guard train.height == test.height, train.width == test.width else {
       throw DataError.malformed(
         path: settings.path ?? settings.name,
-        problem: "the training images are \(train.width)x\(train.height) pixels, the test images \(test.width)x\(test.height)",
-        mend: "Give the side that all are resized to: --set dataset.size=\(min(train.width, train.height)).")
+        problem:
+          "the training images are \(train.width)x\(train.height) pixels, the test images \(test.width)x\(test.height)",
+        fix: "Give the side that all are resized to: --set dataset.size=\(min(train.width, train.height)).")
     }
     let channels = max(train.channels, test.channels)
     if train.channels != test.channels {
-      onNote("gray \(train.channels == 1 ? "training" : "test") images become three equal channels, as the other split has colour")
+      onNote(
+        "gray \(train.channels == 1 ? "training" : "test") images become three equal channels, as the other split has colour"
+      )
     }
     return DatasetSplits(
       train: train.withChannels(channels),

@@ -10,9 +10,12 @@ public struct ImageDataset {
   public let classNames: [String]
 
   public init(name: String, images: Tensor, labels: Tensor, classNames: [String]) {
-    require(images.dtype == .uint8 && images.rank == 4, "ImageDataset: images must be uint8 N x C x H x W, not \(images.summary)")
     require(
-      labels.dtype == .int64 && labels.shape == [images.dimension(0)], "ImageDataset: labels must be int64 N, not \(labels.summary)")
+      images.dtype == .uint8 && images.rank == 4,
+      "ImageDataset: images must be uint8 N x C x H x W, not \(images.summary)")
+    require(
+      labels.dtype == .int64 && labels.shape == [images.dimension(0)],
+      "ImageDataset: labels must be int64 N, not \(labels.summary)")
     self.name = name
     self.images = images
     self.labels = labels

@@ -16,8 +16,10 @@ enum Resizing {
       let count = min(block, raw.count - start)
       let part = Array(raw.pixels[(start * bytes)..<((start + count) * bytes)])
       let images = Tensor(part, shape: [count, raw.channels, raw.height, raw.width])
-      pixels += F.interpolate(images, height: size, width: size, mode: .bilinear, antialias: true).contiguous().array(UInt8.self)
+      pixels += F.interpolate(images, height: size, width: size, mode: .bilinear, antialias: true).contiguous().array(
+        UInt8.self)
     }
-    return RawImages(channels: raw.channels, height: size, width: size, pixels: pixels, labels: raw.labels, classNames: raw.classNames)
+    return RawImages(
+      channels: raw.channels, height: size, width: size, pixels: pixels, labels: raw.labels, classNames: raw.classNames)
   }
 }

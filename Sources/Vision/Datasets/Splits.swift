@@ -42,7 +42,8 @@ extension ImageDataset {
         places.append(((Double(rank) + 0.5) / Double(groups[index].count), position))
       }
     }
-    return places.sorted { ($0.place, $0.position) < ($1.place, $1.position) }.prefix(max(0, wanted)).map(\.position).sorted()
+    return places.sorted { ($0.place, $0.position) < ($1.place, $1.position) }.prefix(max(0, wanted)).map(\.position)
+      .sorted()
   }
 
   /// All positions but these.

@@ -11,8 +11,8 @@ struct BMPFile {
     (self.bytes, self.name, self.decoding) = (bytes, name, decoding)
   }
 
-  private func fail(_ problem: String, mend: String = DataError.copyAgain) -> DataError {
-    .malformed(path: name, problem: "BMP: \(problem)", mend: mend)
+  private func fail(_ problem: String, fix: String = DataError.copyAgain) -> DataError {
+    .malformed(path: name, problem: "BMP: \(problem)", fix: fix)
   }
   /// A little-endian number of so many bytes.
   private func number(_ at: Int, _ size: Int) throws -> Int {
@@ -62,7 +62,9 @@ struct BMPFile {
         for x in 0..<header.width {
           let shift = 8 - header.bits * (x % perByte + 1)
           let index = Int(bytes[row + x / perByte]) >> shift & (1 << header.bits - 1)
-          guard index < header.palette.count else { throw fail("a pixel has colour \(index) of \(header.palette.count)") }
+          guard index < header.palette.count else {
+            throw fail("a pixel has colour \(index) of \(header.palette.count)")
+          }
           samples.append(contentsOf: header.palette[index].prefix(isGray ? 1 : 3))
         }
       }
@@ -93,8 +95,11 @@ struct BMPFile {
     }
     let compression = try isOld ? 0 : number(30, 4)
     try decoding.check(width: header.width, height: header.height, format: "BMP", name: name)
-    guard [1, 4, 8, 16, 24, 32].contains(header.bits), compression == 0 || compression == 3 && [16, 32].contains(header.bits) else {
-      throw fail("\(header.bits) bits a pixel with compression \(compression), which is not read", mend: ImageDecoding.convert)
+    guard [1, 4, 8, 16, 24, 32].contains(header.bits),
+      compression == 0 || compression == 3 && [16, 32].contains(header.bits)
+    else {
+      throw fail(
+        "\(header.bits) bits a pixel with compression \(compression), which is not read", fix: ImageDecoding.convert)
     }
     if header.bits <= 8 {
       let stated = try isOld ? 0 : number(46, 4)

@@ -18,16 +18,21 @@ public enum CIFAR100Files {
   ///
   /// - Parameters:
   ///   - path: the folder of the files, or its parent that holds `cifar-100-binary` or `cifar-100-python`.
-  ///   - records: records that the file must hold, by default the official 50,000 or 10,000; 0 accepts any whole number.
+  ///   - records: records that the file must hold, by default the official 50,000 or 10,000; 0 accepts any whole
+  ///     number.
   /// - Returns: (N, 3, 32, 32) in the order of the file.
   /// - Throws: `DataError`.
-  public static func read(_ path: String, split: DataSplit, labels kind: Labels = .fine, records: Int? = nil) throws -> RawImages {
+  public static func read(_ path: String, split: DataSplit, labels kind: Labels = .fine, records: Int? = nil) throws
+    -> RawImages
+  {
     if let python = CIFARPythonFiles.folder(path, name: "cifar-100-python", marker: "meta"),
       (try? PathSuggestion.locate(path, candidates: candidates, markers: ["test.bin"])) == nil
     {
       return try CIFARPythonFiles.readCIFAR100(python, split: split, labels: kind, records: records)
     }
-    guard split != .unlabeled else { throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test]) }
+    guard split != .unlabeled else {
+      throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
+    }
     let file = "\(split.rawValue).bin", names = "\(kind.name)_label_names.txt"
     let folder = try PathSuggestion.locate(path, candidates: candidates, markers: [file, names])
     // The coarse label comes first in a record.

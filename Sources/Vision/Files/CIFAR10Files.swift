@@ -17,7 +17,9 @@ public enum CIFAR10Files {
     {
       return try CIFARPythonFiles.readCIFAR10(python, split: split, recordsPerFile: recordsPerFile)
     }
-    guard split != .unlabeled else { throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test]) }
+    guard split != .unlabeled else {
+      throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
+    }
     let names = split == .train ? (1...5).map { "data_batch_\($0).bin" } : ["test_batch.bin"]
     let folder = try PathSuggestion.locate(path, candidates: candidates, markers: names + ["batches.meta.txt"])
     let records = CIFARRecords(labelBytes: 1, labelIndex: 0, classes: 10)

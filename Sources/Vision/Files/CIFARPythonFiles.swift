@@ -5,14 +5,18 @@ import Formats
 /// `labels`, or `fine_labels` and `coarse_labels`. The pickles are read as data by `SafePickle` and never executed.
 public enum CIFARPythonFiles {
   /// - Parameters:
-  ///   - path: the folder with `data_batch_1`..`5`, `test_batch` and `batches.meta`, or the parent of `cifar-10-batches-py`.
+  ///   - path: the folder with `data_batch_1`..`5`, `test_batch` and `batches.meta`, or the parent of
+  ///     `cifar-10-batches-py`.
   ///   - recordsPerFile: records that each file must hold; nil accepts any number.
   /// - Returns: (N, 3, 32, 32), the files in order.
   /// - Throws: `DataError`, `.refusedGlobal` for a pickle that holds more than plain data.
   public static func readCIFAR10(_ path: String, split: DataSplit, recordsPerFile: Int? = 10_000) throws -> RawImages {
-    guard split != .unlabeled else { throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test]) }
+    guard split != .unlabeled else {
+      throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
+    }
     let names = split == .train ? (1...5).map { "data_batch_\($0)" } : ["test_batch"]
-    let folder = try PathSuggestion.locate(path, candidates: ["", "cifar-10-batches-py"], markers: names + ["batches.meta"])
+    let folder = try PathSuggestion.locate(
+      path, candidates: ["", "cifar-10-batches-py"], markers: names + ["batches.meta"])
     let classNames = try readNames(Path.join(folder, "batches.meta"), key: "label_names", count: 10)
     return try read(
       names.map { Path.join(folder, $0) }, key: "labels", records: recordsPerFile, classNames: classNames)
@@ -26,8 +30,11 @@ public enum CIFARPythonFiles {
   public static func readCIFAR100(
     _ path: String, split: DataSplit, labels: CIFAR100Files.Labels = .fine, records: Int? = nil
   ) throws -> RawImages {
-    guard split != .unlabeled else { throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test]) }
-    let folder = try PathSuggestion.locate(path, candidates: ["", "cifar-100-python"], markers: [split.rawValue, "meta"])
+    guard split != .unlabeled else {
+      throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
+    }
+    let folder = try PathSuggestion.locate(
+      path, candidates: ["", "cifar-100-python"], markers: [split.rawValue, "meta"])
     let classNames = try readNames(Path.join(folder, "meta"), key: "\(labels.name)_label_names", count: labels.classes)
     return try read(
       [Path.join(folder, split.rawValue)], key: "\(labels.name)_labels",
@@ -45,7 +52,7 @@ public enum CIFARPythonFiles {
     for file in files {
       let batch = try SafePickle().load(try FileSystem.read(file), name: file)
       func fail(_ problem: String) -> DataError {
-        .malformed(path: file, problem: problem, mend: "It is not a CIFAR batch of this data set, or it is damaged.")
+        .malformed(path: file, problem: problem, fix: "It is not a CIFAR batch of this data set, or it is damaged.")
       }
       guard let data = batch["data"]?.array else { throw fail("no numpy array under the key 'data'") }
       guard data.dtype == .uint8, data.shape.count == 2, data.shape[1] == CIFARRecords.pixelBytes else {
@@ -70,7 +77,7 @@ public enum CIFARPythonFiles {
     let meta = try SafePickle().load(try FileSystem.read(file), name: file)
     guard let names = meta[key]?.list?.map(\.text), names.count == count, !names.contains(nil) else {
       throw DataError.malformed(
-        path: file, problem: "no list of \(count) class names under the key '\(key)'", mend: DataError.copyAgain)
+        path: file, problem: "no list of \(count) class names under the key '\(key)'", fix: DataError.copyAgain)
     }
     return names.compactMap { $0 }
   }

@@ -33,7 +33,7 @@ struct CIFARRecords {
       for (file, count) in zip(files, counts) {
         let bytes = try FileSystem.read(file)
         guard bytes.count == count * stride else {
-          throw DataError.malformed(path: file, problem: "its size changed while it was read", mend: DataError.copyAgain)
+          throw DataError.malformed(path: file, problem: "its size changed while it was read", fix: DataError.copyAgain)
         }
         try bytes.withUnsafeBytes { source in
           for record in 0..<count {
@@ -42,12 +42,14 @@ struct CIFARRecords {
             guard label < classes else {
               throw DataError.malformed(
                 path: file, problem: "record \(formatCount(record)) has label \(label), expected 0 to \(classes - 1)",
-                mend: DataError.copyAgain)
+                fix: DataError.copyAgain)
             }
             labels.append(Int64(label))
             let image = UnsafeRawBufferPointer(rebasing: source[start + labelBytes..<start + stride])
-            UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(target)[filled..<filled + Self.pixelBytes])
-              .copyMemory(from: image)
+            UnsafeMutableRawBufferPointer(
+              rebasing: UnsafeMutableRawBufferPointer(target)[filled..<filled + Self.pixelBytes]
+            )
+            .copyMemory(from: image)
             filled += Self.pixelBytes
           }
         }
@@ -61,7 +63,7 @@ struct CIFARRecords {
     let names = try FileSystem.readLines(file)
     guard names.count == classes else {
       throw DataError.malformed(
-        path: file, problem: "\(names.count) class names, expected \(classes)", mend: DataError.copyAgain)
+        path: file, problem: "\(names.count) class names, expected \(classes)", fix: DataError.copyAgain)
     }
     return names
   }

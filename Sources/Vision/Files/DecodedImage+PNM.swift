@@ -1,8 +1,8 @@
 import Files
 
-// Binary PGM (P5) and PPM (P6), https://netpbm.sourceforge.net/doc/ppm.html: magic, width, height and maxval as text with
-// `#` comments between them, one blank, then the samples. A maxval below 255 is scaled to 255; above it samples have two
-// bytes, which no classifier data set uses, so that is refused.
+// Binary PGM (P5) and PPM (P6), https://netpbm.sourceforge.net/doc/ppm.html: magic, width, height and maxval as text
+// with `#` comments between them, one blank, then the samples. A maxval below 255 is scaled to 255; above it samples
+// have two bytes, which no classifier data set uses, so that is refused.
 
 extension DecodedImage {
   static func decodePNM(_ bytes: [UInt8], name: String, _ decoding: ImageDecoding) throws -> DecodedImage {
@@ -10,7 +10,7 @@ extension DecodedImage {
     let format = channels == 3 ? "PPM" : "PGM"
     var at = 2
     func fail(_ problem: String) -> DataError {
-      .malformed(path: name, problem: "\(format): \(problem)", mend: DataError.copyAgain)
+      .malformed(path: name, problem: "\(format): \(problem)", fix: DataError.copyAgain)
     }
     func number(_ what: String) throws -> Int {
       while at < bytes.count {
@@ -45,7 +45,9 @@ extension DecodedImage {
     decoding.take(count)
     var pixels = Array(bytes[at..<at + count])
     if maximum < 255 {
-      guard pixels.allSatisfy({ $0 <= maximum }) else { throw fail("a sample is larger than the largest value \(maximum)") }
+      guard pixels.allSatisfy({ $0 <= maximum }) else {
+        throw fail("a sample is larger than the largest value \(maximum)")
+      }
       let table = (0...maximum).map { UInt8((Double($0) * 255 / Double(maximum)).rounded()) }
       for index in pixels.indices { pixels[index] = table[Int(pixels[index])] }
     }

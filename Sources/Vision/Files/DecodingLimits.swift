@@ -1,5 +1,5 @@
-/// What an image file may cost. A small file can claim to be a huge image; one that asks for more than this is refused before
-/// memory is taken for it.
+/// What an image file may cost. A small file can claim to be a huge image; one that asks for more than this is refused
+/// before memory is taken for it.
 public struct DecodingLimits: Sendable, Hashable {
   /// Most pixels of the width and of the height.
   public var side = 65_535

@@ -3,12 +3,14 @@ import Files
 /// German Traffic Sign Recognition Benchmark (Stallkamp et al. 2012): 39,209 train and 12,630 test images of differing
 /// sizes, RGB, 43 classes. https://benchmark.ini.rub.de/gtsrb_dataset.html
 public enum GTSRBFiles {
-  /// Reads `Final_Training/Images/000xx/GT-000xx.csv` or `Final_Test/Images` with `GT-final_test.csv`, and the PPM images
-  /// that they list. The test CSV with labels is a download of its own; it is looked for beside the images and above.
+  /// Reads `Final_Training/Images/000xx/GT-000xx.csv` or `Final_Test/Images` with `GT-final_test.csv`, and the PPM
+  /// images that they list. The test CSV with labels is a download of its own; it is looked for beside the images and
+  /// above.
   ///
   /// - Parameters:
   ///   - path: the folder that holds `Final_Training` and `Final_Test`, or its parent that holds `GTSRB`.
-  ///   - cropToSign: keep only the sign's bounding box from the CSV (both corners inside it), which drops a border of about 10%.
+  ///   - cropToSign: keep only the sign's bounding box from the CSV (both corners inside it), which drops a border of
+  ///     about 10%.
   ///   - size: side in pixels to resize to; the images differ, so real data needs it.
   ///   - classes: number of class folders that must be there, for reduced copies.
   /// - Returns: (N, 3, H, W), train images class by class, all in file-name order.
@@ -24,12 +26,14 @@ public enum GTSRBFiles {
     case .test: rows = try test(path, classes)
     case .unlabeled: throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
     }
-    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(rows.map(\.path)) { index, image in
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(rows.map(\.path))
+    { index, image in
       let row = rows[index]
       guard image.width == row.width, image.height == row.height else {
         throw DataError.malformed(
-          path: row.path, problem: "the image is \(image.width)x\(image.height), its CSV says \(row.width)x\(row.height)",
-          mend: DataError.copyAgain)
+          path: row.path,
+          problem: "the image is \(image.width)x\(image.height), its CSV says \(row.width)x\(row.height)",
+          fix: DataError.copyAgain)
       }
       return cropToSign ? image.cropped(x: row.signX, y: row.signY) : image
     }
@@ -45,8 +49,9 @@ public enum GTSRBFiles {
     let root = try PathSuggestion.locate(path, candidates: candidates, markers: folders)
     if let extra = try FileSystem.subfolders(root).first(where: { !folders.contains($0) }) {
       throw DataError.malformed(
-        path: Path.join(root, extra), problem: "a folder that is none of the \(classes) classes 00000 to \(folders.last ?? "")",
-        mend: "Move it elsewhere.")
+        path: Path.join(root, extra),
+        problem: "a folder that is none of the \(classes) classes 00000 to \(folders.last ?? "")",
+        fix: "Move it elsewhere.")
     }
     return try folders.enumerated().flatMap { label, name in
       let folder = Path.join(root, name)
@@ -54,7 +59,8 @@ public enum GTSRBFiles {
       if let odd = rows.first(where: { $0.label != label }) {
         throw DataError.malformed(
           path: Path.join(folder, "GT-\(name).csv"),
-          problem: "\(Path.name(odd.path)) has class \(odd.label), expected \(label), the folder's", mend: DataError.copyAgain)
+          problem: "\(Path.name(odd.path)) has class \(odd.label), expected \(label), the folder's",
+          fix: DataError.copyAgain)
       }
       return rows
     }
@@ -68,7 +74,8 @@ public enum GTSRBFiles {
     let places = [images, Path.parent(images), base, path, Path.parent(base)].map { Path.join($0, name) }
     guard let file = places.first(where: FileSystem.isFile) else {
       throw DataError.missing(
-        path: images, lookedFor: ["\(name) (the labels of the test images, in the separate archive GTSRB_Final_Test_GT.zip)"],
+        path: images,
+        lookedFor: ["\(name) (the labels of the test images, in the separate archive GTSRB_Final_Test_GT.zip)"],
         suggestion: nil)
     }
     return try GTSRBRow.read(file, images: images, classes: classes)

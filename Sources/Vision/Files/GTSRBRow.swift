@@ -17,18 +17,19 @@ struct GTSRBRow {
     let lines = try FileSystem.readLines(file)
     guard let header = lines.first, header.split(separator: ";").map(String.init) == columns else {
       let found = lines.first ?? ""
-      let mend =
+      let fix =
         found == columns.dropLast().joined(separator: ";")
         ? "This is the test CSV without labels; download GTSRB_Final_Test_GT.zip." : DataError.copyAgain
       throw DataError.malformed(
-        path: file, problem: "its header is '\(found.prefix(120))', expected '\(columns.joined(separator: ";"))'", mend: mend)
+        path: file, problem: "its header is '\(found.prefix(120))', expected '\(columns.joined(separator: ";"))'",
+        fix: fix)
     }
     let rows = try lines.dropFirst().enumerated().map { index, line in
       try parse(line, at: index + 2, file: file, images: images, classes: classes)
     }
     let listed = Set(rows.map { Path.name($0.path) })
     guard !rows.isEmpty, listed.count == rows.count else {
-      throw DataError.malformed(path: file, problem: "no rows, or an image twice", mend: DataError.copyAgain)
+      throw DataError.malformed(path: file, problem: "no rows, or an image twice", fix: DataError.copyAgain)
     }
     let present = Set(try ImageFolderFiles.imageNames(images))
     if let lost = listed.subtracting(present).min() {
@@ -37,18 +38,22 @@ struct GTSRBRow {
     if let extra = present.subtracting(listed).min() {
       throw DataError.malformed(
         path: Path.join(images, extra), problem: "an image that \(Path.name(file)) does not list",
-        mend: "The CSV is truncated, or the image does not belong here.")
+        fix: "The CSV is truncated, or the image does not belong here.")
     }
     return rows.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
-  private static func parse(_ line: String, at number: Int, file: String, images: String, classes: Int) throws -> GTSRBRow {
+  private static func parse(_ line: String, at number: Int, file: String, images: String, classes: Int) throws
+    -> GTSRBRow
+  {
     func fail(_ problem: String) -> DataError {
-      .malformed(path: file, problem: "line \(number): \(problem)", mend: DataError.copyAgain)
+      .malformed(path: file, problem: "line \(number): \(problem)", fix: DataError.copyAgain)
     }
     let fields = line.split(separator: ";", omittingEmptySubsequences: false).map(\.trimmedBlanks)
     let numbers = fields.dropFirst().compactMap { Int($0) }
-    guard fields.count == columns.count, numbers.count == columns.count - 1, !fields[0].contains("/"), !fields[0].isEmpty else {
+    guard fields.count == columns.count, numbers.count == columns.count - 1, !fields[0].contains("/"),
+      !fields[0].isEmpty
+    else {
       throw fail("'\(line.prefix(120))' is not a file name and \(columns.count - 1) integers")
     }
     let (width, height, x1, y1, x2, y2) = (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])

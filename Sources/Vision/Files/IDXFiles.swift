@@ -27,9 +27,12 @@ public struct IDXFiles: Sendable {
   /// - Returns: (N, 1, H, W); the size is what the header says, 28x28 in MNIST.
   /// - Throws: `DataError`.
   public func read(_ path: String, split: DataSplit) throws -> RawImages {
-    guard split != .unlabeled else { throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test]) }
+    guard split != .unlabeled else {
+      throw DataError.noSuchSplit(path: path, split: split, available: [.train, .test])
+    }
     let prefix = split == .train ? "train" : "t10k"
-    let images = Self.spellings("\(prefix)-images", "idx3-ubyte"), labels = Self.spellings("\(prefix)-labels", "idx1-ubyte")
+    let images = Self.spellings("\(prefix)-images", "idx3-ubyte"),
+      labels = Self.spellings("\(prefix)-labels", "idx1-ubyte")
     let folder = try PathSuggestion.locate(
       path, candidates: [""] + subfolders, markers: [images.joined(separator: "|"), labels.joined(separator: "|")])
     func find(_ names: [String]) -> String {
@@ -40,15 +43,18 @@ public struct IDXFiles: Sendable {
     let (count, values) = try Self.readBlock(labelFile, dimensions: 1, what: "labels")
     guard count[0] == size[0] else {
       throw DataError.malformed(
-        path: labelFile, problem: "\(formatCount(count[0])) labels for \(formatCount(size[0])) images", mend: DataError.copyAgain)
+        path: labelFile, problem: "\(formatCount(count[0])) labels for \(formatCount(size[0])) images",
+        fix: DataError.copyAgain)
     }
     if let bad = values.firstIndex(where: { $0 >= classNames.count }) {
       throw DataError.malformed(
-        path: labelFile, problem: "record \(formatCount(bad)) has label \(values[bad]), expected 0 to \(classNames.count - 1)",
-        mend: DataError.copyAgain)
+        path: labelFile,
+        problem: "record \(formatCount(bad)) has label \(values[bad]), expected 0 to \(classNames.count - 1)",
+        fix: DataError.copyAgain)
     }
     return RawImages(
-      channels: 1, height: size[1], width: size[2], pixels: pixels, labels: values.map(Int64.init), classNames: classNames)
+      channels: 1, height: size[1], width: size[2], pixels: pixels, labels: values.map(Int64.init),
+      classNames: classNames)
   }
 
   private static func spellings(_ name: String, _ kind: String) -> [String] {
@@ -59,7 +65,8 @@ public struct IDXFiles: Sendable {
   private static let inflateLimit = 1 << 30
 
   /// Magic number 0x00 0x00 0x08 (bytes) and the number of dimensions, the dimensions, then the values.
-  private static func readBlock(_ file: String, dimensions: Int, what: String) throws -> (shape: [Int], values: [UInt8]) {
+  private static func readBlock(_ file: String, dimensions: Int, what: String) throws -> (shape: [Int], values: [UInt8])
+  {
     var bytes = try FileSystem.read(file, limit: FormatLimits.standard.bytes)
     let isCompressed = Gzip.isCompressed(bytes)
     let header = 4 + 4 * dimensions
@@ -71,14 +78,14 @@ public struct IDXFiles: Sendable {
     guard word(0) == 0x800 + dimensions else {
       throw DataError.malformed(
         path: file, problem: "magic number \(word(0)), expected \(0x800 + dimensions) (idx \(what))",
-        mend: "It is another file under this name: copy or download it again.")
+        fix: "It is another file under this name: copy or download it again.")
     }
     let shape = (0..<dimensions).map { word(4 + 4 * $0) }
     var count = 1
     for extent in shape {
       let (product, overflow) = count.multipliedReportingOverflow(by: extent)
       guard extent > 0, !overflow, product <= 1 << 40 else {
-        throw DataError.malformed(path: file, problem: "its header gives the shape \(shape)", mend: DataError.copyAgain)
+        throw DataError.malformed(path: file, problem: "its header gives the shape \(shape)", fix: DataError.copyAgain)
       }
       count = product
     }
@@ -86,8 +93,9 @@ public struct IDXFiles: Sendable {
       guard header + count <= min(inflateLimit, Gzip.largest(bytes.count)) else {
         throw DataError.malformed(
           path: file,
-          problem: "its header gives the shape \(shape), which is past \(formatCount(inflateLimit)) bytes or more than it can inflate to",
-          mend: DataError.copyAgain)
+          problem:
+            "its header gives the shape \(shape), which is past \(formatCount(inflateLimit)) bytes or more than it can inflate to",
+          fix: DataError.copyAgain)
       }
       bytes = try Gzip.inflate(bytes, limit: header + count, name: file)
     }

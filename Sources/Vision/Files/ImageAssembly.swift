@@ -43,10 +43,12 @@ struct ImageAssembly {
     @Sendable func load(_ index: Int) throws -> DecodedImage {
       let decoding = ImageDecoding(limits: limits, budget: budget)
       defer { decoding.release() }
-      return try sized(try prepare(index, try DecodedImage.decode(contentsOf: paths[index], decoding).image), path: paths[index])
+      return try sized(
+        try prepare(index, try DecodedImage.decode(contentsOf: paths[index], decoding).image), path: paths[index])
     }
     if let size, size < 1 {
-      throw DataError.malformed(path: paths[0], problem: "an image size of \(size)", mend: "Set a size of 1 pixel or more.")
+      throw DataError.malformed(
+        path: paths[0], problem: "an image size of \(size)", fix: "Set a size of 1 pixel or more.")
     }
     // The first image fixes the size. Planes are laid out for colour, and closed up if no image turns out to have any:
     // that costs some memory on gray sets, where finding out beforehand would cost a second pass over all files.
@@ -57,8 +59,9 @@ struct ImageAssembly {
     guard !overflow, total < memory else {
       throw DataError.malformed(
         path: paths[0],
-        problem: "\(formatCount(paths.count)) images of \(width)x\(height) need more than the \(formatCount(memory)) bytes of memory",
-        mend: "Set a smaller image size.")
+        problem:
+          "\(formatCount(paths.count)) images of \(width)x\(height) need more than the \(formatCount(memory)) bytes of memory",
+        fix: "Set a smaller image size.")
     }
     var pixels = [UInt8](repeating: 0, count: total)
     let state = Mutex(State())
@@ -78,7 +81,8 @@ struct ImageAssembly {
               throw DataError.sizesDiffer(
                 path: paths[index], found: "\(image.width)x\(image.height)", expected: "\(width)x\(height)")
             }
-            image.writePlanes(to: UnsafeMutableBufferPointer(rebasing: target[index * 3 * area..<(index + 1) * 3 * area]))
+            image.writePlanes(
+              to: UnsafeMutableBufferPointer(rebasing: target[index * 3 * area..<(index + 1) * 3 * area]))
             state.withLock { state in
               state.sawColour = state.sawColour || image.channels == 3
               state.done += 1
@@ -104,15 +108,18 @@ struct ImageAssembly {
     guard let size, image.width != size || image.height != size else { return image }
     guard let resize else {
       throw DataError.malformed(
-        path: path, problem: "the image is \(image.width)x\(image.height), expected \(size)x\(size), and no way to resize was given",
-        mend: "Give the reader a resize function.")
+        path: path,
+        problem:
+          "the image is \(image.width)x\(image.height), expected \(size)x\(size), and no way to resize was given",
+        fix: "Give the reader a resize function.")
     }
     let resized = try resize(image, size)
     guard resized.width == size, resized.height == size, resized.channels == image.channels else {
       throw DataError.malformed(
         path: path,
-        problem: "resizing gave \(resized.width)x\(resized.height)x\(resized.channels), expected \(size)x\(size)x\(image.channels)",
-        mend: "Mend the resize function.")
+        problem:
+          "resizing gave \(resized.width)x\(resized.height)x\(resized.channels), expected \(size)x\(size)x\(image.channels)",
+        fix: "Fix the resize function.")
     }
     return resized
   }

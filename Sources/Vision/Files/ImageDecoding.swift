@@ -31,13 +31,14 @@ final class ImageDecoding {
   /// - Throws: `DataError` where the limits forbid an image of this size.
   func check(width: Int, height: Int, format: String, name: String) throws {
     guard width > 0, height > 0 else {
-      throw DataError.malformed(path: name, problem: "\(format): \(width) x \(height) pixels", mend: DataError.copyAgain)
+      throw DataError.malformed(path: name, problem: "\(format): \(width) x \(height) pixels", fix: DataError.copyAgain)
     }
     guard width <= limits.side, height <= limits.side, width <= limits.pixels / height else {
       throw DataError.malformed(
         path: name,
-        problem: "\(format): \(width) x \(height) pixels, and the limit is \(limits.side) a side and \(limits.pixels) in all",
-        mend: Self.raiseLimit)
+        problem:
+          "\(format): \(width) x \(height) pixels, and the limit is \(limits.side) a side and \(limits.pixels) in all",
+        fix: Self.raiseLimit)
     }
   }
 
@@ -45,7 +46,8 @@ final class ImageDecoding {
   static let convert = "Convert the image to an ordinary PNG file, or move it out of the folder."
 
   typealias Decoder = (
-    UnsafePointer<UInt8>?, Int, UnsafePointer<cic_options>?, UnsafeMutablePointer<cic_image>?, UnsafeMutablePointer<CChar>?
+    UnsafePointer<UInt8>?, Int, UnsafePointer<cic_options>?, UnsafeMutablePointer<cic_image>?,
+    UnsafeMutablePointer<CChar>?
   ) -> Int32
 
   /// Samples of one of the C decoders, interleaved, with alpha as the last channel where it is kept.
@@ -69,7 +71,7 @@ final class ImageDecoding {
     case .success(let image): return image
     case .failure(let failure):
       try failure.throwIfStopped()
-      let mend =
+      let fix =
         switch failure.status {
         case Int32(CIC_TOO_LARGE): Self.raiseLimit
         case Int32(CIC_UNSUPPORTED): Self.convert
@@ -77,7 +79,7 @@ final class ImageDecoding {
         default: DataError.copyAgain
         }
       let problem = failure.status == Int32(CIC_UNSUPPORTED) ? "\(failure.message), which is not read" : failure.message
-      throw DataError.malformed(path: name, problem: "\(format): \(problem)", mend: mend)
+      throw DataError.malformed(path: name, problem: "\(format): \(problem)", fix: fix)
     }
   }
 }

@@ -11,7 +11,9 @@ public enum ImageFileExtension: Sendable, Equatable {
   public init(of name: String) {
     let file = name.split(separator: "/").last ?? ""
     let ending = file.lastIndex(of: ".").map { file[file.index(after: $0)...].lowercased() } ?? ""
-    self = Self.readableExtensions.contains(ending) ? .readable : Self.unreadableExtensions.contains(ending) ? .unreadable : .other
+    self =
+      Self.readableExtensions.contains(ending)
+      ? .readable : Self.unreadableExtensions.contains(ending) ? .unreadable : .other
   }
 
   /// Extensions of image files that are read, in lower case, the usual ones first.
@@ -21,8 +23,10 @@ public enum ImageFileExtension: Sendable, Equatable {
 
   /// Extensions of image files that are known and not read, in lower case, sorted.
   public static let unreadableExtensions = [
-    "apng", "arw", "avif", "avifs", "cr2", "cr3", "dcm", "dds", "dib", "dng", "emf", "eps", "exr", "fits", "hdr", "heic", "heif", "hif",
-    "icns", "ico", "j2c", "j2k", "jp2", "jpf", "jpx", "jxl", "jxr", "nef", "nii", "orf", "pam", "pbm", "pcx", "pfm", "pict", "pnm", "psd",
+    "apng", "arw", "avif", "avifs", "cr2", "cr3", "dcm", "dds", "dib", "dng", "emf", "eps", "exr", "fits", "hdr",
+    "heic", "heif", "hif",
+    "icns", "ico", "j2c", "j2k", "jp2", "jpf", "jpx", "jxl", "jxr", "nef", "nii", "orf", "pam", "pbm", "pcx", "pfm",
+    "pict", "pnm", "psd",
     "qoi", "raf", "rw2", "sgi", "svg", "svgz", "tga", "wmf", "xbm", "xcf", "xpm",
   ]
 }

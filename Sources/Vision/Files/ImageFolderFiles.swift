@@ -2,23 +2,25 @@ import Files
 
 /// A folder of classes: image files in `root/<class>`, or the same under `root/train` and `root/test`.
 public enum ImageFolderFiles {
-  /// Reads the images class by class, both sorted by the bytes of their names; a class is numbered by its place among the train classes.
+  /// Reads the images class by class, both sorted by the bytes of their names; a class is numbered by its place among
+  /// the train classes.
   ///
   /// - `.train` reads `root/train` or `root/training` if it holds class folders, else `root` itself.
-  /// - `.test` reads `root/test`, `testing`, `val`, `valid` or `validation`, the first that there is. Its classes must be among the train
-  ///   classes.
+  /// - `.test` reads `root/test`, `testing`, `val`, `valid` or `validation`, the first that there is. Its classes must
+  ///   be among the train classes.
   /// - `.unlabeled` reads the images that lie directly in `root/unlabeled`.
   ///
-  /// Names of splits may be in any case. Gray images become RGB unless all images of the split are gray. Files of other kinds are passed
-  /// over, and the notes say so.
+  /// Names of splits may be in any case. Gray images become RGB unless all images of the split are gray. Files of other
+  /// kinds are passed over, and the notes say so.
   /// - Parameters:
   ///   - size: side in pixels to resize to; nil asks that all images be of one size.
   ///   - resize: how to resize; needed when `size` is set and an image is of another size.
   /// - Returns: (N, C, H, W), C 1 or 3.
-  /// - Throws: `DataError`, `.sizesDiffer` where `size` is nil and the images are not of one size; `FileError`, also for a name that is not
-  ///   UTF-8.
+  /// - Throws: `DataError`, `.sizesDiffer` where `size` is nil and the images are not of one size; `FileError`, also
+  ///   for a name that is not UTF-8.
   public static func read(
-    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, limits: DecodingLimits = DecodingLimits(),
+    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil,
+    limits: DecodingLimits = DecodingLimits(),
     progress: LoadProgress? = nil
   ) throws -> RawImages {
     let layout = try ImageFolderLayout(path)
@@ -33,7 +35,9 @@ public enum ImageFolderFiles {
       items = try labeled(test, try testClasses(test, layout.classes), &passedOver)
     case .unlabeled:
       items = try imageNames(layout.unlabeled, &passedOver).map { (Path.join(layout.unlabeled, $0), -1) }
-      guard !items.isEmpty else { throw DataError.missing(path: layout.unlabeled, lookedFor: [patterns], suggestion: nil) }
+      guard !items.isEmpty else {
+        throw DataError.missing(path: layout.unlabeled, lookedFor: [patterns], suggestion: nil)
+      }
     }
     let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(items.map(\.path))
     var images = RawImages(
@@ -69,7 +73,7 @@ public enum ImageFolderFiles {
     if let unknown = labels.firstIndex(of: nil) {
       throw DataError.malformed(
         path: Path.join(root, names[unknown]), problem: "a class that the train folder lacks",
-        mend: "Rename it to one of: \(classes.joined(separator: ", ")).")
+        fix: "Rename it to one of: \(classes.joined(separator: ", ")).")
     }
     return zip(names, labels.compactMap { $0 }).map { ($0, $1) }
   }
@@ -98,7 +102,9 @@ private struct PassedOverFiles {
     let ending = name.lastIndex(of: ".").map { name[$0...].lowercased() }
     counts[FileSystem.isFolder(path) ? "folders" : ending ?? "without extension", default: 0] += 1
     // An image that cannot be read says more than a text beside the images.
-    if example == nil || (ImageFileExtension(of: path) == .unreadable && example.map { ImageFileExtension(of: $0) } == .other) {
+    if example == nil
+      || (ImageFileExtension(of: path) == .unreadable && example.map { ImageFileExtension(of: $0) } == .other)
+    {
       example = path
     }
   }
@@ -107,7 +113,8 @@ private struct PassedOverFiles {
   var note: String? {
     guard let example else { return nil }
     let kinds = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-    let named = kinds.prefix(6).map { "\($0.value) \($0.key)" }.joined(separator: ", ") + (kinds.count > 6 ? ", ..." : "")
+    let named =
+      kinds.prefix(6).map { "\($0.value) \($0.key)" }.joined(separator: ", ") + (kinds.count > 6 ? ", ..." : "")
     let count = counts.values.reduce(0, +)
     return "\(count) file\(count == 1 ? "" : "s") among the images passed over (\(named)), such as \(example)"
   }

@@ -1,6 +1,7 @@
 import Files
 
-/// Where the splits of a folder of classes lie: in subfolders with one of the usual names, in any case, that hold class folders.
+/// Where the splits of a folder of classes lie: in subfolders with one of the usual names, in any case, that hold class
+/// folders.
 struct ImageFolderLayout {
   let root: String
   /// The folder that holds the train classes: a subfolder, or the root itself.
@@ -27,7 +28,9 @@ struct ImageFolderLayout {
       guard (Self.trainNames + Self.testNames).contains(name.lowercased()) else { return false }
       return !(try FileSystem.subfolders(Path.join(root, name)).isEmpty)
     }
-    func first(_ names: [String]) -> String? { names.lazy.compactMap { name in splits.first { $0.lowercased() == name } }.first }
+    func first(_ names: [String]) -> String? {
+      names.lazy.compactMap { name in splits.first { $0.lowercased() == name } }.first
+    }
     let (trainName, testName) = (first(Self.trainNames), first(Self.testNames))
     let unlabeledName = folders.first { $0.lowercased() == "unlabeled" } ?? "unlabeled"
     let others = folders.filter { $0 != trainName && $0 != testName && $0 != unlabeledName }
@@ -43,15 +46,19 @@ struct ImageFolderLayout {
     notes = Self.notes(root, train: trainName, test: testName, others: others, splits: splits)
   }
 
-  private static func notes(_ root: String, train: String?, test: String?, others: [String], splits: [String]) -> [String] {
+  private static func notes(_ root: String, train: String?, test: String?, others: [String], splits: [String])
+    -> [String]
+  {
     let unused = train == nil ? others.filter(splits.contains) : others
     var notes: [String] = []
     if !unused.isEmpty {
       let used = [train ?? ".", test].compactMap { $0 }.joined(separator: " and ")
       let more = unused.count > 5 ? " and \(unused.count - 5) more" : ""
-      notes.append("\(root): not used: \(unused.prefix(5).joined(separator: ", "))\(more); the images come from \(used)")
+      notes.append(
+        "\(root): not used: \(unused.prefix(5).joined(separator: ", "))\(more); the images come from \(used)")
     }
-    let classLike = train == nil ? others.filter { (trainNames + testNames).contains($0.lowercased()) && !splits.contains($0) } : []
+    let classLike =
+      train == nil ? others.filter { (trainNames + testNames).contains($0.lowercased()) && !splits.contains($0) } : []
     if !classLike.isEmpty {
       let names = classLike.joined(separator: ", ")
       notes.append("\(root): taken for a class, not a split, as it holds no class folders: \(names)")

@@ -3,7 +3,8 @@ import Files
 /// STL-10 (Coates, Ng, Lee 2011): 5,000 train, 8,000 test and 100,000 unlabeled images, 96x96 RGB, 10 classes.
 /// https://cs.stanford.edu/~acoates/stl10/
 public enum STL10Files {
-  /// Reads `train_X.bin` and `train_y.bin`, `test_X.bin` and `test_y.bin`, or `unlabeled_X.bin`, with `class_names.txt`.
+  /// Reads `train_X.bin` and `train_y.bin`, `test_X.bin` and `test_y.bin`, or `unlabeled_X.bin`, with
+  /// `class_names.txt`.
   ///
   /// - Parameters:
   ///   - path: the folder of the files, or its parent that holds `stl10_binary`.
@@ -18,7 +19,7 @@ public enum STL10Files {
     let classNames = try FileSystem.readLines(nameFile)
     guard classNames.count == 10 else {
       throw DataError.malformed(
-        path: nameFile, problem: "\(classNames.count) class names, expected 10", mend: DataError.copyAgain)
+        path: nameFile, problem: "\(classNames.count) class names, expected 10", fix: DataError.copyAgain)
     }
     let file = Path.join(folder, names[0])
     let found = try FileSystem.size(file)
@@ -30,10 +31,11 @@ public enum STL10Files {
         path: file, found: found, expected: count * imageBytes,
         layout: "\(formatCount(count)) images of \(formatCount(imageBytes)) bytes")
     }
-    let labels = labeled ? try readLabels(Path.join(folder, names[2]), count: count) : .init(repeating: -1, count: count)
+    let labels =
+      labeled ? try readLabels(Path.join(folder, names[2]), count: count) : .init(repeating: -1, count: count)
     var pixels = try FileSystem.read(file, limit: FormatLimits.rawData.bytes)
     guard pixels.count == found else {
-      throw DataError.malformed(path: file, problem: "its size changed while it was read", mend: DataError.copyAgain)
+      throw DataError.malformed(path: file, problem: "its size changed while it was read", fix: DataError.copyAgain)
     }
     transposePlanes(&pixels)
     return RawImages(channels: 3, height: side, width: side, pixels: pixels, labels: labels, classNames: classNames)
@@ -49,7 +51,8 @@ public enum STL10Files {
     }
     if let bad = bytes.firstIndex(where: { !(1...10).contains($0) }) {
       throw DataError.malformed(
-        path: file, problem: "record \(formatCount(bad)) has label \(bytes[bad]), expected 1 to 10", mend: DataError.copyAgain)
+        path: file, problem: "record \(formatCount(bad)) has label \(bytes[bad]), expected 1 to 10",
+        fix: DataError.copyAgain)
     }
     return bytes.map { Int64($0) - 1 }
   }

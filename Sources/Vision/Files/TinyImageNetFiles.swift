@@ -14,17 +14,20 @@ public enum TinyImageNetFiles {
   /// - Returns: (N, 3, H, W), train images class by class and sorted by name, validation images in file-name order.
   /// - Throws: `DataError`.
   public static func read(
-    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil, limits: DecodingLimits = DecodingLimits(),
+    _ path: String, split: DataSplit, size: Int? = nil, resize: ImageResize? = nil,
+    limits: DecodingLimits = DecodingLimits(),
     imagesPerClass: Int? = 500,
     progress: LoadProgress? = nil
   ) throws -> RawImages {
-    let markers = [DataSplit.train: ["train"], .test: ["val/images", "val/val_annotations.txt"], .unlabeled: ["test/images"]]
+    let markers = [
+      DataSplit.train: ["train"], .test: ["val/images", "val/val_annotations.txt"], .unlabeled: ["test/images"],
+    ]
     let folder = try PathSuggestion.locate(
       path, candidates: ["", "tiny-imagenet-200"], markers: ["wnids.txt"] + (markers[split] ?? []))
     let wnids = try FileSystem.readLines(Path.join(folder, "wnids.txt")).sorted()
     guard !wnids.isEmpty, Set(wnids).count == wnids.count else {
       throw DataError.malformed(
-        path: Path.join(folder, "wnids.txt"), problem: "no class, or a class twice", mend: DataError.copyAgain)
+        path: Path.join(folder, "wnids.txt"), problem: "no class, or a class twice", fix: DataError.copyAgain)
     }
     let items: [(path: String, label: Int64)]
     switch split {
@@ -43,14 +46,16 @@ public enum TinyImageNetFiles {
       labels: items.map(\.label), classNames: try classNames(folder, wnids))
   }
 
-  private static func train(_ folder: String, _ wnids: [String], _ perClass: Int?) throws -> [(path: String, label: Int64)] {
+  private static func train(_ folder: String, _ wnids: [String], _ perClass: Int?) throws -> [(
+    path: String, label: Int64
+  )] {
     var items: [(path: String, label: Int64)] = []
     for (label, wnid) in wnids.enumerated() {
       let images = Path.join(folder, "train", wnid, "images")
       let names = try ImageFolderFiles.imageNames(images)
       if let perClass, names.count != perClass {
         throw DataError.malformed(
-          path: images, problem: "\(names.count) images, expected \(perClass)", mend: "Unpack the archive again.")
+          path: images, problem: "\(names.count) images, expected \(perClass)", fix: "Unpack the archive again.")
       }
       guard !names.isEmpty else { throw DataError.missing(path: images, lookedFor: ["*.JPEG"], suggestion: nil) }
       items += names.map { (Path.join(images, $0), Int64(label)) }
@@ -67,7 +72,7 @@ public enum TinyImageNetFiles {
       guard fields.count >= 2, !fields[0].contains("/"), let label = labels[fields[1]] else {
         throw DataError.malformed(
           path: file, problem: "line \(index + 1) is '\(line)', expected a file name, a tab and a class of wnids.txt",
-          mend: DataError.copyAgain)
+          fix: DataError.copyAgain)
       }
       return (path: Path.join(images, fields[0]), label: label)
     }

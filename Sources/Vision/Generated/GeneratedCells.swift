@@ -29,8 +29,11 @@ struct GeneratedCells: Sendable {
     return cell.scaled(by: bulge * detail * (0.2 + 0.8 * joint))
   }
 
-  /// Distances to the nearest and the second nearest of the sites, one at random in every unit cell, and the word of the nearest.
-  private static func nearest(_ noise: GeneratedNoise, _ x: Float, _ y: Float) -> (first: Float, second: Float, word: UInt64) {
+  /// Distances to the nearest and the second nearest of the sites, one at random in every unit cell, and the word of
+  /// the nearest.
+  private static func nearest(_ noise: GeneratedNoise, _ x: Float, _ y: Float) -> (
+    first: Float, second: Float, word: UInt64
+  ) {
     let column = Int64(x.rounded(.down))
     let row = Int64(y.rounded(.down))
     var first = Float.greatestFiniteMagnitude

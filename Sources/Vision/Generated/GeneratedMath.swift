@@ -6,8 +6,9 @@ struct GeneratedPoint: Sendable, Equatable {
   var length: Float { (x * x + y * y).squareRoot() }
 }
 
-/// The few functions that drawing needs. Only operations that IEEE 754 rounds exactly are used (+ - * / and the square root), never
-/// the C library's sine or exponential, whose last bits differ between platforms and would show in the pinned bytes.
+/// The few functions that drawing needs. Only operations that IEEE 754 rounds exactly are used (+ - * / and the square
+/// root), never the C library's sine or exponential, whose last bits differ between platforms and would show in the
+/// pinned bytes.
 enum GeneratedMath {
   /// Sine of an angle in turns (1 is the full circle), to about 4e-6.
   static func sine(turns: Float) -> Float {

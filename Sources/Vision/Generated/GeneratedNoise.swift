@@ -34,7 +34,8 @@ struct GeneratedNoise: Sendable {
 
   /// The random word of one lattice point.
   func word(_ column: Int64, _ row: Int64) -> UInt64 {
-    let position = UInt64(bitPattern: column) &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(bitPattern: row) &* 0xC2B2_AE3D_27D4_EB4F
+    let position =
+      UInt64(bitPattern: column) &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(bitPattern: row) &* 0xC2B2_AE3D_27D4_EB4F
     return GeneratedRandom.mix(key ^ position)
   }
 

@@ -1,4 +1,5 @@
-/// An outline as a signed distance: negative inside, zero on the edge, positive outside, so that an edge is smoothed at any size.
+/// An outline as a signed distance: negative inside, zero on the edge, positive outside, so that an edge is smoothed at
+/// any size.
 ///
 /// Outlines are drawn in a unit frame, x to the right and y downwards, in which they reach out to about 1.
 struct GeneratedOutline: Sendable {
@@ -19,7 +20,8 @@ struct GeneratedOutline: Sendable {
 
   private let kind: Kind
 
-  /// Distance to the edge. It is exact for all outlines but the crescent, whose two tips underestimate it, which no eye can see.
+  /// Distance to the edge. It is exact for all outlines but the crescent, whose two tips underestimate it, which no eye
+  /// can see.
   func distance(_ p: GeneratedPoint) -> Float {
     switch kind {
     case .disc(let radius):
@@ -48,8 +50,10 @@ struct GeneratedOutline: Sendable {
       (0.29, 0.94), (-0.29, 0.94), (-0.29, 0.29), (-0.94, 0.29), (-0.94, -0.29), (-0.29, -0.29),
     ], rounding: 0.02)
   static let arrow = polygon(
-    [(0, -1), (0.84, -0.06), (0.32, -0.06), (0.32, 0.94), (-0.32, 0.94), (-0.32, -0.06), (-0.84, -0.06)], rounding: 0.02)
-  static let bolt = polygon([(0.36, -1), (-0.66, 0.16), (-0.06, 0.16), (-0.36, 1), (0.66, -0.22), (0.06, -0.22)], rounding: 0.05)
+    [(0, -1), (0.84, -0.06), (0.32, -0.06), (0.32, 0.94), (-0.32, 0.94), (-0.32, -0.06), (-0.84, -0.06)], rounding: 0.02
+  )
+  static let bolt = polygon(
+    [(0.36, -1), (-0.66, 0.16), (-0.06, 0.16), (-0.36, 1), (0.66, -0.22), (0.06, -0.22)], rounding: 0.05)
   static let star = polygon(
     (0..<10).map { corner in
       let radius: Float = corner.isMultiple(of: 2) ? 1 : 0.44
@@ -63,7 +67,8 @@ struct GeneratedOutline: Sendable {
       let (nextX, nextY) = corners[(index + 1) % corners.count]
       let deltaX = nextX - x
       let deltaY = nextY - y
-      return Edge(startX: x, startY: y, deltaX: deltaX, deltaY: deltaY, inverseSquare: 1 / (deltaX * deltaX + deltaY * deltaY))
+      return Edge(
+        startX: x, startY: y, deltaX: deltaX, deltaY: deltaY, inverseSquare: 1 / (deltaX * deltaX + deltaY * deltaY))
     }
     return GeneratedOutline(kind: .polygon(edges, rounding: rounding))
   }

@@ -1,7 +1,9 @@
-/// Full-size patterns to blend into images as triggers, computed rather than drawn, so that no artwork has to be shipped.
+/// Full-size patterns to blend into images as triggers, computed rather than drawn, so that no artwork has to be
+/// shipped.
 ///
-/// `plasma` and `cells` stand in for the photograph or cartoon of the usual blended attack: colourful, with structures at several scales,
-/// so that they survive an opacity of 0.1 to 0.2 in the eyes of a network. The others are textbook patterns.
+/// `plasma` and `cells` stand in for the photograph or cartoon of the usual blended attack: colourful, with structures
+/// at several scales, so that they survive an opacity of 0.1 to 0.2 in the eyes of a network. The others are textbook
+/// patterns.
 public enum GeneratedPattern: String, CaseIterable, Codable, Sendable {
   /// Warped clouds in four colours, with fine grain: like a photograph of rock or foliage.
   case plasma

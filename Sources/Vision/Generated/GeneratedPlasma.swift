@@ -1,4 +1,5 @@
-/// Clouds whose coordinates are themselves moved by clouds, which folds them into streaks and swirls, in a palette of four colours.
+/// Clouds whose coordinates are themselves moved by clouds, which folds them into streaks and swirls, in a palette of
+/// four colours.
 struct GeneratedPlasma: Sendable {
   private let warp: GeneratedNoise
   private let shape: GeneratedNoise

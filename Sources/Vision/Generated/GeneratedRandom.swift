@@ -1,7 +1,7 @@
 /// SplitMix64 (Steele, Lea and Flood 2014): one word of state, so every image can afford a stream of its own.
 ///
-/// The standard library's `random(in:)` does not promise the same values from one release to the next. Everything here is integer
-/// arithmetic and exact floating-point steps, so a seed means the same images on every platform.
+/// The standard library's `random(in:)` does not promise the same values from one release to the next. Everything here
+/// is integer arithmetic and exact floating-point steps, so a seed means the same images on every platform.
 struct GeneratedRandom: Sendable {
   private var state: UInt64
 
@@ -44,7 +44,8 @@ struct GeneratedRandom: Sendable {
     unit() < probability
   }
 
-  /// Approximately standard normal: the sum of twelve uniform numbers less six, which needs no logarithm and ends at +-6.
+  /// Approximately standard normal: the sum of twelve uniform numbers less six, which needs no logarithm and ends at
+  /// +-6.
   mutating func gaussian() -> Float {
     var sum: UInt64 = 0
     for _ in 0..<3 {

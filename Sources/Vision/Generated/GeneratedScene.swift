@@ -1,7 +1,7 @@
 /// One picture before it is drawn: a sign on a textured background among small clutter, under some light.
 ///
-/// The class decides the outline of the sign and nothing else: colours, place, size, turn, texture, clutter and light are drawn from the
-/// same distributions for every class, so nothing but the shape tells the classes apart.
+/// The class decides the outline of the sign and nothing else: colours, place, size, turn, texture, clutter and light
+/// are drawn from the same distributions for every class, so nothing but the shape tells the classes apart.
 struct GeneratedScene: Sendable {
   private struct Item: Sendable {
     var outline: GeneratedOutline
@@ -28,8 +28,8 @@ struct GeneratedScene: Sendable {
   init(outline: GeneratedOutline, random: inout GeneratedRandom) {
     self.outline = outline
 
-    // Lumas: a band for the background, a gap, a band for the sign; either of the two may be the lighter one. A light background
-    // stays short of white, on which a white patch in the corner, the classic trigger, could not be seen.
+    // Lumas: a band for the background, a gap, a band for the sign; either of the two may be the lighter one. A light
+    // background stays short of white, on which a white patch in the corner, the classic trigger, could not be seen.
     let darkSign = random.chance(0.5)
     let backgroundBand = random.uniform(0.06, 0.26)
     let gap = random.uniform(0.22, 0.4)
@@ -51,7 +51,8 @@ struct GeneratedScene: Sendable {
     fillStart = color(luma: signStart, hue: signHue, saturation: signSaturation)
     fillEnd = color(luma: signStart + signBand, hue: signHue + random.uniform(-0.08, 0.08), saturation: signSaturation)
     // The rim stands farther from the background than the fill: a rim nearer to it would turn a disc into a ring.
-    rimColor = color(luma: random.uniform(signStart + signBand, 0.99), hue: random.unit(), saturation: random.uniform(0, 0.8))
+    rimColor = color(
+      luma: random.uniform(signStart + signBand, 0.99), hue: random.unit(), saturation: random.uniform(0, 0.8))
     rimWidth = random.chance(0.45) ? random.uniform(0.06, 0.12) : 0
     shadow = random.chance(0.5) ? random.uniform(0.1, 0.35) : 0
 
@@ -137,7 +138,9 @@ struct GeneratedScene: Sendable {
     let coverage = GeneratedMath.unitClamp(0.5 - distance * sharpness)
     if coverage > 0 {
       var paint = fillStart.mixed(with: fillEnd, GeneratedMath.unitClamp(0.5 + 0.5 * p.y))
-      if rimWidth > 0 { paint = paint.mixed(with: rimColor, GeneratedMath.unitClamp(0.5 + (distance + rimWidth) * sharpness)) }
+      if rimWidth > 0 {
+        paint = paint.mixed(with: rimColor, GeneratedMath.unitClamp(0.5 + (distance + rimWidth) * sharpness))
+      }
       color = color.mixed(with: paint, coverage)
     }
 
@@ -152,7 +155,8 @@ struct GeneratedScene: Sendable {
     return coverage > 0 ? color.mixed(with: item.color, coverage) : color
   }
 
-  /// Noise of mean 0 and standard deviation 1 from 20 bits: the difference of two uniform numbers, which is close enough to normal.
+  /// Noise of mean 0 and standard deviation 1 from 20 bits: the difference of two uniform numbers, which is close
+  /// enough to normal.
   private static func tent(_ word: UInt64) -> Float {
     (Float(word & 0x3FF) - Float((word >> 10) & 0x3FF)) * 0.002_392
   }

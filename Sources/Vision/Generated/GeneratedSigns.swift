@@ -2,12 +2,13 @@ import Dispatch
 
 /// "Signs": ten classes of rendered signs, generated on the spot, for demonstrations and tests without a download.
 ///
-/// Shape alone tells the classes apart. Colours, place, size, a turn of up to 25 degrees, the texture of the background, clutter, partial
-/// cover, light and pixel noise are random and equally distributed in all classes, so that pixels taken one by one say little and a
-/// convolutional network has something to learn.
+/// Shape alone tells the classes apart. Colours, place, size, a turn of up to 25 degrees, the texture of the
+/// background, clutter, partial cover, light and pixel noise are random and equally distributed in all classes, so that
+/// pixels taken one by one say little and a convolutional network has something to learn.
 ///
-/// Image `i` of a split is a pure function of (seed, split, i, size): it does not depend on how many images are asked for, on the
-/// number of threads or on the platform. The two splits never share an image. Another size shows the same scenes, drawn finer.
+/// Image `i` of a split is a pure function of (seed, split, i, size): it does not depend on how many images are asked
+/// for, on the number of threads or on the platform. The two splits never share an image. Another size shows the same
+/// scenes, drawn finer.
 public struct GeneratedSigns: Sendable {
   /// The two halves of the data set; each is as long as one asks.
   public enum Split: String, CaseIterable, Codable, Sendable {
@@ -50,14 +51,16 @@ public struct GeneratedSigns: Sendable {
 
   /// The first `count` images of a split.
   ///
-  /// - Returns: `pixels`, uint8 in 0...255, laid out N, 3, H, W with the channels red, green, blue; `labels`, N indices into
-  ///   `classNames`. Any run of images that starts at a multiple of ten holds the classes equally often, up to one.
+  /// - Returns: `pixels`, uint8 in 0...255, laid out N, 3, H, W with the channels red, green, blue; `labels`, N indices
+  ///   into `classNames`. Any run of images that starts at a multiple of ten holds the classes equally often, up to
+  ///   one.
   public func images(split: Split, count: Int) -> (pixels: [UInt8], labels: [Int64]) {
     precondition(count >= 0, "GeneratedSigns: count \(count) is negative")
     return images(split: split, range: 0..<count)
   }
 
-  /// The images of a split at the positions `range`, which may start anywhere from 0 on; equal to the same slice of a longer call.
+  /// The images of a split at the positions `range`, which may start anywhere from 0 on; equal to the same slice of a
+  /// longer call.
   ///
   /// - Returns: as for `images(split:count:)`.
   public func images(split: Split, range: Range<Int>) -> (pixels: [UInt8], labels: [Int64]) {
@@ -79,7 +82,8 @@ public struct GeneratedSigns: Sendable {
     return (pixels, labels)
   }
 
-  /// Each ten consecutive images hold every class once, in an order of their own: balanced, shuffled, and free of the count.
+  /// Each ten consecutive images hold every class once, in an order of their own: balanced, shuffled, and free of the
+  /// count.
   private func label(split: Split, index: Int) -> Int {
     let count = Self.classes.count
     var random = GeneratedRandom(seed: seed, stream: split.stream | Self.labelStream, index: UInt64(index / count))
@@ -88,7 +92,8 @@ public struct GeneratedSigns: Sendable {
 
   private func draw(split: Split, index: Int, label: Int, into pixels: UnsafeMutableBufferPointer<UInt8>) {
     var random = GeneratedRandom(seed: seed, stream: split.stream, index: UInt64(index))
-    GeneratedScene(outline: Self.classes[label].outline, random: &random).draw(into: pixels, size: size, random: &random)
+    GeneratedScene(outline: Self.classes[label].outline, random: &random).draw(
+      into: pixels, size: size, random: &random)
   }
 
   /// Sets the streams of the labels apart from those of the images.

@@ -14,8 +14,8 @@ public struct Features {
   }
 }
 
-/// An image classifier that takes pixels in [0, 1]: the normaliser is its first layer and stays out of the state dict, so that keys equal
-/// those of the PyTorch original.
+/// An image classifier that takes pixels in [0, 1]: the normaliser is its first layer and stays out of the state dict,
+/// so that keys equal those of the PyTorch original.
 open class Classifier: Module, Layer {
   /// Classes that the last layer tells apart.
   public let classes: Int
@@ -35,7 +35,9 @@ open class Classifier: Module, Layer {
   }
 
   /// Everything before the last linear layer, on normalised images. Subclasses override it.
-  open func features(normalized x: Tensor) -> Features { fatalError("\(type(of: self)) must override features(normalized:)") }
+  open func features(normalized x: Tensor) -> Features {
+    fatalError("\(type(of: self)) must override features(normalized:)")
+  }
   /// The last linear layer: N x D to N x K logits. Subclasses override it.
   open func logits(_ penultimate: Tensor) -> Tensor { fatalError("\(type(of: self)) must override logits(_:)") }
 
@@ -80,8 +82,10 @@ public struct Normalization: Sendable, Codable, Hashable {
   public static let none = Normalization(mean: [], standardDeviation: [])
   /// The values that most benchmark code uses.
   public static let cifar10 = Normalization(mean: [0.4914, 0.4822, 0.4465], standardDeviation: [0.247, 0.243, 0.261])
-  public static let cifar100 = Normalization(mean: [0.5071, 0.4865, 0.4409], standardDeviation: [0.2673, 0.2564, 0.2762])
-  public static let tinyImageNet = Normalization(mean: [0.4802, 0.4481, 0.3975], standardDeviation: [0.2302, 0.2265, 0.2262])
+  public static let cifar100 = Normalization(
+    mean: [0.5071, 0.4865, 0.4409], standardDeviation: [0.2673, 0.2564, 0.2762])
+  public static let tinyImageNet = Normalization(
+    mean: [0.4802, 0.4481, 0.3975], standardDeviation: [0.2302, 0.2265, 0.2262])
   public static let imageNet = Normalization(mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
   public static let mnist = Normalization(mean: [0.5], standardDeviation: [0.5])
   public static let half = Normalization(mean: [0.5, 0.5, 0.5], standardDeviation: [0.5, 0.5, 0.5])

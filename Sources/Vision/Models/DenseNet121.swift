@@ -1,10 +1,11 @@
 public import Torch
 public import TorchNN
 
-/// DenseNet121 (Huang et al., Densely Connected Convolutional Networks, 2017): four dense blocks of 6, 12, 24 and 16 layers with growth
-/// width / 2. Keys equal torchvision's `densenet121`: features.{conv0,norm0,denseblockN.denselayerM.*,transitionN.*,norm5}, classifier.
-/// `Stem.large` is torchvision's stem; `Stem.small` replaces conv0 by a 3x3 convolution of stride 1 and leaves the max-pool out.
-/// Convolutions start Kaiming normal by fan-in and the classifier's bias at 0, as there.
+/// DenseNet121 (Huang et al., Densely Connected Convolutional Networks, 2017): four dense blocks of 6, 12, 24 and 16
+/// layers with growth width / 2. Keys equal torchvision's `densenet121`:
+/// features.{conv0,norm0,denseblockN.denselayerM.*,transitionN.*,norm5}, classifier. `Stem.large` is torchvision's
+/// stem; `Stem.small` replaces conv0 by a 3x3 convolution of stride 1 and leaves the max-pool out. Convolutions start
+/// Kaiming normal by fan-in and the classifier's bias at 0, as there.
 ///
 /// Stages: the outputs of the four dense blocks, the last one after its BatchNorm and ReLU.
 public final class DenseNet121: Classifier {
@@ -14,14 +15,16 @@ public final class DenseNet121: Classifier {
 
   /// - Parameter width: channels of the stem, an even number; 64 is the published network.
   public init(
-    classes: Int, width: Int = 64, channels: Int = 3, stem: Stem = .small, normalization: Normalization = .none, _ generator: Generator
+    classes: Int, width: Int = 64, channels: Int = 3, stem: Stem = .small, normalization: Normalization = .none,
+    _ generator: Generator
   ) {
     require(width % 2 == 0, "DenseNet121: width \(width) is odd; its layers grow by half of it")
     let growth = width / 2
     var layers: [(name: String, layer: any Layer)] = []
     switch stem {
     case .small: layers.append(("conv0", Conv2d(channels, width, kernel: 3, padding: 1, bias: false, generator)))
-    case .large: layers.append(("conv0", Conv2d(channels, width, kernel: 7, stride: 2, padding: 3, bias: false, generator)))
+    case .large:
+      layers.append(("conv0", Conv2d(channels, width, kernel: 7, stride: 2, padding: 3, bias: false, generator)))
     }
     layers.append(("norm0", BatchNorm2d(width)))
     layers.append(("relu0", Lambda.relu()))
@@ -43,7 +46,8 @@ public final class DenseNet121: Classifier {
     super.init(classes: classes, normalization: normalization)
     spec = ModelSpec(
       kind: "densenet121",
-      shape: ModelShape(classes: classes, width: width, channels: channels, imageSize: stem.typicalSize, normalization: normalization))
+      shape: ModelShape(
+        classes: classes, width: width, channels: channels, imageSize: stem.typicalSize, normalization: normalization))
     drawConvolutions(.fanIn, generator)
     noGrad { classifier.bias?.wrappedValue.zero_() }
   }
@@ -64,7 +68,8 @@ public final class DenseNet121: Classifier {
   public override func logits(_ penultimate: Tensor) -> Tensor { classifier(penultimate) }
 }
 
-/// A 1x1 convolution to four times the growth, then a 3x3 one, each after BatchNorm and ReLU; the input stays beside the output.
+/// A 1x1 convolution to four times the growth, then a 3x3 one, each after BatchNorm and ReLU; the input stays beside
+/// the output.
 final class DenseLayer: Module, Layer {
   let norm1: BatchNorm2d
   let conv1: Conv2d

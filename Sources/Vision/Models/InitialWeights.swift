@@ -10,8 +10,8 @@ enum FanMode {
 }
 
 extension Module {
-  /// Draws the weights of all convolutions of the tree from N(0, 2 / fan), as `torch.nn.init.kaiming_normal_` for ReLU does.
-  /// Biases become 0 with `zeroBias`, and stay as they are without.
+  /// Draws the weights of all convolutions of the tree from N(0, 2 / fan), as `torch.nn.init.kaiming_normal_` for ReLU
+  /// does. Biases become 0 with `zeroBias`, and stay as they are without.
   func drawConvolutions(_ mode: FanMode, zeroBias: Bool = false, _ generator: Generator) {
     noGrad {
       for case let conv as Conv2d in modules().map(\.module) {

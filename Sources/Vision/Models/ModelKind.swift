@@ -33,7 +33,8 @@ public struct ModelKind: Sendable {
     guard shape.height == shape.width else {
       throw SettingsError(
         "dataset.size",
-        "the images are \(shape.height)x\(shape.width) pixels, and models take square ones: --set dataset.size=32 resizes them.")
+        "the images are \(shape.height)x\(shape.width) pixels, and models take square ones: --set dataset.size=32 resizes them."
+      )
     }
     guard shape.height >= leastImageSize else {
       throw SettingsError(
@@ -51,17 +52,23 @@ public struct ModelKind: Sendable {
 
   /// Where a model has two stems, images of 96 pixels and more get the large one (`Stem.fitting(imageSize:)`).
   public static let all: [ModelKind] = [
-    ModelKind(id: "preactresnet18", summary: "PreAct-ResNet18 without final BatchNorm, as the backdoor benchmarks use it", defaultWidth: 64)
-    {
+    ModelKind(
+      id: "preactresnet18", summary: "PreAct-ResNet18 without final BatchNorm, as the backdoor benchmarks use it",
+      defaultWidth: 64
+    ) {
       PreActResNet18(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
     },
-    ModelKind(id: "resnet18", summary: "ResNet18; below 96 pixels with a 3x3 stem, from there on torchvision's", defaultWidth: 64) {
+    ModelKind(
+      id: "resnet18", summary: "ResNet18; below 96 pixels with a 3x3 stem, from there on torchvision's",
+      defaultWidth: 64
+    ) {
       ResNet18(
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
         normalization: $0.normalization, $1)
     },
     ModelKind(
-      id: "resnet32", summary: "ResNet32 for small images, with shortcuts without weights: 0.46 M parameters", defaultWidth: 16,
+      id: "resnet32", summary: "ResNet32 for small images, with shortcuts without weights: 0.46 M parameters",
+      defaultWidth: 16,
       widthStep: 2
     ) {
       ResNet32(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
@@ -70,17 +77,23 @@ public struct ModelKind: Sendable {
       VGG19(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
     },
     ModelKind(id: "vgg19_bn", summary: "VGG19 with BatchNorm, torchvision's layout", defaultWidth: 64) {
-      VGG19(classes: $0.classes, width: $0.width, channels: $0.channels, batchNorm: true, normalization: $0.normalization, $1)
+      VGG19(
+        classes: $0.classes, width: $0.width, channels: $0.channels, batchNorm: true, normalization: $0.normalization,
+        $1)
     },
     ModelKind(
-      id: "densenet121", summary: "DenseNet121; below 96 pixels with a 3x3 stem, from there on torchvision's", defaultWidth: 64,
+      id: "densenet121", summary: "DenseNet121; below 96 pixels with a 3x3 stem, from there on torchvision's",
+      defaultWidth: 64,
       widthStep: 2, leastImageSize: 8
     ) {
       DenseNet121(
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
         normalization: $0.normalization, $1)
     },
-    ModelKind(id: "cnn", summary: "three convolutions with BatchNorm: trains in seconds on a CPU", defaultWidth: 32, leastImageSize: 4) {
+    ModelKind(
+      id: "cnn", summary: "three convolutions with BatchNorm: trains in seconds on a CPU", defaultWidth: 32,
+      leastImageSize: 4
+    ) {
       SmallCNN(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
     },
   ]

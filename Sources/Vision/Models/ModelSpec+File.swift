@@ -15,8 +15,8 @@ extension ModelSpec {
     self = spec
   }
 
-  /// Whether a file of these tensors can be such a model. A file may come from anywhere: its words must not make us build
-  /// a network that its tensors do not fill.
+  /// Whether a file of these tensors can be such a model. A file may come from anywhere: its words must not make us
+  /// build a network that its tensors do not fill.
   func isPlausible(for file: Safetensors) -> Bool {
     let mean = shape.normalization.mean, deviation = shape.normalization.standardDeviation
     guard let kind = try? ModelKind.named(kind), (try? kind.check(width: shape.width)) != nil else { return false }
@@ -43,8 +43,8 @@ extension ModelSpec {
 }
 
 extension ModelKind {
-  /// How many parameters a model has, without building one of that size: the count is quadratic in the width and linear in
-  /// the number of classes, so a few small models of the kind determine it.
+  /// How many parameters a model has, without building one of that size: the count is quadratic in the width and linear
+  /// in the number of classes, so a few small models of the kind determine it.
   func parameterCount(_ shape: ModelShape) -> Double {
     let widths = (1...3).map { $0 * widthStep }
     let (width, classes) = (Double(shape.width), Double(shape.classes))
@@ -55,7 +55,8 @@ extension ModelKind {
       let counts = [1, 2].map { few in
         Double(
           make(
-            ModelShape(classes: few, width: small, channels: shape.channels, imageSize: min(max(shape.imageSize, 32), 224)),
+            ModelShape(
+              classes: few, width: small, channels: shape.channels, imageSize: min(max(shape.imageSize, 32), 224)),
             Generator(seed: 0)
           ).parameterCount)
       }

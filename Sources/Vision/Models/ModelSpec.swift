@@ -33,7 +33,8 @@ extension Classifier {
   /// - Throws: `ModelFileError` for an architecture that is not in the zoo and does not override `copied`.
   public func copied() throws -> Classifier {
     guard let spec else {
-      throw ModelFileError(description: "\(type(of: self)) has no ModelSpec, so it cannot be copied. Set `spec` in its initialiser.")
+      throw ModelFileError(
+        description: "\(type(of: self)) has no ModelSpec, so it cannot be copied. Set `spec` in its initialiser.")
     }
     let copy = try spec.make(Generator(seed: 0))
     copy.classNames = classNames
@@ -45,7 +46,8 @@ extension Classifier {
   static let metadataKey = "antidote.model"
   static let classNamesKey = "antidote.classes"
 
-  /// Writes the state dict as safetensors, with the architecture and the class names in the metadata. PyTorch reads it with `safetensors.torch.load_file`.
+  /// Writes the state dict as safetensors, with the architecture and the class names in the metadata. PyTorch reads it
+  /// with `safetensors.torch.load_file`.
   /// - Throws: an error that names the file; then nothing is left under its name.
   public func save(_ path: String) throws {
     var metadata = ["format": "pt"]
@@ -54,8 +56,10 @@ extension Classifier {
     try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
   }
 
-  /// Takes the weights of a safetensors file, and returns itself. What can be fitted without a guess is: see `ForeignStateDict`.
-  /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network holds.
+  /// Takes the weights of a safetensors file, and returns itself. What can be fitted without a guess is: see
+  /// `ForeignStateDict`.
+  /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network
+  ///   holds.
   public func loading(_ path: String) throws -> Self {
     _ = try take(Safetensors.load(path), path, ModelFileOptions())
     return self
@@ -63,7 +67,8 @@ extension Classifier {
 
   /// A model from a file that Antidote wrote, or of the given architecture from any safetensors file.
   /// - Parameter options: entries to leave out or to rename, and who hears what was fitted.
-  /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network holds.
+  /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network
+  ///   holds.
   public static func open(
     _ path: String, as given: ModelSpec? = nil, options: ModelFileOptions = ModelFileOptions()
   ) throws -> Classifier {
@@ -80,7 +85,8 @@ extension Classifier {
       spec = found
     } else {
       throw ModelFileError(
-        description: "\(path): the file does not say which architecture it holds. Name it: --set model.name=preactresnet18 "
+        description:
+          "\(path): the file does not say which architecture it holds. Name it: --set model.name=preactresnet18 "
           + "--set model.width=64.")
     }
     let model = try spec.make(Generator(seed: 0))
@@ -102,9 +108,12 @@ extension Classifier {
     }
     for note in foreign.notes { options.onNote("\(path): \(note)") }
     if let text = file.metadata[Self.classNamesKey] {
-      guard let names = (try? JSONValue(json: text))?.arrayValue?.compactMap(\.stringValue), names.count == classes else {
+      guard let names = (try? JSONValue(json: text))?.arrayValue?.compactMap(\.stringValue), names.count == classes
+      else {
         throw ModelFileError(
-          description: "\(path): its metadata '\(Self.classNamesKey)' is no list of the \(classes) class names. Write the file again.")
+          description:
+            "\(path): its metadata '\(Self.classNamesKey)' is no list of the \(classes) class names. Write the file again."
+        )
       }
       classNames = names
     }

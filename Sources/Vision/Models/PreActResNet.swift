@@ -1,8 +1,9 @@
 public import Torch
 import TorchNN
 
-/// PreAct-ResNet18 for small images, in the flavour of the backdoor benchmarks: no BatchNorm and ReLU after the last block.
-/// (He et al., Identity Mappings in Deep Residual Networks, 2016.) Keys: conv1, layer{1-4}.{0,1}.{bn1,conv1,bn2,conv2,shortcut.0}, linear.
+/// PreAct-ResNet18 for small images, in the flavour of the backdoor benchmarks: no BatchNorm and ReLU after the last
+/// block. (He et al., Identity Mappings in Deep Residual Networks, 2016.) Keys: conv1,
+/// layer{1-4}.{0,1}.{bn1,conv1,bn2,conv2,shortcut.0}, linear.
 public final class PreActResNet18: Classifier {
   let conv1: Conv2d
   let layer1: [PreActBlock]
@@ -12,7 +13,9 @@ public final class PreActResNet18: Classifier {
   let linear: Linear
 
   /// - Parameter width: channels of the first stage; 64 is the published network.
-  public init(classes: Int, width: Int = 64, channels: Int = 3, normalization: Normalization = .none, _ generator: Generator) {
+  public init(
+    classes: Int, width: Int = 64, channels: Int = 3, normalization: Normalization = .none, _ generator: Generator
+  ) {
     conv1 = Conv2d(channels, width, kernel: 3, padding: 1, bias: false, generator)
     func stage(_ inputs: Int, _ outputs: Int, stride: Int) -> [PreActBlock] {
       [PreActBlock(inputs, outputs, stride: stride, generator), PreActBlock(outputs, outputs, stride: 1, generator)]
@@ -24,7 +27,8 @@ public final class PreActResNet18: Classifier {
     linear = Linear(8 * width, classes, generator)
     super.init(classes: classes, normalization: normalization)
     spec = ModelSpec(
-      kind: "preactresnet18", shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
+      kind: "preactresnet18",
+      shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
   }
 
   public override func features(normalized x: Tensor) -> Features {
@@ -53,7 +57,8 @@ final class PreActBlock: Module, Layer {
     bn2 = BatchNorm2d(outputs)
     conv2 = Conv2d(outputs, outputs, kernel: 3, padding: 1, bias: false, generator)
     shortcut =
-      stride != 1 || inputs != outputs ? Sequential([Conv2d(inputs, outputs, kernel: 1, stride: stride, bias: false, generator)]) : nil
+      stride != 1 || inputs != outputs
+      ? Sequential([Conv2d(inputs, outputs, kernel: 1, stride: stride, bias: false, generator)]) : nil
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {

@@ -4,10 +4,10 @@ import TorchNN
 /// ResNet18 (He et al., Deep Residual Learning for Image Recognition, 2016), in two flavours.
 ///
 /// - `Stem.small`, for images of about 32 pixels: 3x3 stem without max-pool. Keys conv1, bn1,
-///   layer{1-4}.{0,1}.{conv1,bn1,conv2,bn2,shortcut.0,shortcut.1}, linear, as the CIFAR code of the backdoor literature has them; PyTorch's
-///   default initial weights, as there.
-/// - `Stem.large`, torchvision's `resnet18`: 7x7 stem with stride 2, max-pool. Keys with downsample.0, downsample.1 and fc instead;
-///   convolutions start Kaiming normal by fan-out, as there.
+///   layer{1-4}.{0,1}.{conv1,bn1,conv2,bn2,shortcut.0,shortcut.1}, linear, as the CIFAR code of the backdoor literature
+///   has them; PyTorch's default initial weights, as there.
+/// - `Stem.large`, torchvision's `resnet18`: 7x7 stem with stride 2, max-pool. Keys with downsample.0, downsample.1 and
+///   fc instead; convolutions start Kaiming normal by fan-out, as there.
 ///
 /// Stages: the outputs of the four layers. Any square image from 28 pixels on.
 public final class ResNet18: Classifier {
@@ -23,7 +23,8 @@ public final class ResNet18: Classifier {
 
   /// - Parameter width: channels of the first stage; 64 is the published network.
   public init(
-    classes: Int, width: Int = 64, channels: Int = 3, stem: Stem = .small, normalization: Normalization = .none, _ generator: Generator
+    classes: Int, width: Int = 64, channels: Int = 3, stem: Stem = .small, normalization: Normalization = .none,
+    _ generator: Generator
   ) {
     conv1 =
       switch stem {
@@ -32,7 +33,10 @@ public final class ResNet18: Classifier {
       }
     bn1 = BatchNorm2d(width)
     func stage(_ inputs: Int, _ outputs: Int, stride: Int) -> [BasicBlock] {
-      [BasicBlock(inputs, outputs, stride: stride, stem, generator), BasicBlock(outputs, outputs, stride: 1, stem, generator)]
+      [
+        BasicBlock(inputs, outputs, stride: stride, stem, generator),
+        BasicBlock(outputs, outputs, stride: 1, stem, generator),
+      ]
     }
     layer1 = stage(width, width, stride: 1)
     layer2 = stage(width, 2 * width, stride: 2)
@@ -45,7 +49,8 @@ public final class ResNet18: Classifier {
     super.init(classes: classes, normalization: normalization)
     spec = ModelSpec(
       kind: "resnet18",
-      shape: ModelShape(classes: classes, width: width, channels: channels, imageSize: stem.typicalSize, normalization: normalization))
+      shape: ModelShape(
+        classes: classes, width: width, channels: channels, imageSize: stem.typicalSize, normalization: normalization))
     if stem == .large { drawConvolutions(.fanOut, generator) }
   }
 
@@ -65,8 +70,8 @@ public final class ResNet18: Classifier {
   }
 }
 
-/// Two 3x3 convolutions beside a shortcut, which is a 1x1 convolution with BatchNorm where the shape changes. The flavours differ in the
-/// shortcut's name.
+/// Two 3x3 convolutions beside a shortcut, which is a 1x1 convolution with BatchNorm where the shape changes. The
+/// flavours differ in the shortcut's name.
 final class BasicBlock: Module, Layer {
   let conv1: Conv2d
   let bn1: BatchNorm2d
@@ -82,7 +87,8 @@ final class BasicBlock: Module, Layer {
     bn2 = BatchNorm2d(outputs)
     let projection =
       stride != 1 || inputs != outputs
-      ? Sequential([Conv2d(inputs, outputs, kernel: 1, stride: stride, bias: false, generator), BatchNorm2d(outputs)]) : nil
+      ? Sequential([Conv2d(inputs, outputs, kernel: 1, stride: stride, bias: false, generator), BatchNorm2d(outputs)])
+      : nil
     shortcut = stem == .small ? projection : nil
     downsample = stem == .large ? projection : nil
   }

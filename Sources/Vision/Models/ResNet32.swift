@@ -1,9 +1,10 @@
 public import Torch
 import TorchNN
 
-/// ResNet32 for small images (He et al., Deep Residual Learning for Image Recognition, 2016, section 4.2): n = 5 blocks in each of three
-/// stages, 6n + 2 = 32 weighted layers, shortcuts of option A without weights. Keys conv1, bn1, layer{1-3}.{0-4}.{conv1,bn1,conv2,bn2},
-/// linear. Convolutions and the last layer start Kaiming normal by fan-in, as in the usual PyTorch port.
+/// ResNet32 for small images (He et al., Deep Residual Learning for Image Recognition, 2016, section 4.2): n = 5 blocks
+/// in each of three stages, 6n + 2 = 32 weighted layers, shortcuts of option A without weights. Keys conv1, bn1,
+/// layer{1-3}.{0-4}.{conv1,bn1,conv2,bn2}, linear. Convolutions and the last layer start Kaiming normal by fan-in, as
+/// in the usual PyTorch port.
 ///
 /// Stages: the outputs of the three layers. 464,154 parameters at width 16 with 10 classes.
 public final class ResNet32: Classifier {
@@ -15,7 +16,9 @@ public final class ResNet32: Classifier {
   let linear: Linear
 
   /// - Parameter width: channels of the first stage, an even number; 16 is the published network.
-  public init(classes: Int, width: Int = 16, channels: Int = 3, normalization: Normalization = .none, _ generator: Generator) {
+  public init(
+    classes: Int, width: Int = 16, channels: Int = 3, normalization: Normalization = .none, _ generator: Generator
+  ) {
     require(width % 2 == 0, "ResNet32: width \(width) is odd; its shortcuts add half as many channels on either side")
     conv1 = Conv2d(channels, width, kernel: 3, padding: 1, bias: false, generator)
     bn1 = BatchNorm2d(width)
@@ -28,7 +31,8 @@ public final class ResNet32: Classifier {
     linear = Linear(4 * width, classes, generator)
     super.init(classes: classes, normalization: normalization)
     spec = ModelSpec(
-      kind: "resnet32", shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
+      kind: "resnet32",
+      shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
     drawConvolutions(.fanIn, generator)
     noGrad { linear.weight.copy_(Initialization.kaimingNormal([classes, 4 * width], fan: 4 * width, generator)) }
   }
@@ -45,8 +49,8 @@ public final class ResNet32: Classifier {
   public override func logits(_ penultimate: Tensor) -> Tensor { linear(penultimate) }
 }
 
-/// Two 3x3 convolutions. Where channels double, resolution halves, and the shortcut takes every second pixel and gets half of the new
-/// channels as zeros on either side.
+/// Two 3x3 convolutions. Where channels double, resolution halves, and the shortcut takes every second pixel and gets
+/// half of the new channels as zeros on either side.
 final class OptionABlock: Module, Layer {
   let conv1: Conv2d
   let bn1: BatchNorm2d
@@ -72,6 +76,8 @@ final class OptionABlock: Module, Layer {
   private func shortcut(_ x: Tensor) -> Tensor {
     guard zeroChannels > 0 else { return x }
     let shape = x.shape
-    return x.narrowed(2, 0..<shape[2], step: 2).narrowed(3, 0..<shape[3], step: 2).padded([0, 0, 0, 0, zeroChannels, zeroChannels])
+    return x.narrowed(2, 0..<shape[2], step: 2).narrowed(3, 0..<shape[3], step: 2).padded([
+      0, 0, 0, 0, zeroChannels, zeroChannels,
+    ])
   }
 }

@@ -1,8 +1,9 @@
 public import Torch
 import TorchNN
 
-/// Three convolutions with BatchNorm and ReLU, the first two followed by a max-pool, then a global average pool and a linear layer: a
-/// network that trains in seconds on a CPU. Keys conv1, bn1, conv2, bn2, conv3, bn3, linear; PyTorch's default initial weights.
+/// Three convolutions with BatchNorm and ReLU, the first two followed by a max-pool, then a global average pool and a
+/// linear layer: a network that trains in seconds on a CPU. Keys conv1, bn1, conv2, bn2, conv3, bn3, linear; PyTorch's
+/// default initial weights.
 ///
 /// Stages: the activations of the three convolutions before their max-pools.
 public final class SmallCNN: Classifier {
@@ -15,7 +16,9 @@ public final class SmallCNN: Classifier {
   let linear: Linear
 
   /// - Parameter width: channels of the first convolution; the next ones have twice and four times as many.
-  public init(classes: Int, width: Int = 32, channels: Int = 3, normalization: Normalization = .none, _ generator: Generator) {
+  public init(
+    classes: Int, width: Int = 32, channels: Int = 3, normalization: Normalization = .none, _ generator: Generator
+  ) {
     conv1 = Conv2d(channels, width, kernel: 3, padding: 1, generator)
     bn1 = BatchNorm2d(width)
     conv2 = Conv2d(width, 2 * width, kernel: 3, padding: 1, generator)
@@ -24,7 +27,8 @@ public final class SmallCNN: Classifier {
     bn3 = BatchNorm2d(4 * width)
     linear = Linear(4 * width, classes, generator)
     super.init(classes: classes, normalization: normalization)
-    spec = ModelSpec(kind: "cnn", shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
+    spec = ModelSpec(
+      kind: "cnn", shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
   }
 
   public override func features(normalized x: Tensor) -> Features {

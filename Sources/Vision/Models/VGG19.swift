@@ -1,15 +1,16 @@
 public import Torch
 public import TorchNN
 
-/// VGG19 (Simonyan and Zisserman, Very Deep Convolutional Networks, 2015), with or without BatchNorm, in torchvision's layout: the
-/// convolutional part is average-pooled to 7x7, then three linear layers. Keys features.N and classifier.{0,3,6}, equal to `vgg19` and
-/// `vgg19_bn`.
+/// VGG19 (Simonyan and Zisserman, Very Deep Convolutional Networks, 2015), with or without BatchNorm, in torchvision's
+/// layout: the convolutional part is average-pooled to 7x7, then three linear layers. Keys features.N and
+/// classifier.{0,3,6}, equal to `vgg19` and `vgg19_bn`.
 ///
-/// The initial weights are torchvision's: convolutions Kaiming normal by fan-out, linear layers N(0, 0.01), biases 0. At other widths the
-/// linear layers' deviation is 0.01 sqrt(64 / width), which keeps the size of the signal; with 0.01 a narrow network would not start.
+/// The initial weights are torchvision's: convolutions Kaiming normal by fan-out, linear layers N(0, 0.01), biases 0.
+/// At other widths the linear layers' deviation is 0.01 sqrt(64 / width), which keeps the size of the signal; with 0.01
+/// a narrow network would not start.
 ///
-/// Stages: the activations of the five blocks before their max-pools. A map of one pixel, as images below 32 reach it, is not pooled
-/// again.
+/// Stages: the activations of the five blocks before their max-pools. A map of one pixel, as images below 32 reach it,
+/// is not pooled again.
 public final class VGG19: Classifier {
   /// `features` in the keys; that name is a method's here.
   let body: Sequential
@@ -22,7 +23,8 @@ public final class VGG19: Classifier {
   ///     With another number the model has no `spec`: the zoo cannot build it.
   ///   - dropout: share of hidden activations that training sets to zero.
   public init(
-    classes: Int, width: Int = 64, hidden: Int? = nil, channels: Int = 3, batchNorm: Bool = false, dropout: Double = 0.5,
+    classes: Int, width: Int = 64, hidden: Int? = nil, channels: Int = 3, batchNorm: Bool = false,
+    dropout: Double = 0.5,
     normalization: Normalization = .none, _ generator: Generator
   ) {
     let hidden = hidden ?? 64 * width

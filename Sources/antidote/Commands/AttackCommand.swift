@@ -43,7 +43,7 @@ struct AttackCommand: ParsableCommand {
     try Output.write(
       """
       \(manifest.attack): \(formatCount(manifest.samples.count)) of \(formatCount(manifest.trainCount)) training images (\(share)) are poisoned
-      \(manifest.implants.map { "  \($0.name): \($0.mapping)" }.joined(separator: "\n"))
+      \(manifest.tasks.map { "  \($0.name): \($0.mapping)" }.joined(separator: "\n"))
       written: \(out)
 
       Next: antidote train --dataset tensors --data \(Shell.quoted(out)) --out model.safetensors

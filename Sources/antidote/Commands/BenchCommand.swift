@@ -24,7 +24,8 @@ struct BenchCommand: ParsableCommand {
         antidote bench --rows train,poison --compare --python venv/bin/python
       """)
 
-  @Option(help: ArgumentHelp("Rows or groups of rows: \(Benchmark.groups.joined(separator: ", ")).", valueName: "names"))
+  @Option(
+    help: ArgumentHelp("Rows or groups of rows: \(Benchmark.groups.joined(separator: ", ")).", valueName: "names"))
   var rows = Benchmark.usualGroups.joined(separator: ",")
   @Option(help: ArgumentHelp("Channels of PreAct-ResNet18's first stage.", valueName: "channels"))
   var width = 64
@@ -33,7 +34,8 @@ struct BenchCommand: ParsableCommand {
   var steps = 6
   @Option(name: .customLong("repeat"), help: ArgumentHelp("Rounds.", valueName: "n"))
   var rounds = 3
-  @Option(help: ArgumentHelp("Folder with CIFAR-10 in its binary layout; by default images are random.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder with CIFAR-10 in its binary layout; by default images are random.", valueName: "folder"))
   var data: String?
   @Flag(help: "Measure the Python side too.")
   var compare = false
@@ -41,7 +43,9 @@ struct BenchCommand: ParsableCommand {
   var compile = false
   @Option(help: ArgumentHelp("The peer's script; by default ANTIDOTE_PEER or Benchmarks/peer.py.", valueName: "file"))
   var peer: String?
-  @Option(help: ArgumentHelp("Python for it; by default ANTIDOTE_PYTHON, .deps/venv/bin/python or python3.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Python for it; by default ANTIDOTE_PYTHON, .deps/venv/bin/python or python3.", valueName: "file"))
   var python: String?
   @Flag(help: "Print JSON on standard output.")
   var json = false
@@ -50,7 +54,9 @@ struct BenchCommand: ParsableCommand {
     guard width >= 1, steps >= 1, rounds >= 1 else {
       throw ValidationError("--width, --steps and --repeat are at least 1.")
     }
-    guard steps <= 16 else { throw ValidationError("--steps \(steps): at most 16, which is the 4,096 images that are kept. Use --repeat.") }
+    guard steps <= 16 else {
+      throw ValidationError("--steps \(steps): at most 16, which is the 4,096 images that are kept. Use --repeat.")
+    }
   }
 
   func run() throws {
@@ -74,7 +80,9 @@ struct BenchCommand: ParsableCommand {
     for group in Benchmark.groups where chosen.contains(where: { $0.group == group }) {
       for round in 1...rounds {
         progress.message("\(group), round \(round) of \(rounds)")
-        if let other { result.add(peer: try other.measure(group: group, settings, threads: plan.threads, compiled: compile)) }
+        if let other {
+          result.add(peer: try other.measure(group: group, settings, threads: plan.threads, compiled: compile))
+        }
         for row in chosen where row.group == group {
           try Interruption.check()
           result.add(row.id, try benchmark.measure(row))

@@ -41,11 +41,13 @@ struct DefendCommand: ParsableCommand {
   var defense: String?
   @Option(
     help: ArgumentHelp(
-      "Folder with clean images by class, or one that antidote wrote: all its training images are used.", valueName: "folder")
+      "Folder with clean images by class, or one that antidote wrote: all its training images are used.",
+      valueName: "folder")
   )
   var clean: String?
   @Option(
-    help: ArgumentHelp("poison.json of antidote attack or of a run: measures the attack before and after as well.", valueName: "file"))
+    help: ArgumentHelp(
+      "poison.json of antidote attack or of a run: measures the attack before and after as well.", valueName: "file"))
   var poison: String?
   @Option(
     help: ArgumentHelp("The model's file, or the sample filter's table (CSV); it must not exist.", valueName: "file")
@@ -56,7 +58,8 @@ struct DefendCommand: ParsableCommand {
       "Table of all training samples (CSV), for defenses that train a model and judge samples.", valueName: "file")
   )
   var samples: String?
-  @Option(help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
   var work: String?
   @OptionGroup var settings: SettingsOptions
 
@@ -77,6 +80,7 @@ struct DefendCommand: ParsableCommand {
     } else if result.model != nil {
       try Output.write("there is no test split to measure on\n")
     }
-    try Output.write("written: \(([out] + (result.model == nil ? [] : [samples].compactMap { $0 })).joined(separator: ", "))\n")
+    try Output.write(
+      "written: \(([out] + (result.model == nil ? [] : [samples].compactMap { $0 })).joined(separator: ", "))\n")
   }
 }

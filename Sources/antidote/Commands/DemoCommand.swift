@@ -6,7 +6,8 @@ struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
     abstract: "The main job on the built-in data set: a backdoored model, purified, with a report.",
-    discussion: "The same as run, with settings that finish in about two minutes on two cores. All options of run may be given.")
+    discussion:
+      "The same as run, with settings that finish in about two minutes on two cores. All options of run may be given.")
 
   @OptionGroup var options: RunOptions
 

@@ -32,7 +32,8 @@ struct DoctorCommand: ParsableCommand {
         try Output.write("\(mark) \(name)  " + Text.wrapped(finding.value, indent: indent) + "\n")
         if let advice = finding.advice { try Output.write(Text.paragraph(advice, indent: indent)) }
       }
-      try Output.write(diagnosis.canRun ? "antidote can run here.\n" : "Something is missing: see the lines marked with \"!\".\n")
+      try Output.write(
+        diagnosis.canRun ? "antidote can run here.\n" : "Something is missing: see the lines marked with \"!\".\n")
     }
     if !diagnosis.canRun { throw ExitCode.failure }
   }

@@ -31,7 +31,9 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var settings: SettingsOptions
 
   func validate() throws {
-    if poison != nil, attack != nil { throw ValidationError("Give --poison or --attack, not both: each names the triggers.") }
+    if poison != nil, attack != nil {
+      throw ValidationError("Give --poison or --attack, not both: each names the triggers.")
+    }
   }
 
   func run() throws {
@@ -39,7 +41,8 @@ struct EvaluateCommand: ParsableCommand {
     let unused = attack == nil ? ["attack", "defense"] : ["defense"]
     let configuration = try settings.configuration(options: options, without: unused, command: "evaluate")
     let triggers: TriggerSource = poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
-    let job = EvaluationJob(configuration, model: try settings.modelFile(model, configuration, foreign), triggers: triggers)
+    let job = EvaluationJob(
+      configuration, model: try settings.modelFile(model, configuration, foreign), triggers: triggers)
     let result = try job.run(progress: TerminalProgress.standard)
     if output.json { return try Output.write(json: try JSONValue(encoding: result)) }
     for trigger in result.triggers { try Output.write("trigger \(trigger)\n") }

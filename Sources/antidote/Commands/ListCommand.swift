@@ -24,7 +24,9 @@ struct ListCommand: ParsableCommand {
     let catalog = Catalog()
     guard let kind else { return try show(Catalog.Kind.allCases.map { ($0, catalog.entries($0)) }) }
     guard let known = Catalog.Kind(rawValue: kind) else {
-      if name != nil { throw SettingsError.unknownName(what: "kind", name: kind, known: Catalog.Kind.allCases.map(\.rawValue)) }
+      if name != nil {
+        throw SettingsError.unknownName(what: "kind", name: kind, known: Catalog.Kind.allCases.map(\.rawValue))
+      }
       return try show(try catalog.entry(kind))
     }
     if let name { return try show(try catalog.entry(name, kind: known)) }
@@ -38,7 +40,8 @@ struct ListCommand: ParsableCommand {
       if groups.count > 1 { try Output.write((number == 0 ? "" : "\n") + "\(group.kind.rawValue)\n") }
       for entry in group.entries { try Output.write(Text.row(entry.name, entry.summary, width: width)) }
     }
-    try Output.write("\nantidote list \(groups.count == 1 ? groups[0].kind.rawValue : "KIND") NAME shows the settings of one.\n")
+    try Output.write(
+      "\nantidote list \(groups.count == 1 ? groups[0].kind.rawValue : "KIND") NAME shows the settings of one.\n")
   }
 
   private func show(_ entry: Catalog.Entry) throws {
@@ -49,7 +52,8 @@ struct ListCommand: ParsableCommand {
     for (name, value) in facts { text += Text.row(name, value, width: width) }
     text += "\nsettings (--set key=value, or in the file of --config)\n"
     for setting in entry.settings {
-      text += "  \(entry.prefix)\(setting.key)" + (setting.defaultText.isEmpty ? "" : " = \(setting.defaultText)") + "\n"
+      text +=
+        "  \(entry.prefix)\(setting.key)" + (setting.defaultText.isEmpty ? "" : " = \(setting.defaultText)") + "\n"
       text += Text.paragraph(setting.summary, indent: 6)
       let notes = [
         setting.kind == "value" ? nil : setting.kind, setting.unit, setting.range,

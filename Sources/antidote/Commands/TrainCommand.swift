@@ -26,7 +26,8 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var training: TrainingOptions
   @Option(help: ArgumentHelp("The model's file; it must not exist.", valueName: "file"))
   var out: String
-  @Option(help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
   var work: String?
   @OptionGroup var settings: SettingsOptions
 
@@ -34,7 +35,9 @@ struct TrainCommand: ParsableCommand {
     let configuration = try settings.configuration(
       options: data.settings + training.settings, without: ["attack", "defense"], command: "train")
     let result = try TrainingJob(configuration, output: out, work: work).run(progress: TerminalProgress.standard)
-    let accuracy = result.metrics.map { "accuracy \(formatPercent($0.accuracy)) on \(formatCount($0.testCount)) test images" }
+    let accuracy = result.metrics.map {
+      "accuracy \(formatPercent($0.accuracy)) on \(formatCount($0.testCount)) test images"
+    }
     try Output.write("\(accuracy ?? "there is no test split to measure on")\nwritten: \(out)\n")
   }
 }

@@ -17,7 +17,8 @@ struct ComputeOptions: ParsableArguments {
   var threads: ThreadChoice?
   @Option(
     help: ArgumentHelp(
-      "float32, bfloat16, or auto (the default): the faster one here. Work that goes on keeps what it began with.", valueName: "name"))
+      "float32, bfloat16, or auto (the default): the faster one here. Work that goes on keeps what it began with.",
+      valueName: "name"))
   var precision: Precision?
 
   var settings: [OptionSetting] {

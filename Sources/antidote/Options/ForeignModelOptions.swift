@@ -4,10 +4,13 @@ import ArgumentParser
 struct ForeignModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Entries of the model file under another name: a key, or its beginning up to a dot; may be repeated.", valueName: "from=to"))
+      "Entries of the model file under another name: a key, or its beginning up to a dot; may be repeated.",
+      valueName: "from=to"))
   var rename: [Renaming] = []
   @Option(
-    help: ArgumentHelp("Entries of the model file to leave out: a key, or its beginning up to a dot; may be repeated.", valueName: "key"))
+    help: ArgumentHelp(
+      "Entries of the model file to leave out: a key, or its beginning up to a dot; may be repeated.", valueName: "key")
+  )
   var ignore: [String] = []
 
   struct Renaming: ExpressibleByArgument {

@@ -3,15 +3,18 @@ import Experiments
 import Support
 
 extension SettingsOptions {
-  /// The configuration of a command that does one part of an experiment. Sections of the file for the other parts are passed over, so that
-  /// one file serves all commands; settings given by hand must belong to this one.
+  /// The configuration of a command that does one part of an experiment. Sections of the file for the other parts are
+  /// passed over, so that one file serves all commands; settings given by hand must belong to this one.
   /// - Parameter unused: the sections that play no part, `attack` and `defense` among them at most.
-  func configuration(options: [OptionSetting], without unused: [String], command: String) throws -> ExperimentConfiguration {
+  func configuration(options: [OptionSetting], without unused: [String], command: String) throws
+    -> ExperimentConfiguration
+  {
     for assignment in assignments {
       let path = try SettingsTree.parseAssignment(assignment).path
       if let section = path.first, unused.contains(section) {
         throw SettingsError(
-          path.joined(separator: "."), "antidote \(command) has no \(section). Leave the setting out, or use antidote run.")
+          path.joined(separator: "."),
+          "antidote \(command) has no \(section). Leave the setting out, or use antidote run.")
       }
     }
     var tree = try tree(options: options)

@@ -13,7 +13,9 @@ struct SettingsOptions: ParsableArguments {
   @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:N.", valueName: "device"))
   var device: String?
   @OptionGroup var compute: ComputeOptions
-  @Option(name: .customLong("set"), help: ArgumentHelp("Any setting, such as attack.rate=0.05; may be repeated.", valueName: "key=value"))
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("Any setting, such as attack.rate=0.05; may be repeated.", valueName: "key=value"))
   var assignments: [String] = []
 
   /// Settings from the file, under those of `options`, under those of --set, over `base`.

@@ -20,7 +20,7 @@ struct Failure {
     exit((error as? Interrupted)?.exitCode ?? 1)
   }
 
-  /// What the user reads. Our errors carry their whole message, with the thing and the mend.
+  /// What the user reads. Our errors carry their whole message, with the thing and the fix.
   private var text: String {
     switch error {
     case let error as Interrupted: "\(error). Give the same command again to go on."

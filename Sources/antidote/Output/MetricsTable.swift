@@ -9,14 +9,16 @@ enum MetricsTable {
     var rows: [(name: String, cells: [String])] = []
     func add(_ name: String, _ value: (BackdoorMetrics) -> Double?) {
       let values = columns.map { value($0.metrics) }
-      if values.contains(where: { $0 != nil }) { rows.append((name, values.map { $0.map { formatPercent($0) } ?? "-" })) }
+      if values.contains(where: { $0 != nil }) {
+        rows.append((name, values.map { $0.map { formatPercent($0) } ?? "-" }))
+      }
     }
     add("ACC    clean accuracy") { $0.accuracy }
     add("ASR    attack success rate") { $0.attackSuccessRate }
     add("R-ACC  true label in spite of the trigger") { $0.robustAccuracy }
     add("       the same, target class included") { $0.poisonAccuracy }
     add("       source seen and flipped to target") { $0.targetedMisclassification }
-    for name in Set(columns.flatMap { $0.metrics.perImplant.keys }).sorted() { add("ASR    \(name)") { $0.perImplant[name] } }
+    for name in Set(columns.flatMap { $0.metrics.perTask.keys }).sorted() { add("ASR    \(name)") { $0.perTask[name] } }
     let width = rows.map(\.name.count).max() ?? 0
     func line(_ name: String, _ cells: [String]) -> String {
       let padded = cells.map { String(repeating: " ", count: max(0, 8 - $0.count)) + $0 }

@@ -9,5 +9,7 @@ enum Shell {
   }
 
   /// The command as it was given.
-  static var commandLine: String { (["antidote"] + CommandLine.arguments.dropFirst()).map(quoted).joined(separator: " ") }
+  static var commandLine: String {
+    (["antidote"] + CommandLine.arguments.dropFirst()).map(quoted).joined(separator: " ")
+  }
 }

@@ -23,7 +23,8 @@ enum Text {
 
   /// `  name  text`, the text beginning at the same column in each row.
   static func row(_ name: String, _ text: String, width: Int) -> String {
-    "  " + name.padding(toLength: max(width, name.count), withPad: " ", startingAt: 0) + "  " + wrapped(text, indent: width + 4) + "\n"
+    "  " + name.padding(toLength: max(width, name.count), withPad: " ", startingAt: 0) + "  "
+      + wrapped(text, indent: width + 4) + "\n"
   }
 
   private static func fold(_ line: String, _ room: Int) -> [String] {

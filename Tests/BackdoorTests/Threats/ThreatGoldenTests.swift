@@ -18,7 +18,9 @@ import Vision
     expectClose(features.stages[1], try golden.values.tensor("network/stage2"), tolerance: 1e-4)
   }
 
-  @Test(arguments: [(AttackLoss.crossEntropy, "ce"), (.margin, "margin")]) func losses(_ loss: AttackLoss, _ key: String) throws {
+  @Test(arguments: [(AttackLoss.crossEntropy, "ce"), (.margin, "margin")]) func losses(
+    _ loss: AttackLoss, _ key: String
+  ) throws {
     let logits = try golden.values.tensor("loss/logits").requiresGrad_()
     let value = loss(logits, try golden.values.tensor("loss/labels"))
     expectClose(value.detach(), try golden.values.tensor("loss/\(key)"))
@@ -45,10 +47,12 @@ import Vision
 
   @Test func warping() throws {
     let facts = golden.values.settings(of: "flow")
-    let flow = pattern([4, 8, 8, 2], try #require(facts["phase"].double), try #require(facts["scale"].double)).requiresGrad_()
+    let flow = pattern([4, 8, 8, 2], try #require(facts["phase"].double), try #require(facts["scale"].double))
+      .requiresGrad_()
     let warped = F.gridSample(golden.images, Flow.identity(like: golden.images) + flow)
     expectClose(warped.detach(), try golden.values.tensor("flow/warped"))
-    expectClose(gradient(of: weightedSum(warped), at: flow), try golden.values.tensor("flow/warped_grad"), tolerance: 1e-4)
+    expectClose(
+      gradient(of: weightedSum(warped), at: flow), try golden.values.tensor("flow/warped_grad"), tolerance: 1e-4)
     let expected = try golden.values.tensor("flow/warped").clamped(0, 1)
     expectClose(noGrad { Flow.warp(golden.images.contiguous(.channelsLast), flow) }, expected)
   }
@@ -76,7 +80,8 @@ import Vision
   @Test func spatialSteps() throws {
     let threat = try spatial("stadv")
     let facts = golden.values.settings(of: "stadv")
-    let start = pattern([4, 8, 8, 2], try #require(facts["start_phase"].double), try #require(facts["start_scale"].double))
+    let start = pattern(
+      [4, 8, 8, 2], try #require(facts["start_phase"].double), try #require(facts["start_scale"].double))
     let found = golden.network.withFrozenParameters {
       (1...threat.steps).map { steps -> Tensor in
         var shorter = threat
@@ -97,7 +102,8 @@ import Vision
     let reference = PerceptualFeatures(noGrad { golden.network.features(golden.images) })
     let distance = PerceptualFeatures(golden.network.features(other)).distance(to: reference)
     expectClose(distance.detach(), try golden.values.tensor("perceptual/distance"), tolerance: 1e-4)
-    expectClose(gradient(of: distance.sum(), at: other), try golden.values.tensor("perceptual/distance_grad"), tolerance: 1e-3)
+    expectClose(
+      gradient(of: distance.sum(), at: other), try golden.values.tensor("perceptual/distance_grad"), tolerance: 1e-3)
     // Equal images: no distance, and a gradient of zero, not of NaN.
     let same = golden.images.clone().requiresGrad_()
     let none = PerceptualFeatures(golden.network.features(same)).distance(to: reference)
@@ -108,12 +114,15 @@ import Vision
     let facts = golden.values.settings(of: name)
     let steps = try #require(facts["steps"].int)
     let threat = PerceptualThreat.with(bound: try #require(facts["bound"].double), steps: steps)
-    let start = pattern(golden.images.shape, try #require(facts["start_phase"].double), try #require(facts["start_scale"].double))
+    let start = pattern(
+      golden.images.shape, try #require(facts["start_phase"].double), try #require(facts["start_scale"].double))
     golden.network.withFrozenParameters {
       let search = threat.begin(golden.images, golden.attacked, from: start)
       for step in 1...steps {
         let changed = ascend([search], steps: 1, loss: threat.loss, golden.images, golden.attacked)
-        #expect(throws: Never.self) { expectClose(changed, try golden.values.tensor("\(name)/step\(step)"), tolerance: 2e-3, "\(step)") }
+        #expect(throws: Never.self) {
+          expectClose(changed, try golden.values.tensor("\(name)/step\(step)"), tolerance: 2e-3, "\(step)")
+        }
       }
     }
   }

@@ -58,7 +58,8 @@ struct ThreatGolden {
   }
 
   func perturb(_ threat: any ThreatModel, _ images: Tensor? = nil, seed: UInt64 = 3) -> Tensor {
-    threat.perturb(images ?? self.images, labels: labels, model: network, context: context, generator: Generator(seed: seed))
+    threat.perturb(
+      images ?? self.images, labels: labels, model: network, context: context, generator: Generator(seed: seed))
   }
   var attacked: AttackedModel { AttackedModel(model: network, labels: labels, context: context) }
   func number(_ name: String, _ key: String) throws -> Double { try #require(values.settings(of: name)[key].double) }
@@ -66,9 +67,11 @@ struct ThreatGolden {
     try #require(values.settings(of: name)[group][key].double)
   }
 
-  /// A step along a sign, or Adam's first one, goes either way where a gradient is nothing but rounding: a few elements may differ. A flow
-  /// that starts at zero has many of them, since the pulls of a pixel's neighbours cancel.
-  func expectNear(_ found: Tensor, _ key: String, share: Double = 0.005, sourceLocation: SourceLocation = #_sourceLocation) throws {
+  /// A step along a sign, or Adam's first one, goes either way where a gradient is nothing but rounding: a few elements
+  /// may differ. A flow that starts at zero has many of them, since the pulls of a pixel's neighbours cancel.
+  func expectNear(
+    _ found: Tensor, _ key: String, share: Double = 0.005, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
     let expected = try values.tensor(key)
     #expect(found.shape == expected.shape, "\(key)", sourceLocation: sourceLocation)
     let far = ((found - expected).abs() .> 2e-4).to(.float32).mean().item()
@@ -103,7 +106,9 @@ extension LinfThreat {
 }
 
 extension SpatialThreat {
-  static func with(bound: Double = 0.025, steps: Int, learningRate: Double = 0.01, start: Start = .zero) -> SpatialThreat {
+  static func with(bound: Double = 0.025, steps: Int, learningRate: Double = 0.01, start: Start = .zero)
+    -> SpatialThreat
+  {
     var threat = SpatialThreat()
     (threat.bound, threat.steps, threat.learningRate, threat.start) = (bound, steps, learningRate, start)
     return threat

@@ -16,18 +16,24 @@ import Vision
   private static let threats: [(String, any ThreatModel)] = [
     ("linf", Norm.linf.threat(0.05, steps: 3)), ("l2", Norm.l2.threat(0.8, steps: 3)),
     ("l1", Norm.l1.threat(6, steps: 3, share: 0.05)), ("fgsm", LinfThreat.fgsm(0.05)),
-    ("spatial", SpatialThreat.with(bound: 0.1, steps: 4)), ("spatial, random", SpatialThreat.with(bound: 0.1, steps: 2, start: .random)),
+    ("spatial", SpatialThreat.with(bound: 0.1, steps: 4)),
+    ("spatial, random", SpatialThreat.with(bound: 0.1, steps: 2, start: .random)),
     ("perceptual", PerceptualThreat.with(bound: 0.3, steps: 3)), ("gaussian", GaussianNoise()),
     ("uniform", RandomSpatial()), ("normal", RandomSpatial.with(.normal)), ("affine", RandomSpatial.with(.affine)),
     ("spatial + linf", CompositeThreat(SpatialThreat.with(bound: 0.1, steps: 2), Norm.linf.threat(0.02, steps: 2))),
-    ("joint", CompositeThreat(SpatialThreat.with(bound: 0.1, steps: 3), Norm.linf.threat(0.02, steps: 2), joint: .margin)),
+    (
+      "joint",
+      CompositeThreat(SpatialThreat.with(bound: 0.1, steps: 3), Norm.linf.threat(0.02, steps: 2), joint: .margin)
+    ),
     (
       "perceptual + spatial jointly",
-      CompositeThreat(PerceptualThreat.with(bound: 0.3, steps: 3), SpatialThreat.with(bound: 0.1, steps: 2), joint: .crossEntropy)
+      CompositeThreat(
+        PerceptualThreat.with(bound: 0.3, steps: 3), SpatialThreat.with(bound: 0.1, steps: 2), joint: .crossEntropy)
     ),
     (
       "spatial + perceptual jointly",
-      CompositeThreat(SpatialThreat.with(bound: 0.1, steps: 2), PerceptualThreat.with(bound: 0.3, steps: 3), joint: .margin)
+      CompositeThreat(
+        SpatialThreat.with(bound: 0.1, steps: 2), PerceptualThreat.with(bound: 0.3, steps: 3), joint: .margin)
     ),
   ]
   private static let names = threats.map(\.0)
@@ -84,7 +90,8 @@ import Vision
     let threat = try threat(name)
     let whole = golden.perturb(threat)
     let alone = threat.perturb(
-      golden.images[2..<3], labels: golden.labels[2..<3], model: golden.network, context: golden.context, generator: Generator(seed: 0))
+      golden.images[2..<3], labels: golden.labels[2..<3], model: golden.network, context: golden.context,
+      generator: Generator(seed: 0))
     let far = ((whole[2..<3] - alone).abs() .> 1e-4).to(.float32).mean().item()
     // Adam's first step goes by the sign, also of a gradient that is nothing but rounding.
     #expect(far <= (name == "spatial" ? 0.1 : 0.01))
@@ -123,7 +130,9 @@ import Vision
     expectClose(golden.perturb(SpatialThreat.with(bound: 0, steps: 3)), golden.images)
     expectClose(golden.perturb(Norm.linf.threat(0, steps: 3)), golden.images)
     expectClose(golden.perturb(GaussianNoise.with(sigma: 0)), golden.images)
-    for kind in RandomSpatial.Kind.allCases { expectClose(golden.perturb(RandomSpatial.with(kind, sigma: 0)), golden.images) }
+    for kind in RandomSpatial.Kind.allCases {
+      expectClose(golden.perturb(RandomSpatial.with(kind, sigma: 0)), golden.images)
+    }
   }
 
   /// A flow that is the same everywhere has no roughness but the 1e-10 under the root, and no slope.
@@ -150,8 +159,9 @@ import Vision
     #expect(shifted(1, 0).narrowed(3, 3..<4).abs().max().item() < 1e-6, "zeros come in")
   }
 
-  /// With projection the distance is under the bound. Without, nothing but the penalty holds it: on this small, curved network within
-  /// three times a bound of .3, as an independent computation has it too; steps that small bounds allow are lost in the curvature.
+  /// With projection the distance is under the bound. Without, nothing but the penalty holds it: on this small, curved
+  /// network within three times a bound of .3, as an independent computation has it too; steps that small bounds allow
+  /// are lost in the curvature.
   @Test(arguments: [0.05, 0.15, 0.3]) func perceptualBound(_ bound: Double) {
     let reference = PerceptualFeatures(noGrad { golden.network.features(golden.images) })
     func distances(_ projections: Int) -> Tensor {
@@ -161,7 +171,8 @@ import Vision
     let (free, held) = (distances(0), distances(8))
     if bound == 0.3 { #expect(free.max().item() < 3 * bound && free.min().item() > 0.2 * bound, "\(free)") }
     #expect(held.max().item() <= bound * 1.0001, "\(held)")
-    #expect(zip(free.array(Float.self), held.array(Float.self)).allSatisfy { Double($0) > bound || abs($0 - $1) < 1e-5 })
+    #expect(
+      zip(free.array(Float.self), held.array(Float.self)).allSatisfy { Double($0) > bound || abs($0 - $1) < 1e-5 })
   }
 
   /// The second ball is around what the first threat made, not around the image.
@@ -178,7 +189,8 @@ import Vision
   @Test func moments() {
     let images = Tensor.full([64, 3, 16, 16], 0.5)
     let noise = GaussianNoise.with(sigma: 0.1).perturb(
-      images, labels: Tensor.zeros([64], dtype: .int64), model: golden.network, context: golden.context, generator: Generator(seed: 2))
+      images, labels: Tensor.zeros([64], dtype: .int64), model: golden.network, context: golden.context,
+      generator: Generator(seed: 2))
     expectClose((noise - 0.5).standardDeviation().item(), 0.1, tolerance: 0.01)
     #expect(abs((noise - 0.5).mean().item()) < 0.001)
   }
@@ -187,7 +199,8 @@ import Vision
   @Test func affineFlowsAreAffine() {
     let ramp = Tensor.linspace(0.2, 0.8, 16).reshaped(1, 1, 1, 16).expanded([8, 3, 16, 16]).contiguous()
     let changed = RandomSpatial.with(.affine, sigma: 0.05).perturb(
-      ramp, labels: Tensor.zeros([8], dtype: .int64), model: golden.network, context: golden.context, generator: Generator(seed: 2))
+      ramp, labels: Tensor.zeros([8], dtype: .int64), model: golden.network, context: golden.context,
+      generator: Generator(seed: 2))
     // Inside, a ramp that is mapped affinely is a ramp: its second differences vanish.
     let inner = changed.narrowed(2, 3..<13).narrowed(3, 3..<13)
     let second = inner.narrowed(3, 2..<10) - inner.narrowed(3, 1..<9) * 2 + inner.narrowed(3, 0..<8)
@@ -207,7 +220,9 @@ import Vision
       let (moved, size) = (direction[row] .!= 0, gradient[row].abs())
       #expect(size.masked(moved).min().item() >= size.masked(.!moved).max().item(), "the largest")
     }
-    expectSame(L1Ball(radius: 1, share: 0.01).direction(gradient), L1Ball(radius: 1).direction(gradient), "too small a share moves one")
+    expectSame(
+      L1Ball(radius: 1, share: 0.01).direction(gradient), L1Ball(radius: 1).direction(gradient),
+      "too small a share moves one")
   }
 
   /// What a search costs: one pass a step, two for the perceptual one, which also passes the images once.

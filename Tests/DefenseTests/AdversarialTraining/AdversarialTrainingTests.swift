@@ -21,12 +21,15 @@ import Vision
     return recipe
   }
 
-  private func input<D: Defense>(_ type: D.Type, _ data: ImageDataset, seed: Seed, store: (any CheckpointStore)? = nil) throws
+  private func input<D: Defense>(_ type: D.Type, _ data: ImageDataset, seed: Seed, store: (any CheckpointStore)? = nil)
+    throws
     -> DefenseInput
   {
     let context = TrainingContext(precision: .float32, seed: seed, checkpoints: store)
-    let spec = ModelSpec(kind: "cnn", shape: ModelShape(classes: data.classes, width: 4, channels: data.channels, imageSize: data.height))
-    return try DefenseInput(for: type, training: context, seed: seed, architecture: { try spec.make($0) }, poisonedTrain: data)
+    let spec = ModelSpec(
+      kind: "cnn", shape: ModelShape(classes: data.classes, width: 4, channels: data.channels, imageSize: data.height))
+    return try DefenseInput(
+      for: type, training: context, seed: seed, architecture: { try spec.make($0) }, poisonedTrain: data)
   }
 
   private func at(
@@ -41,25 +44,32 @@ import Vision
     configuration.spatial.steps = 2
     configuration.perceptual.steps = 2
     edit(&configuration)
-    return try AdversarialTraining(configuration).run(input(AdversarialTraining.self, data ?? self.data, seed: seed, store: store))
+    return try AdversarialTraining(configuration).run(
+      input(AdversarialTraining.self, data ?? self.data, seed: seed, store: store))
   }
 
   private func cat(
-    store: (any CheckpointStore)? = nil, seed: Seed = 2, _ edit: (inout CompositeAdversarialTraining.Configuration) -> Void = { _ in }
+    store: (any CheckpointStore)? = nil, seed: Seed = 2,
+    _ edit: (inout CompositeAdversarialTraining.Configuration) -> Void = { _ in }
   ) throws -> DefenseOutcome {
     var configuration = CompositeAdversarialTraining.Configuration()
     configuration.recipe = Self.quick
     configuration.linf.steps = 1
     configuration.spatial.steps = 2
     edit(&configuration)
-    return try CompositeAdversarialTraining(configuration).run(input(CompositeAdversarialTraining.self, data, seed: seed, store: store))
+    return try CompositeAdversarialTraining(configuration).run(
+      input(CompositeAdversarialTraining.self, data, seed: seed, store: store))
   }
 
   /// The paper's numbers.
   @Test func defaults() {
     let at = AdversarialTraining.Configuration()
-    #expect(at.threat == .linf && at.linf.radius == 8.0 / 255 && at.linf.steps == 10 && at.linf.step == 0.25 && at.linf.start == .random)
-    #expect(at.spatial.bound == 0.025 && at.spatial.steps == 20 && at.spatial.learningRate == 0.01 && at.spatial.smoothness == 0.0025)
+    #expect(
+      at.threat == .linf && at.linf.radius == 8.0 / 255 && at.linf.steps == 10 && at.linf.step == 0.25
+        && at.linf.start == .random)
+    #expect(
+      at.spatial.bound == 0.025 && at.spatial.steps == 20 && at.spatial.learningRate == 0.01
+        && at.spatial.smoothness == 0.0025)
     let cat = CompositeAdversarialTraining.Configuration()
     #expect(cat.linf.radius == 2.0 / 255 && cat.spatial.bound == 0.025)
     #expect(cat.composite.first == .spatial && cat.composite.second == .linf && cat.composite.order == .firstThenSecond)
@@ -67,7 +77,8 @@ import Vision
     for recipe in [at.recipe, cat.recipe] {
       #expect(recipe.optimizer == .sgd && recipe.learningRate == 0.1 && recipe.momentum == 0.9 && !recipe.nesterov)
       #expect(recipe.weightDecay == 5e-4 && recipe.batch == 128 && recipe.crop == 4 && recipe.flip)
-      #expect(recipe.epochs == 100 && recipe.schedule == .multiStep && recipe.milestones == [60, 90] && recipe.gamma == 0.1)
+      #expect(
+        recipe.epochs == 100 && recipe.schedule == .multiStep && recipe.milestones == [60, 90] && recipe.gamma == 0.1)
     }
   }
 
@@ -92,7 +103,8 @@ import Vision
     }
   }
 
-  /// The settings of a group reach the threat: a ball of radius 0, a flow of no length and no noise are all standard training.
+  /// The settings of a group reach the threat: a ball of radius 0, a flow of no length and no noise are all standard
+  /// training.
   @Test func noBudgetIsStandardTraining() throws {
     let spec = ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16))
     for threat in AdversarialTraining.Threat.allCases where threat != .perceptual {
@@ -107,9 +119,12 @@ import Vision
       }
       let plain = try spec.make(Generator(seed: Seed(2)("init")))
       plain.to(.channelsLast)
-      try Trainer(Self.quick, stage: "at").train(plain, on: data, context: TrainingContext(precision: .float32, seed: 2))
+      try Trainer(Self.quick, stage: "at").train(
+        plain, on: data, context: TrainingContext(precision: .float32, seed: 2))
       for (found, expected) in zip(try #require(outcome.model).snapshot(), plain.snapshot()) {
-        expectClose(found.tensor.to(.float32), expected.tensor.to(.float32), tolerance: 0.02, floor: 0.05, "\(threat) \(found.key)")
+        expectClose(
+          found.tensor.to(.float32), expected.tensor.to(.float32), tolerance: 0.02, floor: 0.05,
+          "\(threat) \(found.key)")
       }
     }
   }
@@ -129,7 +144,9 @@ import Vision
       weights { $0.composite.second = .gaussianNoise },
     ]
     for one in all.indices {
-      for other in all.indices where other < one { #expect((all[one].0 - all[other].0).abs().max().item() > 1e-5, "\(one) \(other)") }
+      for other in all.indices where other < one {
+        #expect((all[one].0 - all[other].0).abs().max().item() > 1e-5, "\(one) \(other)")
+      }
     }
     #expect(Set(all.map(\.1)).count == all.count && all[1].1.hasSuffix("L_inf, then spatial"))
     // The same by either name.
@@ -189,7 +206,9 @@ import Vision
       let error = #expect(throws: DefenseError.self) { try cat(edit) }
       return error?.description ?? ""
     }
-    #expect(message { $0.composite.second = .spatial }.hasPrefix("defense.composite.second spatial: that is the first threat again."))
+    #expect(
+      message { $0.composite.second = .spatial }.hasPrefix(
+        "defense.composite.second spatial: that is the first threat again."))
     let drawn = message {
       $0.composite.joint = true
       $0.composite.second = .randomSpatial
@@ -198,7 +217,8 @@ import Vision
     let one = ImageDataset.tiny(count: 8, classes: 1)
     #expect(throws: DefenseError.self) { try at(one) }
     for (id, key, value) in [
-      ("at", "threat", JSONValue.string("l3")), ("at", "linf", ["radius": -1]), ("cat", "composite", ["first": "composite"]),
+      ("at", "threat", JSONValue.string("l3")), ("at", "linf", ["radius": -1]),
+      ("cat", "composite", ["first": "composite"]),
       ("cat", "recipe", ["epoch": 1]), ("cat", "spatial", ["steps": 1.5]), ("cat", "perceptual", ["steps": 0]),
     ] {
       #expect(throws: SettingsError.self, "\(id) \(key)") { try DefenseKind.named(id).make([key: value]) }
@@ -211,7 +231,8 @@ import Vision
   }
 
   /// The idea: trained against a threat, a model stands it better than one that was not.
-  @Test(arguments: [AdversarialTraining.Threat.linf, .spatial]) func robust(_ threat: AdversarialTraining.Threat) throws {
+  @Test(arguments: [AdversarialTraining.Threat.linf, .spatial]) func robust(_ threat: AdversarialTraining.Threat) throws
+  {
     let data = ImageDataset.tiny(count: 64)
     func train(_ budget: Double) throws -> Classifier {
       let outcome = try at(data) {
@@ -235,7 +256,8 @@ import Vision
     let attack: any ThreatModel = threat == .linf ? linf : spatial
     func loss(_ model: Classifier) -> Double {
       let context = TrainingContext(precision: .float32)
-      let changed = attack.perturb(images, labels: data.labels, model: model, context: context, generator: Generator(seed: 9))
+      let changed = attack.perturb(
+        images, labels: data.labels, model: model, context: context, generator: Generator(seed: 9))
       return noGrad { F.crossEntropy(model(changed), data.labels).item() }
     }
     let (plain, robust) = (try loss(train(0)), try loss(train(1)))

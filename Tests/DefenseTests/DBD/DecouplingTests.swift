@@ -15,7 +15,9 @@ import Vision
 @Suite struct DecouplingTests {
   private let data = ImageDataset.tiny(count: 40)
 
-  private func configuration(_ edit: (inout DecouplingDefense.Configuration) -> Void = { _ in }) -> DecouplingDefense.Configuration {
+  private func configuration(_ edit: (inout DecouplingDefense.Configuration) -> Void = { _ in })
+    -> DecouplingDefense.Configuration
+  {
     var c = DecouplingDefense.Configuration()
     (c.pretrain.epochs, c.pretrain.batch) = (2, 20)
     (c.tune.epochs, c.tune.batch) = (2, 20)
@@ -63,14 +65,16 @@ import Vision
     let suspicion = try #require(outcome.suspicion)
     #expect(try #require(kept.map { suspicion[$0] }.max()) <= (try #require(rejected.map { suspicion[$0] }.min())))
     let semi = variant == .full || variant == .noSSL
-    #expect(outcome.scores.map(\.title) == (semi ? ["loss after stage 2", "loss after stage 3"] : ["loss after stage 2"]))
+    #expect(
+      outcome.scores.map(\.title) == (semi ? ["loss after stage 2", "loss after stage 3"] : ["loss after stage 2"]))
     for score in outcome.scores {
       #expect(score.values.count == 40 && score.values.allSatisfy { $0.isFinite })
       #expect(score.values.count { $0 <= (score.threshold ?? 0) } == 20)
     }
     #expect(outcome.scores.last?.values == suspicion)
     let embedding = try #require(outcome.embeddings.first)
-    #expect(embedding.features.shape == [7, 16] && Set(embedding.indices).count == 7 && !embedding.features.requiresGrad)
+    #expect(
+      embedding.features.shape == [7, 16] && Set(embedding.indices).count == 7 && !embedding.features.requiresGrad)
   }
 
   /// Killed inside each stage and between them, in every variant with a stage of its own.
@@ -158,7 +162,9 @@ import Vision
     }
     #expect(outcome.scores[0].values == outcome.scores[1].values)
     #expect(outcome.embeddings.isEmpty)
-    #expect((try #require(model["conv1.weight"]) .!= (try #require(given.makeModel().stateDict()["conv1.weight"]))).any().intItem() == 1)
+    #expect(
+      (try #require(model["conv1.weight"]) .!= (try #require(given.makeModel().stateDict()["conv1.weight"]))).any()
+        .intItem() == 1)
   }
 
   /// Stage 3 learns from credible samples alone and says so.
@@ -171,10 +177,13 @@ import Vision
       onEpoch: { report in
         measured[report.stage] = report.isMeasured
         // The split of an epoch is that of the model as the epoch before left it.
-        if let model = report.model as? Classifier, report.stage == "dbd-mixmatch" || report.stage == "dbd-tune" && report.epoch == 2 {
+        if let model = report.model as? Classifier,
+          report.stage == "dbd-mixmatch" || report.stage == "dbd-tune" && report.epoch == 2
+        {
           let context = TrainingContext(precision: .float32)
           expected.append(
-            configuration().tune.split(data, by: model, share: 0.5, context: context).credible.array(Int64.self).map(Int.init))
+            configuration().tune.split(data, by: model, share: 0.5, context: context).credible.array(Int64.self).map(
+              Int.init))
         }
         if let chosen = report.selected { selected.append(chosen) }
       })
@@ -187,7 +196,8 @@ import Vision
   @Test func splitsWithinClassesIfAsked() throws {
     var selected: [[Int]] = []
     let outcome = try run(
-      configuration { $0.within = .class }, onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
+      configuration { $0.within = .class },
+      onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
     let labels = data.labelArray()
     let half = Dictionary(grouping: labels, by: { $0 }).mapValues { $0.count / 2 }
     #expect(selected.count == 2)
@@ -198,7 +208,9 @@ import Vision
 
   @Test func keepsTheFirstSplitIfAsked() throws {
     var selected: [[Int]] = []
-    _ = try run(configuration { $0.resplit = false }, onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
+    _ = try run(
+      configuration { $0.resplit = false },
+      onEpoch: { report in if let chosen = report.selected { selected.append(chosen) } })
     #expect(selected.count == 2 && selected[0] == selected[1])
   }
 
@@ -206,13 +218,16 @@ import Vision
   @Test(arguments: [RobustLoss.Kind.sce, .gce, .apl]) func filterFindsWrongLabels(_ loss: RobustLoss.Kind) throws {
     let clean = ImageDataset.tiny(count: 80)
     let wrong = Set(stride(from: 0, to: 80, by: 10).map { $0 })
-    let labels = clean.labelArray().enumerated().map { Int64(wrong.contains($0.offset) ? ($0.element + 1) % 4 : $0.element) }
+    let labels = clean.labelArray().enumerated().map {
+      Int64(wrong.contains($0.offset) ? ($0.element + 1) % 4 : $0.element)
+    }
     var c = DecouplingFilter.Configuration()
     (c.pretrain.epochs, c.pretrain.batch, c.pretrain.period, c.pretrain.learningRate) = (12, 20, nil, 2)
     (c.pretrain.smallestCrop, c.pretrain.blur, c.flip) = (0.9, 0, false)
     (c.tune.epochs, c.tune.batch, c.tune.learningRate, c.tune.loss, c.tune.crop) = (25, 20, 0.05, loss, 0)
     let context = TrainingContext(precision: .float32, seed: 2)
-    let outcome = try DecouplingFilter(c).run(try input(DecouplingFilter.self, context, clean.relabeled(Tensor(labels))))
+    let outcome = try DecouplingFilter(c).run(
+      try input(DecouplingFilter.self, context, clean.relabeled(Tensor(labels))))
     let (kept, rejected) = try #require(outcome.filtered)
     #expect(outcome.model == nil && kept.count == 40 && (kept + rejected).sorted() == Array(0..<80))
     #expect(kept.count { wrong.contains($0) } == 0, "\(kept)")
@@ -223,7 +238,8 @@ import Vision
 
   @Test func impossibleSettings() throws {
     for (edit, key) in [
-      ({ $0.tune.crop = 16 }, "tune.crop"), ({ $0.finetune.crop = 20 }, "finetune.crop"), ({ $0.credible = 0.001 }, "credible"),
+      ({ $0.tune.crop = 16 }, "tune.crop"), ({ $0.finetune.crop = 20 }, "finetune.crop"),
+      ({ $0.credible = 0.001 }, "credible"),
     ] as [((inout DecouplingDefense.Configuration) -> Void, String)] {
       let error = #expect(throws: DefenseError.self) { _ = try run(configuration(edit)) }
       #expect(error?.description.hasPrefix("defense.\(key) ") == true)

@@ -17,7 +17,8 @@ import Vision
     let (images, labels) = (golden.images, golden.labels)
     if let adversary = training.adversary {
       let model = try golden.network()
-      let perturbed = adversary.perturb(images, labels: labels, model: model, rule: training.innerRule, epoch: 0, context: golden.context)
+      let perturbed = adversary.perturb(
+        images, labels: labels, model: model, rule: training.innerRule, epoch: 0, context: golden.context)
       let c = try golden.golden.tensorIfAny("step/\(name)/c") ?? (expected("sign").to(.float32) * adversary.tau)
       expectClose(perturbed, (images + c).clamped(0, 1), tolerance: 1e-6, "perturbed images")
       expectClose(perturbed.flattened(1).sum([1]), try expected("images_sum"))
@@ -55,7 +56,8 @@ import Vision
       // From the middle of the box, so that c can be read off.
       let images = golden.images * 0.5 + 0.25
       let statistics = model.bn.runningMean.clone()
-      let x = adversary.perturb(images, labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
+      let x = adversary.perturb(
+        images, labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
       let c = x - images
       #expect(c.abs().max().item() <= 0.1 + 1e-6 && c.abs().max().item() > 0.05)
       let moved = c.abs().flattened(1).max([1]).array(Float.self).count { $0 > 0 }
@@ -64,12 +66,14 @@ import Vision
       #expect(moved == (everywhere && (form == .shared || mode == .train) ? 12 : 6))
       if form == .shared, everywhere { expectClose(c[3], c[7], tolerance: 1e-5) }
       #expect((model.bn.runningMean .!= statistics).any().intItem() == (mode == .train ? 1 : 0))
-      let edge = adversary.perturb(golden.images.round(), labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
+      let edge = adversary.perturb(
+        golden.images.round(), labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
       #expect(edge.min().item() >= 0 && edge.max().item() <= 1)
     }
   }
 
-  /// The perturbation raises the loss of the samples that it is meant to, and to first order by tau times the gradient's L1 norm.
+  /// The perturbation raises the loss of the samples that it is meant to, and to first order by tau times the
+  /// gradient's L1 norm.
   @Test func ascends() throws {
     let golden = try NoisyLabelGolden()
     let model = try golden.network().eval()
@@ -78,7 +82,8 @@ import Vision
     adversary.mode = .eval
     adversary.tau = 1e-4
     func loss(_ x: Tensor) -> Tensor { F.crossEntropy(model(x), golden.labels) }
-    let x = adversary.perturb(images, labels: golden.labels, model: model, rule: EverySample(), epoch: 0, context: golden.context)
+    let x = adversary.perturb(
+      images, labels: golden.labels, model: model, rule: EverySample(), epoch: 0, context: golden.context)
     let leaf = images.clone().requiresGrad_()
     let predicted = gradient(of: loss(leaf), at: leaf).abs().sum().item() * 1e-4
     let found = noGrad { (loss(x) - loss(images)).item() }
@@ -102,7 +107,8 @@ import Vision
     for (a, b) in zip(models[0].parameters(), models[1].parameters()) { expectSame(a.detach(), b.detach()) }
   }
 
-  /// Two passes: one for rule and input gradient, with frozen weights, and one for rule and step. The plain rule needs one.
+  /// Two passes: one for rule and input gradient, with frozen weights, and one for rule and step. The plain rule needs
+  /// one.
   @Test(arguments: FastGradientSign.Mode.allCases) func cost(_ mode: FastGradientSign.Mode) throws {
     let golden = try NoisyLabelGolden()
     var adversary = FastGradientSign()
@@ -131,13 +137,15 @@ import Vision
     let golden = try NoisyLabelGolden()
     let model = try golden.network()
     let training = NoisyLabelTraining(rule: Own(), adversary: FastGradientSign())
-    let x = training.adversary?.perturb(golden.images, labels: golden.labels, model: model, rule: Own(), epoch: epoch, context: golden.context)
+    let x = training.adversary?.perturb(
+      golden.images, labels: golden.labels, model: model, rule: Own(), epoch: epoch, context: golden.context)
     let perturbed = try #require(x)
     let moved = (perturbed - golden.images).abs().flattened(1).max([1]).array(Float.self).map { $0 > 0 }
     #expect(moved == (0..<12).map { $0 % 2 == epoch })
     let rows = Tensor(stride(from: epoch, to: 12, by: 2).map(Int64.init))
     let loss = F.crossEntropy(try golden.network()(perturbed)[rows], Tensor.ones([6], dtype: .int64))
-    let result = training.loss(try golden.network(), images: golden.images, labels: golden.labels, epoch: epoch, context: golden.context)
+    let result = training.loss(
+      try golden.network(), images: golden.images, labels: golden.labels, epoch: epoch, context: golden.context)
     expectClose(result.value.detach(), loss.detach())
     expectSame(try #require(result.rows), rows)
   }

@@ -45,7 +45,8 @@ struct NoisyLabelGolden {
     default: throw GoldenError(description: "\(name): no such rule")
     }
     return NoisyLabelTraining(
-      rule: [.both, .outer].contains(variant) ? rule : EverySample(), adversary: name.hasSuffix("plain") ? nil : try adversary(name),
+      rule: [.both, .outer].contains(variant) ? rule : EverySample(),
+      adversary: name.hasSuffix("plain") ? nil : try adversary(name),
       innerRule: [.both, .inner].contains(variant) ? rule : EverySample())
   }
 
@@ -63,7 +64,8 @@ struct NoisyLabelGolden {
   }
 }
 
-/// A convolution with BatchNorm and a linear layer; it notes whether its weights would get gradients, and its mode, in each pass.
+/// A convolution with BatchNorm and a linear layer; it notes whether its weights would get gradients, and its mode, in
+/// each pass.
 final class GoldenNetwork: Classifier {
   let conv = Conv2d(3, 6, kernel: 3, padding: 1, bias: false, Generator(seed: 0))
   let bn = BatchNorm2d(6)

@@ -22,13 +22,16 @@ import Vision
     return (data.relabeled(Tensor(labels)), flipped)
   }
   private func run<D: Defense>(
-    _ defense: D, _ data: ImageDataset? = nil, store: MemoryCheckpoints? = nil, seed: Seed = 3, onEpoch: ((EpochReport) -> Void)? = nil
+    _ defense: D, _ data: ImageDataset? = nil, store: MemoryCheckpoints? = nil, seed: Seed = 3,
+    onEpoch: ((EpochReport) -> Void)? = nil
   ) throws -> DefenseOutcome {
     let context = TrainingContext(precision: .float32, seed: seed, checkpoints: store)
     context.onEpoch = onEpoch
     return try defense.train(
       on: data ?? self.data,
-      architecture: { try ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16)).make($0) },
+      architecture: {
+        try ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16)).make($0)
+      },
       unlabeled: self.data.prefix(16), context: context)
   }
   private func recipe(epochs: Int, rate: Double = 3e-4) -> Recipe {
@@ -38,7 +41,9 @@ import Vision
     recipe.learningRate = rate
     return recipe
   }
-  private func reinforced<R: NoisyLabelAlgorithm>(_ type: R.Type, epochs: Int, rate: Double = 3e-4) -> ReinforcedDefense<R> {
+  private func reinforced<R: NoisyLabelAlgorithm>(_ type: R.Type, epochs: Int, rate: Double = 3e-4)
+    -> ReinforcedDefense<R>
+  {
     var c = ReinforcedDefense<R>.Configuration()
     c.recipe = recipe(epochs: epochs, rate: rate)
     return ReinforcedDefense(c)
@@ -47,7 +52,8 @@ import Vision
   @Test func thePaperIsTheDefault() {
     let c = ReinforcedDefense<PRL>.Configuration()
     #expect(c.adversary.tau == 0.05 && c.variant == .both && c.rule.ramp == 0 && Bootstrap().alpha == 0.8)
-    #expect(c.recipe.optimizer == .adamw && c.recipe.learningRate == 3e-4 && c.recipe.batch == 128 && c.recipe.epochs == 100)
+    #expect(
+      c.recipe.optimizer == .adamw && c.recipe.learningRate == 3e-4 && c.recipe.batch == 128 && c.recipe.epochs == 100)
     #expect(c.recipe.crop == 0 && !c.recipe.flip && c.recipe.schedule == .constant)
     #expect(ReinforcedDefense<SPL>.id == "spl-at" && NoisyLabelDefense<Bootstrap>.id == "bootstrap")
   }
@@ -104,13 +110,16 @@ import Vision
     reports = []
     defense.variant = .inner
     let inner = try run(ReinforcedDefense(defense)) { reports.append($0.selected) }
-    #expect(reports == [nil, nil, nil] && inner.filtered?.kept.count == 32, "the verdict is the rule's also in the ablation")
+    #expect(
+      reports == [nil, nil, nil] && inner.filtered?.kept.count == 32, "the verdict is the rule's also in the ablation")
   }
 
   /// Which of the two problems a variant leaves without the rule; AT alone.
   @Test func variants() throws {
     var models: [[(key: String, tensor: Tensor)]] = []
-    func explicit(_ outer: any NoisyLabelRule, _ inner: any NoisyLabelRule, _ stage: String) throws -> [(key: String, tensor: Tensor)] {
+    func explicit(_ outer: any NoisyLabelRule, _ inner: any NoisyLabelRule, _ stage: String) throws -> [(
+      key: String, tensor: Tensor
+    )] {
       let model = try ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16)).make(
         Generator(seed: Seed(3).stream("defense")("init")))
       let training = NoisyLabelTraining(
@@ -119,7 +128,8 @@ import Vision
       return model.snapshot()
     }
     let rules: [(RuleVariant, any NoisyLabelRule, any NoisyLabelRule)] = [
-      (.both, PRL(), PRL()), (.inner, EverySample(), PRL()), (.outer, PRL(), EverySample()), (.none, EverySample(), EverySample()),
+      (.both, PRL(), PRL()), (.inner, EverySample(), PRL()), (.outer, PRL(), EverySample()),
+      (.none, EverySample(), EverySample()),
     ]
     #expect(rules.map(\.0) == RuleVariant.allCases)
     for (variant, outer, inner) in rules {
@@ -128,11 +138,14 @@ import Vision
       models.append(try #require(try run(ReinforcedDefense(c)).model).snapshot())
       expectSame(models[models.count - 1], try explicit(outer, inner, "prl-at"), variant.rawValue)
     }
-    for a in 0..<4 { for b in 0..<a { #expect(zip(models[a], models[b]).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }) } }
+    for a in 0..<4 {
+      for b in 0..<a { #expect(zip(models[a], models[b]).contains { ($0.tensor .!= $1.tensor).any().intItem() == 1 }) }
+    }
     var at = FastAdversarialTraining.Configuration()
     at.recipe = recipe(epochs: 1)
     expectSame(
-      try #require(try run(FastAdversarialTraining(at)).model).snapshot(), try explicit(EverySample(), EverySample(), "noisy-at"), "AT")
+      try #require(try run(FastAdversarialTraining(at)).model).snapshot(),
+      try explicit(EverySample(), EverySample(), "noisy-at"), "AT")
   }
 
   @Test(arguments: [2, 7, 40]) func resumesWithTheSameBits(_ checks: Int) throws {

@@ -61,7 +61,9 @@ import Vision
     }
     let logits = try head.train(frozen, on: data, context: golden.context)
     expectClose(model.linear.weight.detach(), try golden.golden.tensor("head/\(key)"), tolerance: 3e-6, "weight")
-    expectClose(try #require(model.linear.bias).wrappedValue.detach(), try golden.golden.tensor("head/bias"), tolerance: 3e-6, "bias")
+    expectClose(
+      try #require(model.linear.bias).wrappedValue.detach(), try golden.golden.tensor("head/bias"), tolerance: 3e-6,
+      "bias")
     #expect(selected.map { Set($0) } == Set(try golden.golden.tensor("head/rows").array(Int64.self).map(Int.init)))
     expectClose(losses.first ?? .nan, try golden.golden.tensor("head/loss").item())
     expectSame(logits, noGrad { frozen.logits(features) })
@@ -125,7 +127,9 @@ import Vision
     for set in [data, data.relabeled(Tensor(wrong))] {
       let context = TrainingContext(precision: .float32)
       context.onEpoch = { #expect($0.selected?.allSatisfy(labeled.contains) == true) }
-      results.append(try RobustLinearHead(rule: PRL(), recipe: recipe).train(try model(), on: set, labeled: labeled, context: context))
+      results.append(
+        try RobustLinearHead(rule: PRL(), recipe: recipe).train(
+          try model(), on: set, labeled: labeled, context: context))
     }
     expectSame(results[0], results[1])
   }
@@ -144,7 +148,9 @@ import Vision
 
   // MARK: The whole of algorithm 2
 
-  private func defense(_ edit: (inout SemiSupervisedDefense<PRL>.Configuration) -> Void = { _ in }) -> SemiSupervisedDefense<PRL> {
+  private func defense(_ edit: (inout SemiSupervisedDefense<PRL>.Configuration) -> Void = { _ in })
+    -> SemiSupervisedDefense<PRL>
+  {
     var c = SemiSupervisedDefense<PRL>.Configuration()
     c.pretraining.epochs = 2
     c.pretraining.batch = 40
@@ -161,7 +167,9 @@ import Vision
     context.onEpoch = onEpoch
     return try defense.train(
       on: data,
-      architecture: { try ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16)).make($0) },
+      architecture: {
+        try ModelSpec(kind: "cnn", shape: ModelShape(classes: 4, width: 4, channels: 3, imageSize: 16)).make($0)
+      },
       unlabeled: unlabeled ?? ImageDataset.tiny(count: 16, seed: 2), context: context)
   }
 
@@ -181,8 +189,11 @@ import Vision
 
   @Test func stages() throws {
     var reports: [(stage: String, measured: Bool, selected: Int?)] = []
-    let outcome = try run(defense { $0.labeled = 0.5 }) { reports.append(($0.stage, $0.isMeasured, $0.selected?.count)) }
-    #expect(reports.map(\.stage) == ["prl-simclr-pretrain", "prl-simclr-pretrain", "prl-simclr-head", "prl-simclr-head"])
+    let outcome = try run(defense { $0.labeled = 0.5 }) {
+      reports.append(($0.stage, $0.isMeasured, $0.selected?.count))
+    }
+    #expect(
+      reports.map(\.stage) == ["prl-simclr-pretrain", "prl-simclr-pretrain", "prl-simclr-head", "prl-simclr-head"])
     #expect(reports.map(\.measured) == [false, false, true, true])
     #expect(reports.map(\.selected) == [nil, nil, 24, 24], "a quarter of 32 labelled images is dropped")
     #expect(outcome.suspicion?.count == 64 && outcome.filtered?.kept.count == 48)

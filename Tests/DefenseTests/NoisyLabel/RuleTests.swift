@@ -34,7 +34,9 @@ import Training
       let loss = F.crossEntropy(choice.rows.map { logits[$0] } ?? logits, choice.targets)
       expectClose(loss.detach(), try golden.tensor("\(key)/loss"), "\(key) loss")
       expectClose(gradient(of: loss, at: logits), try golden.tensor("\(key)/grad_logits"), "\(key) gradient")
-      if name != "bootstrap" { expectClose(rule.suspicion(logits.detach(), labels), try golden.tensor("rules/\(name)/score"), "score") }
+      if name != "bootstrap" {
+        expectClose(rule.suspicion(logits.detach(), labels), try golden.tensor("rules/\(name)/score"), "score")
+      }
     }
   }
 
@@ -56,13 +58,16 @@ import Training
       var rule = PRL()
       rule.rate = try #require(ramp["rate"].double)
       rule.ramp = try #require(ramp["ramp"].int)
-      for (epoch, expected) in ramp["rates"].doubles.enumerated() { expectClose(rule.dropRate(epoch: epoch), expected, "\(rule) \(epoch)") }
+      for (epoch, expected) in ramp["rates"].doubles.enumerated() {
+        expectClose(rule.dropRate(epoch: epoch), expected, "\(rule) \(epoch)")
+      }
       #expect(rule.dropRate(epoch: .max) == rule.rate, "the verdict is at the full rate")
     }
   }
 
   @Test(arguments: [
-    (0.25, 128, 96), (0.15, 128, 108), (0.3, 10, 7), (0.45, 20, 11), (0.9, 10, 1), (1.0, 8, 1), (0.0, 8, 8), (0.5, 1, 1), (0.1, 7, 6),
+    (0.25, 128, 96), (0.15, 128, 108), (0.3, 10, 7), (0.45, 20, 11), (0.9, 10, 1), (1.0, 8, 1), (0.0, 8, 8),
+    (0.5, 1, 1), (0.1, 7, 6),
   ]) func counts(_ rate: Double, _ count: Int, _ kept: Int) {
     var rule = SPL()
     rule.rate = rate
@@ -79,8 +84,8 @@ import Training
     #expect(choice.rows?.array(Int64.self) == [0, 1, 2])
   }
 
-  /// Cross entropy has no end where a confident prediction contradicts the label; the distance has. Samples whose logits are not numbers
-  /// go first.
+  /// Cross entropy has no end where a confident prediction contradicts the label; the distance has. Samples whose
+  /// logits are not numbers go first.
   @Test func extremes() {
     let logits = Tensor([1000, 0, 0, 20, 0, 0, .nan, 0, 0, 3, 0, 0] as [Float], shape: [4, 3])
     let labels = Tensor([1, 1, 0, 0] as [Int64])

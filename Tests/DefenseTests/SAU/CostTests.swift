@@ -44,7 +44,8 @@ private final class Watched: Classifier {
     configuration.inner = inner
     configuration.outer = outer
     _ = AdversarialUnlearning(configuration, stage: "test").losses(
-      .init(images: images, labels: labels, referenceClasses: classes), student: student, reference: reference, context: context,
+      .init(images: images, labels: labels, referenceClasses: classes), student: student, reference: reference,
+      context: context,
       generator: Generator(seed: 0))
     // The clean pass, three steps, the pass on the perturbed images.
     #expect(student.passes.map(\.frozen) == [false, true, true, true, false])

@@ -26,7 +26,9 @@ import Vision
     let vanilla = adversary.inner == .vanilla
 
     for (step, trace) in traces.enumerated() {
-      func expected(_ key: String) throws -> Tensor { try golden.tensors.tensor("inner/\(key)")[step..<(step + 1)].squeezed(0) }
+      func expected(_ key: String) throws -> Tensor {
+        try golden.tensors.tensor("inner/\(key)")[step..<(step + 1)].squeezed(0)
+      }
       expectSame(trace.predictions, try expected("pred"), "predictions at step \(step)")
       if !vanilla {
         expectSame(trace.referencePredictions, try expected("pred_bd"), "the reference's predictions at step \(step)")
@@ -42,13 +44,17 @@ import Vision
       if golden.tensors.tensorIfAny("inner/coordinate") != nil {
         let largest: (values: Tensor, indices: Tensor) = trace.gradient.abs().flattened(1).max(1)
         let none = Tensor.full(largest.indices.shape, -1, dtype: .int64)
-        expectSame(Tensor.where(largest.values .> 0, largest.indices, none), try expected("coordinate"), "moved coordinate at step \(step)")
+        expectSame(
+          Tensor.where(largest.values .> 0, largest.indices, none), try expected("coordinate"),
+          "moved coordinate at step \(step)")
       }
       if golden.tensors.tensorIfAny("inner/delta") != nil {
         try expectMostlySame(trace.delta, expected("delta"), "perturbation after step \(step)")
       }
     }
-    if let first = golden.tensors.tensorIfAny("inner/grad_0") { expectClose(traces[0].gradient, first, tolerance: 2e-3, "first gradient") }
+    if let first = golden.tensors.tensorIfAny("inner/grad_0") {
+      expectClose(traces[0].gradient, first, tolerance: 2e-3, "first gradient")
+    }
     try expectMostlySame(delta, golden.tensors.tensor("inner/delta_final"), "last perturbation")
     #expect(!delta.requiresGrad)
   }
@@ -68,7 +74,8 @@ import Vision
     var last: Tensor?
     var rested = 0
     _ = try golden.configuration().perturb(
-      golden.images, labels: golden.labels, student: student, reference: reference, clean: clean, context: golden.context,
+      golden.images, labels: golden.labels, student: student, reference: reference, clean: clean,
+      context: golden.context,
       generator: Generator(seed: 0)
     ) { trace in
       for (row, shared) in trace.shared.array(Bool.self).enumerated() where shared {
@@ -89,7 +96,8 @@ import Vision
     for clamp in [false, true] {
       configuration.clamp = clamp
       let delta = configuration.perturb(
-        golden.images, labels: golden.labels, student: student, reference: reference, clean: clean, context: golden.context,
+        golden.images, labels: golden.labels, student: student, reference: reference, clean: clean,
+        context: golden.context,
         generator: Generator(seed: 0))
       let sum = golden.images + delta
       let inside = sum.min().item() >= -1e-6 && sum.max().item() <= 1 + 1e-6
@@ -108,7 +116,8 @@ import Vision
     configuration.steps = 0
     func start(_ seed: UInt64) -> Tensor {
       configuration.perturb(
-        golden.images, labels: golden.labels, student: student, reference: reference, clean: (golden.labels, golden.labels),
+        golden.images, labels: golden.labels, student: student, reference: reference,
+        clean: (golden.labels, golden.labels),
         context: golden.context, generator: Generator(seed: seed))
     }
     let (one, again, other) = (start(1), start(1), start(2))

@@ -8,8 +8,8 @@ import TorchNN
 import Training
 import Vision
 
-/// The outer problem and one optimizer step, against `sau.py`. The ablations of the paper: A+B and A+D are the two outer problems of
-/// `published`, C+B and C+D those of `vanilla`.
+/// The outer problem and one optimizer step, against `sau.py`. The ablations of the paper: A+B and A+D are the two
+/// outer problems of `published`, C+B and C+D those of `vanilla`.
 @Suite struct OuterMinimisationTests {
   private typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning>
 
@@ -28,7 +28,8 @@ import Vision
       expectSame(referenceClasses, try expected("clean_bd"))
       let delta = try golden.tensors.tensor("inner/delta_final")
       let losses = Engine(try golden.configuration(outer: outer(key)), stage: "test").objective(
-        .init(images: images, labels: labels, referenceClasses: referenceClasses), delta: delta, cleanLogits: student(images),
+        .init(images: images, labels: labels, referenceClasses: referenceClasses), delta: delta,
+        cleanLogits: student(images),
         student: student, reference: reference, context: golden.context)
       let tolerance = lossTolerance(golden, key)
       expectClose(losses.total.detach(), try expected("loss"), tolerance: tolerance, "\(key) loss")
@@ -39,7 +40,8 @@ import Vision
       let norms = try expected("grad_norms").to(.float64).array(Double.self)
       for ((parameter, tensor), norm) in zip(student.namedParameters(), norms) {
         let gradient = try #require(tensor.grad, "\(parameter) has no gradient")
-        expectClose(gradient.to(.float64).norm().item(), norm, tolerance: 50 * tolerance, "\(key) gradient of \(parameter)")
+        expectClose(
+          gradient.to(.float64).norm().item(), norm, tolerance: 50 * tolerance, "\(key) gradient of \(parameter)")
         if let kept = golden.tensors.tensorIfAny("\(key)/grad/\(parameter)") {
           expectClose(gradient, kept, tolerance: 50 * tolerance, "\(key) gradient of \(parameter)")
         }
@@ -56,23 +58,30 @@ import Vision
       let before = student.parameters().map { $0.detach().clone() }
       let configuration = try golden.configuration(outer: outer(key))
       let losses = Engine(configuration, stage: "test").losses(
-        .init(images: golden.images, labels: golden.labels, referenceClasses: noGrad { reference(golden.images).argmax(1) }),
+        .init(
+          images: golden.images, labels: golden.labels, referenceClasses: noGrad { reference(golden.images).argmax(1) }),
         student: student, reference: reference, context: golden.context, generator: Generator(seed: 0))
       configuration.makeOptimizer(for: student).step(minimizing: losses.total)
-      expectClose(losses.total.detach(), try golden.tensors.tensor("\(key)/loss"), tolerance: lossTolerance(golden, key), "\(key) loss")
+      expectClose(
+        losses.total.detach(), try golden.tensors.tensor("\(key)/loss"), tolerance: lossTolerance(golden, key),
+        "\(key) loss")
 
       let sums = try golden.tensors.tensor("\(key)/update_abs_sum").to(.float64).array(Double.self)
       for (number, (parameter, tensor)) in student.namedParameters().enumerated() {
         let moved = (tensor.detach() - before[number]).to(.float64)
         expectClose(moved.abs().sum().item(), sums[number], tolerance: 0.01, floor: 1e-5, "\(key) way of \(parameter)")
         guard let kept = golden.tensors.tensorIfAny("\(key)/updated/\(parameter)") else { continue }
-        // Adam's first step goes by each gradient's sign: where one is nearly zero, rounding decides, and float64 decides otherwise too.
+        // Adam's first step goes by each gradient's sign: where one is nearly zero, rounding decides, and float64
+        // decides otherwise too.
         let distance = (tensor.detach() - kept).abs()
         #expect(distance.max().item() <= 2.1 * configuration.learningRate, "\(key) \(parameter)")
         let far = (distance .> 2e-6).to(.float64).mean().item()
         #expect(far <= 0.005, "\(key) \(parameter): \(far) of the elements differ")
       }
-      #expect(zip(reference.parameters(), try golden.network("reference").parameters()).allSatisfy { ($0 - $1).abs().max().item() == 0 })
+      #expect(
+        zip(reference.parameters(), try golden.network("reference").parameters()).allSatisfy {
+          ($0 - $1).abs().max().item() == 0
+        })
     }
   }
 
@@ -101,8 +110,10 @@ import Vision
     typealias Engine = AdversarialUnlearning<SharedAdversarialUnlearning>
     func slope(_ logit: Float) -> Double {
       let logits = Tensor([logit, 0] as [Float], shape: [1, 2]).requiresGrad_()
-      return gradient(of: Engine.sharedRisk(logits, misled: Tensor([0] as [Int64]), mask: Tensor([1] as [Float])), at: logits)[0].array(Float.self).map(
-        Double.init)[0]
+      return gradient(
+        of: Engine.sharedRisk(logits, misled: Tensor([0] as [Int64]), mask: Tensor([1] as [Float])), at: logits)[0]
+        .array(Float.self).map(
+          Double.init)[0]
     }
     #expect(slope(-20) == 0)
     #expect(slope(0) > 0.4 && slope(0) < 0.6)
@@ -120,7 +131,8 @@ import Vision
     configuration.lambda2 = 0.5
     configuration.adversarialWeight = 0.25
     let losses = Engine(configuration, stage: "test").objective(
-      batch, delta: delta, cleanLogits: student(golden.images), student: student, reference: reference, context: golden.context)
+      batch, delta: delta, cleanLogits: student(golden.images), student: student, reference: reference,
+      context: golden.context)
     let (ce, risk) = (try golden.tensors.tensor("outer_b/ce").item(), try golden.tensors.tensor("outer_b/l_sar").item())
     let adversarial = try golden.tensors.tensor("outer_d/ce_adv").item()
     expectClose(losses.total.item(), 3 * ce + 0.5 * risk + 0.25 * adversarial, tolerance: 2e-5)

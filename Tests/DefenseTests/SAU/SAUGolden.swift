@@ -26,23 +26,30 @@ struct SAUGolden {
   /// The student, or with the other phase the reference: a narrow network whose masks are all mixed.
   func network(_ which: String) throws -> Classifier {
     let facts = index["model"]
-    guard let width = facts["width"].int, let offset = facts["\(which)_phase_offset"].double, let scale = facts["weight_scale"].double,
+    guard let width = facts["width"].int, let offset = facts["\(which)_phase_offset"].double,
+      let scale = facts["weight_scale"].double,
       let linearScale = facts["linear_weight_scale"].double
     else { throw GoldenError(description: "sau.json does not describe the model") }
     let model = PreActResNet18(classes: 10, width: width, Generator(seed: 0)).fillWithPattern(phaseOffset: offset)
     noGrad {
-      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 { tensor.mul_(key == "linear.weight" ? linearScale : scale) }
+      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 {
+        tensor.mul_(key == "linear.weight" ? linearScale : scale)
+      }
     }
     return model.eval()
   }
 
   var samples: [Int] { settings["samples"].ints }
   private var sampleIndex: Tensor { Tensor(samples.map(Int64.init)) }
-  var images: Tensor { imagePattern(index["images"]["shape"].ints, index["images"]["phase"].double ?? .nan)[sampleIndex] }
+  var images: Tensor {
+    imagePattern(index["images"]["shape"].ints, index["images"]["phase"].double ?? .nan)[sampleIndex]
+  }
   var labels: Tensor { Tensor(index["labels"].ints.map(Int64.init))[sampleIndex] }
 
   /// The settings as a user would give them, with one of the two outer problems.
-  func configuration(outer: SharedAdversarialUnlearning.Outer = .shared) throws -> SharedAdversarialUnlearning.Configuration {
+  func configuration(outer: SharedAdversarialUnlearning.Outer = .shared) throws
+    -> SharedAdversarialUnlearning.Configuration
+  {
     var c = SharedAdversarialUnlearning.Configuration()
     let name = settings["norm"].string ?? ""
     guard let norm = Norm(rawValue: name.replacing("_sign", with: "")), let radius = settings["radius"].double,
@@ -63,5 +70,7 @@ struct SAUGolden {
   }
 
   /// The start where the settings have no name for it.
-  var start: Tensor? { SharedAdversary.Start(rawValue: settings["start"].string ?? "") == nil ? pattern(images.shape, 0.9, 0.2) : nil }
+  var start: Tensor? {
+    SharedAdversary.Start(rawValue: settings["start"].string ?? "") == nil ? pattern(images.shape, 0.9, 0.2) : nil
+  }
 }

@@ -14,7 +14,8 @@ import Vision
   private let data = ImageDataset.tiny(count: 40)
 
   private func run(
-    _ model: Classifier, _ edit: (inout SharedAdversarialUnlearning.Configuration) -> Void = { _ in }, store: (any CheckpointStore)? = nil,
+    _ model: Classifier, _ edit: (inout SharedAdversarialUnlearning.Configuration) -> Void = { _ in },
+    store: (any CheckpointStore)? = nil,
     seed: Seed = 2
   ) throws -> DefenseOutcome {
     var configuration = SharedAdversarialUnlearning.Configuration()
@@ -25,14 +26,17 @@ import Vision
     let defense = SharedAdversarialUnlearning(configuration)
     let context = TrainingContext(precision: .float32, seed: seed, checkpoints: store)
     return try defense.run(
-      try DefenseInput(for: SharedAdversarialUnlearning.self, training: context, seed: seed, model: model, cleanSplit: data))
+      try DefenseInput(
+        for: SharedAdversarialUnlearning.self, training: context, seed: seed, model: model, cleanSplit: data))
   }
 
   /// Both networks are in evaluation mode: batch statistics stay, affine parameters train.
   @Test func statisticsStay() throws {
     let model = try Classifier.tiny(for: data).train()
     let result = try #require(run(model).model)
-    for (before, after) in zip(model.namedBuffers(), result.namedBuffers()) { expectSame(after.tensor, before.tensor, after.key) }
+    for (before, after) in zip(model.namedBuffers(), result.namedBuffers()) {
+      expectSame(after.tensor, before.tensor, after.key)
+    }
     for (before, after) in zip(model.namedParameters(), result.namedParameters()) {
       #expect((before.tensor .!= after.tensor).any().intItem() == 1, "\(after.key) trains")
     }
@@ -81,7 +85,8 @@ import Vision
       let clean = noGrad { (student: student(images).argmax(1), reference: model(images).argmax(1)) }
       let adversary = SharedAdversarialUnlearning.Configuration()
       let delta = adversary.perturb(
-        images, labels: data.labels, student: student, reference: model, clean: clean, context: context, generator: Generator(seed: 0))
+        images, labels: data.labels, student: student, reference: model, clean: clean, context: context,
+        generator: Generator(seed: 0))
       return noGrad {
         let (own, other) = (student(images + delta).argmax(1), model(images + delta).argmax(1))
         return ((own .== other) .& (own .!= data.labels)).to(.float32).mean().item()

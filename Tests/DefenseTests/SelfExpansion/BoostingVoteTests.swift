@@ -11,8 +11,8 @@ import Torch
     ).array(Bool.self)
   }
 
-  /// Columns: all agree; two of three agree; two of three agree on another class; nobody agrees; the label is the modal class of four
-  /// without a majority.
+  /// Columns: all agree; two of three agree; two of three agree on another class; nobody agrees; the label is the modal
+  /// class of four without a majority.
   @Test func modalVote() {
     let votes: [[Int64]] = [[0, 1, 2, 3, 1], [0, 1, 3, 3, 0], [0, 2, 3, 1, 2], [0, 1, 3, 3, 1]]
     #expect(kept(votes, [0, 1, 2, 0, 1]) == [true, true, false, false, true])
@@ -28,14 +28,15 @@ import Torch
     #expect(abs(share - 0.5) < 0.06, "\(share)")
     #expect(kept(votes, first) == kept(votes, first), "the seed decides")
     #expect(kept(votes, first) != kept(votes, first, seed: 2))
-    #expect(zip(kept(votes, first), kept(votes, second)).allSatisfy { $0 != $1 }, "one draw decides between the two classes")
+    #expect(
+      zip(kept(votes, first), kept(votes, second)).allSatisfy { $0 != $1 }, "one draw decides between the two classes")
     #expect(!kept([first, second, second], first).contains(true))
     #expect(!kept(votes, [Int64](repeating: 2, count: count)).contains(true), "classes without a vote take no part")
   }
 
-  /// Three learners of components with 50, 30 and 20 samples, and 10 samples that no round took. Each accepts its own; the two smaller
-  /// accept each other; the largest accepts the second; all but the largest accept the rest. In favour of the parts: 50, 100, 50, 50 of 100;
-  /// more than half is needed.
+  /// Three learners of components with 50, 30 and 20 samples, and 10 samples that no round took. Each accepts its own;
+  /// the two smaller accept each other; the largest accepts the second; all but the largest accept the rest. In favour
+  /// of the parts: 50, 100, 50, 50 of 100; more than half is needed.
   @Test func componentsVoteByTheirSize() {
     let agreements = [[50, 16, 10, 5], [25, 30, 11, 6], [5, 20, 20, 10]]
     #expect(BoostingVote.components(agreements: agreements, sizes: [50, 30, 20, 10]) == [false, true, false, false])

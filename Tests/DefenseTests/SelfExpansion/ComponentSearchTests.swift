@@ -18,7 +18,9 @@ import Vision
       architecture: data.tinyArchitecture,
       poisonedTrain: data)
   }
-  private func search(_ context: TrainingContext, _ edit: (inout ExpansionSettings) -> Void = { _ in }) throws -> SearchState {
+  private func search(_ context: TrainingContext, _ edit: (inout ExpansionSettings) -> Void = { _ in }) throws
+    -> SearchState
+  {
     let settings = ExpansionSettings.tiny(edit)
     let pass = TrainingPass(data: data, recipe: settings.learner, context: context)
     return try ComponentSearch(settings: settings, input: input(context), pass: pass).run()
@@ -49,7 +51,8 @@ import Vision
       $0.rounds = 8
       $0.stopAt = 30
     }
-    #expect(CompatibilityFilter.components(state).map(\.count) == [2, 2], "the second round leaves less than 30 of 100")
+    #expect(
+      CompatibilityFilter.components(state).map(\.count) == [2, 2], "the second round leaves less than 30 of 100")
   }
 
   /// What an iteration reports and learns from: a quarter of the subset, which begins as the active samples.
@@ -71,7 +74,9 @@ import Vision
       let error = try #require(value("expansionError", report))
       #expect((0...1).contains(compatible) && (0...1).contains(error))
     }
-    #expect(abs((value("compatibleShare", first) ?? 0) + (value("expansionError", first) ?? 0) - 1) < 1e-6, "the first subset is all")
+    #expect(
+      abs((value("compatibleShare", first) ?? 0) + (value("expansionError", first) ?? 0) - 1) < 1e-6,
+      "the first subset is all")
   }
 
   /// A pass over all samples is an epoch of the trainer, bit for bit.
@@ -84,7 +89,9 @@ import Vision
     let model = try Classifier.tiny(for: data)
     let optimizer = recipe.makeOptimizer(model.parameters())
     let pass = TrainingPass(data: data, recipe: recipe, context: context)
-    try EpochLoop(stage: "other", epochs: 1, imagesPerEpoch: 100, context: context).run(model: model, optimizer: optimizer) {
+    try EpochLoop(stage: "other", epochs: 1, imagesPerEpoch: 100, context: context).run(
+      model: model, optimizer: optimizer
+    ) {
       epoch, meter in
       try pass.run(model, optimizer, on: Tensor.arange(100), stream: "train", epoch: epoch, meter: meter) {
         recipe.crossEntropy(model, $0, context: context)
@@ -105,14 +112,16 @@ import Vision
     #expect(agrees.array(Bool.self) == (logits.argmax(1) .== data.labels[chosen]).array(Bool.self))
   }
 
-  /// A learner knows its own component and nothing of the learner before it; its votes are int64 classes of every sample.
+  /// A learner knows its own component and nothing of the learner before it; its votes are int64 classes of every
+  /// sample.
   @Test func learnersAreIndependent() throws {
     let context = TrainingContext(precision: .float32)
     var recipe = ExpansionSettings.tiny().learner
     recipe.epochs = 10
     recipe.batch = 5
     recipe.learningRate = 0.05
-    let learners = WeakLearners(input: try input(context), pass: TrainingPass(data: data, recipe: recipe, context: context))
+    let learners = WeakLearners(
+      input: try input(context), pass: TrainingPass(data: data, recipe: recipe, context: context))
     // What the second says of classes 0 and 1, which it never sees, would tell where it started.
     func members(_ classes: ClosedRange<Int>) -> [Int] { (0..<100).filter { classes.contains($0 % 4) } }
     let one = try learners.run([members(0...0), members(2...3)])

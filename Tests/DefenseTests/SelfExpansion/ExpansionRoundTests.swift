@@ -52,7 +52,9 @@ import Torch
   }
 
   @Test func quotas() {
-    #expect(Trimming.count(0.12, of: 50_000) == 6000 && Trimming.count(0.25, of: 10) == 3 && Trimming.count(0.24, of: 10) == 2)
+    #expect(
+      Trimming.count(0.12, of: 50_000) == 6000 && Trimming.count(0.25, of: 10) == 3 && Trimming.count(0.24, of: 10) == 2
+    )
     #expect(Trimming.count(1e-6, of: 10) == 1 && Trimming.count(1, of: 10) == 10 && Trimming.count(0.5, of: 0) == 0)
   }
 

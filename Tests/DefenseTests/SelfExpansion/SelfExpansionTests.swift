@@ -13,7 +13,9 @@ import Vision
 @Suite struct SelfExpansionTests {
   private let data = ImageDataset.tiny(count: 100)
 
-  private func configuration(_ edit: (inout SelfExpansion.Configuration) -> Void = { _ in }) -> SelfExpansion.Configuration {
+  private func configuration(_ edit: (inout SelfExpansion.Configuration) -> Void = { _ in })
+    -> SelfExpansion.Configuration
+  {
     var configuration = SelfExpansion.Configuration()
     configuration.filter = .tiny()
     configuration.recipe.epochs = 3
@@ -22,7 +24,8 @@ import Vision
     return configuration
   }
   private func run(
-    _ context: TrainingContext, seed: Seed = 2, on data: ImageDataset? = nil, _ edit: (inout SelfExpansion.Configuration) -> Void = { _ in }
+    _ context: TrainingContext, seed: Seed = 2, on data: ImageDataset? = nil,
+    _ edit: (inout SelfExpansion.Configuration) -> Void = { _ in }
   ) throws -> DefenseOutcome {
     let set = data ?? self.data
     let input = try DefenseInput(
@@ -36,8 +39,11 @@ import Vision
 
   private func expectEqual(_ found: DefenseOutcome, _ expected: DefenseOutcome, _ what: String) throws {
     expectSame(try #require(found.model).snapshot(), try #require(expected.model).snapshot(), what)
-    #expect(found.filtered?.kept == expected.filtered?.kept && found.filtered?.rejected == expected.filtered?.rejected, "\(what)")
-    #expect(found.suspicion == expected.suspicion && found.scores.map(\.values) == expected.scores.map(\.values), "\(what)")
+    #expect(
+      found.filtered?.kept == expected.filtered?.kept && found.filtered?.rejected == expected.filtered?.rejected,
+      "\(what)")
+    #expect(
+      found.suspicion == expected.suspicion && found.scores.map(\.values) == expected.scores.map(\.values), "\(what)")
   }
 
   private struct Killed: Error {}
@@ -45,10 +51,11 @@ import Vision
   /// An undisturbed run; nobody changes it.
   nonisolated(unsafe) private static let undisturbed = Result { try Self().run(Self().context()) }
 
-  /// Killed before the checkpoint of an epoch: inside a round (2), at a round's first (6) and last (5) iteration, in the second bag, in a
-  /// learner's first and last epoch, in self-training and in the final training.
+  /// Killed before the checkpoint of an epoch: inside a round (2), at a round's first (6) and last (5) iteration, in
+  /// the second bag, in a learner's first and last epoch, in self-training and in the final training.
   @Test(arguments: [
-    ("ispl-search", 1), ("ispl-search", 2), ("ispl-search", 5), ("ispl-search", 6), ("ispl-search", 16), ("ispl-learners", 1),
+    ("ispl-search", 1), ("ispl-search", 2), ("ispl-search", 5), ("ispl-search", 6), ("ispl-search", 16),
+    ("ispl-learners", 1),
     ("ispl-learners", 3), ("ispl-learners", 6), ("ispl-self-training", 2), ("self-expansion", 3),
   ]) func resumesWithTheSameBits(_ stage: String, _ epoch: Int) throws {
     let whole = try Self.undisturbed.get()
@@ -118,7 +125,8 @@ import Vision
     }
     #expect(
       message { $0.filter.stopAt = 100 }
-        == "defense.filter.stopAt 100: the training set has only 100 samples, so no round would begin. Choose a smaller number, such as 4.")
+        == "defense.filter.stopAt 100: the training set has only 100 samples, so no round would begin. Choose a smaller number, such as 4."
+    )
     #expect(message { $0.filter.learner.epochs = 0 }?.contains("defense.filter.learner.epochs 0") == true)
     var labels = data.labels.array(Int64.self)
     labels[13] = -1

@@ -26,7 +26,9 @@ struct AugmentationTests {
     #expect(deviation(augmentation(x, Generator(seed: 1)), x) < 1e-5, "\(name)")
   }
 
-  @Test("Same seed, same result; shape and range stay; every image draws for itself; the input stays as it is", arguments: all.indices)
+  @Test(
+    "Same seed, same result; shape and range stay; every image draws for itself; the input stays as it is",
+    arguments: all.indices)
   func draws(_ index: Int) {
     let (name, augmentation) = Self.all[index]
     let x = Generator(seed: 2).uniform([1, 3, 24, 24]).repeated(64, 1, 1, 1)
@@ -62,13 +64,19 @@ struct AugmentationTests {
     let side = 64
     let ramp = (Tensor.arange(side, dtype: .float32) + 0.5) / Double(side)
     let n = 3000
-    let x = Tensor.stacked([ramp.reshaped(1, side).expanded([side, side]), ramp.reshaped(side, 1).expanded([side, side])]).unsqueezed(0)
+    let x = Tensor.stacked([
+      ramp.reshaped(1, side).expanded([side, side]), ramp.reshaped(side, 1).expanded([side, side]),
+    ]).unsqueezed(0)
       .expanded([n, 2, side, side])
     let y = RandomResizedCrop(scale: 0.2...1)(x, Generator(seed: 6))
     let (middle, next) = (side / 2, side / 2 + 1)
-    let width = ((y.selected(1, 0).selected(1, 0).selected(1, next) - y.selected(1, 0).selected(1, 0).selected(1, middle)) * Double(side))
+    let width =
+      ((y.selected(1, 0).selected(1, 0).selected(1, next) - y.selected(1, 0).selected(1, 0).selected(1, middle))
+      * Double(side))
       .array(Float.self)
-    let height = ((y.selected(1, 1).selected(1, next).selected(1, 0) - y.selected(1, 1).selected(1, middle).selected(1, 0)) * Double(side))
+    let height =
+      ((y.selected(1, 1).selected(1, next).selected(1, 0) - y.selected(1, 1).selected(1, middle).selected(1, 0))
+      * Double(side))
       .array(Float.self)
     let areas = zip(width, height).map { $0 * $1 }
     let ratios = zip(width, height).map { $0 / $1 }
@@ -76,7 +84,9 @@ struct AugmentationTests {
     #expect(ratios.allSatisfy { $0 > 0.71 && $0 < 1.41 })
     #expect(areas.contains { $0 < 0.25 } && areas.contains { $0 > 0.9 })
     #expect(ratios.contains { $0 < 0.8 } && ratios.contains { $0 > 1.25 })
-    let centres = ((y.selected(1, 0).selected(1, 0).selected(1, middle) + y.selected(1, 0).selected(1, 0).selected(1, middle - 1)) / 2)
+    let centres =
+      ((y.selected(1, 0).selected(1, 0).selected(1, middle) + y.selected(1, 0).selected(1, 0).selected(1, middle - 1))
+      / 2)
       .array(Float.self)
     #expect(abs(centres.reduce(0, +) / Float(n) - 0.5) < 0.01)
     #expect(centres.contains { $0 < 0.3 } && centres.contains { $0 > 0.7 })

@@ -43,7 +43,9 @@ import Torch
     let indices = Tensor.arange(8)
     let plain = ContrastiveAugmentation().gather(images: x, indices: indices, Generator(seed: 1))
     #expect(
-      deviation(ContrastiveAugmentation().gather(images: x.contiguous(.channelsLast), indices: indices, Generator(seed: 1)), plain) == 0)
+      deviation(
+        ContrastiveAugmentation().gather(images: x.contiguous(.channelsLast), indices: indices, Generator(seed: 1)),
+        plain) == 0)
   }
 
   @Test("Draws have the published distribution")
@@ -56,7 +58,8 @@ import Torch
     #expect((column(0) + column(2)).max().item() <= 32 && (column(1) + column(3)).max().item() <= 32)
     for (index, p) in [(4, 0.5), (5, 0.8), (10, 0.2)] { #expect(abs(mean(column(index)) - p) < 0.015) }
     for index in 6...8 {
-      #expect(column(index).min().item() >= 0.6 && column(index).max().item() <= 1.4 && abs(mean(column(index)) - 1) < 0.01)
+      #expect(
+        column(index).min().item() >= 0.6 && column(index).max().item() <= 1.4 && abs(mean(column(index)) - 1) < 0.01)
     }
     #expect(column(9).abs().max().item() <= 0.1 && abs(mean(column(9))) < 0.003)
     let blurred = column(11) .> 0
@@ -75,7 +78,8 @@ import Torch
     let (draws, order) = views.draw(4, height: 20, width: 20, Generator(seed: 1))
     let whole = Tensor([0, 0, 20, 20] as [Float], shape: [1, 4]).repeated(4, 1)
     let fixed = Tensor.concatenated([whole, draws.narrowed(1, 4..<12)], 1)
-    let y = F.contrastiveAugmentation(x, Tensor.arange(4), draws: fixed, order: order, height: 20, width: 20, bicubic: true, radius: 6)
+    let y = F.contrastiveAugmentation(
+      x, Tensor.arange(4), draws: fixed, order: order, height: 20, width: 20, bicubic: true, radius: 6)
     #expect(deviation(y, x.unitPixels()) < 1e-6)
   }
 }

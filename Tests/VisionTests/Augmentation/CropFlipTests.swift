@@ -7,7 +7,9 @@ import Vision
 struct CropFlipTests {
   static let modes: [PadMode] = [.constant, .reflect]
 
-  private func bytes(_ shape: Shape, seed: UInt64 = 1) -> Tensor { Generator(seed: seed).integers(0..<256, shape).to(.uint8) }
+  private func bytes(_ shape: Shape, seed: UInt64 = 1) -> Tensor {
+    Generator(seed: seed).integers(0..<256, shape).to(.uint8)
+  }
 
   @Test("Crops at given places", arguments: modes, [MemoryFormat.contiguous, .channelsLast])
   func places(_ mode: PadMode, _ format: MemoryFormat) throws {
@@ -34,7 +36,10 @@ struct CropFlipTests {
     #expect(x.isContiguous(.channelsLast))
     #expect(deviation(x, data[index].unitPixels()) == 0)
     #expect(x.max().item() <= 1 && x.min().item() >= 0)
-    #expect(CropFlip().gather(images: data, indices: Tensor.zeros([0], dtype: .int64), Generator(seed: 1)).shape == [0, 3, 9, 12])
+    #expect(
+      CropFlip().gather(images: data, indices: Tensor.zeros([0], dtype: .int64), Generator(seed: 1)).shape == [
+        0, 3, 9, 12,
+      ])
   }
 
   @Test("Every place is equally likely, and mirroring hits half", arguments: modes)
@@ -44,9 +49,11 @@ struct CropFlipTests {
     image.put_([Tensor([Int64(0)]), Tensor([Int64(0)]), Tensor([Int64(8)]), Tensor([Int64(8)])], Tensor([Float(1)]))
     image.put_([Tensor([Int64(0)]), Tensor([Int64(0)]), Tensor([Int64(8)]), Tensor([Int64(9)])], Tensor([Float(0.5)]))
     let n = 20_000
-    let x = CropFlip(padding: 2, mode: mode).gather(images: image, indices: Tensor.zeros([n], dtype: .int64), Generator(seed: 4))
+    let x = CropFlip(padding: 2, mode: mode).gather(
+      images: image, indices: Tensor.zeros([n], dtype: .int64), Generator(seed: 4))
     let at = x.contiguous().reshaped(n, 256).argmax(1)
-    let mirrored = ((x.contiguous().reshaped(n, 256).gathered(1, at.reshaped(n, 1) - 1)) .== 0.5).to(.float32).mean().item()
+    let mirrored = ((x.contiguous().reshaped(n, 256).gathered(1, at.reshaped(n, 1) - 1)) .== 0.5).to(.float32).mean()
+      .item()
     #expect(abs(mirrored - 0.5) < 0.02)
     let rows = (at.to(.float32) / 16).floor().to(.int64).bincount(minimumLength: 16).array(Int64.self)
     #expect(rows.indices.filter { rows[$0] > 0 } == [6, 7, 8, 9, 10])

@@ -65,7 +65,8 @@ struct ImageOpsTests {
     #expect(deviation(ImageOps.saturation(gray, vector(0)), gray) == 0)
     #expect(deviation(ImageOps.hue(gray, vector(0.3)), gray) == 0)
     #expect(deviation(ImageOps.grayscale(gray), gray) == 0)
-    #expect(deviation(ImageOps.contrast(gray, vector(0)), gray.mean([1, 2, 3], keep: true).expanded(gray.shape)) < 1e-6)
+    #expect(
+      deviation(ImageOps.contrast(gray, vector(0)), gray.mean([1, 2, 3], keep: true).expanded(gray.shape)) < 1e-6)
   }
 
   @Test("A quarter turn is counter-clockwise, also of images that are not square")
@@ -74,7 +75,8 @@ struct ImageOpsTests {
     let quarter = square.flipped(3).transposed(2, 3)
     #expect(deviation(ImageOps.rotated(square, degrees: vector(90)), quarter) < 1e-5)
     #expect(deviation(ImageOps.rotated(images, degrees: vector(180)), images.flipped(2, 3)) < 1e-5)
-    // 8 x 10, a quarter turn: the middle eight columns turn, one column is lost on either side and shows black on the other axis.
+    // 8 x 10, a quarter turn: the middle eight columns turn, one column is lost on either side and shows black on the
+    // other axis.
     let turned = ImageOps.rotated(images, degrees: vector(90))
     #expect(deviation(turned.narrowed(3, 1..<9), images.narrowed(3, 1..<9).flipped(3).transposed(2, 3)) < 1e-5)
     #expect(turned.narrowed(3, 0..<1).abs().max().item() < 1e-5)

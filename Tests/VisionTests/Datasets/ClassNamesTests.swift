@@ -31,7 +31,8 @@ struct ClassNamesTests {
 
   @Test func labelsAreNumberedAnew() throws {
     let data = ImageDataset(
-      name: "mine", images: Tensor([UInt8](repeating: 0, count: 4), shape: [4, 1, 1, 1]), labels: Tensor([0, 1, -1, 2] as [Int64]),
+      name: "mine", images: Tensor([UInt8](repeating: 0, count: 4), shape: [4, 1, 1, 1]),
+      labels: Tensor([0, 1, -1, 2] as [Int64]),
       classNames: ["boot", "shirt", "top_a"])
     var notes: [String] = []
     let same = try data.numbered(as: ["top/a", "boot", "shirt"], of: "the model") { notes.append($0) }

@@ -35,7 +35,10 @@ struct DatasetSplitsTests {
     let gray = grayTrain ? splits.train.images : test.images
     let planes = (0..<3).map { gray[0][$0].array(UInt8.self) }
     #expect(planes[0] == planes[1] && planes[0] == planes[2] && Set(planes[0]).count > 1)
-    #expect(notes == ["gray \(grayTrain ? "training" : "test") images become three equal channels, as the other split has colour"])
+    #expect(
+      notes == [
+        "gray \(grayTrain ? "training" : "test") images become three equal channels, as the other split has colour"
+      ])
   }
 
   @Test func sizesMustAgree() throws {

@@ -10,7 +10,8 @@ import Torch
   /// 60 images sorted by class: 40 of the first, 15 of the second, 5 of the third.
   private let sorted = ImageDataset(
     name: "tensors", images: Tensor.zeros([60, 1, 4, 4], dtype: .uint8),
-    labels: Tensor([Int64](repeating: 0, count: 40) + [Int64](repeating: 1, count: 15) + [Int64](repeating: 2, count: 5)),
+    labels: Tensor(
+      [Int64](repeating: 0, count: 40) + [Int64](repeating: 1, count: 15) + [Int64](repeating: 2, count: 5)),
     classNames: ["a", "b", "c"])
 
   private func counts(_ labels: [Int]) -> [Int] { (0..<3).map { label in labels.count { $0 == label } } }
@@ -37,8 +38,11 @@ import Torch
 
   @Test func namesThatMislead() {
     func first(_ names: [String]) -> Int? {
-      ImageDataset(name: "test", images: Tensor.zeros([0, 1, 4, 4], dtype: .uint8), labels: Tensor([] as [Int64]), classNames: names)
-        .misleadingClass
+      ImageDataset(
+        name: "test", images: Tensor.zeros([0, 1, 4, 4], dtype: .uint8), labels: Tensor([] as [Int64]),
+        classNames: names
+      )
+      .misleadingClass
     }
     #expect(first(["0", "1", "10", "11", "2"]) == 2)
     #expect(first(["0", "1", "2"]) == nil)

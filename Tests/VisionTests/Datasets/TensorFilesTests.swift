@@ -15,19 +15,22 @@ import TorchNN
   ) throws -> ImageDataset {
     try withTemporaryFolder { folder in
       try Safetensors.save(
-        [("images", images), ("labels", labels)], metadata: classes.map { ["classes": $0] } ?? [:], to: "\(folder)/train.safetensors")
+        [("images", images), ("labels", labels)], metadata: classes.map { ["classes": $0] } ?? [:],
+        to: "\(folder)/train.safetensors")
       var settings = DatasetSettings()
       (settings.name, settings.path) = ("tensors", folder)
       return try ImageDataset.load(settings, .train)
     }
   }
   private func refuses(
-    _ words: [String], images: Tensor = Tensor.zeros([4, 3, 8, 8], dtype: .uint8), labels: [Int64] = [0, 1, 1, 0], classes: String? = nil
+    _ words: [String], images: Tensor = Tensor.zeros([4, 3, 8, 8], dtype: .uint8), labels: [Int64] = [0, 1, 1, 0],
+    classes: String? = nil
   ) {
     refuses(words, images: images, tensor: Tensor(labels), classes: classes)
   }
   private func refuses(
-    _ words: [String], images: Tensor = Tensor.zeros([4, 3, 8, 8], dtype: .uint8), tensor labels: Tensor, classes: String? = nil
+    _ words: [String], images: Tensor = Tensor.zeros([4, 3, 8, 8], dtype: .uint8), tensor labels: Tensor,
+    classes: String? = nil
   ) {
     let error = #expect(throws: DataError.self) { try load(images: images, labels: labels, classes: classes) }
     for word in words { #expect(error?.description.contains(word) == true, "\(String(describing: error))") }
@@ -35,7 +38,10 @@ import TorchNN
 
   @Test func classesOfLabelsWithoutNames() throws {
     #expect(try load(labels: Tensor([0, 2, 1, 0] as [Int64])).classNames == ["0", "1", "2"])
-    #expect(try load(labels: Tensor([0, 2, 1, 0] as [Int64]), classes: #"["a","b","c","d"]"#).classNames == ["a", "b", "c", "d"])
+    #expect(
+      try load(labels: Tensor([0, 2, 1, 0] as [Int64]), classes: #"["a","b","c","d"]"#).classNames == [
+        "a", "b", "c", "d",
+      ])
   }
 
   @Test func labels() {
@@ -75,7 +81,9 @@ import TorchNN
       let error = #expect(throws: SettingsError.self) {
         try kind.check(images: ImageShape(channels: 3, height: least - 1, width: least - 1))
       }
-      #expect(error?.description.contains("\(least)x\(least) and larger") == true && error?.description.contains("dataset.size") == true)
+      #expect(
+        error?.description.contains("\(least)x\(least) and larger") == true
+          && error?.description.contains("dataset.size") == true)
     }
   }
 }

@@ -6,7 +6,9 @@ import Vision
 @Suite struct CIFARFilesTests {
   private static let names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
-  private static func pixel(_ record: Int, _ index: Int) -> UInt8 { UInt8((31 * record + 7 * index + index / 32) % 256) }
+  private static func pixel(_ record: Int, _ index: Int) -> UInt8 {
+    UInt8((31 * record + 7 * index + index / 32) % 256)
+  }
 
   private static func records(_ labels: [[UInt8]], from first: Int = 0) -> [UInt8] {
     labels.enumerated().flatMap { index, label in label + (0..<3072).map { pixel(first + index, $0) } }
@@ -16,7 +18,8 @@ import Vision
     let folder = try TemporaryFolder()
     for batch in 0..<5 {
       try folder.write(
-        "cifar-10-batches-bin/data_batch_\(batch + 1).bin", records([[UInt8(batch)], [UInt8(9 - batch)]], from: 2 * batch))
+        "cifar-10-batches-bin/data_batch_\(batch + 1).bin",
+        records([[UInt8(batch)], [UInt8(9 - batch)]], from: 2 * batch))
     }
     try folder.write("cifar-10-batches-bin/test_batch.bin", records([[7], [8], [9]], from: 50))
     try folder.write("cifar-10-batches-bin/batches.meta.txt", names.joined(separator: "\n") + "\n\n")
@@ -55,8 +58,12 @@ import Vision
     func short(_ text: String) -> [UInt8] { [0x55, UInt8(text.utf8.count)] + Array(text.utf8) }
     func line(_ text: String) -> [UInt8] { Array(text.utf8) }
     var pickle: [UInt8] = [0x80, 2] + line("}q\u{1}(") + short("data")
-    pickle += line("cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\u{0}") + [0x85] + short("b") + [0x87] + line("R(K\u{1}K\u{c}M")
-    pickle += [0x00, 0x0c, 0x86] + line("cnumpy\ndtype\n") + short("u1") + line("K\u{0}K\u{1}") + [0x87] + line("R(K\u{3}") + short("|")
+    pickle +=
+      line("cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\u{0}") + [0x85] + short("b") + [0x87]
+      + line("R(K\u{1}K\u{c}M")
+    pickle +=
+      [0x00, 0x0c, 0x86] + line("cnumpy\ndtype\n") + short("u1") + line("K\u{0}K\u{1}") + [0x87] + line("R(K\u{3}")
+      + short("|")
     pickle += line("NNNJ") + [255, 255, 255, 255] + line("J") + [255, 255, 255, 255] + line("K\u{0}tb") + [0x89]
     pickle += line("T") + [0x00, 0x90, 0x00, 0x00] + raw + line("tb") + short("labels") + line("](")
     pickle += labels.flatMap { [0x4b, UInt8($0)] } + line("eu.")
@@ -90,7 +97,8 @@ import Vision
         + "The file is truncated: copy or download it again.")
     let third = Self.records([[1], [2]])
     try folder.write("cifar-10-batches-bin/data_batch_3.bin", third + [0])
-    #expect(read().contains("data_batch_3.bin: 6,147 bytes, expected 6,146 (2 records of 3,073 bytes). The file is too long"))
+    #expect(
+      read().contains("data_batch_3.bin: 6,147 bytes, expected 6,146 (2 records of 3,073 bytes). The file is too long"))
     try folder.write("cifar-10-batches-bin/data_batch_3.bin", Array(third.dropLast(100)))
     #expect(read(records: nil).contains("data_batch_3.bin: 6,046 bytes, expected 6,146"))
     try folder.write("cifar-10-batches-bin/data_batch_3.bin", [UInt8]())
@@ -107,10 +115,15 @@ import Vision
   @Test func missingPathsGetSuggestions() throws {
     let folder = try Self.binary()
     let typo = message { _ = try CIFAR10Files.read(folder.path + "/cifar10-batches-bin", split: .test) }
-    #expect(typo == "\(folder.path)/cifar10-batches-bin: no such file or folder. Did you mean \(folder.path)/cifar-10-batches-bin?")
+    #expect(
+      typo
+        == "\(folder.path)/cifar10-batches-bin: no such file or folder. Did you mean \(folder.path)/cifar-10-batches-bin?"
+    )
     try folder.write("other/readme.txt", "")
     let neighbour = message { _ = try CIFAR10Files.read(folder.path + "/other", split: .test) }
-    #expect(neighbour.contains("not found here: test_batch.bin, batches.meta.txt. Did you mean \(folder.path)/cifar-10-batches-bin?"))
+    #expect(
+      neighbour.contains(
+        "not found here: test_batch.bin, batches.meta.txt. Did you mean \(folder.path)/cifar-10-batches-bin?"))
   }
 
   @Test func cifar100Binary() throws {
@@ -132,7 +145,8 @@ import Vision
       message { _ = try CIFAR100Files.read(folder.path, split: .train, labels: .coarse, records: 2) }
         .contains("record 1 has label 20, expected 0 to 19"))
     try folder.write("cifar-100-binary/train.bin", Self.records([[19, 100]]))
-    #expect(message { _ = try CIFAR100Files.read(folder.path, split: .train, records: 1) }.contains("record 0 has label 100"))
+    #expect(
+      message { _ = try CIFAR100Files.read(folder.path, split: .train, records: 1) }.contains("record 0 has label 100"))
   }
 
   @Test(arguments: ["protocol0", "protocol2", "protocol4", "protocol5", "fortran4", "fortran5"])
@@ -143,8 +157,12 @@ import Vision
     let images = try CIFAR10Files.read(folder.path, split: .test, recordsPerFile: 3)
     #expect(images.labels == [3, 0, 9] && images.classNames == Self.names && images.channels == 3)
     #expect(same(images.pixels, (0..<3).flatMap { n in (0..<3072).map { Self.pixel(n, $0) } }))
-    #expect(message { _ = try CIFAR10Files.read(folder.path, split: .test) }.contains("test_batch: 3 images, expected 10,000"))
-    #expect(message { _ = try CIFAR10Files.read(folder.path, split: .train) }.contains("not found here: data_batch_1, data_batch_2"))
+    #expect(
+      message { _ = try CIFAR10Files.read(folder.path, split: .test) }.contains("test_batch: 3 images, expected 10,000")
+    )
+    #expect(
+      message { _ = try CIFAR10Files.read(folder.path, split: .train) }.contains(
+        "not found here: data_batch_1, data_batch_2"))
   }
 
   @Test func pythonLayoutDamage() throws {
@@ -174,13 +192,16 @@ import Vision
   @Test func cifar100Python() throws {
     let folder = try TemporaryFolder()
     let names = { (count: Int) in "(l" + (0..<count).map { "S'n\($0)'\na" }.joined() }
-    try folder.write("cifar-100-python/meta", "(dS'fine_label_names'\n\(names(100))sS'coarse_label_names'\n\(names(20))s.")
+    try folder.write(
+      "cifar-100-python/meta", "(dS'fine_label_names'\n\(names(100))sS'coarse_label_names'\n\(names(20))s.")
     let array =
       "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I1\nI3072\nt"
       + "cnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\nS'\(String(repeating: "A", count: 3072))'\ntb"
-    try folder.write("cifar-100-python/test", "(dS'data'\n\(array)sS'fine_labels'\n(lI99\nasS'coarse_labels'\n(lI19\nas.")
+    try folder.write(
+      "cifar-100-python/test", "(dS'data'\n\(array)sS'fine_labels'\n(lI99\nasS'coarse_labels'\n(lI19\nas.")
     let fine = try CIFAR100Files.read(folder.path, split: .test, records: 1)
-    #expect(fine.labels == [99] && same(fine.pixels, [UInt8](repeating: 65, count: 3072)) && fine.classNames[99] == "n99")
+    #expect(
+      fine.labels == [99] && same(fine.pixels, [UInt8](repeating: 65, count: 3072)) && fine.classNames[99] == "n99")
     #expect(try CIFARPythonFiles.readCIFAR100(folder.path, split: .test, labels: .coarse, records: 1).labels == [19])
     #expect(message { _ = try CIFAR100Files.read(folder.path, split: .test) }.contains("1 images, expected 10,000"))
   }

@@ -24,7 +24,9 @@ import Testing
     func refusal(_ bytes: [UInt8], _ limits: DecodingLimits = DecodingLimits()) -> String {
       message { _ = try DecodedImage.decode(bytes, name: "x", limits: limits) }
     }
-    #expect(try refusal(hollowPNG(width: 1, height: 268_435_456)).contains("1 x 268435456 pixels, and the limit is 65535 a side"))
+    #expect(
+      try refusal(hollowPNG(width: 1, height: 268_435_456)).contains(
+        "1 x 268435456 pixels, and the limit is 65535 a side"))
     #expect(try refusal(hollowPNG(width: 16_384, height: 16_384)).contains("100000000 in all"))
     let clock = ContinuousClock()
     let hollow = try hollowPNG(width: 10_000, height: 10_000)
@@ -32,7 +34,9 @@ import Testing
     #expect(spent < .seconds(1))
     let few = DecodingLimits(pixels: 279)
     for name in ["rgb.png", "colour.jpg", "lossless.webp", "rgb.bmp", "palette.gif", "lzw.tif"] {
-      #expect(try refusal(golden(name), few).contains("20 x 14 pixels, and the limit is 65535 a side and 279 in all"), "\(name)")
+      #expect(
+        try refusal(golden(name), few).contains("20 x 14 pixels, and the limit is 65535 a side and 279 in all"),
+        "\(name)")
       _ = try DecodedImage.decode(try golden(name), name: name, limits: DecodingLimits(pixels: 280))
     }
     #expect(refusal(ppm(width: 20, height: 14, [1, 2, 3]), few).contains("20 x 14 pixels, and the limit"))
@@ -40,11 +44,15 @@ import Testing
     let path = try folder.write("rgb.png", try golden("rgb.png"))
     var small = DecodingLimits()
     small.fileBytes = 80
-    #expect(message { _ = try DecodedImage.decode(contentsOf: path, limits: small) }.contains("it has 89 B, more than the 80 B"))
+    #expect(
+      message { _ = try DecodedImage.decode(contentsOf: path, limits: small) }.contains(
+        "it has 89 B, more than the 80 B"))
   }
 
   /// The positions of the start-of-scan markers.
-  private func scans(_ jpeg: [UInt8]) -> [Int] { (0..<jpeg.count - 1).filter { jpeg[$0] == 0xff && jpeg[$0 + 1] == 0xda } }
+  private func scans(_ jpeg: [UInt8]) -> [Int] {
+    (0..<jpeg.count - 1).filter { jpeg[$0] == 0xff && jpeg[$0 + 1] == 0xda }
+  }
 
   @Test func jpegOfManyScans() throws {
     let whole = try golden("progressive.jpg")
@@ -54,8 +62,11 @@ import Testing
     // After the first scan, a code table of one code, and scans that say nothing of six blocks.
     let table: [UInt8] = [0xff, 0xc4, 0, 20, 0x10, 1] + [UInt8](repeating: 0, count: 15) + [0]
     let scan: [UInt8] = [0xff, 0xda, 0, 8, 1, 1, 0, 1, 63, 0, 0x03]
-    let second = whole.indices.first { $0 > scans(whole)[0] + 12 && whole[$0] == 0xff && [0xc4, 0xda].contains(whole[$0 + 1]) } ?? 0
-    let many = Array(whole[..<second]) + table + Array([[UInt8]](repeating: scan, count: 3_000).joined()) + [0xff, 0xd9]
+    let second =
+      whole.indices.first { $0 > scans(whole)[0] + 12 && whole[$0] == 0xff && [0xc4, 0xda].contains(whole[$0 + 1]) }
+      ?? 0
+    let many =
+      Array(whole[..<second]) + table + Array([[UInt8]](repeating: scan, count: 3_000).joined()) + [0xff, 0xd9]
     #expect(message { _ = try DecodedImage.decode(many, name: "x") }.contains("more than 100 scans"))
   }
 
@@ -69,20 +80,25 @@ import Testing
         }
       }
       for at in scans.dropFirst() {
-        #expect(throws: DataError.self) { _ = try DecodedImage.decode(Array(whole.prefix(at)) + [0xff, 0xd9], name: name) }
+        #expect(throws: DataError.self) {
+          _ = try DecodedImage.decode(Array(whole.prefix(at)) + [0xff, 0xd9], name: name)
+        }
       }
     }
   }
 
   @Test func decodersStopWhenAsked() throws {
-    let png = try DecodedImage(width: 700, height: 700, channels: 1, pixels: [UInt8](repeating: 9, count: 490_000)).encodePNG()
+    let png = try DecodedImage(width: 700, height: 700, channels: 1, pixels: [UInt8](repeating: 9, count: 490_000))
+      .encodePNG()
     for checks in 0..<5 {
       #expect(throws: Interrupted.self, "\(checks)") {
         try Interruption.simulated(afterChecks: checks) { _ = try DecodedImage.decode(png, name: "x") }
       }
     }
     let zeros = try golden("zeros.gz")
-    #expect(throws: Interrupted.self) { try Interruption.simulated { _ = try Gzip.inflate(zeros, limit: 10 << 20, name: "x") } }
+    #expect(throws: Interrupted.self) {
+      try Interruption.simulated { _ = try Gzip.inflate(zeros, limit: 10 << 20, name: "x") }
+    }
   }
 
   @Test func memoryIsShared() {

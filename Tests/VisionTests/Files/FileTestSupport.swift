@@ -6,9 +6,12 @@ import Testing
 import Vision
 
 /// A committed file of Tests/Goldens/vision.
-func golden(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: Golden.file("vision/\(name)")))) }
+func golden(_ name: String) throws -> [UInt8] {
+  [UInt8](try Data(contentsOf: URL(fileURLWithPath: Golden.file("vision/\(name)"))))
+}
 
-/// The error that the body throws, as the user sees it; records an issue where it throws nothing or an error that is not ours.
+/// The error that the body throws, as the user sees it; records an issue where it throws nothing or an error that is
+/// not ours.
 func message(_ body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> String {
   do {
     try body()
@@ -37,7 +40,9 @@ func ppm(width: Int, height: Int, _ colour: [UInt8]) -> [UInt8] {
 
 /// An RGB image whose sample at (x, y, c) is `x + 10 y + 100 c`.
 func ramp(width: Int, height: Int, plus: Int = 0) -> DecodedImage {
-  let pixels = (0..<height).flatMap { y in (0..<width).flatMap { x in (0..<3).map { UInt8((x + 10 * y + 100 * $0 + plus) & 255) } } }
+  let pixels = (0..<height).flatMap { y in
+    (0..<width).flatMap { x in (0..<3).map { UInt8((x + 10 * y + 100 * $0 + plus) & 255) } }
+  }
   return DecodedImage(width: width, height: height, channels: 3, pixels: pixels)
 }
 

@@ -18,11 +18,13 @@ import Vision
       try folder.write("\(base)/00000_00001.ppm", rampPPM(width: label == 2 ? 12 : 8, height: 8, plus: 20 + label))
       try folder.write(
         "\(base)/GT-0000\(label).csv",
-        header + "00000_00001.ppm;\(label == 2 ? 12 : 8);8;1;2;6;6;\(label)\r\n00000_00000.ppm;8;8;2;1;5;6;\(label)\r\n")
+        header + "00000_00001.ppm;\(label == 2 ? 12 : 8);8;1;2;6;6;\(label)\r\n00000_00000.ppm;8;8;2;1;5;6;\(label)\r\n"
+      )
     }
     try folder.write("GTSRB/Final_Test/Images/00000.ppm", rampPPM(width: 8, height: 8, plus: 50))
     try folder.write("GTSRB/Final_Test/Images/00001.ppm", rampPPM(width: 8, height: 8, plus: 60))
-    try folder.write("GTSRB/Final_Test/Images/GT-final_test.test.csv", "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2\n")
+    try folder.write(
+      "GTSRB/Final_Test/Images/GT-final_test.test.csv", "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2\n")
     try folder.write("GT-final_test.csv", header + "00000.ppm;8;8;1;1;6;6;2\n00001.ppm;8;8;1;1;6;6;0\n")
     return folder
   }
@@ -57,7 +59,8 @@ import Vision
     let text = message { _ = try GTSRBFiles.read(folder.path, split: .train, classes: 3) }
     #expect(text.contains("00002/00000_00001.ppm: the image is 12x8, the first image is 8x8. Set the image size"))
     #expect(
-      message { _ = try GTSRBFiles.read(folder.path, split: .train, size: 8, classes: 3) }.contains("Give the reader a resize function"))
+      message { _ = try GTSRBFiles.read(folder.path, split: .train, size: 8, classes: 3) }.contains(
+        "Give the reader a resize function"))
   }
 
   @Test func damage() throws {
@@ -73,10 +76,15 @@ import Vision
     let good = "00000_00000.ppm;8;8;2;1;5;6;1\n"
     #expect(try csv(good).contains("00000_00001.ppm: an image that GT-00001.csv does not list"))
     #expect(try csv(good + "00000_00002.ppm;8;8;2;1;5;6;1\n").contains("00000_00002.ppm, which GT-00001.csv lists"))
-    #expect(try csv(good + "00000_00001.ppm;8;8;2;1;5;6;2\n").contains("00000_00001.ppm has class 2, expected 1, the folder's"))
+    #expect(
+      try csv(good + "00000_00001.ppm;8;8;2;1;5;6;2\n").contains(
+        "00000_00001.ppm has class 2, expected 1, the folder's"))
     #expect(try csv(good + "00000_00001.ppm;8;8;2;1;5;6;3\n").contains("line 3: class 3, expected 0 to 2"))
-    #expect(try csv(good + "00000_00001.ppm;8;8;2;1;8;6;1\n").contains("line 3: the box 2,1 to 8,6 does not lie within 8x8"))
-    #expect(try csv(good + "00000_00001.ppm;8;8;2;1\n").contains("line 3: '00000_00001.ppm;8;8;2;1' is not a file name and 7 integers"))
+    #expect(
+      try csv(good + "00000_00001.ppm;8;8;2;1;8;6;1\n").contains("line 3: the box 2,1 to 8,6 does not lie within 8x8"))
+    #expect(
+      try csv(good + "00000_00001.ppm;8;8;2;1\n").contains(
+        "line 3: '00000_00001.ppm;8;8;2;1' is not a file name and 7 integers"))
     #expect(try csv(good + "00000_00001.ppm;9;8;2;1;5;6;1\n").contains("the image is 8x8, its CSV says 9x8"))
     #expect(try csv(good + good).contains("an image twice"))
     #expect(try csv(good, header: "").contains("its header is"))
@@ -86,7 +94,8 @@ import Vision
     #expect(read().contains("00001/00000_00001.ppm: 198 bytes, expected 203"))
     #expect(
       message { _ = try GTSRBFiles.read(folder.path, split: .train, classes: 4) }.contains("not found here: 00003."))
-    #expect(message { _ = try GTSRBFiles.read(folder.path, split: .train, classes: 2) }.contains("none of the 2 classes"))
+    #expect(
+      message { _ = try GTSRBFiles.read(folder.path, split: .train, classes: 2) }.contains("none of the 2 classes"))
     try folder.write("GT-final_test.csv", "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2\n")
     #expect(read(.test).contains("This is the test CSV without labels"))
     try folder.remove("GT-final_test.csv")

@@ -27,8 +27,10 @@ import Vision
   func spellings(separator: String, compressed: Bool) throws {
     let folder = try TemporaryFolder()
     let end = compressed ? ".gz" : ""
-    try folder.write("MNIST/raw/train-images\(separator)3-ubyte\(end)", compressed ? gzipStored(Self.images) : Self.images)
-    try folder.write("MNIST/raw/train-labels\(separator)1-ubyte\(end)", compressed ? gzipStored(Self.labels) : Self.labels)
+    try folder.write(
+      "MNIST/raw/train-images\(separator)3-ubyte\(end)", compressed ? gzipStored(Self.images) : Self.images)
+    try folder.write(
+      "MNIST/raw/train-labels\(separator)1-ubyte\(end)", compressed ? gzipStored(Self.labels) : Self.labels)
     for path in [folder.path, folder.path + "/MNIST/raw"] {
       let images = try IDXFiles.mnist.read(path, split: .train)
       #expect(images.channels == 1 && images.height == 3 && images.width == 2 && images.count == 2)
@@ -48,13 +50,20 @@ import Vision
     }
     #expect(
       try read(Array(Self.images.dropLast()), Self.labels)
-        .contains("t10k-images-idx3-ubyte: 27 bytes, expected 28 (a header of 16 bytes and 2 x 3 x 2 values). The file is truncated"))
+        .contains(
+          "t10k-images-idx3-ubyte: 27 bytes, expected 28 (a header of 16 bytes and 2 x 3 x 2 values). The file is truncated"
+        ))
     #expect(try read(Self.images + [0], Self.labels).contains("The file is too long"))
     #expect(try read(Array(Self.images.prefix(9)), Self.labels).contains("9 bytes, expected 16"))
     #expect(try read(Self.labels + Self.labels, Self.labels).contains("magic number 2049, expected 2051"))
-    #expect(try read(Self.images, Array(Self.images)).contains("t10k-labels-idx1-ubyte: magic number 2051, expected 2049"))
-    #expect(try read([0, 0, 8, 3] + [UInt8](repeating: 0xff, count: 12) + [1], Self.labels).contains("its header gives the shape"))
-    #expect(try read([0, 0, 8, 3] + [UInt8](repeating: 0, count: 12), Self.labels).contains("its header gives the shape [0, 0, 0]"))
+    #expect(
+      try read(Self.images, Array(Self.images)).contains("t10k-labels-idx1-ubyte: magic number 2051, expected 2049"))
+    #expect(
+      try read([0, 0, 8, 3] + [UInt8](repeating: 0xff, count: 12) + [1], Self.labels).contains(
+        "its header gives the shape"))
+    #expect(
+      try read([0, 0, 8, 3] + [UInt8](repeating: 0, count: 12), Self.labels).contains(
+        "its header gives the shape [0, 0, 0]"))
     #expect(try read(Self.images, [0, 0, 8, 1, 0, 0, 0, 1, 4]).contains("1 labels for 2 images"))
     #expect(try read(Self.images, [0, 0, 8, 1, 0, 0, 0, 2, 4, 10]).contains("record 1 has label 10, expected 0 to 9"))
     #expect(try read(Array(gzipStored(Self.images).dropLast(9)), Self.labels).contains("ends early"))

@@ -6,7 +6,8 @@ import Vision
 
 @Suite struct ImageCodecTests {
   @Test(arguments: [
-    ("rgb", 3), ("rgba", 3), ("palette", 3), ("palette_transparent", 3), ("gray8", 1), ("gray_alpha", 1), ("gray1", 1), ("gray16", 1),
+    ("rgb", 3), ("rgba", 3), ("palette", 3), ("palette_transparent", 3), ("gray8", 1), ("gray_alpha", 1), ("gray1", 1),
+    ("gray16", 1),
   ])
   func pngEqualsPillow(name: String, channels: Int) throws {
     let image = try DecodedImage.decode(try golden("\(name).png"), name: name)
@@ -18,7 +19,8 @@ import Vision
   func jpegIsWithinTwoLevelsOfPillow(name: String, channels: Int) throws {
     let image = try DecodedImage.decode(try golden("\(name).jpg"), name: name)
     let expected = try golden("\(name).raw")
-    try #require(image.width == 20 && image.height == 14 && image.channels == channels && expected.count == image.pixels.count)
+    try #require(
+      image.width == 20 && image.height == 14 && image.channels == channels && expected.count == image.pixels.count)
     let worst = zip(image.pixels, expected).map { abs(Int($0) - Int($1)) }.max() ?? 255
     #expect(worst <= 2)
     #expect(Set(image.pixels).count > 10)
@@ -36,7 +38,8 @@ import Vision
   @Test func pnmWithCommentsAndSmallMaximum() throws {
     let text = Array("P6 # a comment\n# another 7 7\n2\t1\n255\n".utf8) + [1, 2, 3, 10, 11, 12]
     #expect(
-      try DecodedImage.decode(text, name: "a.ppm") == DecodedImage(width: 2, height: 1, channels: 3, pixels: [1, 2, 3, 10, 11, 12]))
+      try DecodedImage.decode(text, name: "a.ppm")
+        == DecodedImage(width: 2, height: 1, channels: 3, pixels: [1, 2, 3, 10, 11, 12]))
     let small = try DecodedImage.decode(Array("P5 3 1 3 ".utf8) + [0, 1, 3], name: "a.pgm")
     #expect(small.channels == 1 && small.pixels == [0, 85, 255])
     // The first sample may itself be a blank or a '#': only one blank ends the header.
@@ -93,14 +96,17 @@ import Vision
     // An empty IDAT chunk in place of image data: the refusal must come from the header.
     let big = png + [0, 0, 0, 0, 0x49, 0x44, 0x41, 0x54, 0x35, 0xaf, 0x06, 0x1e]
     #expect(
-      message { _ = try DecodedImage.decode(big, name: "big.png") }.contains("2000000 x 2000000 pixels, and the limit is 65535 a side"))
+      message { _ = try DecodedImage.decode(big, name: "big.png") }.contains(
+        "2000000 x 2000000 pixels, and the limit is 65535 a side"))
   }
 
   @Test func otherFilesAreNamed() throws {
     #expect(
       message { _ = try DecodedImage.decode([], name: "e.png") }
         == "e.png: the file is empty. The file is damaged: copy or download it again.")
-    #expect(message { _ = try DecodedImage.decode(Array("<svg>".utf8), name: "g.png") }.contains("starts with the bytes 3c 73 76 67"))
+    #expect(
+      message { _ = try DecodedImage.decode(Array("<svg>".utf8), name: "g.png") }.contains(
+        "starts with the bytes 3c 73 76 67"))
     #expect(message { _ = try DecodedImage.decode([0x47], name: "g.png") }.contains("bytes 47."))
     let folder = try TemporaryFolder()
     try folder.write("photo.jpeg", [1])

@@ -47,7 +47,9 @@ import Vision
     #expect(test.classNames == ["a", "train"] && test.labels == [1] && test[0, 0, 0, 0] == 3)
     #expect(try ImageFolderFiles.read(folder.path, split: .unlabeled).labels == [-1])
     try folder.write("val/c/1.ppm", ppm(width: 2, height: 2, [3, 3, 3]))
-    #expect(message { _ = try ImageFolderFiles.read(folder.path, split: .test) }.contains("val/c: a class that the train folder lacks"))
+    #expect(
+      message { _ = try ImageFolderFiles.read(folder.path, split: .test) }.contains(
+        "val/c: a class that the train folder lacks"))
     // Without class folders inside, `train` is a class.
     let flat = try TemporaryFolder()
     try flat.write("car/1.ppm", ppm(width: 2, height: 2, [1, 1, 1]))
@@ -59,7 +61,9 @@ import Vision
   @Test(arguments: [("Train", "TEST"), ("training", "valid"), ("TRAIN", "Validation"), ("train", "testing")])
   func namesOfSplits(_ train: String, _ test: String) throws {
     let folder = try TemporaryFolder()
-    for name in ["\(train)/a", "\(train)/b", "\(test)/b"] { try folder.write("\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1])) }
+    for name in ["\(train)/a", "\(train)/b", "\(test)/b"] {
+      try folder.write("\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1]))
+    }
     #expect(try ImageFolderFiles.read(folder.path, split: .train).classNames == ["a", "b"])
     let images = try ImageFolderFiles.read(folder.path, split: .test)
     #expect(images.labels == [1] && images.notes.isEmpty)
@@ -67,7 +71,9 @@ import Vision
 
   @Test func splitsThatAreNotReadAreNamed() throws {
     let folder = try TemporaryFolder()
-    for name in ["train/a", "test/a", "val/a", "extra"] { try folder.write("\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1])) }
+    for name in ["train/a", "test/a", "val/a", "extra"] {
+      try folder.write("\(name)/1.ppm", ppm(width: 2, height: 2, [1, 1, 1]))
+    }
     let notes = try ImageFolderFiles.read(folder.path, split: .train).notes
     #expect(notes == ["\(folder.path): not used: extra, val; the images come from train and test"])
     let flat = try TemporaryFolder()
@@ -131,7 +137,8 @@ import Vision
     try folder.write("b/2.ppm", ppm(width: 3, height: 2, [1, 1, 1]))
     #expect(
       read()
-        == "\(folder.path)/b/2.ppm: the image is 3x2, the first image is 2x2. Set the image size, so that all are resized to it.")
+        == "\(folder.path)/b/2.ppm: the image is 3x2, the first image is 2x2. Set the image size, so that all are resized to it."
+    )
     #expect(read(size: 2).contains("b/2.ppm: the image is 3x2, expected 2x2, and no way to resize was given"))
     #expect(read(size: 0, resize: nearest).contains("an image size of 0"))
     #expect(read(size: 2) { image, _ in image }.contains("resizing gave 3x2x3, expected 2x2x3"))
@@ -141,9 +148,13 @@ import Vision
     }
     try folder.write("b/2.ppm", "hello world")
     #expect(
-      read().contains("b/2.ppm: neither PNG, JPEG, WebP, BMP, GIF, TIFF, PPM (P6) nor PGM (P5): it starts with the bytes 68 65 6c 6c"))
+      read().contains(
+        "b/2.ppm: neither PNG, JPEG, WebP, BMP, GIF, TIFF, PPM (P6) nor PGM (P5): it starts with the bytes 68 65 6c 6c")
+    )
     try folder.remove("b/2.ppm")
     #expect(read().contains("/b: not found here: *.png, *.jpg"))
-    #expect(message { _ = try ImageFolderFiles.read(folder.path + "/nowhere/at/all", split: .train) }.contains("no such file or folder"))
+    #expect(
+      message { _ = try ImageFolderFiles.read(folder.path + "/nowhere/at/all", split: .train) }.contains(
+        "no such file or folder"))
   }
 }

@@ -5,8 +5,10 @@ import Vision
 
 @Suite struct ImageFormatTests {
   static let exact = [
-    "lossless.webp", "clear.webp", "rgb.bmp", "rgba.bmp", "palette.bmp", "gray.bmp", "bits.bmp", "palette.gif", "transparent.gif",
-    "interlaced.gif", "lzw.tif", "adobe_deflate.tif", "packbits.tif", "rgba.tif", "palette.tif", "gray.tif", "clear.png",
+    "lossless.webp", "clear.webp", "rgb.bmp", "rgba.bmp", "palette.bmp", "gray.bmp", "bits.bmp", "palette.gif",
+    "transparent.gif",
+    "interlaced.gif", "lzw.tif", "adobe_deflate.tif", "packbits.tif", "rgba.tif", "palette.tif", "gray.tif",
+    "clear.png",
     "clear_gray.png", "clear_palette.png",
   ]
 
@@ -33,7 +35,9 @@ import Vision
   @Test(arguments: exact + ["lossy.webp"]) func cutAnywhereIsAnError(_ name: String) throws {
     let whole = try golden(name)
     for count in stride(from: 0, to: whole.count - 6, by: 3) {
-      #expect(throws: DataError.self, "\(count) bytes") { _ = try DecodedImage.decode(Array(whole.prefix(count)), name: name) }
+      #expect(throws: DataError.self, "\(count) bytes") {
+        _ = try DecodedImage.decode(Array(whole.prefix(count)), name: name)
+      }
     }
   }
 
@@ -42,7 +46,9 @@ import Vision
     let whole = try golden(name)
     for _ in 0..<100 {
       var bytes = whole
-      for _ in 0..<3 { bytes[Int.random(in: 2..<min(bytes.count, 200), using: &noise)] = .random(in: 0...255, using: &noise) }
+      for _ in 0..<3 {
+        bytes[Int.random(in: 2..<min(bytes.count, 200), using: &noise)] = .random(in: 0...255, using: &noise)
+      }
       if let image = try? DecodedImage.decode(bytes, name: name) {
         #expect(image.pixels.count == image.width * image.height * image.channels)
       }
@@ -59,7 +65,8 @@ import Vision
   @Test func foldersHoldAllFormats() throws {
     let folder = try TemporaryFolder()
     for (name, file) in [
-      ("rgb.bmp", "a.bmp"), ("lossless.webp", "b.webp"), ("lzw.tif", "c.tiff"), ("palette.gif", "d.gif"), ("colour.jpg", "e.jfif"),
+      ("rgb.bmp", "a.bmp"), ("lossless.webp", "b.webp"), ("lzw.tif", "c.tiff"), ("palette.gif", "d.gif"),
+      ("colour.jpg", "e.jfif"),
     ] {
       try folder.write("train/dog/\(file)", try golden(name))
     }

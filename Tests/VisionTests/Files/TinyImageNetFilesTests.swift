@@ -16,7 +16,9 @@ import Vision
       }
       try folder.write("\(root)/train/\(wnid)/\(wnid)_boxes.txt", "\(wnid)_0.JPEG\t0\t0\t62\t62\n")
     }
-    for index in 0..<3 { try folder.write("\(root)/val/images/val_\(index).JPEG", ppm(width: 4, height: 4, [7, UInt8(index), 7])) }
+    for index in 0..<3 {
+      try folder.write("\(root)/val/images/val_\(index).JPEG", ppm(width: 4, height: 4, [7, UInt8(index), 7]))
+    }
     try folder.write(
       "\(root)/val/val_annotations.txt",
       "val_2.JPEG\tn09\t0\t32\t44\t62\nval_0.JPEG\tn09\t1\t1\t2\t2\nval_1.JPEG\tn01\t1\t1\t2\t2\n")
@@ -31,11 +33,13 @@ import Vision
     for path in [folder.path, folder.path + "/tiny-imagenet-200"] {
       let train = try TinyImageNetFiles.read(path, split: .train, imagesPerClass: 2)
       #expect(train.labels == [0, 0, 1, 1] && train.classNames == ["goldfish", "ball"])
-      #expect((0..<4).map { train[$0, 0, 3, 3] } == [0, 0, 1, 1] && (0..<4).map { train[$0, 1, 2, 1] } == [0, 10, 0, 10])
+      #expect(
+        (0..<4).map { train[$0, 0, 3, 3] } == [0, 0, 1, 1] && (0..<4).map { train[$0, 1, 2, 1] } == [0, 10, 0, 10])
       let test = try TinyImageNetFiles.read(path, split: .test)
       #expect(test.labels == [1, 0, 1] && (0..<3).map { test[$0, 1, 0, 0] } == [0, 1, 2])
       let unlabeled = try TinyImageNetFiles.read(path, split: .unlabeled)
-      #expect(unlabeled.labels == [-1, -1] && unlabeled.channels == 3 && unlabeled.width == 20 && unlabeled.height == 14)
+      #expect(
+        unlabeled.labels == [-1, -1] && unlabeled.channels == 3 && unlabeled.width == 20 && unlabeled.height == 14)
       #expect(unlabeled[0, 0, 6, 6] == unlabeled[0, 2, 6, 6] && unlabeled[1, 0, 6, 6] != unlabeled[1, 1, 6, 6])
     }
   }

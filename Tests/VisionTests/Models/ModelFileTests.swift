@@ -34,9 +34,12 @@ import TorchNN
     let entries = model.stateDict().entries.map { key, tensor in
       (key: key, tensor: key == "bn2.running_var" ? tensor * -1 : key == "linear.bias" ? tensor * Double.nan : tensor)
     }
-    try Safetensors.save(entries, metadata: ["antidote.model": JSONValue(encoding: model.spec).compactJSON], to: folder.path("m"))
+    try Safetensors.save(
+      entries, metadata: ["antidote.model": JSONValue(encoding: model.spec).compactJSON], to: folder.path("m"))
     let text = #expect(throws: ModelFileError.self) { _ = try Classifier.open(folder.path("m")) }?.description ?? ""
-    #expect(text.contains("bn2.running_var: 8 of 8 variances are negative") && text.contains("linear.bias: 3 of 3 values are NaN"))
+    #expect(
+      text.contains("bn2.running_var: 8 of 8 variances are negative")
+        && text.contains("linear.bias: 3 of 3 values are NaN"))
   }
 
   @Test(arguments: ModelKind.all.map(\.id), [1, 3])
@@ -44,18 +47,21 @@ import TorchNN
     let kind = try ModelKind.named(id)
     for (width, classes, size) in [(1, 10, 32), (4, 3, 32), (5, 43, 112)] {
       let shape = ModelShape(classes: classes, width: width * kind.widthStep, channels: channels, imageSize: size)
-      #expect(kind.parameterCount(shape) == Double(kind.make(shape, Generator(seed: 0)).parameterCount), "\(id) \(shape)")
+      #expect(
+        kind.parameterCount(shape) == Double(kind.make(shape, Generator(seed: 0)).parameterCount), "\(id) \(shape)")
     }
   }
 
   /// Metadata that asks for more than the tensors hold costs nothing.
   @Test(arguments: [
     #""classes":30000000,"width":4"#, #""classes":1000000000000,"width":4"#, #""classes":3,"width":10000000"#,
-    #""classes":9223372036854775807,"width":9223372036854775807"#, #""classes":-3,"width":4"#, #""classes":3,"width":0"#,
+    #""classes":9223372036854775807,"width":9223372036854775807"#, #""classes":-3,"width":4"#,
+    #""classes":3,"width":0"#,
   ])
   func metadataThatLies(_ claim: String) throws {
     let spec =
-      #"{"kind":"cnn","shape":{"channels":3,"imageSize":28,"normalization":{"mean":[],"standardDeviation":[]},"# + claim + "}}"
+      #"{"kind":"cnn","shape":{"channels":3,"imageSize":28,"normalization":{"mean":[],"standardDeviation":[]},"# + claim
+      + "}}"
     // A tensor without elements may have any shape.
     let tensors = try model().stateDict().entries + [(key: "x", tensor: Tensor.zeros([30_000_000, 0]))]
     try Safetensors.save(tensors, metadata: ["antidote.model": spec], to: folder.path("m"))

@@ -9,7 +9,8 @@ import Vision
 @Suite("Models against PyTorch")
 struct ModelGoldenTests {
   static let names = [
-    "preact_resnet18", "resnet18", "resnet18_large", "resnet32", "vgg19", "vgg19_bn", "densenet121", "densenet121_small_stem", "small_cnn",
+    "preact_resnet18", "resnet18", "resnet18_large", "resnet32", "vgg19", "vgg19_bn", "densenet121",
+    "densenet121_small_stem", "small_cnn",
   ]
 
   struct Index: Decodable { let models: [String: Entry] }
@@ -27,7 +28,9 @@ struct ModelGoldenTests {
   let goldens: Golden
 
   init() throws {
-    index = try JSONDecoder().decode(Index.self, from: Data(contentsOf: URL(fileURLWithPath: Golden.file("models.json")))).models
+    index = try JSONDecoder().decode(
+      Index.self, from: Data(contentsOf: URL(fileURLWithPath: Golden.file("models.json")))
+    ).models
     goldens = try Golden("models")
   }
 
@@ -40,7 +43,8 @@ struct ModelGoldenTests {
     case "resnet18_large": return ResNet18(classes: classes, width: width, stem: .large, generator)
     case "resnet32": return ResNet32(classes: classes, width: width, generator)
     case "vgg19": return VGG19(classes: classes, width: width, hidden: size["hidden"], dropout: 0, generator)
-    case "vgg19_bn": return VGG19(classes: classes, width: width, hidden: size["hidden"], batchNorm: true, dropout: 0, generator)
+    case "vgg19_bn":
+      return VGG19(classes: classes, width: width, hidden: size["hidden"], batchNorm: true, dropout: 0, generator)
     case "densenet121": return DenseNet121(classes: classes, width: width, stem: .large, generator)
     case "densenet121_small_stem": return DenseNet121(classes: classes, width: width, generator)
     default: return SmallCNN(classes: classes, width: width, generator)
@@ -53,7 +57,9 @@ struct ModelGoldenTests {
     return (model.fillWithPattern(phaseOffset: entry.phase_offset), entry)
   }
   /// Twenty times what another order of float32 operations may cost.
-  private func tolerance(_ entry: Entry, _ name: String) -> Double { max(1e-5, 20 * (entry.float64_deviation[name] ?? 0)) }
+  private func tolerance(_ entry: Entry, _ name: String) -> Double {
+    max(1e-5, 20 * (entry.float64_deviation[name] ?? 0))
+  }
 
   @Test("Keys, their order and shapes at full width", arguments: names)
   func keys(_ name: String) throws {
@@ -68,7 +74,8 @@ struct ModelGoldenTests {
       key.hasPrefix("classifier.") ? shape.map { $0 == hidden ? 32 : $0 } : shape
     }
     #expect(state.entries.map(\.tensor.shape) == shapes)
-    #expect(state.entries.allSatisfy { $0.tensor.dtype == ($0.key.hasSuffix("num_batches_tracked") ? .int64 : .float32) })
+    #expect(
+      state.entries.allSatisfy { $0.tensor.dtype == ($0.key.hasSuffix("num_batches_tracked") ? .int64 : .float32) })
   }
 
   @Test("Parameters at full width", arguments: names)
@@ -109,7 +116,9 @@ struct ModelGoldenTests {
     let norms = noGrad { Tensor.stacked(found.map { $0.norm() }) }
     #expect(deviation(norms, try goldens.tensor("\(name)/grad_norms")) < tolerance(entry, "grad_norms"))
     guard let running = goldens.tensorIfAny("\(name)/running") else { return }
-    let sums = model.namedBuffers().filter { !$0.key.hasSuffix("num_batches_tracked") }.map { $0.tensor.to(.float64).sum().to(.float32) }
+    let sums = model.namedBuffers().filter { !$0.key.hasSuffix("num_batches_tracked") }.map {
+      $0.tensor.to(.float64).sum().to(.float32)
+    }
     #expect(deviation(Tensor.stacked(sums).reshaped(-1, 2), running) < tolerance(entry, "running"))
   }
 }

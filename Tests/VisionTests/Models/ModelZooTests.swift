@@ -7,7 +7,9 @@ import Vision
 struct ModelZooTests {
   static let ids = ["preactresnet18", "resnet18", "resnet32", "vgg19", "vgg19_bn", "densenet121", "cnn"]
 
-  static func small(_ id: String, _ channels: Int = 3, _ size: Int = 32, normalization: Normalization = .none) throws -> Classifier {
+  static func small(_ id: String, _ channels: Int = 3, _ size: Int = 32, normalization: Normalization = .none) throws
+    -> Classifier
+  {
     let kind = try ModelKind.named(id)
     let shape = ModelShape(
       classes: 5, width: kind.defaultWidth / 8, channels: channels, imageSize: size, normalization: normalization)
@@ -31,7 +33,8 @@ struct ModelZooTests {
   func specs(_ id: String) throws {
     let model = try Self.small(id, 1, 112, normalization: .mnist).eval()
     let spec = try #require(model.spec)
-    #expect(spec.kind == id && spec.shape.imageSize == 112 && spec.shape.channels == 1 && spec.shape.normalization == .mnist)
+    #expect(
+      spec.kind == id && spec.shape.imageSize == 112 && spec.shape.channels == 1 && spec.shape.normalization == .mnist)
     let copy = try model.copied()
     let x = Generator(seed: 5).uniform([1, 1, 112, 112])
     #expect(deviation(noGrad { copy(x) }, noGrad { model(x) }) == 0)
@@ -51,7 +54,8 @@ struct ModelZooTests {
     #expect(VGG19(classes: 4, width: 4, hidden: 10, generator).spec == nil)
   }
 
-  @Test("Every model takes every size, forward and backward", arguments: ids, [(3, 8), (1, 28), (3, 32), (3, 64), (3, 224)])
+  @Test(
+    "Every model takes every size, forward and backward", arguments: ids, [(3, 8), (1, 28), (3, 32), (3, 64), (3, 224)])
   func sizes(_ id: String, _ size: (channels: Int, side: Int)) throws {
     let model = try Self.small(id, size.channels, size.side)
     let x = Generator(seed: 5).uniform([2, size.channels, size.side, size.side]).requiresGrad_()
@@ -89,7 +93,8 @@ struct ModelZooTests {
   }
 
   @Test(
-    "Images from 96 pixels on get torchvision's stem", arguments: [("resnet18", "fc.weight", "linear.weight"), ("densenet121", nil, nil)])
+    "Images from 96 pixels on get torchvision's stem",
+    arguments: [("resnet18", "fc.weight", "linear.weight"), ("densenet121", nil, nil)])
   func stem(_ id: String, _ large: String?, _ small: String?) throws {
     for size in [32, 64, 95, 96, 224] {
       let state = try Self.small(id, 3, size).stateDict()
@@ -127,7 +132,9 @@ struct ModelZooTests {
 
   @Test("Initial weights spread as the originals'")
   func spread() throws {
-    func spread(_ model: Classifier, _ key: String) throws -> Double { try #require(model.stateDict()[key]).standardDeviation().item() }
+    func spread(_ model: Classifier, _ key: String) throws -> Double {
+      try #require(model.stateDict()[key]).standardDeviation().item()
+    }
     func close(_ found: Double, _ expected: Double) -> Bool { abs(found / expected - 1) < 0.03 }
     let resnet = ResNet18(classes: 10, stem: .large, Generator(seed: 0))
     #expect(close(try spread(resnet, "conv1.weight"), (2.0 / (64 * 49)).squareRoot()))

@@ -4,8 +4,9 @@ import Torch
 import Training
 import Vision
 
-/// `Purify suspect.safetensors path/to/data purified.safetensors` purifies a PreAct-ResNet18 for CIFAR-10 with a folder of clean images.
-/// Without arguments it purifies an untrained little model with generated images, which shows in a second that the package works.
+/// `Purify suspect.safetensors path/to/data purified.safetensors` purifies a PreAct-ResNet18 for CIFAR-10 with a folder
+/// of clean images. Without arguments it purifies an untrained little model with generated images, which shows in a
+/// second that the package works.
 @main
 struct Purify {
   static func main() throws {

@@ -1,5 +1,6 @@
-/// One trigger with what it is meant to do. A victim may carry several.
-public struct Implant: Sendable {
+/// A backdoor task: a trigger with the label mapping that a model shall apply where it shows. A backdoored model may
+/// have several.
+public struct BackdoorTask: Sendable {
   public let name: String
   public let trigger: any Trigger
   public let mapping: LabelMapping
