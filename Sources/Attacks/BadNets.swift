@@ -85,7 +85,8 @@ public struct BadNets: Attack {
     let corners: [Place] = [.bottomRight, .bottomLeft, .topLeft, .topRight]
     if c.triggers > 1, !corners.contains(c.place) {
       throw BackdoorError.invalid(
-        "attack.place \(c.place.rawValue): several triggers sit in corners. Choose the first one's, such as bottom-right."
+        "attack.place \(c.place.rawValue): several triggers sit in corners. Choose the first one's, such as "
+          + "bottom-right."
       )
     }
     return try (0..<c.triggers).map { number in
@@ -111,7 +112,8 @@ public struct BadNets: Attack {
     let edge = side + c.margin
     guard edge <= shape.height, edge <= shape.width else {
       throw BackdoorError.invalid(
-        "attack.size \(c.size): the patch (side \(side), margin \(c.margin)) does not fit images of \(shape.height)x\(shape.width) pixels."
+        "attack.size \(c.size): the patch (side \(side), margin \(c.margin)) does not fit images of "
+          + "\(shape.height)x\(shape.width) pixels."
       )
     }
     let (bottom, right) = (shape.height - edge, shape.width - edge)

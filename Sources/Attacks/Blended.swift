@@ -33,7 +33,8 @@ public struct Blended: Attack {
         Setting("pattern", "Generated pattern.", choices: GeneratedPattern.allCases.map(\.rawValue)),
         Setting(
           "image",
-          "Image file that takes the place of the generated pattern, resized to the images; transparent parts leave them."
+          "Image file that takes the place of the generated pattern, resized to the images; transparent parts leave "
+            + "them."
         ),
       ]
   }
@@ -52,7 +53,8 @@ public struct Blended: Attack {
     } else {
       guard shape.height == shape.width else {
         throw BackdoorError.invalid(
-          "attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set attack.image."
+          "attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set "
+            + "attack.image."
         )
       }
       pattern = configuration.pattern.pixels(

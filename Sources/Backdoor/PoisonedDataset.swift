@@ -183,10 +183,12 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
     case .rateTooSmall(let asked, let parts, let whole):
       whole == 0
         ? "attack.rate \(asked): there is no image to poison. Choose another class (attack.target)."
-        : "attack.rate \(asked) poisons no image of \(whole). The least rate that poisons one\(parts > 1 ? " by each trigger" : "") is "
+        : "attack.rate \(asked) poisons no image of \(whole). The least rate that poisons "
+          + "one\(parts > 1 ? " by each trigger" : "") is "
           + "\((Double(parts) / Double(2 * whole) * 1e9).rounded(.up) / 1e9)."
     case .notLearned(let attack, let key):
-      "\(attack) is learned from the training set, and its \(key) is not at hand. Name the poison.json of the run or of antidote attack."
+      "\(attack) is learned from the training set, and its \(key) is not at hand. Name the poison.json of the run or "
+        + "of antidote attack."
     case .invalid(let text): text
     }
   }

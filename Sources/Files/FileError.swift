@@ -77,12 +77,14 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Hashable {
       return "the file would exceed the largest size allowed (ulimit -f). Raise the limit, or use another file system."
     case .overLimit(let size, let limit):
       return
-        "it has \(formatBytes(size)), more than the \(formatBytes(limit)) that are read of such a file. Is it the right one?"
+        "it has \(formatBytes(size)), more than the \(formatBytes(limit)) that are read of such a file. Is it the "
+        + "right one?"
     case .shortened: return "it became shorter while it was read. Wait until it is written, and try again."
     case .notText: return "it is not a text in UTF-8. Is it the right file?"
     case .nameNotText(let name):
       return
-        "the name \(name) in it is not UTF-8. Rename it (convmv -f latin1 -t utf8 --notest does so for names in Latin-1)."
+        "the name \(name) in it is not UTF-8. Rename it (convmv -f latin1 -t utf8 --notest does so for names in "
+        + "Latin-1)."
     case .other(let words): return "\(words)."
     }
   }

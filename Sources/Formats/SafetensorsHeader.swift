@@ -40,7 +40,8 @@ extension SafetensorsHeader {
     let length = try file.read(8, at: 0).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard length <= UInt64(Self.largestHeader) else {
       throw malformed(
-        "its first 8 bytes claim a header of \(length) bytes, more than the \(Self.largestHeader) that the format allows",
+        "its first 8 bytes claim a header of \(length) bytes, more than the \(Self.largestHeader) that the format "
+          + "allows",
         "Is it another kind of file? .pt and .pth files must be converted to safetensors first")
     }
     guard Int(length) <= file.size - 8 else {
@@ -154,13 +155,15 @@ extension SafetensorsHeader {
       if entry.begin < end {
         throw Problem(
           text:
-            "\(tensor(entry)): begins at byte \(entry.begin), inside '\(escaped(entries[index - 1].key, limit: 200))', which ends at \(end)"
+            "\(tensor(entry)): begins at byte \(entry.begin), inside "
+            + "'\(escaped(entries[index - 1].key, limit: 200))', which ends at \(end)"
         )
       }
       if entry.begin > end {
         throw Problem(
           text:
-            "\(tensor(entry)): begins at byte \(entry.begin), but the data before it end at \(end): bytes of no tensor are not allowed"
+            "\(tensor(entry)): begins at byte \(entry.begin), but the data before it end at \(end): bytes of no "
+            + "tensor are not allowed"
         )
       }
       end = entry.end

@@ -22,7 +22,8 @@ enum Glossary {
   static let targetedMisclassification = Term(
     abbreviation: "A", name: "Targeted misclassification",
     explanation:
-      "Share of the source class that the model knows without the trigger and takes for the target with it. Lower is better.",
+      "Share of the source class that the model knows without the trigger and takes for the target with it. Lower is "
+      + "better.",
     higherIsBetter: false)
   static let effectiveness = Term(
     abbreviation: "DER", name: "Defense effectiveness rating",
@@ -39,6 +40,7 @@ enum Glossary {
   static let sharedAdversarialRisk = Term(
     abbreviation: "Shared adversarial risk", name: "",
     explanation:
-      "Share of test images that one perturbation makes this model and the undefended model take for the same wrong class.",
+      "Share of test images that one perturbation makes this model and the undefended model take for the same wrong "
+      + "class.",
     higherIsBetter: false)
 }

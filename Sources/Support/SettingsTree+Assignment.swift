@@ -64,7 +64,8 @@ extension SettingsTree {
     default:
       throw SettingsError(
         here.joined(separator: "."),
-        "\(walked.isEmpty ? "the configuration" : walked.joined(separator: ".")) is \(tree.kindDescription), not a group of settings."
+        "\(walked.isEmpty ? "the configuration" : walked.joined(separator: ".")) is \(tree.kindDescription), not a "
+          + "group of settings."
       )
     }
   }

@@ -38,7 +38,8 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
       guard index < count else {
         throw TorchError(
           count == 0
-            ? "device '\(name)': this LibTorch (\(Runtime.version)) finds no CUDA device. Use --device cpu, or set LIBTORCH to a CUDA build."
+            ? "device '\(name)': this LibTorch (\(Runtime.version)) finds no CUDA device. Use --device cpu, or set "
+              + "LIBTORCH to a CUDA build."
             : "device '\(name)': only \(count) CUDA device(s) found. Use cuda:0 to cuda:\(count - 1).")
       }
       self = .cuda(index)

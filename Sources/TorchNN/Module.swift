@@ -172,7 +172,8 @@ private struct Reflection {
       if !list.isEmpty { children.append((name, ModuleList(list))) }
     case is Tensor, is [Tensor]:
       fatalError(
-        "\(owner).\(name): a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer, or wrap it in Constant."
+        "\(owner).\(name): a bare Tensor would stay out of the state dict. Declare it @Parameter or @Buffer, or wrap "
+          + "it in Constant."
       )
     case let dictionary as [AnyHashable: Module] where !dictionary.isEmpty || value is any DictionaryOfModules:
       fatalError("\(owner).\(name): dictionaries of modules have no order. Use an array or a Sequential with names.")

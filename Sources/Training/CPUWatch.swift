@@ -42,7 +42,8 @@ public final class CPUWatch: Sendable {
       let advice =
         threads > 1 ? "--threads 1 is faster then; or end what else runs." : "It is faster when nothing else runs."
       return
-        "warning: this gets \(percent)% of the CPU time that \(threads) thread\(threads == 1 ? "" : "s") can use: \(cause). \(advice)"
+        "warning: this gets \(percent)% of the CPU time that \(threads) thread\(threads == 1 ? "" : "s") can use: "
+        + "\(cause). \(advice)"
     }
 
     private func formatCores(_ cores: Double) -> String {

@@ -84,7 +84,8 @@ public struct MixMatch: Configurable, Hashable {
       let split = try split(epoch)
       guard split.credible.count > 0, split.other.count > 0 else {
         throw TrainingError.invalid(
-          "\(stage): \(split.credible.count) samples with labels and \(split.other.count) without; it takes some of both."
+          "\(stage): \(split.credible.count) samples with labels and \(split.other.count) without; it takes some of "
+            + "both."
         )
       }
       let means = split.means()

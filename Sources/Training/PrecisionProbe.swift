@@ -97,7 +97,8 @@ public struct PrecisionProbe: Sendable {
   }
 
   private static var thisMachine: String {
-    "\(Processor.identity), LibTorch \(Runtime.version), \(Runtime.threadCount) thread\(Runtime.threadCount == 1 ? "" : "s")"
+    "\(Processor.identity), LibTorch \(Runtime.version), \(Runtime.threadCount) "
+      + "thread\(Runtime.threadCount == 1 ? "" : "s")"
   }
 
   private final class Memory: Sendable {

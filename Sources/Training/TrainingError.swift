@@ -9,7 +9,8 @@ public enum TrainingError: Error, CustomStringConvertible, Sendable {
   public var description: String {
     switch self {
     case .lossNotFinite(let stage, let epoch, let value):
-      "\(stage), epoch \(epoch): the loss became \(value). Lower the learning rate, or compute in float32 (--precision float32). "
+      "\(stage), epoch \(epoch): the loss became \(value). Lower the learning rate, or compute in float32 "
+        + "(--precision float32). "
         + "Checkpoints of earlier epochs are kept."
     case .checkpoint(let text), .invalid(let text): text
     }

@@ -120,7 +120,8 @@ private struct Mark: Trigger {
     let error = #expect(throws: BackdoorError.self) { try poison([.cleanLabel(target: 3)], rate: 0.25) }
     #expect(
       error?.description
-        == "attack.rate 0.25 is more than target class 3 can hold: 20 samples are there. The largest possible rate is 0.2."
+        == "attack.rate 0.25 is more than target class 3 can hold: 20 samples are there. The largest possible rate is "
+        + "0.2."
     )
   }
 

@@ -29,9 +29,12 @@ import Vision
   /// The resolved tree says everything, and reading it gives the same again: what a record holds repeats the run.
   @Test(arguments: [
     "{}", "{attack: none, defense: null}", "{attack: blended, defense: ft, recipe: benchmark}",
-    "{attack: {name: badnets, mapping: source-to-target, source: 2, rate: 0.03}, defense: {name: sau, norm: l2, radius: 5, target: 1}}",
-    "{seed: 7, precision: float32, dataset: {name: cifar10, path: /data, train: 500}, model: {name: cnn, width: 8}, recipe: {epochs: 3}}",
-    "{clean: {count: 50, balanced: true, disjoint: true}, evaluation: {every: 0, riskSamples: 0, samples: 0}, defense: vanilla-at}",
+    "{attack: {name: badnets, mapping: source-to-target, source: 2, rate: 0.03}, defense: {name: sau, norm: l2, "
+      + "radius: 5, target: 1}}",
+    "{seed: 7, precision: float32, dataset: {name: cifar10, path: /data, train: 500}, model: {name: cnn, width: 8}, "
+      + "recipe: {epochs: 3}}",
+    "{clean: {count: 50, balanced: true, disjoint: true}, evaluation: {every: 0, riskSamples: 0, samples: 0}, "
+      + "defense: vanilla-at}",
   ])
   func resolvesToItself(_ yaml: String) throws {
     let c = try configuration(yaml)

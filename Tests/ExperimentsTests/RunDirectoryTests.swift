@@ -55,7 +55,8 @@ struct RunDirectoryTests {
     #expect(error == .belongsToAnotherRun(directory: path, found: "a", expected: "b"))
     #expect(
       error?.description
-        == "\(path) belongs to run a, not to run b: their settings differ. Choose another folder, restore the settings to resume that run, "
+        == "\(path) belongs to run a, not to run b: their settings differ. Choose another folder, restore the "
+        + "settings to resume that run, "
         + "or remove the folder to start again.")
     #expect(try RunDirectory.open(path).id == "a")
   }

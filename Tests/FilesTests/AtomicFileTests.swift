@@ -214,7 +214,8 @@ import Testing
       #expect(error?.reason == .missingParent(folder + "/no"))
       #expect(
         error?.description
-          == "cannot write \(folder)/no/such/f: the folder \(folder)/no does not exist. Create it (mkdir -p), or correct the path."
+          == "cannot write \(folder)/no/such/f: the folder \(folder)/no does not exist. Create it (mkdir -p), or "
+          + "correct the path."
       )
       #expect(listing(folder) == [])
     }

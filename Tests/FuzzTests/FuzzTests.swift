@@ -38,7 +38,8 @@ import Testing
     report(loop)
     for (name, count) in loop.counts.sorted(by: { $0.key < $1.key }) {
       print(
-        "\(name): \(count.inputs) inputs, \(count.accepted) accepted, \(Int(Double(count.inputs) / count.seconds)) a second"
+        "\(name): \(count.inputs) inputs, \(count.accepted) accepted, \(Int(Double(count.inputs) / count.seconds)) a "
+          + "second"
       )
     }
     print("\(loop.counts.values.reduce(0) { $0 + $1.inputs }) inputs, \(loop.findings.count) findings")

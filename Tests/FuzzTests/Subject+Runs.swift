@@ -114,9 +114,11 @@ extension Subject {
 
   private static func texts(in work: String) throws -> [Subject] {
     let configurations = [
-      "seed: 0\ndataset: {name: cifar10, path: path/to/data}\nmodel: {name: preactresnet18, width: 16}\nrecipe: {name: fast, epochs: 12}\n"
+      "seed: 0\ndataset: {name: cifar10, path: path/to/data}\nmodel: {name: preactresnet18, width: 16}\nrecipe: "
+        + "{name: fast, epochs: 12}\n"
         + "attack: {name: blended, alpha: 0.2, pattern: cells}\ndefense: {name: sau, epochs: 20, start: random}\n",
-      "a: &x {seed: 1}\nclean:\n  <<: *x\n  share: 0.5\nattack: badnets\ndefense:\n  name: dbd\n  pretrain:\n    epochs: 3\n",
+      "a: &x {seed: 1}\nclean:\n  <<: *x\n  share: 0.5\nattack: badnets\ndefense:\n  name: dbd\n  pretrain:\n    "
+        + "epochs: 3\n",
       try ExperimentConfiguration([:]).resolved().prettyJSON,
     ].map { Array($0.utf8) }
     func text(_ bytes: [UInt8]) throws -> String {

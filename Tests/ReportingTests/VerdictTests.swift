@@ -48,7 +48,8 @@ struct VerdictTests {
     ),
     (
       0.9, 0.3, 0.9, 0.01, "warning",
-      "The attack hardly worked to begin with, so the defense proves little: attack success fell from 30.0% to 1.0%; accuracy is unchanged."
+      "The attack hardly worked to begin with, so the defense proves little: attack success fell from 30.0% to 1.0%; "
+        + "accuracy is unchanged."
     ),
     (
       0.9, 0.98, 0.9, Double.nan, "warning",

@@ -98,7 +98,8 @@ struct CPUTests {
 
   @Test func theProcessor() {
     let text =
-      "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nstepping\t: 1\nprocessor\t: 1\n"
+      "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD "
+      + "EPYC\nstepping\t: 1\nprocessor\t: 1\n"
     #expect(Processor.identity(of: text) == "AMD EPYC (cpu family 25, model 17, stepping 1)")
     #expect(Processor.identity(of: "") == "unknown")
   }

@@ -100,7 +100,8 @@ struct BadNets: Configurable, Equatable {
     #expect(problem(["quux": 1]).hasPrefix("attack.quux: unknown setting. Known settings: rate"))
     #expect(
       problem(["schedule": ["epoch": 1]])
-        == "attack.schedule.epoch: unknown setting. Did you mean attack.schedule.epochs? Known settings: epochs, milestones."
+        == "attack.schedule.epoch: unknown setting. Did you mean attack.schedule.epochs? Known settings: epochs, "
+        + "milestones."
     )
     #expect(problem(["warmup": ["epoch": 1]]).hasPrefix("attack.warmup.epoch: unknown setting."))
   }
@@ -145,7 +146,8 @@ struct BadNets: Configurable, Equatable {
     #expect(problem(["size": 0]).contains("out of range"))
     #expect(
       problem(["corner": "topleft"])
-        == "attack.corner: \"topleft\" is not one of the choices. Did you mean top-left? Choices: bottom-right, top-left."
+        == "attack.corner: \"topleft\" is not one of the choices. Did you mean top-left? Choices: bottom-right, "
+        + "top-left."
     )
     #expect(problem(["rate": 0]) == "resolved")
     #expect(problem(["rate": 1]) == "resolved")

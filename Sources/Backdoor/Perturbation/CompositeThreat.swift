@@ -16,7 +16,8 @@ public struct CompositeThreat: ThreatModel {
   public init(_ first: any ThreatModel, _ second: any ThreatModel, joint: AttackLoss? = nil) {
     require(
       joint == nil || (first is any IterativeThreat && second is any IterativeThreat),
-      "CompositeThreat: a joint search needs two threats that climb a loss, not \(type(of: first)) and \(type(of: second))"
+      "CompositeThreat: a joint search needs two threats that climb a loss, not \(type(of: first)) and "
+        + "\(type(of: second))"
     )
     self.first = first
     self.second = second

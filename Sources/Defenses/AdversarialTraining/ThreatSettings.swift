@@ -100,7 +100,8 @@ public struct CompositionSettings: Configurable {
   func threat(of settings: any ThreatSettings, _ key: String) throws(DefenseError) -> CompositeThreat {
     guard first != second else {
       throw .invalid(
-        "\(key).second \(second.rawValue): that is the first threat again. Name another one, or train with the one alone."
+        "\(key).second \(second.rawValue): that is the first threat again. Name another one, or train with the one "
+          + "alone."
       )
     }
     let (one, two) = (settings.threat(ordered.0), settings.threat(ordered.1))

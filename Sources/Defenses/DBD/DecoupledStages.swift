@@ -35,7 +35,8 @@ extension DecoupledSettings {
         source: "paper"),
       Setting(
         "within",
-        "Where that share is taken: of the whole set, or of each given label, which keeps classes that weak features do not separate.",
+        "Where that share is taken: of the whole set, or of each given label, which keeps classes that weak features "
+          + "do not separate.",
         choices: CredibleScope.allCases.map(\.rawValue), source: "paper: all"),
       Setting("flip", "Mirror images at random, in all stages; false where a mirrored image is another class."),
       Setting(
@@ -92,7 +93,8 @@ extension DecoupledSettings {
   func checkCrop(_ key: String, _ crop: Int, _ data: ImageDataset) throws(DefenseError) {
     guard crop < min(data.height, data.width) else {
       throw .invalid(
-        "defense.\(key) \(crop): the border mirrors the image, which has \(data.height) x \(data.width) pixels. Make it smaller."
+        "defense.\(key) \(crop): the border mirrors the image, which has \(data.height) x \(data.width) pixels. Make "
+          + "it smaller."
       )
     }
   }

@@ -29,7 +29,8 @@ public struct HeadTuning: Configurable, Hashable {
     Setting("epochs", "Passes over the training set.", unit: "epochs", range: 0...100_000, source: "DBD"),
     Setting(
       "warmup",
-      "First epochs, which train by cross entropy: from nothing, a few steps of sce alone may end in the most frequent class.",
+      "First epochs, which train by cross entropy: from nothing, a few steps of sce alone may end in the most "
+        + "frequent class.",
       unit: "epochs", range: 0...100_000, source: "DBD: none"),
     Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "DBD"),
     Setting("learningRate", "Adam's learning rate.", range: 0...1, source: "DBD"),

@@ -67,7 +67,8 @@ public struct RobustLinearHead: Sendable {
   func check() throws(DefenseError) {
     guard recipe.crop == 0, !recipe.flip else {
       throw DefenseError.invalid(
-        "defense.recipe.crop \(recipe.crop), defense.recipe.flip \(recipe.flip): the features of each image are computed once, "
+        "defense.recipe.crop \(recipe.crop), defense.recipe.flip \(recipe.flip): the features of each image are "
+          + "computed once, "
           + "so images cannot be augmented. Set crop 0 and flip false.")
     }
   }

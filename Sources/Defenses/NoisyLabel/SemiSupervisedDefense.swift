@@ -63,7 +63,8 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
     let (data, more, model) = (try input.poisonedTrain(), try input.unlabeled(), try input.makeModel())
     guard more.images.shape.dropFirst() == data.images.shape.dropFirst() else {
       throw DefenseError.invalid(
-        "defense \(Self.id): the unlabeled images are \(more.channels)x\(more.height)x\(more.width), the training images "
+        "defense \(Self.id): the unlabeled images are \(more.channels)x\(more.height)x\(more.width), the training "
+          + "images "
           + "\(data.channels)x\(data.height)x\(data.width). Load both at one size (dataset.size).")
     }
     let head = RobustLinearHead(rule: c.rule, limit: c.limit, recipe: c.recipe, stage: "\(Self.id)-head")

@@ -134,7 +134,8 @@ struct CompatibilityFilter {
     }
     if let unlabeled = data.labelArray().firstIndex(where: { $0 < 0 || $0 >= data.classes }) {
       throw .invalid(
-        "sample \(unlabeled) has no label of the \(data.classes) classes: \(path) judges labels. Leave such samples out."
+        "sample \(unlabeled) has no label of the \(data.classes) classes: \(path) judges labels. Leave such samples "
+          + "out."
       )
     }
   }

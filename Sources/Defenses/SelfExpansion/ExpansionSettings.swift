@@ -86,7 +86,8 @@ public struct ExpansionSettings: Configurable, Hashable {
       choices: Ballot.allCases.map(\.rawValue), source: "paper, appendix B.1: sample"),
     Setting(
       "selfTraining",
-      "Times that a fresh model learns from the kept samples and gives back rejected ones whose label it predicts; 0 is off.",
+      "Times that a fresh model learns from the kept samples and gives back rejected ones whose label it predicts; 0 "
+        + "is off.",
       range: 0...100,
       source: "paper, appendix B.1: 1"),
     Setting(

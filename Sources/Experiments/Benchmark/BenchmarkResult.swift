@@ -66,7 +66,8 @@ public struct BenchmarkResult: Codable, Sendable {
   public var text: String {
     let named = Benchmark.rows.filter { imagesPerSecond[$0.id] != nil }
     var lines = [
-      "\(cpu), \(threads) thread\(threads == 1 ? "" : "s"), LibTorch \(libtorch), PreAct-ResNet18 width \(width), auto is \(precision.rawValue)",
+      "\(cpu), \(threads) thread\(threads == 1 ? "" : "s"), LibTorch \(libtorch), PreAct-ResNet18 width \(width), "
+        + "auto is \(precision.rawValue)",
       "",
     ]
     lines += Self.table(

@@ -13,7 +13,8 @@ public struct EvaluationSettings: Configurable, Hashable {
       range: 0...100_000),
     Setting(
       "riskSamples",
-      "Test images, drawn by class and seed, for the adversarial and shared risks after each epoch of a defense; 0 leaves them out.",
+      "Test images, drawn by class and seed, for the adversarial and shared risks after each epoch of a defense; 0 "
+        + "leaves them out.",
       unit: "images",
       range: 0...1_000_000),
     Setting("samples", "Test images shown in the report.", unit: "images", range: 0...64),

@@ -200,11 +200,13 @@ public struct GeneralSettings: Configurable, Hashable {
     Setting("device", "Where to compute: auto, cpu, cuda or cuda:N."),
     Setting(
       "precision",
-      "Arithmetic of forward and backward passes. auto takes the faster one of this machine; a run that goes on keeps what it began with.",
+      "Arithmetic of forward and backward passes. auto takes the faster one of this machine; a run that goes on keeps "
+        + "what it began with.",
       choices: Precision.allCases.map(\.rawValue)),
     Setting(
       "threads",
-      "CPU threads of one operation, or auto: as many as there are free cores at the start; a run that goes on keeps what it began with. "
+      "CPU threads of one operation, or auto: as many as there are free cores at the start; a run that goes on keeps "
+        + "what it began with. "
         + "Other threads give other bits.",
       range: Double(ThreadChoice.range.lowerBound)...Double(ThreadChoice.range.upperBound)),
   ]

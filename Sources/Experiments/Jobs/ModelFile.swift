@@ -47,7 +47,8 @@ public struct ModelFile: Sendable {
     } catch let error as StateDictError {
       guard let given, let stored = ModelSpec.stored(in: path), stored != given else { throw error }
       throw JobError.invalid(
-        "\(error)\n  According to its metadata the file holds \(Self.words(stored)); asked for was \(Self.words(given)).\n"
+        "\(error)\n  According to its metadata the file holds \(Self.words(stored)); asked for was "
+          + "\(Self.words(given)).\n"
           + "  Leave out model.name and model.width to use what the metadata says.")
     }
     if let spec = model.spec, given == nil {
@@ -58,7 +59,8 @@ public struct ModelFile: Sendable {
       }
       if spec.shape.channels < data.channels {
         problems.append(
-          "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was trained on colour)"
+          "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was "
+            + "trained on colour)"
         )
       } else if spec.shape.channels > data.channels {
         problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
@@ -84,6 +86,7 @@ public struct ModelFile: Sendable {
   private static func words(_ spec: ModelSpec) -> String {
     let shape = spec.shape
     return
-      "\(spec.kind), width \(shape.width), \(shape.classes) classes, \(shape.channels)x\(shape.imageSize)x\(shape.imageSize) images"
+      "\(spec.kind), width \(shape.width), \(shape.classes) classes, "
+      + "\(shape.channels)x\(shape.imageSize)x\(shape.imageSize) images"
   }
 }

@@ -42,7 +42,8 @@ public enum TriggerSource: Sendable {
     return try tasks.map { task in
       guard let mapping = task.mapping.renumbered(positions) else {
         throw JobError.invalid(
-          "\(source): \(task.name) takes \(task.mapping), which cannot be said of \(data.classes) classes in the order of \(data.name). "
+          "\(source): \(task.name) takes \(task.mapping), which cannot be said of \(data.classes) classes in the "
+            + "order of \(data.name). "
             + "Classes are numbered from 0 to \(names.count - 1).")
       }
       return BackdoorTask(name: task.name, trigger: task.trigger, mapping: mapping)

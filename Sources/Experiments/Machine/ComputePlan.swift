@@ -74,7 +74,8 @@ public struct ComputePlan: Sendable {
 
   /// One line for the user.
   public var description: String {
-    "computing on \(device) with \(threads) thread\(threads == 1 ? "" : "s") (\(threadsReason)) in \(precision.rawValue) (\(precisionReason))"
+    "computing on \(device) with \(threads) thread\(threads == 1 ? "" : "s") (\(threadsReason)) in "
+      + "\(precision.rawValue) (\(precisionReason))"
   }
 }
 

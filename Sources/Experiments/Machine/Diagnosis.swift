@@ -127,7 +127,8 @@ public struct Diagnosis: Codable, Sendable {
       let test = try ImageDataset.load(settings, .test)
       note(
         "data",
-        "\(path): \(name), \(formatCount(test.count)) test images, \(test.height)x\(test.width), \(test.classes) classes"
+        "\(path): \(name), \(formatCount(test.count)) test images, \(test.height)x\(test.width), \(test.classes) "
+          + "classes"
       )
     } catch {
       note("data", "\(path): \(name), but it cannot be read", .problem, "\(error)")

@@ -70,7 +70,8 @@ public enum RunFlags {
     let points = String(format: "%.1f", 100 * (before.accuracy - after.accuracy))
     return RaisedFlag(
       .accuracyLoss,
-      "Clean accuracy fell by \(points) points, from \(formatPercent(before.accuracy)) to \(formatPercent(after.accuracy))."
+      "Clean accuracy fell by \(points) points, from \(formatPercent(before.accuracy)) to "
+        + "\(formatPercent(after.accuracy))."
     )
   }
 

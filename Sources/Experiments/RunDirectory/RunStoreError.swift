@@ -39,7 +39,8 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
         + "Put the file back, or remove it to make it again."
     case .notARun(let directory):
       return
-        "\(directory) holds no run: there is no \(RunDirectory.recordName) in it. Give the folder that `antidote run` wrote."
+        "\(directory) holds no run: there is no \(RunDirectory.recordName) in it. Give the folder that `antidote run` "
+        + "wrote."
     case .belongsToAnotherRun(let directory, let found, let expected):
       return """
         \(directory) belongs to run \(found), not to run \(expected): their settings differ. \

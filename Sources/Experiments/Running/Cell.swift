@@ -28,7 +28,8 @@ public struct Cell {
     let splits = try DatasetSplits.load(c.dataset) { progress.message($0) }
     guard let test = splits.test?.to(device) else {
       throw JobError.invalid(
-        "\(c.dataset.path ?? c.dataset.name): there is no test split to measure on. A run needs \(try DatasetKind.named(c.dataset.name).layout)."
+        "\(c.dataset.path ?? c.dataset.name): there is no test split to measure on. A run needs "
+          + "\(try DatasetKind.named(c.dataset.name).layout)."
       )
     }
     let train = splits.train.to(device)
@@ -36,7 +37,8 @@ public struct Cell {
     _ = try c.model.spec(for: train)
     progress.message(
       "data: \(c.dataset.name), \(formatCount(train.count)) training and \(formatCount(test.count)) test images, "
-        + "\(train.height)x\(train.width), \(train.classes) classes, in \(formatDuration(Date().timeIntervalSince(start)))"
+        + "\(train.height)x\(train.width), \(train.classes) classes, in "
+        + "\(formatDuration(Date().timeIntervalSince(start)))"
     )
     return (train, test)
   }
@@ -94,7 +96,8 @@ public struct Cell {
     return RunRecord.Poison(
       attack: attack.name,
       summary:
-        "\(formatCount(count)) of \(formatCount(trainSet.count)) training images (\(formatPercent(attackOutcome.train.rate))) "
+        "\(formatCount(count)) of \(formatCount(trainSet.count)) training images "
+        + "(\(formatPercent(attackOutcome.train.rate))) "
         + "\(attackOutcome.summary) (\(names)).",
       rate: attack.settings["rate"]?.doubleValue ?? attackOutcome.train.rate, poisonedCount: count,
       mapping: Array(Set(mapping)).sorted().joined(separator: "; "),

@@ -23,7 +23,8 @@ enum LearnedAttack {
     let tensors = try Safetensors.load(path).tensors
     if let odd = tensors.first(where: { ![.float32, .uint8, .int64].contains($0.tensor.dtype) || !$0.tensor.isPlain }) {
       throw JobError.invalid(
-        "\(path): tensor \(odd.key) is \(odd.tensor.dtype) or holds values that are not finite, which no attack writes. "
+        "\(path): tensor \(odd.key) is \(odd.tensor.dtype) or holds values that are not finite, which no attack "
+          + "writes. "
           + "Remove the file to learn the attack again.")
     }
     return Dictionary(uniqueKeysWithValues: tensors.map { ($0.key, $0.tensor) })

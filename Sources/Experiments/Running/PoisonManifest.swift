@@ -77,7 +77,8 @@ public struct PoisonManifest: Codable, Sendable {
     let fix = "Is it the \(Self.fileName) that antidote attack wrote?"
     if let format = tree["format"]?.intValue, format != Self.supportedFormat {
       throw JobError.invalid(
-        "\(path): format \(format), and this version reads format \(Self.supportedFormat). Use the antidote that wrote it."
+        "\(path): format \(format), and this version reads format \(Self.supportedFormat). Use the antidote that "
+          + "wrote it."
       )
     }
     do {

@@ -15,7 +15,8 @@ public struct PickleArray: Sendable, Equatable {
     guard let count = dtype.byteCount(shape) else { throw PickleProblem("an array of shape \(shape)") }
     guard raw.count == count, shape.count <= 32 else {
       throw PickleProblem(
-        "an array of shape \(shape) and type \(dtype) with \(formatCount(raw.count)) bytes, expected \(formatCount(count))"
+        "an array of shape \(shape) and type \(dtype) with \(formatCount(raw.count)) bytes, expected "
+          + "\(formatCount(count))"
       )
     }
     self.dtype = dtype

@@ -12,7 +12,8 @@ enum SVG {
 
   static func label(_ content: String, _ x: Double, _ y: Double, _ anchor: String, _ style: String = "label") -> String
   {
-    "<text class=\"\(style)\" x=\"\(text(x))\" y=\"\(text(y))\" text-anchor=\"\(anchor)\">\(HTMLText.escape(content))</text>"
+    "<text class=\"\(style)\" x=\"\(text(x))\" y=\"\(text(y))\" "
+      + "text-anchor=\"\(anchor)\">\(HTMLText.escape(content))</text>"
   }
 
   static func text(_ value: Double) -> String {

@@ -16,7 +16,8 @@ enum SampleMapChart {
     var svg = SVG.open(
       width: size, height: size,
       summary:
-        "\(map.title): \(map.poisoned.count { !$0 }) clean and \(map.poisoned.count { $0 }) poisoned samples in the plane."
+        "\(map.title): \(map.poisoned.count { !$0 }) clean and \(map.poisoned.count { $0 }) poisoned samples in the "
+        + "plane."
     )
     // Poison on top: it is rare, and what the picture is about.
     for poisoned in [false, true] {
@@ -29,7 +30,8 @@ enum SampleMapChart {
           svg += "<polygon class=\"poisoned\" points=\"\(text)\">\(title)</polygon>"
         } else {
           svg +=
-            "<circle cx=\"\(SVG.text(x))\" cy=\"\(SVG.text(y))\" r=\"2.6\" fill=\"\(color(map.labels[index], of: classes))\">\(title)</circle>"
+            "<circle cx=\"\(SVG.text(x))\" cy=\"\(SVG.text(y))\" r=\"2.6\" "
+            + "fill=\"\(color(map.labels[index], of: classes))\">\(title)</circle>"
         }
       }
     }

@@ -52,13 +52,16 @@ extension ReportPage {
       return "What the defense measured on the training samples."
     }
     let kept =
-      "It kept \(formatCount(detection.keptCount)) of \(formatCount(detection.keptCount + detection.rejectedCount)) samples"
+      "It kept \(formatCount(detection.keptCount)) of \(formatCount(detection.keptCount + detection.rejectedCount)) "
+      + "samples"
     guard let caught = detection.truePositiveRate, let lost = detection.falsePositiveRate else {
       return "\(kept). Every sample's values are in samples.csv."
     }
     return
-      "\(kept); \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples are among the "
-      + "rejected. Which samples were poisoned is known to this report and not to the defense. Every sample's values are in samples.csv."
+      "\(kept); \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples are "
+      + "among the "
+      + "rejected. Which samples were poisoned is known to this report and not to the defense. Every sample's values "
+      + "are in samples.csv."
   }
 
   private static func facts(_ detection: DetectionMetrics) -> [Fact] {

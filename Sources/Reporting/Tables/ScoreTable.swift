@@ -96,7 +96,8 @@ extension DetectionMetrics {
     let kept = "Kept \(formatCount(keptCount)) of \(formatCount(keptCount + rejectedCount)) samples"
     guard let caught = truePositiveRate, let lost = falsePositiveRate else { return "\(kept)." }
     return
-      "\(kept); rejected \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean samples."
+      "\(kept); rejected \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean "
+      + "samples."
   }
 }
 

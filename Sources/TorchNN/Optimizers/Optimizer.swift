@@ -108,7 +108,8 @@ struct Slots {
       guard value.shape == shape else {
         throw OptimizerStateError(
           description:
-            "optimizer state \(index).\(name) is \(value.summary), expected shape \(shape). It belongs to another model."
+            "optimizer state \(index).\(name) is \(value.summary), expected shape \(shape). It belongs to another "
+            + "model."
         )
       }
       // The parameter's own memory order: fused kernels are fast, and exact again, only then.

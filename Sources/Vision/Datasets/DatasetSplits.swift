@@ -27,7 +27,8 @@ public struct DatasetSplits {
     let channels = max(train.channels, test.channels)
     if train.channels != test.channels {
       onNote(
-        "gray \(train.channels == 1 ? "training" : "test") images become three equal channels, as the other split has colour"
+        "gray \(train.channels == 1 ? "training" : "test") images become three equal channels, as the other split has "
+          + "colour"
       )
     }
     return DatasetSplits(

@@ -53,7 +53,8 @@ public enum TensorFiles {
     if let position = values.firstIndex(where: { $0 < -1 || $0 >= classes }) {
       let of = names == nil ? "" : " of its \(classes) class names"
       throw fail(
-        "label \(values[position]) of image \(position) is outside 0 to \(classes - 1)\(of); -1 marks an image without a label"
+        "label \(values[position]) of image \(position) is outside 0 to \(classes - 1)\(of); -1 marks an image "
+          + "without a label"
       )
     }
     let classNames = names ?? (0..<classes).map(String.init)

@@ -37,7 +37,8 @@ public enum DataError: Error, Equatable, Sendable, CustomStringConvertible {
       return "\(path): \(problem). \(fix)"
     case .sizesDiffer(let path, let found, let expected):
       return
-        "\(path): the image is \(found), the first image is \(expected). Set the image size, so that all are resized to it."
+        "\(path): the image is \(found), the first image is \(expected). Set the image size, so that all are resized "
+        + "to it."
     case .noSuchSplit(let path, let split, let available):
       let known = available.map(\.rawValue).joined(separator: ", ")
       return "\(path): this data set has no \(split.rawValue) split. Choose one of: \(known)."

@@ -94,7 +94,8 @@ public struct IDXFiles: Sendable {
         throw DataError.malformed(
           path: file,
           problem:
-            "its header gives the shape \(shape), which is past \(formatCount(inflateLimit)) bytes or more than it can inflate to",
+            "its header gives the shape \(shape), which is past \(formatCount(inflateLimit)) bytes or more than it "
+            + "can inflate to",
           fix: DataError.copyAgain)
       }
       bytes = try Gzip.inflate(bytes, limit: header + count, name: file)

@@ -60,7 +60,8 @@ struct ImageAssembly {
       throw DataError.malformed(
         path: paths[0],
         problem:
-          "\(formatCount(paths.count)) images of \(width)x\(height) need more than the \(formatCount(memory)) bytes of memory",
+          "\(formatCount(paths.count)) images of \(width)x\(height) need more than the \(formatCount(memory)) bytes "
+          + "of memory",
         fix: "Set a smaller image size.")
     }
     var pixels = [UInt8](repeating: 0, count: total)
@@ -118,7 +119,8 @@ struct ImageAssembly {
       throw DataError.malformed(
         path: path,
         problem:
-          "resizing gave \(resized.width)x\(resized.height)x\(resized.channels), expected \(size)x\(size)x\(image.channels)",
+          "resizing gave \(resized.width)x\(resized.height)x\(resized.channels), expected "
+          + "\(size)x\(size)x\(image.channels)",
         fix: "Fix the resize function.")
     }
     return resized

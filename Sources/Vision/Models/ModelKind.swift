@@ -33,19 +33,22 @@ public struct ModelKind: Sendable {
     guard shape.height == shape.width else {
       throw SettingsError(
         "dataset.size",
-        "the images are \(shape.height)x\(shape.width) pixels, and models take square ones: --set dataset.size=32 resizes them."
+        "the images are \(shape.height)x\(shape.width) pixels, and models take square ones: --set dataset.size=32 "
+          + "resizes them."
       )
     }
     guard shape.height >= leastImageSize else {
       throw SettingsError(
         "dataset.size",
-        "the images are \(shape.height)x\(shape.width) pixels, and \(id) takes \(leastImageSize)x\(leastImageSize) and larger ones: "
+        "the images are \(shape.height)x\(shape.width) pixels, and \(id) takes \(leastImageSize)x\(leastImageSize) "
+          + "and larger ones: "
           + "--set dataset.size=32 resizes them.")
     }
     guard shape.height <= ModelShape.imageSizes.upperBound else {
       throw SettingsError(
         "dataset.size",
-        "the images are \(shape.height)x\(shape.width) pixels, and models take up to \(ModelShape.imageSizes.upperBound): "
+        "the images are \(shape.height)x\(shape.width) pixels, and models take up to "
+          + "\(ModelShape.imageSizes.upperBound): "
           + "--set dataset.size=224 resizes them.")
     }
   }

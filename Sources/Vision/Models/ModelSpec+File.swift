@@ -36,7 +36,8 @@ extension ModelSpec {
     guard bytes < Double(memory) else {
       throw SettingsError(
         "model.width",
-        "\(kind.id) of width \(shape.width) for \(shape.classes) classes takes \(formatBytes(Int(min(bytes, 1e18)))) for its weights, and "
+        "\(kind.id) of width \(shape.width) for \(shape.classes) classes takes \(formatBytes(Int(min(bytes, 1e18)))) "
+          + "for its weights, and "
           + "this machine has \(formatBytes(Int(clamping: memory))). Choose a smaller width.")
     }
   }

@@ -112,7 +112,8 @@ extension Classifier {
       else {
         throw ModelFileError(
           description:
-            "\(path): its metadata '\(Self.classNamesKey)' is no list of the \(classes) class names. Write the file again."
+            "\(path): its metadata '\(Self.classNamesKey)' is no list of the \(classes) class names. Write the file "
+            + "again."
         )
       }
       classNames = names

@@ -12,7 +12,8 @@ extension Precision: ExpressibleByArgument {}
 struct ComputeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "CPU threads of one operation: a number, or auto (the default), as many as there are free cores at the start. Work that goes on "
+      "CPU threads of one operation: a number, or auto (the default), as many as there are free cores at the start. "
+        + "Work that goes on "
         + "keeps the number that it began with, since other threads give other bits.", valueName: "n|auto"))
   var threads: ThreadChoice?
   @Option(

@@ -125,7 +125,8 @@ import Vision
     }
     #expect(
       message { $0.filter.stopAt = 100 }
-        == "defense.filter.stopAt 100: the training set has only 100 samples, so no round would begin. Choose a smaller number, such as 4."
+        == "defense.filter.stopAt 100: the training set has only 100 samples, so no round would begin. Choose a "
+        + "smaller number, such as 4."
     )
     #expect(message { $0.filter.learner.epochs = 0 }?.contains("defense.filter.learner.epochs 0") == true)
     var labels = data.labels.array(Int64.self)

@@ -117,7 +117,8 @@ import Vision
     let typo = message { _ = try CIFAR10Files.read(folder.path + "/cifar10-batches-bin", split: .test) }
     #expect(
       typo
-        == "\(folder.path)/cifar10-batches-bin: no such file or folder. Did you mean \(folder.path)/cifar-10-batches-bin?"
+        == "\(folder.path)/cifar10-batches-bin: no such file or folder. Did you mean "
+        + "\(folder.path)/cifar-10-batches-bin?"
     )
     try folder.write("other/readme.txt", "")
     let neighbour = message { _ = try CIFAR10Files.read(folder.path + "/other", split: .test) }

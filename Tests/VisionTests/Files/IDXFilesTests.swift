@@ -51,7 +51,8 @@ import Vision
     #expect(
       try read(Array(Self.images.dropLast()), Self.labels)
         .contains(
-          "t10k-images-idx3-ubyte: 27 bytes, expected 28 (a header of 16 bytes and 2 x 3 x 2 values). The file is truncated"
+          "t10k-images-idx3-ubyte: 27 bytes, expected 28 (a header of 16 bytes and 2 x 3 x 2 values). The file is "
+            + "truncated"
         ))
     #expect(try read(Self.images + [0], Self.labels).contains("The file is too long"))
     #expect(try read(Array(Self.images.prefix(9)), Self.labels).contains("9 bytes, expected 16"))

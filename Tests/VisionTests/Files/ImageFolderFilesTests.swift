@@ -137,7 +137,8 @@ import Vision
     try folder.write("b/2.ppm", ppm(width: 3, height: 2, [1, 1, 1]))
     #expect(
       read()
-        == "\(folder.path)/b/2.ppm: the image is 3x2, the first image is 2x2. Set the image size, so that all are resized to it."
+        == "\(folder.path)/b/2.ppm: the image is 3x2, the first image is 2x2. Set the image size, so that all are "
+        + "resized to it."
     )
     #expect(read(size: 2).contains("b/2.ppm: the image is 3x2, expected 2x2, and no way to resize was given"))
     #expect(read(size: 0, resize: nearest).contains("an image size of 0"))
