@@ -8,8 +8,8 @@ import Torch
 ///
 /// Instructions do not tell: with AVX512-BF16 some processors compute in bfloat16 twice as fast as in float32, others
 /// (Intel's without AMX) at .6 of that speed. So both are timed on a 3x3 convolution, forward and backward, which takes
-/// some tens of milliseconds. The result is kept for the processor, the LibTorch version and the number of threads: in
-/// memory, and in a file of the user's cache folder. A file that is damaged or cannot be written is passed over.
+/// some tens of milliseconds. The result is kept for the processor and the LibTorch version: in memory, and in a file
+/// of the user's cache folder. A file that is damaged or cannot be written is passed over.
 public struct PrecisionProbe: Sendable {
   /// Seconds of one step in each arithmetic.
   public struct Times: Codable, Hashable, Sendable {
@@ -65,7 +65,7 @@ public struct PrecisionProbe: Sendable {
       file: nil, hasBFloat16: times != nil, machine: { "" }, measure: { times ?? Times(float32: 1, bfloat16: 1) })
   }
 
-  /// The times on this machine with the threads in use; nil where the CPU has no instructions for bfloat16.
+  /// The times on this machine; nil where the CPU has no instructions for bfloat16.
   public func times() -> Times? {
     guard hasBFloat16 else { return nil }
     let machine = machine()
@@ -97,8 +97,7 @@ public struct PrecisionProbe: Sendable {
   }
 
   private static var thisMachine: String {
-    "\(Processor.identity), LibTorch \(Runtime.version), \(Runtime.threadCount) "
-      + "thread\(Runtime.threadCount == 1 ? "" : "s")"
+    "\(Processor.identity), LibTorch \(Runtime.version)"
   }
 
   private final class Memory: Sendable {
@@ -115,8 +114,13 @@ public enum ConvolutionSpeed {
   public static let operations = 3.0 * 2 * Double(batch * side * side * channels * channels * 9)
 
   /// Times 3x3 convolutions of 64 channels at 16x16, channels last, forward and backward, in both arithmetics in turns,
-  /// and takes the best of each: other processes only make a step slower.
+  /// and takes the best of each: other processes only make a step slower. On one thread, which finds moments of its own
+  /// also on a busy machine; several would wait for each other in every step, and their times would say nothing about
+  /// the arithmetic.
   public static func measured() -> PrecisionProbe.Times {
+    let threads = Runtime.threadCount
+    Runtime.threadCount = 1
+    defer { Runtime.threadCount = threads }
     let arithmetics: [DType] = [.float32, .bfloat16]
     let steps = arithmetics.map(step)
     for step in steps { for _ in 0..<2 { step() } }

@@ -90,7 +90,11 @@ struct PrecisionProbeTests {
 
   /// The measurement itself, inside a computation that records no gradients.
   @Test func theMeasurement() {
+    let threads = Runtime.threadCount
+    defer { Runtime.threadCount = threads }
+    Runtime.threadCount = 3
     let times = noGrad { ConvolutionSpeed.measured() }
     #expect(times.float32 > 0 && times.bfloat16 > 0 && times.float32 < 10 && times.bfloat16 < 10, "\(times)")
+    #expect(Runtime.threadCount == 3, "it measures on one thread, and leaves the number as it was")
   }
 }

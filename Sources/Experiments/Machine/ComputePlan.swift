@@ -32,7 +32,7 @@ public struct ComputePlan: Sendable {
   ///   - earlier: from the record of a run that goes on; nil for a new one.
   ///   - most: the most threads that `auto` takes.
   ///   - availability: looks at the machine; asked only where `auto` has to be decided.
-  ///   - probe: times both arithmetics, with the threads that this plan chose.
+  ///   - probe: times both arithmetics.
   /// - Throws: `TorchError` for a device that is missing.
   public init(
     _ settings: GeneralSettings, goingOnFrom earlier: Earlier? = nil, most: Int = Runtime.defaultThreadCount,

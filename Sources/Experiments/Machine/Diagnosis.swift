@@ -33,7 +33,7 @@ public struct Diagnosis: Codable, Sendable {
     note("libtorch", "\(Runtime.version) in \(Runtime.libraryPath)")
     note("build", Self.build)
     note("processor", "\(Processor.name), \(Runtime.cpuCapability) kernels")
-    let threads = checkThreads()
+    checkThreads()
     checkDevices()
     checkMemory()
     checkDisk(folder)
@@ -45,7 +45,7 @@ public struct Diagnosis: Codable, Sendable {
         "pip install plotly, and name its plotly.min.js in ANTIDOTE_PLOTLY.")
     }
     if let data { check(data: data) }
-    checkSpeed(threads: threads)
+    checkSpeed()
   }
 
   private mutating func note(_ name: String, _ value: String, _ verdict: Verdict = .good, _ advice: String? = nil) {
@@ -135,8 +135,7 @@ public struct Diagnosis: Codable, Sendable {
     }
   }
 
-  /// - Returns: the threads that `auto` takes.
-  private mutating func checkThreads() -> Int {
+  private mutating func checkThreads() {
     let free = CPUAvailability.measured(seconds: 0.3)
     let most = Runtime.defaultThreadCount
     let threads = min(free.threads, most)
@@ -147,11 +146,9 @@ public struct Diagnosis: Codable, Sendable {
       """
     let isBusy = free.free + 0.5 < Double(free.allowed.count)
     note("threads", text, .good, isBusy ? "Other processes use the cores: what runs beside them is slower." : nil)
-    return threads
   }
 
-  private mutating func checkSpeed(threads: Int) {
-    Runtime.threadCount = threads
+  private mutating func checkSpeed() {
     let times = PrecisionProbe.standard.times()
     if let times {
       let text =
@@ -167,13 +164,11 @@ public struct Diagnosis: Codable, Sendable {
     let (full, half) = (
       ConvolutionSpeed.operations / now.float32 / 1e9, ConvolutionSpeed.operations / now.bfloat16 / 1e9
     )
-    let threads = "\(threads) thread\(threads == 1 ? "" : "s")"
     note(
       "speed",
       String(
-        format: "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, on the CPU, ", full,
-        half)
-        + "\(threads))")
+        format: "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, one thread)", full,
+        half))
   }
 }
 
