@@ -9,7 +9,7 @@
 //
 // Choosing the start: the published start (+radius everywhere) finds patch-like triggers. A trigger that spreads over
 // the whole image (Blended with noise) may lie far from that corner: then `start: random` finds it in a few epochs, and
-// so does a higher learning rate at more cost in accuracy. The README has measured curves.
+// so does a higher learning rate at more cost in accuracy. docs/results.md has measured curves.
 
 public import Backdoor
 import Support
