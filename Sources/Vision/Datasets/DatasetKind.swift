@@ -49,7 +49,7 @@ public struct DatasetKind: Sendable {
   public let normalization: Normalization
   /// False where a mirrored image is another class (digits, signs).
   public let flips: Bool
-  let read: @Sendable (DatasetSettings, String, DataSplit) throws -> RawImages
+  let read: @Sendable (DatasetSettings, String, DataSplit) throws -> any LoadedImages
 
   public static let all: [DatasetKind] = [
     DatasetKind(
@@ -154,12 +154,12 @@ extension ImageDataset {
       throw SettingsError(
         "dataset.path", "data set \(kind.id) needs a folder: --data path/to/data. It has to hold \(kind.layout).")
     }
-    var raw = try kind.read(settings, path, split)
-    raw.notes.forEach(onNote)
-    if split != .unlabeled { try requireLabels(raw, split, path) }
-    if let size = settings.size, raw.height != size || raw.width != size { raw = Resizing.resize(raw, to: size) }
+    let loaded = try kind.read(settings, path, split)
+    loaded.notes.forEach(onNote)
+    var all = loaded.dataset(named: try settings.origin().id)
+    if split != .unlabeled { try requireLabels(all, split, path) }
+    if let size = settings.size, all.height != size || all.width != size { all = Resizing.resize(all, to: size) }
     let limit = split == .train ? settings.train : split == .test ? settings.test : nil
-    let all = ImageDataset(name: try settings.origin().id, raw)
     guard let limit, limit < all.count else { return all }
     // The user's own files may lie sorted by class; those of published data sets are shuffled.
     guard kind.holdsOwnFiles else { return all.prefix(limit) }
@@ -168,13 +168,13 @@ extension ImageDataset {
   }
 
   /// Whoever trains or measures compares with labels.
-  private static func requireLabels(_ raw: RawImages, _ split: DataSplit, _ path: String) throws(DataError) {
-    let missing = raw.labels.count { $0 < 0 }
+  private static func requireLabels(_ data: ImageDataset, _ split: DataSplit, _ path: String) throws(DataError) {
+    let missing = data.labelArray().count { $0 < 0 }
     guard missing > 0 else { return }
     throw .malformed(
       path: path,
       problem:
-        "\(formatCount(missing)) of \(formatCount(raw.count)) images of the \(split.rawValue) split have no label (-1)",
+        "\(formatCount(missing)) of \(formatCount(data.count)) images of the \(split.rawValue) split have no label (-1)",
       fix: "Label them, or leave them out.")
   }
 
@@ -183,5 +183,26 @@ extension ImageDataset {
       Tensor.copying(bytes: $0, shape: [raw.count, raw.channels, raw.height, raw.width], dtype: .uint8)
     }
     self.init(name: name, images: images, labels: Tensor(raw.labels), classNames: raw.classNames)
+  }
+}
+
+/// One split as its reader gives it.
+protocol LoadedImages {
+  /// What was passed over or fitted, one sentence each.
+  var notes: [String] { get }
+  func dataset(named name: String) -> ImageDataset
+}
+
+extension RawImages: LoadedImages {
+  func dataset(named name: String) -> ImageDataset { ImageDataset(name: name, self) }
+}
+
+/// Files of tensors need no way over bytes.
+extension ImageDataset: LoadedImages {
+  var notes: [String] { [] }
+  func dataset(named name: String) -> ImageDataset {
+    var copy = self
+    copy.name = name
+    return copy
   }
 }

@@ -14,7 +14,7 @@ public enum TensorFiles {
   static func path(_ folder: String, _ split: DataSplit) -> String { "\(folder)/\(split.rawValue).safetensors" }
 
   /// - Throws: an error that names the file and what is wrong with it.
-  static func read(_ folder: String, split: DataSplit) throws -> RawImages {
+  static func read(_ folder: String, split: DataSplit) throws -> ImageDataset {
     let path = path(folder, split)
     guard FileSystem.exists(path) else {
       guard FileSystem.isFolder(folder) else {
@@ -58,10 +58,7 @@ public enum TensorFiles {
       )
     }
     let classNames = names ?? (0..<classes).map(String.init)
-    return RawImages(
-      channels: images.dimension(1), height: images.dimension(2), width: images.dimension(3),
-      pixels: images.array(UInt8.self),
-      labels: values, classNames: classNames)
+    return ImageDataset(name: "tensors", images: images, labels: labels, classNames: classNames)
   }
 
   /// Writes one split into a folder, at once or not at all.
