@@ -136,8 +136,7 @@ public struct DefenseJob {
     guard clean.height == train.height, clean.width == train.width else {
       throw JobError.invalid(
         "\(cleanData.path ?? cleanData.name): the clean images are \(clean.width)x\(clean.height) pixels, those of "
-          + "the data set "
-          + "\(train.name) \(train.width)x\(train.height). Give the side that all are resized to: "
+          + "the data set \(train.name) \(train.width)x\(train.height). Give the side that all are resized to: "
           + "--set dataset.size=\(min(train.width, train.height)).")
     }
     return (train, test, clean, splits.train.classNames)

@@ -14,6 +14,6 @@ extension ModelFile {
       progress.message("gray images of \(data.name) become three equal channels for \(path)")
     }
     guard let names = Classifier.storedClassNames(in: path) else { return data }
-    return try data.numbered(as: names, of: "the model \(path)") { progress.message($0) }
+    return try data.numbered(as: names, of: source) { progress.message($0) }
   }
 }

@@ -98,7 +98,7 @@ enum PickleText {
     return result
   }
 
-  /// `V` lines: latin1 with `\uXXXX` and `\UXXXXXXXX`.
+  /// `V` lines: latin1, with `\u` and four or `\U` and eight hexadecimal digits for other characters.
   static func rawUnicode(_ line: ArraySlice<UInt8>) throws -> String {
     let source = Array(line)
     var text = String.UnicodeScalarView()
