@@ -1,6 +1,5 @@
 import TestFiles
 import TestSupport
-import TestFiles
 import Testing
 import Torch
 import Training

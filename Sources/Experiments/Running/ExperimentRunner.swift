@@ -61,7 +61,6 @@ public final class ExperimentRunner {
   /// - Throws: what the parts throw; the record then says that the run was interrupted or failed, and why.
   public func run() throws -> RunRecord {
     if let earlier, earlier.status == .finished {
-      checkpoints.removeAll()  // A process that was killed at the very end left them.
       context.progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
       checkpoints.removeAll()  // A process that was killed at its very end may have left them.
       return earlier
