@@ -13,7 +13,10 @@ public enum LineFile {
     let file = retrying { open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666) }
     guard file >= 0 else { throw FileError(.write, path) }
     defer { close(file) }
-    let size = Int(lseek(file, 0, SEEK_END))
+    var status = stat()
+    guard fstat(file, &status) == 0 else { throw FileError(.write, path) }
+    guard status.st_mode & S_IFMT != S_IFIFO else { throw FileError(.write, path, .notAFile) }
+    let size = Int(status.st_size)
     let tail = try lastLine(file, size, path)
     let keepsTail = tail.isEmpty || isWhole(tail)
     let end = keepsTail ? size : size - tail.count

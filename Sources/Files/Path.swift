@@ -33,8 +33,8 @@ public enum Path {
     String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_-".contains($0)) ? $0 : "-" })
   }
 
-  /// A neighbour of a missing path with nearly the same name; of the part that is wrong, where that is a folder on the
-  /// way.
+  /// A neighbour of a missing path with nearly the same name. Where a folder on the way is wrong, the path through its
+  /// neighbour, if that leads to something.
   public static func similar(to path: String) -> String? {
     var wanted = withoutFinalSlash(path)
     while FileSystem.kind(parent(wanted)) == nil {
@@ -45,6 +45,8 @@ public enum Path {
     let folder = parent(wanted)
     let names = ((try? FileSystem.list(folder)) ?? []).prefix(2_000)
     guard let best = Nearest.names(name(wanted), among: names, limit: 1).first, best != name(wanted) else { return nil }
-    return folder == "." && !path.hasPrefix("./") ? best : join(folder, best)
+    let found = folder == "." && !path.hasPrefix("./") ? best : join(folder, best)
+    let rest = withoutFinalSlash(path).dropFirst(wanted.count)
+    return rest.isEmpty || FileSystem.kind(found + rest) != nil ? found + rest : nil
   }
 }

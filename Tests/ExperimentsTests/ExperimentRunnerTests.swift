@@ -1,3 +1,5 @@
+import Backdoor
+import Defenses
 import Evaluation
 import Files
 import Foundation
@@ -233,6 +235,80 @@ import Vision
       for name in names { try AtomicFile.write("x", to: "\(parent)/run/\(name)") }
       _ = try run("\(parent)/run", ["defense": "none"])
       for name in names { #expect(!FileSystem.exists("\(parent)/run/\(name)"), "\(name)") }
+    }
+  }
+
+  /// The images of the risks are drawn by class and by the run's seed.
+  @Test func theRisksAreThoseOfADrawBySeed() throws {
+    try withTemporaryFolder { parent in
+      var differs = false
+      for seed in [3, 4] {
+        let changes: JSONValue = [
+          "seed": .int(seed), "evaluation": ["riskSamples": 10], "defense": ["name": "ft", "epochs": 0],
+        ]
+        let folder = "\(parent)/\(seed)", configuration = try configuration(changes)
+        let measured = try #require(try run(folder, changes).before)
+        let test = try ImageDataset.load(configuration.dataset, .test)
+        let tasks = try #require(try configuration.makeAttack()).tasks(
+          for: test.shape, seed: configuration.seed.stream("attack"))
+        let evaluator = BackdoorEvaluator(test: test, tasks: tasks, seed: configuration.seed)
+        let model = try Classifier.open("\(folder)/\(ExperimentRunner.backdooredModelName)")
+        let context = try configuration.makeContext(progress: SilentProgress())
+        func risks(_ positions: [Int]) -> Risks {
+          RiskEvaluator(
+            images: test.subset(positions), triggered: evaluator.triggered().subset(positions),
+            targets: positions.map { evaluator.target($0) }, reference: model, adversary: .init(), context: context
+          ).measure(model.prepared(for: context), context: context)
+        }
+        let drawn = test.stratifiedSample(count: 10, seed: configuration.seed, stream: "risks/samples")
+        #expect(Set(drawn.map { test.labelArray()[$0] }).count == 10, "one of each class")
+        let found = risks(drawn)
+        #expect(measured.adversarialRisk == found.adversarial && measured.backdoorRisk == found.backdoor)
+        #expect(measured.riskCount == 10)
+        let first = risks(Array(0..<10))
+        differs = differs || first.adversarial != found.adversarial || first.backdoor != found.backdoor
+      }
+      #expect(differs, "other images have other risks")
+    }
+  }
+
+  /// A run measures on test images: without a test split it stops before it trains.
+  @Test func withoutATestSplit() throws {
+    try withTemporaryFolder { parent in
+      let data = "\(parent)/data"
+      try TensorFiles.write(
+        ImageDataset.load(configuration().dataset, .train), split: .train, folder: data)
+      let changes: JSONValue = ["dataset": ["name": "tensors", "path": .string(data)]]
+      let error = #expect(throws: JobError.self) { _ = try run("\(parent)/run", changes) }
+      let text = error.map { "\($0)" } ?? ""
+      #expect(text.contains("\(data): there is no test split to measure on. A run needs"))
+      #expect(text.contains("test.safetensors"))
+      #expect(try RunDirectory.open("\(parent)/run").metrics.read().isEmpty)
+    }
+  }
+
+  /// The clean images have to be of the size that the suspicious ones have.
+  @Test func cleanImagesOfAnotherSize() throws {
+    try withTemporaryFolder { parent in
+      let configuration = try configuration(["defense": ["name": "ft", "epochs": 0]])
+      let names = try ImageDataset.load(configuration.dataset, .train).classNames
+      try TensorFiles.write(
+        ImageDataset(
+          name: "tensors", images: .zeros([10, 3, 20, 24], dtype: .uint8), labels: Tensor((0..<10).map(Int64.init)),
+          classNames: names),
+        split: .train, folder: "\(parent)/clean")
+      let model = "\(parent)/m.safetensors"
+      try ModelSpec(kind: "cnn", shape: ModelShape(classes: 10, width: 4, imageSize: 28)).make(Generator(seed: 1))
+        .save(model)
+      var clean = DatasetSettings()
+      (clean.name, clean.path) = ("tensors", "\(parent)/clean")
+      let job = DefenseJob(configuration, model: ModelFile(model), cleanData: clean, output: "\(parent)/out")
+      let error = #expect(throws: JobError.self) { try job.run(progress: SilentProgress()) }
+      let text = error.map { "\($0)" } ?? ""
+      #expect(
+        text.contains("\(parent)/clean: the clean images are 24x20 pixels, those of the data set generated 28x28"))
+      #expect(text.contains("--set dataset.size=28"))
+      #expect(!FileSystem.exists("\(parent)/out") && !FileSystem.exists("\(parent)/out.work"))
     }
   }
 

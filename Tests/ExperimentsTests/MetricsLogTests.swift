@@ -44,6 +44,14 @@ struct MetricsLogTests {
     #expect(try folder.entries().isEmpty)
   }
 
+  /// A pipe would block whoever opens it.
+  @Test(.timeLimit(.minutes(1))) func aPipeIsRefused() throws {
+    #expect(mkfifo(log.path, 0o600) == 0)
+    #expect(#expect(throws: FileError.self) { try log.read() }?.reason == .notAFile)
+    #expect(#expect(throws: FileError.self) { try log.drop(after: 0, of: "train") }?.reason == .notAFile)
+    #expect(#expect(throws: FileError.self) { try log.append(entry("train", 1)) }?.reason == .notAFile)
+  }
+
   @Test func notANumberSurvives() throws {
     try log.append(entry("train", 1, .nan))
     try log.append(entry("train", 2, -.infinity))

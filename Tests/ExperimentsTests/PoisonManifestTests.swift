@@ -1,6 +1,10 @@
+import Backdoor
 import Files
+import Support
 import TestFiles
 import Testing
+import Torch
+import Vision
 
 @testable import Experiments
 
@@ -24,6 +28,38 @@ struct PoisonManifestTests {
       #expect(again.format == 2 && again.samples.count == 1)
       try AtomicFile.write(text.replacing("\"format\": 1", with: "\"format\": 3"), to: path)
       #expect(throws: JobError.self) { try PoisonManifest(contentsOf: path) }
+    }
+  }
+
+  /// The manifest numbers its target as its own classes; the data may have them in another order.
+  @Test func targetsFollowTheClassesOfTheData() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/poison.json"
+      func write(_ settings: String) throws {
+        try AtomicFile.write(
+          """
+          {"format": 2, "antidote": "0.1.0", "attack": "badnets", "settings": \(settings), "seed": 7,
+           "dataset": {"name": "folder"}, "shape": {"channels": 3, "height": 32, "width": 32},
+           "classNames": ["cat", "dog", "owl"], "trainCount": 9, "tasks": [], "samples": []}
+          """, to: path)
+      }
+      func mapping(_ names: [String]) throws -> LabelMapping? {
+        let data = ImageDataset(
+          name: "folder", images: .zeros([3, 3, 32, 32], dtype: .uint8), labels: Tensor([0, 1, 2] as [Int64]),
+          classNames: names)
+        let found = try TriggerSource.manifest(path: path).tasks(
+          ExperimentConfiguration([:]), for: data, named: data.classNames)
+        #expect(found.seed.root == 7)
+        return found.tasks.first?.mapping
+      }
+      try write(#"{"target": 1}"#)
+      #expect(try mapping(["cat", "dog", "owl"]) == .allToOne(target: 1))
+      #expect(try mapping(["dog", "owl", "cat"]) == .allToOne(target: 0))
+      #expect(throws: ClassNameError.self) { try mapping(["owl", "cat", "fox"]) }
+      try write(#"{"mapping": "source-to-target", "source": 0, "target": 2}"#)
+      #expect(try mapping(["owl", "dog", "cat"]) == .sourceToTarget(source: 2, target: 0))
+      try write(#"{"mapping": "all-to-all"}"#)
+      #expect(throws: JobError.self) { try mapping(["owl", "dog", "cat"]) }
     }
   }
 }

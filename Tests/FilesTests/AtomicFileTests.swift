@@ -89,6 +89,33 @@ import Testing
     }
   }
 
+  /// Whoever looks while a folder is removed sees all of it or nothing under its name; and what a killed process left
+  /// of it goes with the next clean-up.
+  @Test func aFolderIsNeverThereByHalf() async throws {
+    try await withTemporaryFolder { parent in
+      let folder = parent + "/work", count = 3_000
+      try FileSystem.createFolder(folder)
+      for number in 0..<count { try Data().write(to: URL(filePath: "\(folder)/\(number)")) }
+      async let halves: Int? = Task.detached { () -> Int? in
+        while FileSystem.exists(folder) {
+          let seen = listing(folder).count
+          if seen < count, FileSystem.exists(folder) { return seen }
+        }
+        return nil
+      }.value
+      FileSystem.removeWhole(folder)
+      #expect(await halves == nil)
+      #expect(listing(parent) == [])
+
+      try FileSystem.createFolder(folder)
+      try Data("text".utf8).write(to: URL(filePath: folder + "/a"))
+      try FileSystem.createFolder(parent + "/.antidote-77-0123456789abcdef.tmp")
+      try Data("text".utf8).write(to: URL(filePath: parent + "/.antidote-77-0123456789abcdef.tmp/a"))
+      #expect(FileSystem.removeLeftovers(in: parent) == 1)
+      #expect(listing(parent) == ["work"])
+    }
+  }
+
   @Test func linksAreFollowed() throws {
     try withTemporaryFolder { folder in
       try FileSystem.createFolder(folder + "/real")
@@ -146,6 +173,17 @@ import Testing
       try AtomicFile.write("x", to: folder + "/suspect.safetensors")
       let error = #expect(throws: FileError.self) { try FileSystem.read(folder + "/suspekt.safetensors") }
       #expect(error?.reason == .missing(suggestion: folder + "/suspect.safetensors"))
+    }
+  }
+
+  /// A suggestion leads to something of nearly the whole path, and is no folder on the way.
+  @Test func aSuggestionIsOfTheWholePath() throws {
+    try withTemporaryFolder { folder in
+      try FileSystem.createFolder(folder + "/photos/cats")
+      #expect(Path.similar(to: folder + "/photo/cats") == folder + "/photos/cats")
+      #expect(Path.similar(to: folder + "/photos/cat") == folder + "/photos/cats")
+      #expect(Path.similar(to: folder + "/photo/dogs") == nil)
+      #expect(Path.similar(to: "/hom/nobody/data") == nil)
     }
   }
 
