@@ -38,8 +38,10 @@ extension PoisoningSettings {
         "rate", "Share of the training set that is poisoned (source-to-target: of the target class).", unit: "fraction",
         range: 0...1),
       Setting("mapping", "Which labels poisoned samples get.", choices: MappingKind.allCases.map(\.rawValue)),
-      Setting("target", "Target class (all-to-one, source-to-target, clean-label).", unit: "class", range: 0...100_000),
-      Setting("source", "Source class (source-to-target).", unit: "class", range: 0...100_000),
+      Setting(
+        "target", "Target class, by number or name (all-to-one, source-to-target, clean-label).", unit: "class",
+        range: 0...100_000),
+      Setting("source", "Source class, by number or name (source-to-target).", unit: "class", range: 0...100_000),
       Setting("shift", "Class y becomes y + shift mod K (all-to-all).", unit: "classes", range: -100_000...100_000),
       Setting(
         "excludeTarget", "Draw dirty-label samples from classes other than the target alone.",

@@ -62,9 +62,10 @@ public struct SleeperAgent: Attack {
       Setting(
         "rate", "Share of the training set that is changed, within the target class.", unit: "fraction", range: 0...1,
         source: "both: .01"),
-      Setting("target", "Target class.", unit: "class", range: 0...100_000),
+      Setting("target", "Target class, by number or name.", unit: "class", range: 0...100_000),
       Setting(
-        "source", "Class whose images the trigger is meant for; empty means all others.", unit: "class",
+        "source", "Class whose images the trigger is meant for, by number or name; empty means all others.",
+        unit: "class",
         range: 0...100_000,
         source: "Souri et al.: one class; Gao et al.: all"),
       Setting("size", "Side of the trigger's patch.", unit: "pixels", range: 1...1024, source: "Souri et al."),

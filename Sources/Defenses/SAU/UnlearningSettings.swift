@@ -60,7 +60,8 @@ public struct UnlearningSettings<Defaults: UnlearningDefaults>: Configurable {
         choices: SharedAdversary.Start.allCases.map(\.rawValue), source: "authors' code: max"),
       Setting("universal", "One perturbation for the whole batch.", source: "paper, appendix A.4"),
       Setting(
-        "target", "Known target class; empty where it is not known.", unit: "class", range: 0...100_000,
+        "target", "Known target class, by number or name in the data set; empty where it is not known.", unit: "class",
+        range: 0...100_000,
         source: "paper, appendix A.5"),
       Setting("clamp", "Keep perturbed images inside [0,1].", source: "authors' code: off"),
       Setting(

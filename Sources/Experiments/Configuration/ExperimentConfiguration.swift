@@ -16,6 +16,8 @@ public import Vision
 /// attack: {name: badnets, rate: 0.1}
 /// defense: {name: sau, epochs: 20}
 /// ```
+///
+/// A class, such as `attack.target`, is given by its number or by its name in the data set.
 public struct ExperimentConfiguration: Sendable {
   public var general: GeneralSettings
   public var dataset: DatasetSettings
@@ -39,7 +41,7 @@ public struct ExperimentConfiguration: Sendable {
 
   /// Resolves a tree of overrides: defaults fill what it leaves out.
   /// - Throws: `SettingsError` for unknown keys (with the nearest name), wrong types, values out of range: all of them
-  ///   together.
+  ///   together. Where a class is given by its name, what reading the data set's class names throws.
   public init(_ tree: JSONValue) throws {
     guard case .object(var members) = tree else {
       throw SettingsError("", "a configuration is a group of settings, such as \"attack: {name: badnets}\".")
@@ -74,13 +76,21 @@ public struct ExperimentConfiguration: Sendable {
     (recipeName, recipe) = try problems.collect("recipe", fallback: ("", Recipe())) {
       try Self.recipe(parts["recipe"] ?? [:], flips: flips)
     }
+    let dataset = dataset
+    func numbered(_ settings: JSONValue, _ type: any Configurable.Type, _ path: String) throws -> JSONValue {
+      try ClassSettings.numbered(settings, type, at: path, of: dataset.name) { try dataset.classNames() }
+    }
     attack = try problems.collect("attack", fallback: nil) {
-      try Self.choice(parts["attack"], "attack", fallback: "badnets") { try AttackKind.named($0).make($1).settings }
+      try Self.choice(parts["attack"], "attack", fallback: "badnets") { name, overrides in
+        let kind = try AttackKind.named(name)
+        return try kind.make(numbered(overrides, kind.configuration, "attack")).settings
+      }
     }
     defense = try problems.collect("defense", fallback: nil) {
       try Self.choice(parts["defense"], "defense", fallback: "sau") { name, overrides in
         let kind = try DefenseKind.named(name)
-        return try kind.make(flips ? overrides : Self.withoutFlips(overrides, kind.configuration)).settings
+        let settings = try numbered(overrides, kind.configuration, "defense")
+        return try kind.make(flips ? settings : Self.withoutFlips(settings, kind.configuration)).settings
       }
     }
     try problems.check()
@@ -184,6 +194,13 @@ public struct ExperimentConfiguration: Sendable {
   }
   public func makeDefense() throws -> (any Defense)? {
     try defense.map { try DefenseKind.named($0.name).make($0.settings).defense }
+  }
+  /// The defense for data whose classes are numbered in another order than the data set's own.
+  /// - Parameter positions: the new number of each class; nil leaves all as they are.
+  func makeDefense(renumbering positions: [Int]?) throws -> (any Defense)? {
+    guard let positions, let defense else { return try makeDefense() }
+    let kind = try DefenseKind.named(defense.name)
+    return try kind.make(ClassSettings.renumbered(defense.settings, kind.configuration, positions)).defense
   }
 }
 

@@ -54,10 +54,9 @@ public struct DefenseJob {
   /// - Throws: `JobError`, `DataError`, `ClassNameError`, `DefenseError`, `TrainingError`, `RunStoreError`,
   ///   `Interrupted`; there is then no file of that name.
   public func run(progress: any ProgressReporter) throws -> Result {
-    guard let defense = try configuration.makeDefense() else {
-      throw JobError.invalid("defense.name: none does nothing. Choose a defense.")
+    guard let kind = try configuration.makeDefense().map({ type(of: $0) }) else {
+      throw Self.nothingToDo
     }
-    let kind = type(of: defense)
     if kind.requires.contains(.model), model == nil {
       throw JobError.invalid("defense \(kind.id) purifies a model: name its file with --model.")
     }
@@ -80,6 +79,10 @@ public struct DefenseJob {
       train = train.subset(train.complement(of: positions))
     }
     let suspect = try model?.open(for: clean, classes: train.classNames, progress: progress)
+    // Settings number classes as the data set does, the data now as the model does.
+    let order = try ClassNames(train.classNames).positions(
+      of: ClassNames(names), source: model?.source ?? "the model", otherSource: "the data set \(train.name)")
+    guard let defense = try configuration.makeDefense(renumbering: order) else { throw Self.nothingToDo }
     let images = kind.requires.contains(.poisonedTrain) ? train : clean
     var identity = try configuration.identity(
       job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
@@ -115,6 +118,8 @@ public struct DefenseJob {
     }
   }
 
+  private static var nothingToDo: JobError { .invalid("defense.name: none does nothing. Choose a defense.") }
+
   /// The data set's splits and the clean images, with the same channels and classes: the model's where its file says
   /// what they are. Then the names of the classes in the data set's own order.
   private func loadData(
@@ -125,8 +130,10 @@ public struct DefenseJob {
     var train = try fitted(splits.train)
     var test = try splits.test.map { try (model?.fitted($0, progress: SilentProgress()) ?? $0) }
     guard let cleanData else { return (train, test, try cleanSplit(defense, train), splits.train.classNames) }
-    var clean = try fitted(ImageDataset.load(cleanData, .train) { progress.message($0) })
-      .numbered(as: train.classNames, of: "the data set \(train.name)") { progress.message($0) }
+    var clean = try fitted(
+      ImageDataset.load(cleanData, .train) { progress.message($0) }.namingIdentifiers(of: configuration.dataset)
+    )
+    .numbered(as: train.classNames, of: "the data set \(train.name)") { progress.message($0) }
     if clean.channels != train.channels {
       progress.message(
         "gray images of \(clean.channels == 1 ? "the clean set" : train.name) become three equal channels")

@@ -57,7 +57,7 @@ public struct Cell {
     if c.attack != nil, let position = data.train.misleadingClass {
       context.progress.message(
         "warning: classes are named by numbers other than their positions: class \(position) is called "
-          + "\(data.train.classNames[position]). Settings such as attack.target are positions.")
+          + "\(data.train.classNames[position]). A number as attack.target is a position; text in quotes is a name.")
     }
     let taken = (c.clean.disjoint ? clean : []) + withoutLabels
     let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))

@@ -84,6 +84,23 @@ public enum TinyImageNetFiles {
     return items.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
+  /// The classes' names in their order, without a look at the images.
+  static func classNames(in path: String) throws -> [String] {
+    let folder = try PathSuggestion.locate(path, candidates: ["", "tiny-imagenet-200"], markers: ["wnids.txt"])
+    return try classNames(folder, FileSystem.readLines(Path.join(folder, "wnids.txt")).sorted())
+  }
+
+  /// The names of classes that are given by their wnid.
+  static func classNames(of wnids: [String], in path: String) throws -> [String] {
+    let folder = try PathSuggestion.locate(path, candidates: ["", "tiny-imagenet-200"], markers: ["wnids.txt"])
+    return try classNames(folder, wnids)
+  }
+
+  /// Whether a name is a wnid: `n` and eight digits.
+  static func isIdentifier(_ name: String) -> Bool {
+    name.utf8.count == 9 && name.hasPrefix("n") && name.utf8.dropFirst().allSatisfy { (48...57).contains($0) }
+  }
+
   /// The first of the words for each wnid; the wnid itself where `words.txt` is absent or does not list it.
   private static func classNames(_ folder: String, _ wnids: [String]) throws -> [String] {
     let file = Path.join(folder, "words.txt")
