@@ -34,6 +34,9 @@ public enum DefenseError: Error, CustomStringConvertible, Sendable {
 
   public var description: String {
     switch self {
+    case .missing(let defense, .unlabeled):
+      "defense \(defense) needs \(Resource.unlabeled.rawValue), and there are none: --set clean.unlabeled=0.8 takes so "
+        + "many from the data set."
     case .missing(let defense, let resource): "defense \(defense) needs a \(resource.rawValue), and none was given."
     case .notGranted(let resource): "the defense uses a \(resource.rawValue) without declaring it in `requires`."
     case .noArchitecture:

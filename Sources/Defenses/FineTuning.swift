@@ -28,7 +28,7 @@ public struct FineTuning: Defense {
       Setting(
         "learningRate", "SGD's learning rate; falls along a cosine over all epochs.", range: 0...100,
         source: "benchmarks"),
-      Setting("momentum", "SGD's momentum.", range: 0...1, source: "benchmarks"),
+      Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "benchmarks"),
       Setting("weightDecay", "L2 penalty.", range: 0...1, source: "benchmarks"),
       Setting(
         "crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64,

@@ -18,11 +18,14 @@ public struct TSNE: Sendable {
 
   public init() {}
 
-  /// Positions in the plane, float N x 2, of features, float N x D.
+  /// Positions in the plane, float N x 2, of features, float N x D; all 0 of fewer than four points, and where a
+  /// feature is not finite.
   public func callAsFunction(_ features: Tensor) -> Tensor {
     noGrad {
       let count = features.dimension(0)
-      guard count > 3 else { return Tensor.zeros([count, 2], device: features.device) }
+      guard count > 3, features.isFinite().all().item() != 0 else {
+        return Tensor.zeros([count, 2], device: features.device)
+      }
       let reduced = principalComponents(features.to(.float32))
       var p = affinities(reduced) * exaggeration
       let first =

@@ -56,7 +56,7 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
       "learningRate", "SGD's rate for a batch of 512; it grows with the batch. Empty: simclr .4, moco .06, byol .24.",
       range: 0...100,
       source: "SimCLR, MoCo, BYOL"),
-    Setting("momentum", "SGD's momentum.", range: 0...1, source: "DBD"),
+    Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "DBD"),
     Setting("weightDecay", "L2 penalty.", range: 0...1, source: "DBD; its code: 1e-4"),
     Setting(
       "period", "Epochs in which the cosine schedule falls to 0; empty means `epochs`.", unit: "epochs",

@@ -64,6 +64,9 @@ public struct MixMatch: Configurable, Hashable {
       source: "DBD's code"),
   ]
 
+  /// Labeled images of one epoch.
+  private static let mostImages = 100_000_000
+
   /// Trains the model in place and leaves it in evaluation mode.
   /// - Parameters:
   ///   - flip: whether mirrored images belong to the same class.
@@ -74,6 +77,12 @@ public struct MixMatch: Configurable, Hashable {
     _ model: Classifier, on data: ImageDataset, flip: Bool = true, context: TrainingContext, stage: String = "mixmatch",
     split: (_ epoch: Int) throws -> CredibleSplit
   ) throws {
+    // The order of an epoch is drawn at once.
+    guard iterations <= Self.mostImages / batch else {
+      throw TrainingError.invalid(
+        "\(stage): iterations \(iterations) of batch \(batch) are more than \(Self.mostImages) images an epoch. Make one "
+          + "of them smaller.")
+    }
     let data = data.to(context.device)
     model.to(context.device).to(.channelsLast).requiresGrad(true).train()
     let optimizer = Adam(model.parameters(), learningRate: learningRate)

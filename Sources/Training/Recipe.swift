@@ -37,20 +37,22 @@ public struct Recipe: Configurable, Hashable {
     Setting("batch", "Images in one optimizer step.", unit: "images", range: 1...65_536),
     Setting("optimizer", "Optimizer.", choices: Algorithm.allCases.map(\.rawValue)),
     Setting("learningRate", "Learning rate (for one-cycle: its peak).", range: 0...100),
-    Setting("momentum", "Momentum of SGD; beta1 of Adam.", range: 0...1),
+    Setting("momentum", "Momentum of SGD; beta1 of Adam.", range: 0...0.9999),
     Setting("nesterov", "Nesterov momentum (SGD)."),
     Setting("weightDecay", "L2 penalty (decoupled for adamw).", range: 0...1),
     Setting("schedule", "Learning rate over time.", choices: ScheduleShape.allCases.map(\.rawValue)),
-    Setting("milestones", "Epochs at which a multi-step schedule multiplies the rate by gamma.", unit: "epochs"),
+    Setting(
+      "milestones", "Epochs at which a multi-step schedule multiplies the rate by gamma.", unit: "epochs",
+      range: 0...100_000),
     Setting("gamma", "Factor at each milestone.", range: 0...1),
-    Setting("period", "Half period of the cosine; empty means all epochs.", unit: "epochs"),
+    Setting("period", "Half period of the cosine; empty means all epochs.", unit: "epochs", range: 1...1_000_000),
     Setting("warmup", "Share of all steps in which one-cycle rises.", unit: "fraction", range: 0...1),
     Setting(
       "crop", "Zero padding of the random crop, one draw per image; 0 switches it off.", unit: "pixels", range: 0...64),
     Setting("flip", "Random horizontal flip, one draw per image."),
     Setting("labelSmoothing", "Share of each target spread over all classes.", unit: "fraction", range: 0...1),
     Setting("dropLast", "Leave out the last batch of an epoch if it is not full."),
-    Setting("clipNorm", "Largest 2-norm of all gradients together; empty means no limit."),
+    Setting("clipNorm", "Largest 2-norm of all gradients together; empty means no limit.", range: 1e-9...1e9),
   ]
 
   public func makeOptimizer(_ parameters: [Tensor]) -> Optimizer {

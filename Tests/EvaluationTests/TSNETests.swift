@@ -34,4 +34,13 @@ import Torch
     let line = TSNE()(Tensor.arange(0..<20, dtype: .float32).reshaped([20, 1]))
     #expect(line.shape == [20, 2] && line.isFinite().all().item() == 1)
   }
+
+  /// Features of a network that diverged have no principal components.
+  @Test func featuresThatAreNotFinite() {
+    for value in [Float.nan, .infinity] {
+      let features = Tensor([Float](repeating: 1, count: 19) + [value], shape: [5, 4])
+      let points = TSNE()(features)
+      #expect(points.shape == [5, 2] && points.abs().max().item() == 0)
+    }
+  }
 }

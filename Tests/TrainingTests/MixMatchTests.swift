@@ -203,4 +203,16 @@ private final class Network: Classifier {
   }
 
   @Test func isDocumented() { #expect(SettingsTree.checkSettings(MixMatch.self) == []) }
+
+  /// The order of an epoch is drawn at once.
+  @Test func moreImagesThanMemoryHolds() {
+    var settings = MixMatch()
+    (settings.iterations, settings.batch) = (10_000_000, 65_536)
+    let error = #expect(throws: TrainingError.self) {
+      try settings.train(.tiny(for: data), on: data, context: context) { _ in
+        CredibleSplit(losses: Tensor.ones([48]), share: 0)
+      }
+    }
+    #expect(error?.description.contains("iterations 10000000 of batch 65536") == true)
+  }
 }

@@ -34,9 +34,11 @@ public struct SpectralLimit: Configurable {
       "largest", "The largest singular value that the last layer may have.", range: 1e-6...1e6, source: "decided: 1"),
   ]
 
-  /// Changes a matrix in place.
+  /// Changes a matrix in place. One that is not finite stays as it is: it has no singular values, and the loss tells
+  /// that the training diverged.
   public func apply(to weight: Tensor) {
     noGrad {
+      guard kind != .none, weight.detach().isFinite().all().item() != 0 else { return }
       switch kind {
       case .truncate: weight.copy_(weight.detach().truncatingSingularValues(at: largest))
       case .divide: weight.mul_(largest / weight.detach().singularValues().max())

@@ -78,6 +78,11 @@ struct ComponentSearch {
       state.losses[bag].put_([active], Tensor.zeros([active.count], device: active.device))
     }
     let plan = settings.plan(active: active.count, total: labels.count)
+    guard plan.betas.indices.contains(iteration), (0..<settings.rounds).contains(round), bag >= 0 else {
+      throw TrainingError.invalid(
+        "\(Self.stage): the checkpoint is at iteration \(iteration) of round \(round), which does not exist. Remove it "
+          + "to start again.")
+    }
 
     // S' <- Sample(S, alpha); theta <- A(S', theta)
     let subset = state.subset.nonzero().reshaped(-1)

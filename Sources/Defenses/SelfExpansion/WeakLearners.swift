@@ -16,12 +16,12 @@ import Vision
 /// The learners that are being trained, and what those before them predicted.
 final class LearnerState: Module {
   let networks: [Classifier]
-  /// Predicted classes, int16: learners x N.
+  /// Predicted classes, int32: learners x N.
   @Buffer var votes: Tensor
 
   init(_ networks: [Classifier], learners: Int, samples: Int) {
     self.networks = networks
-    votes = Tensor.zeros([learners, samples], dtype: .int16)
+    votes = Tensor.zeros([learners, samples], dtype: .int32)
   }
 }
 

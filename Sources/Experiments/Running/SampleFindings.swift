@@ -69,7 +69,8 @@ struct SampleFindings {
     let sorted = score.values.filter(\.isFinite).sorted()
     guard let least = sorted.first, let most = sorted.last, least < most else { return nil }
     var (lower, upper) = (sorted[sorted.count / 200], sorted[sorted.count - 1 - sorted.count / 200])
-    if let threshold = score.threshold { (lower, upper) = (min(lower, threshold), max(upper, threshold)) }
+    let threshold = score.threshold.flatMap { $0.isFinite ? $0 : nil }
+    if let threshold { (lower, upper) = (min(lower, threshold), max(upper, threshold)) }
     if lower == upper { (lower, upper) = (least, most) }
     if lower > 0, lower < 0.01 * upper { lower = 0 }
     let bins = 40
@@ -79,7 +80,7 @@ struct SampleFindings {
       if poison.contains(index) { poisoned[bin] += 1 } else { clean[bin] += 1 }
     }
     return RunRecord.Histogram(
-      title: score.title, lower: lower, upper: upper, clean: clean, poisoned: poisoned, threshold: score.threshold)
+      title: score.title, lower: lower, upper: upper, clean: clean, poisoned: poisoned, threshold: threshold)
   }
 
   private func map(_ embedding: Embedding) -> RunRecord.SampleMap {

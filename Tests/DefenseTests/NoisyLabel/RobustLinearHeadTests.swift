@@ -204,4 +204,17 @@ import Vision
     #expect(error?.description.contains("1x16x16") == true && error?.description.contains("3x16x16") == true)
     #expect(throws: DefenseError.self) { try run(defense { $0.recipe.flip = true }) }
   }
+
+  /// A training that diverges ends with the error of its loss.
+  @Test(arguments: [SpectralLimit.Kind.truncate, .divide, .none]) func weightsThatAreNotFinite(
+    _ kind: SpectralLimit.Kind
+  ) {
+    var limit = SpectralLimit()
+    limit.kind = kind
+    for value in [Float.nan, .infinity] {
+      let weight = Tensor([1, 2, value, 4] as [Float], shape: [2, 2])
+      limit.apply(to: weight)
+      #expect(weight.array(Float.self).prefix(2) == [1, 2])
+    }
+  }
 }
