@@ -3,6 +3,7 @@ extension JSONValue {
   ///
   /// Numbers with a point or an exponent become `.double`, others `.int` (`.double` where they exceed 64 bits). `NaN`,
   /// `Infinity` and `-Infinity` are read too, because Python's `json` writes them. A key that occurs twice is an error.
+  /// A byte order mark before the document is passed over.
   /// - Parameter source: The name of the text in errors, usually its file.
   /// - Throws: `ParseError` with line and column.
   public init(json text: String, source: String? = nil, limits: FormatLimits = .standard) throws(ParseError) {
@@ -42,6 +43,7 @@ struct JSONParser {
       throw error(
         "The document has \(formatBytes(bytes.count)), more than the \(formatBytes(limits.bytes)) that are read.")
     }
+    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { position = 3 }
     let value = try self.value(depth: 0)
     skipSpaces()
     guard position == bytes.count else { throw error("There is text after the end of the document.") }

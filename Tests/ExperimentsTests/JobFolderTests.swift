@@ -38,6 +38,21 @@ struct JobFolderTests {
     #expect(try folder.read("mine/\(name)") == "text")
   }
 
+  /// What another job computed with says nothing about a new one; what this job left results with does.
+  @Test func theComputationOfAFolderWithoutResultsIsForgotten() throws {
+    let output = folder.path("out")
+    let compute = try JSONValue(encoding: ComputePlan.Earlier(context)).prettyJSON
+    try folder.write("out.work/compute.json", compute)
+    try folder.write("out.work/job.json", "{}")
+    #expect(JobFolder.earlier(output: output) == nil)
+    try folder.write("out.work/checkpoint-train.safetensors", "")
+    #expect(JobFolder.earlier(output: output) != nil)
+    #expect(JobFolder.earlier(at: folder.path("out.work"), output: folder.path("other")) != nil)
+    try folder.remove("out.work/checkpoint-train.safetensors")
+    try folder.write("out.work/attack.safetensors", "")
+    #expect(JobFolder.earlier(output: output) != nil)
+  }
+
   @Test func filesThatCameWhileItWorkedStay() throws {
     try JobFolder(at: folder.path("work"), output: folder.path("out"), identity: ["seed": 0]).perform(context) {
       try folder.write("work/draft.tmp", "text")

@@ -47,9 +47,38 @@ struct RunDirectoryTests {
     }
   }
 
+  /// A run that failed before it made anything does not stand in the way of the corrected command.
+  @Test func aFailedRunWithoutResultsGivesWay() throws {
+    func fail(_ id: String) throws {
+      let directory = try RunDirectory.create(at: path, id: id)
+      var record = RunRecordExample.full(id: id)
+      (record.status, record.failure) = (.failed, "a wrong setting")
+      try directory.write(record)
+      try directory.metrics.append(MetricsEntry(stage: "train", epoch: 0, values: [:]))
+      try Data().write(to: URL(fileURLWithPath: directory.file(PoisonManifest.fileName)))
+      directory.release()
+    }
+    try fail("a")
+    let second = try RunDirectory.create(at: path, id: "b")
+    #expect(try second.readRecord() == nil && second.metrics.read().isEmpty)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path).sorted() == [".lock", "samples"])
+    second.release()
+    for name in ["backdoored.safetensors", "checkpoint-train.safetensors", "samples/1.png", "notes.txt"] {
+      try fail("a")
+      try Data().write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+      #expect(throws: RunStoreError.belongsToAnotherRun(directory: path, found: "a", expected: "b"), "\(name)") {
+        try RunDirectory.create(at: path, id: "b")
+      }
+      #expect(try RunDirectory.open(path).readRecord()?.id == "a")
+      try FileSystem.remove("\(path)/\(name)")
+    }
+  }
+
   @Test func anotherRunsFolderIsRefused() throws {
     let first = try RunDirectory.create(at: path, id: "a")
-    try first.write(RunRecordExample.full(id: "a"))
+    var record = RunRecordExample.full(id: "a")
+    record.status = .interrupted
+    try first.write(record)
     first.release()
     let error = #expect(throws: RunStoreError.self) { try RunDirectory.create(at: path, id: "b") }
     #expect(error == .belongsToAnotherRun(directory: path, found: "a", expected: "b"))

@@ -3,6 +3,14 @@ import Foundation
 import Testing
 
 @Suite struct JSONValueTests {
+  /// Editors and PowerShell write it before the text.
+  @Test func aByteOrderMarkIsPassedOver() throws {
+    #expect(try JSONValue(json: "\u{FEFF}{\"a\": 1}") == ["a": 1])
+    #expect(try JSONValue(json: [0xef, 0xbb, 0xbf] + Array("[2]".utf8)) == [2])
+    #expect(throws: ParseError.self) { try JSONValue(json: "\u{FEFF}\u{FEFF}{}") }
+    #expect(throws: ParseError.self) { try JSONValue(json: "[\u{FEFF}]") }
+  }
+
   @Test func numbersCompareByValue() {
     #expect(JSONValue.int(1) == .double(1))
     #expect(JSONValue.int(1).hashValue == JSONValue.double(1).hashValue)

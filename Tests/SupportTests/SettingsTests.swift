@@ -344,4 +344,16 @@ extension SettingsTests {
     }
     #expect(clock.now - start < .seconds(3))
   }
+
+  /// A key from a file that is no configuration may be anything.
+  @Test func longNamesAreShortened() {
+    let long = String(repeating: "k", count: 6_000)
+    for error in [
+      SettingsError(long, "unknown setting."), SettingsError("attack", "\"\(long)\" is not one of the choices."),
+      SettingsError.unknownName(what: "attack", name: long, known: ["badnets"]),
+    ] {
+      #expect(error.description.count < 2_200 && error.description.contains("kkk..."), "\(error.description.count)")
+    }
+    #expect(SettingsError(long, "unknown setting.").description.hasSuffix("kkk...: unknown setting."))
+  }
 }

@@ -77,9 +77,14 @@ public final class JobFolder {
     rmdir(path)
   }
 
-  /// What an earlier process of the job with this folder computed with; nil where there was none.
+  /// What an earlier process of the job with this folder computed with; nil where it left no result to go on from. The
+  /// folder of another job with results is refused later.
   static func earlier(at path: String? = nil, output: String) -> ComputePlan.Earlier? {
-    let path = "\(path ?? Path.withoutFinalSlash(output) + suffix)/\(computeName)"
+    let folder = path ?? Path.withoutFinalSlash(output) + suffix
+    guard !FolderCheckpoints(folder).isEmpty || FileSystem.exists("\(folder)/\(LearnedAttack.fileName)") else {
+      return nil
+    }
+    let path = "\(folder)/\(computeName)"
     guard let bytes = try? FileSystem.readIfPresent(path), let tree = try? JSONValue(json: bytes, source: path) else {
       return nil
     }

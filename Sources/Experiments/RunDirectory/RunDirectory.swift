@@ -32,6 +32,7 @@ public struct RunDirectory: Sendable {
   /// - Parameters:
   ///   - path: The folder; it and those above it are made where they are missing.
   ///   - id: The run's id. A folder with a record of another id is refused.
+  /// A run that failed before it made anything gives way to another one: the same command with a corrected setting.
   /// - Throws: ``RunStoreError``: the folder belongs to another run, holds files but no run, or is in use by another
   ///   process. `FileError`: it cannot be written.
   public static func create(at path: String, id: String) throws -> RunDirectory {
@@ -40,6 +41,7 @@ public struct RunDirectory: Sendable {
     try checkOwner(of: path, id: id)
     let lock = try RunLock(path: path + "/" + lockName, directory: path)
     try checkOwner(of: path, id: id)  // Another process may have begun a run here between the first look and the lock.
+    if let record = try storedRecord(in: path), record.id != id { try removeFailedRun(in: path) }
     FileSystem.removeLeftovers(in: path)
     let directory = RunDirectory(path: path, id: id, lock: lock)
     try FileSystem.createFolder(directory.samplesPath)
@@ -95,6 +97,21 @@ public struct RunDirectory: Sendable {
     try AtomicFile.write(try record.encoded(), to: recordPath)
   }
 
+  /// What a run leaves that failed before it made a model, a checkpoint or a picture.
+  private static let withoutResult: Set = [recordName, metricsName, PoisonManifest.fileName, samplesName, lockName]
+
+  private static func holdsNoResult(_ path: String) throws -> Bool {
+    let samples = path + "/" + samplesName
+    return try FileSystem.list(path, hidden: true).allSatisfy {
+      withoutResult.contains($0) || FileSystem.isTemporaryName($0)
+    } && (!FileSystem.exists(samples) || FileSystem.list(samples, hidden: true).allSatisfy(FileSystem.isTemporaryName))
+  }
+
+  /// The record goes last: a process that is killed meanwhile leaves a failed run.
+  private static func removeFailedRun(in path: String) throws {
+    for name in [metricsName, PoisonManifest.fileName, recordName] { try FileSystem.remove(path + "/" + name) }
+  }
+
   private static func storedRecord(in path: String) throws -> RunRecord? {
     let file = path + "/" + recordName
     var status = stat()
@@ -107,7 +124,7 @@ public struct RunDirectory: Sendable {
   /// record.
   private static func checkOwner(of path: String, id: String) throws {
     if let record = try storedRecord(in: path) {
-      guard record.id == id else {
+      guard try record.id == id || (record.status == .failed && holdsNoResult(path)) else {
         throw RunStoreError.belongsToAnotherRun(directory: path, found: record.id, expected: id)
       }
       return

@@ -1,6 +1,7 @@
 import Files
 
-/// One line of a GTSRB CSV: `Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId`.
+/// One line of a GTSRB CSV: `Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId`. Copies that a program has
+/// written again may have commas or tabs in place of the semicolons.
 struct GTSRBRow {
   let path: String
   let width: Int
@@ -12,20 +13,27 @@ struct GTSRBRow {
 
   private static let columns = ["Filename", "Width", "Height", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId"]
 
+  private static let separators: [Character] = [";", ",", "\t"]
+
   /// The rows of a file in file-name order; every image that it lists must be in the folder `images`, and no other.
   static func read(_ file: String, images: String, classes: Int) throws -> [GTSRBRow] {
     let lines = try FileSystem.readLines(file)
-    guard let header = lines.first, header.split(separator: ";").map(String.init) == columns else {
+    func fields(_ line: String, _ separator: Character) -> [String] {
+      line.split(separator: separator, omittingEmptySubsequences: false).map(\.trimmedBlanks)
+    }
+    let separator = separators.first { separator in lines.first.map { fields($0, separator) } == columns }
+    guard let separator else {
       let found = lines.first ?? ""
       let fix =
-        found == columns.dropLast().joined(separator: ";")
+        separators.contains { fields(found, $0) == columns.dropLast() }
         ? "This is the test CSV without labels; download GTSRB_Final_Test_GT.zip." : DataError.copyAgain
       throw DataError.malformed(
         path: file, problem: "its header is '\(found.prefix(120))', expected '\(columns.joined(separator: ";"))'",
         fix: fix)
     }
     let rows = try lines.dropFirst().enumerated().map { index, line in
-      try parse(line, at: index + 2, file: file, images: images, classes: classes)
+      try parse(
+        line, fields(line, separator), at: index + 2, file: file, images: images, classes: classes)
     }
     let listed = Set(rows.map { Path.name($0.path) })
     guard !rows.isEmpty, listed.count == rows.count else {
@@ -43,13 +51,12 @@ struct GTSRBRow {
     return rows.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
-  private static func parse(_ line: String, at number: Int, file: String, images: String, classes: Int) throws
-    -> GTSRBRow
-  {
+  private static func parse(
+    _ line: String, _ fields: [String], at number: Int, file: String, images: String, classes: Int
+  ) throws -> GTSRBRow {
     func fail(_ problem: String) -> DataError {
       .malformed(path: file, problem: "line \(number): \(problem)", fix: DataError.copyAgain)
     }
-    let fields = line.split(separator: ";", omittingEmptySubsequences: false).map(\.trimmedBlanks)
     let numbers = fields.dropFirst().compactMap { Int($0) }
     guard fields.count == columns.count, numbers.count == columns.count - 1, !fields[0].contains("/"),
       !fields[0].isEmpty

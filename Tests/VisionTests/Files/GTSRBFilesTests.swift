@@ -44,6 +44,21 @@ import Vision
     #expect(GTSRBFiles.classNames.count == 43 && GTSRBFiles.classNames[14] == "Stop")
   }
 
+  /// Spreadsheets write the CSV files again with other separators.
+  @Test(arguments: [",", "\t"]) func otherSeparators(_ separator: String) throws {
+    let folder = try Self.tree(), files = (0..<3).map { "GTSRB/Final_Training/Images/0000\($0)/GT-0000\($0).csv" }
+    for name in files + ["GT-final_test.csv"] {
+      try folder.write(name, folder.read(name).replacing(";", with: separator))
+    }
+    let (train, test) = (
+      try GTSRBFiles.read(folder.path, split: .train, size: 8, resize: nearest, classes: 3),
+      try GTSRBFiles.read(folder.path, split: .test, classes: 3)
+    )
+    #expect(train.labels == [0, 0, 1, 1, 2, 2] && test.labels == [2, 0])
+    try folder.write(files[0], folder.read(files[0]).replacing(separator, with: ";", maxReplacements: 1))
+    #expect(throws: DataError.self) { try GTSRBFiles.read(folder.path, split: .train, classes: 3) }
+  }
+
   @Test func cropKeepsBothCorners() throws {
     let folder = try Self.tree()
     // Boxes of 4 x 6 and 6 x 5 pixels: without resizing they differ, so the error shows the exact crop.
