@@ -55,6 +55,8 @@ public final class BackdoorEvaluator {
   /// What the attack wants of each test image; nil where it does not count.
   public func target(_ index: Int, task: Int = 0) -> Int? { targets[task][index] }
   public var hasTrigger: Bool { !tasks.isEmpty }
+  /// Triggers of the attack.
+  public var taskCount: Int { tasks.count }
 
   /// Predicted classes on the clean and on each task's triggered test images.
   public struct Predictions {

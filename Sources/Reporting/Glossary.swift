@@ -32,7 +32,9 @@ enum Glossary {
     higherIsBetter: true)
   static let backdoorRisk = Term(
     abbreviation: "Backdoor risk", name: "",
-    explanation: "Share of test images of other classes that the trigger turns into the target.", higherIsBetter: false)
+    explanation:
+      "Share of test images of other classes that the trigger (of several the worst) turns into the target.",
+    higherIsBetter: false)
   static let adversarialRisk = Term(
     abbreviation: "Adversarial risk", name: "",
     explanation: "Share of test images of other classes that some perturbation makes this model misclassify.",
@@ -43,4 +45,23 @@ enum Glossary {
       "Share of test images that one perturbation makes this model and the undefended model take for the same wrong "
       + "class.",
     higherIsBetter: false)
+  static let subAdversarialRisk = Term(
+    abbreviation: "Sub-adversarial risk", name: "",
+    explanation:
+      "Bound on the backdoor risk: shared where the trigger works on the undefended model, adversarial elsewhere.",
+    higherIsBetter: false)
+  static let universalRisk = Term(
+    abbreviation: "Universal risk", name: "",
+    explanation: "Share of test images of other classes that the worst single perturbation for all misleads.",
+    higherIsBetter: false)
+  static let universalSubRisk = Term(
+    abbreviation: "Universal sub-adversarial risk", name: "",
+    explanation: "The same, shared with the undefended model where the trigger works on it.", higherIsBetter: false)
+  static let targetedRisk = Term(
+    abbreviation: "Targeted risk", name: "",
+    explanation: "Share of test images of other classes that some perturbation turns into the target.",
+    higherIsBetter: false)
+  static let targetedSubRisk = Term(
+    abbreviation: "Targeted sub-adversarial risk", name: "",
+    explanation: "The same, shared with the undefended model where the trigger works on it.", higherIsBetter: false)
 }

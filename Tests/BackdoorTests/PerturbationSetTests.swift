@@ -17,6 +17,23 @@ import Torch
     expectClose(ball.project(output), output, "projecting twice changes nothing")
   }
 
+  /// As the authors project, every coordinate in proportion; only L1 has two ways.
+  @Test func l1Rescaling() throws {
+    let golden = try Golden("sau_projections")
+    let radius = try #require(Golden("sau").settings["projection_radius"]["l1_scaled"].double)
+    let ball = Norm.l1.ball(radius, l1: .rescaling)
+    let (input, output) = (try golden.tensor("l1_scaled/input"), try golden.tensor("l1_scaled/output"))
+    expectClose(ball.project(input), output)
+    expectClose(ball.project(Tensor.full(input.shape, radius)), try golden.tensor("l1_scaled/start"), "corner start")
+    let inside = pattern([3, 2, 2, 2], 0.4, 0.05)
+    expectSame(ball.project(inside), inside)
+    expectClose(ball.project(Tensor.zeros([1, 2, 2, 2])), Tensor.zeros([1, 2, 2, 2]), "no division by zero")
+    #expect((Norm.l1.ball(radius).project(input) - output).abs().max().item() > 0.01, "the Euclidean one is another")
+    for norm in [Norm.linf, .l2] {
+      expectSame(norm.ball(0.5, l1: .rescaling).project(input), norm.ball(0.5).project(input))
+    }
+  }
+
   @Test(arguments: Norm.allCases) func insideStays(_ norm: Norm) {
     let inside = pattern([3, 2, 2, 2], 0.4, 0.05)
     expectSame(norm.ball(1).project(inside), inside)

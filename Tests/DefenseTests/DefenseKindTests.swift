@@ -108,6 +108,33 @@ import Vision
     }
   }
 
+  /// Whoever purifies a model may go on with the one that he gave: layout, modes, device and what trains in it stay.
+  @Test(arguments: DefenseKind.all.filter { $0.stage == .model }.map(\.id), [MemoryFormat.contiguous, .channelsLast])
+  func purifyingLeavesTheModelAsItWas(_ id: String, _ format: MemoryFormat) throws {
+    let (defense, _) = try DefenseKind.named(id).make(["epochs": 1, "batch": 12])
+    for training in [true, false] {
+      let given = try resources(size: 16)
+      given.model.to(format).train(training)
+      let inner = try #require(given.model.modules().first { $0.module is BatchNorm2d }?.module)
+      inner.train(!training)
+      given.model.parameters()[0].requiresGrad_(false)
+      func state() -> [String] {
+        given.model.modules().map { "\($0.path) \($0.module.isTraining)" }
+          + given.model.stateDict().entries.map { key, tensor in
+            "\(key) \(tensor.device) \(tensor.isContiguous(.contiguous)) \(tensor.isContiguous(.channelsLast))"
+          } + given.model.namedParameters().map { "\($0.key) \($0.tensor.requiresGrad) \($0.tensor.grad == nil)" }
+      }
+      let (before, values) = (state(), given.model.snapshot())
+      let purified = try defense.purify(
+        given.model, clean: given.clean, context: TrainingContext(precision: .float32, seed: 4))
+      #expect(state() == before)
+      expectSame(given.model.snapshot(), values, "the suspect model")
+      // Nor does it share its weights with the other one.
+      noGrad { for (_, tensor) in purified.stateDict().entries where tensor.dtype.isFloatingPoint { tensor.fill_(9) } }
+      expectSame(given.model.snapshot(), values, "the suspect model after a change of the purified one")
+    }
+  }
+
   @Test(arguments: ids) func isDeterministic(_ id: String) throws {
     let given = try resources(size: 16)
     let one = try run(id, given)

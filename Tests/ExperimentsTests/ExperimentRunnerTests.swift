@@ -57,6 +57,15 @@ import Vision
         #expect(m.cleanCount == 40 && m.attackSuccessRate != nil && m.robustAccuracy != nil && m.triggeredCount == 36)
         #expect(
           m.backdoorRisk != nil && m.adversarialRisk != nil && m.sharedAdversarialRisk != nil && m.riskCount == 16)
+        #expect(m.subAdversarialRisk != nil && m.universalRisk != nil && m.universalSubRisk != nil)
+        #expect(m.targetedRisk != nil && m.targetedSubRisk != nil)
+        // Sixteen images in the proportions of ten classes: one or two are of the target's.
+        #expect([14, 15].contains(try #require(m.riskAimedCount)))
+        let aimed = Double(try #require(m.riskAimedCount))
+        for share in [m.backdoorRisk, m.adversarialRisk, m.subAdversarialRisk, m.universalRisk, m.targetedSubRisk] {
+          let hits = try #require(share) * aimed
+          #expect(abs(hits - hits.rounded()) < 1e-9)
+        }
       }
       let (before, after) = (try #require(record.before), try #require(record.after))
       #expect(record.defenseEffectiveness == DefenseEffectiveness.rating(before: before, after: after))
@@ -77,7 +86,10 @@ import Vision
       for entry in metrics {
         #expect(entry.values[MetricName.trainLoss] != nil && entry.values[MetricName.accuracy] != nil)
         #expect(entry.values[MetricName.attackSuccessRate] != nil && entry.values[MetricName.learningRate] != nil)
-        #expect((entry.values[MetricName.sharedAdversarialRisk] != nil) == (entry.stage == "sau"))
+        for name in [
+          MetricName.sharedAdversarialRisk, MetricName.subAdversarialRisk, MetricName.universalRisk,
+          MetricName.universalSubRisk, MetricName.targetedRisk, MetricName.targetedSubRisk,
+        ] { #expect((entry.values[name] != nil) == (entry.stage == "sau"), "\(name)") }
       }
       #expect(
         metrics[1].values[MetricName.accuracy] == before.accuracy
@@ -85,6 +97,35 @@ import Vision
       let files = try FileManager.default.contentsOfDirectory(atPath: folder)
       #expect(!files.contains { $0.hasPrefix("checkpoint") }, "\(files)")
       #expect(files.contains(ExperimentRunner.backdooredModelName) && files.contains(RunDirectory.modelName))
+    }
+  }
+
+  /// In a ball without extent every search finds the plain errors, and in the defense's own they are more; a defense
+  /// that searches nothing is measured in SAU's published ball.
+  @Test func risksAreSearchedInTheDefensesOwnBall() throws {
+    try withTemporaryFolder { parent in
+      func record(_ name: String, _ settings: JSONValue) throws -> RunRecord {
+        try run("\(parent)/\(name)/run", ["defense": SettingsTree.merge(["epochs": 0, "batch": 10], settings)])
+      }
+      let sau = try record("sau", ["name": "sau", "radius": 0, "steps": 2, "stepSize": 0.3])
+      let vanilla = try record(
+        "vanilla", ["name": "vanilla-at", "norm": "l2", "radius": 0, "start": "zero", "target": 3])
+      let own = try record("own", ["name": "vanilla-at", "radius": 0.4, "clamp": true, "start": "uniform"])
+      let ft = try record("ft", ["name": "ft"])
+      let published = try record("published", ["name": "sau"])
+      for record in [sau, vanilla] {
+        let before = try #require(record.before)
+        #expect(before.adversarialRisk == before.universalRisk)
+        #expect(try #require(before.adversarialRisk) < #require(own.before?.adversarialRisk))
+      }
+      #expect(ft.before == published.before && own.before != published.before)
+      #expect(sau.riskSearch == "linf radius 0.0, 2 steps of 0.3 from max, as in the defense")
+      #expect(vanilla.riskSearch == "l2 radius 0.0, 5 steps of 0.2 from zero, as in the defense")
+      #expect(own.riskSearch == "linf radius 0.4, inside [0,1], 5 steps of 0.2 from uniform, as in the defense")
+      #expect(ft.riskSearch == "linf radius 0.2, 5 steps of 0.2 from max, as published for SAU")
+      #expect(try RunDirectory.open("\(parent)/own/run").readRecord()?.riskSearch == own.riskSearch)
+      let filtered = try run("\(parent)/none/run", ["defense": "none"])
+      #expect(filtered.riskSearch == nil && filtered.before?.universalRisk == nil)
     }
   }
 

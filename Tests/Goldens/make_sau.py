@@ -6,7 +6,8 @@ in float32, after the rule). With the plain rule all images get one class and ev
 masks are mixed. Images 0.5 + 0.5 * pattern([8, 3, 16, 16], 0.5), labels i % 10. Both models in eval mode.
 
 One file a case, with T = executed iterations (5 unless stopped), B = 8 (4 in early_stop):
-    inner/pred, inner/pred_bd   int64 [T, B]    predictions on x + d before the iteration's step
+    inner/pred                  int64 [T, B]    predictions on x + d before the iteration's step
+    inner/pred_bd               int64 [T, B]    the reference's (inner problem "shared")
     inner/shared                uint8 [T, B]    likewise
     inner/objective             [T]
     inner/grad_abs_sum          [T, B]          sum of |g| of each sample ([T, 1] when universal)
@@ -25,8 +26,8 @@ One file a case, with T = executed iterations (5 unless stopped), B = 8 (4 in ea
 The ablations: A+B is outer_b of ``published``; A+D its outer_d; C+B and C+D are outer_b and outer_d of ``vanilla``.
 ``sau_projections``: <norm>/input, <norm>/output for the three projections on four rows of [4, 3, 2, 2].
 
-``float64`` in sau.json compares with the same computation in float64: the smallest share of equal gradient signs over the
-iterations, whether all masks agree, the largest difference in d, and the outer loss.
+``float64`` in sau.json has the outer loss in float64 too. The script prints how else the same computation in float64
+differs: the smallest share of equal gradient signs over the iterations, whether all masks agree, the largest difference in d.
 """
 
 import torch
@@ -71,6 +72,9 @@ CASES = {
     "vanilla": (LINF, {"kind": "vanilla"}, {"sign"}, None),
     "universal": (LINF, {"universal": True}, {"sign", "grad_0", "delta"}, None),
     "targeted": (LINF, {"target": 0}, {"sign"}, None),
+    "equations": (LINF, {"samples": "all", "mask": "wrong"}, {"sign"}, None),
+    "vanilla_targeted": (LINF, {"kind": "vanilla", "target": 9}, {"sign"}, None),
+    "l1_scaled": (dict(norm="l1_sign_scaled", radius=30.0, step=0.2), {}, {"sign"}, None),
     "early_stop": (LINF, {}, {"sign"}, "shared at the end of published"),
 }
 
@@ -87,17 +91,17 @@ def starting(settings, x, ball):
 def run_inner(models, ball, settings, rows):
     h, h_bd = models
     x = X[rows].to(next(h.parameters()).dtype)
-    options = {k: v for k, v in settings.items() if k != "start"}
+    options = {k: v for k, v in settings.items() if k not in ("start", "mask")}
     return maximise(h, h_bd, x, Y[rows], ball, start=starting(settings, x, ball), **options)
 
 
-def run_outer(models, rows, delta, kind, target):
+def run_outer(models, rows, delta, kind, target, mask):
     h, h_bd = models
     h.requires_grad_(True)
     dtype = next(h.parameters()).dtype
     names, params = zip(*h.named_parameters())
     before = [p.detach().clone() for p in params]
-    result = outer_loss(h, h_bd, X[rows].to(dtype), Y[rows], delta.to(dtype), kind, target)
+    result = outer_loss(h, h_bd, X[rows].to(dtype), Y[rows], delta.to(dtype), kind, target, mask=mask)
     grads = torch.autograd.grad(result["loss"], params)
     for p, g in zip(params, grads):
         p.grad = g
@@ -128,9 +132,9 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
     def stack(name):
         return torch.stack([e[name] for e in trace])
 
-    for name in ("pred", "pred_bd"):
-        book.add("inner", **{name: stack(name)})
-    book.add("inner", shared=stack("shared").to(torch.uint8), objective=stack("objective"))
+    book.add("inner", pred=stack("pred"), objective=stack("objective"))
+    if settings.get("kind") != "vanilla":
+        book.add("inner", pred_bd=stack("pred_bd"), shared=stack("shared").to(torch.uint8))
     g = stack("gradient")
     book.add("inner", grad_abs_sum=g.double().abs().flatten(2).sum(2), delta_final=inner.delta)
     if "sign" in stored:
@@ -148,13 +152,14 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
         ended = (z.argmax(1) != h(X).argmax(1)) & (z_bd.argmax(1) != h_bd(X).argmax(1)) & (z.argmax(1) == z_bd.argmax(1))
         shared_rows = ended.nonzero()[:, 0].tolist()
 
-    outer_kinds = ["shared", "vanilla"] if case in ("published", "vanilla") else ["shared"]
+    outer_kinds = ["shared", "vanilla"] if case in ("published", "vanilla", "vanilla_targeted") else ["shared"]
+    mask = settings.get("mask", "moved")
     outer64 = {}
     for kind in outer_kinds:
         letter = "b" if kind == "shared" else "d"
         target = settings.get("target")
-        result, names, grads, before, after = run_outer(models, rows, inner.delta, kind, target)
-        result64, *_, after64 = run_outer(exact, rows, inner.delta, kind, target)
+        result, names, grads, before, after = run_outer(models, rows, inner.delta, kind, target, mask)
+        result64, *_, after64 = run_outer(exact, rows, inner.delta, kind, target, mask)
         key = f"outer_{letter}"
         book.add(key, **{k: result[k] for k in ("clean_bd", "ce", "l_sar" if kind == "shared" else "ce_adv", "loss")})
         book.add(key, grad_norms=torch.stack([g.double().norm() for g in grads]),
@@ -162,8 +167,8 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
         for name, g_, p in zip(names, grads, after):
             if name in KEPT:
                 book.add(key, **{f"grad__{name}": g_, f"updated__{name}": p})
-        outer64[key] = {"loss": float(f"{result['loss'].item():.8g}"), "loss_float64": float(f"{result64['loss'].item():.8g}"),
-                        "updated_difference": short(max((a.double() - b).abs().max() for a, b in zip(after, after64)))}
+        outer64[key] = {"loss": float(f"{result['loss'].item():.8g}"), "loss_float64": float(f"{result64['loss'].item():.8g}")}
+        print(f"  {key}: updates differ from float64's by", short(max((a.double() - b).abs().max() for a, b in zip(after, after64))))
     book.write(out / f"sau_{case}.safetensors")
 
     agreement = min(((a["gradient"].sign() == b["gradient"].sign()).float().mean().item() for a, b in zip(trace, inner64.trace)))
@@ -171,16 +176,18 @@ for case, (ball_settings, settings, stored, samples) in CASES.items():
     index[case] = {
         **ball_settings, "steps": 5, "start": settings.get("start", "max"), "inner": settings.get("kind", "shared"),
         "universal": settings.get("universal", False), "target": settings.get("target"), "samples": rows,
+        "inner_samples": settings.get("samples", "open"), "mask": mask,
         "iterations": len(trace), "stopped_early": inner.stopped_early,
         "outer": [f"outer_{'b' if k == 'shared' else 'd'}" for k in outer_kinds],
-        "float64": {"iterations": len(inner64.trace), "sign_agreement": round(agreement, 5), "masks_agree": same, "delta_difference": short((inner.delta - inner64.delta).abs().max()), **outer64},
+        "float64": outer64,
     }
+    print("  float64:", len(inner64.trace), round(agreement, 5), same, short((inner.delta - inner64.delta).abs().max()))
     mixed = {k: [int(v) for v in stack(k).sum(1)] for k in ("fooled", "fooled_bd", "shared")}
-    print(f"  {case}: {mixed} mask {[int(run_outer(models, rows, inner.delta, k, settings.get('target'))[0]['mask'].sum()) for k in outer_kinds]} {index[case]['float64']}")
+    print(f"  {case}: {mixed} mask {[int(run_outer(models, rows, inner.delta, k, settings.get('target'), mask)[0]['mask'].sum()) for k in outer_kinds]} {outer64}")
 
 book = Book()
 vectors = pattern((4, 3, 2, 2), 0.4) * torch.tensor([0.05, 0.5, 1.0, 5.0]).view(4, 1, 1, 1)
-PROJECTIONS = {"linf": 0.3, "l2": 1.0, "l1": 2.0}
+PROJECTIONS = {"linf": 0.3, "l2": 1.0, "l1": 2.0, "l1_scaled": 2.0}
 for norm, radius in PROJECTIONS.items():
     book.add(norm, input=vectors, output=Ball(norm, radius, 0.0).project(vectors), start=Ball(norm, radius, 0.0).start(vectors))
 book.write(out / "sau_projections.safetensors")
@@ -191,5 +198,5 @@ write_json(out / "sau.json", {
     "images": {"shape": [8, 3, 16, 16], "phase": 0.5}, "labels": Y.tolist(),
     "lambda": {"1": 1.0, "2": 1.0, "3": 0.01, "4": 1.0},
     "optimizer": {"kind": "adam", "lr": 1e-4, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0, "amsgrad": True},
-    "kept_parameters": KEPT, "projection_radius": PROJECTIONS, "cases": index,
+    "projection_radius": PROJECTIONS, "cases": index,
 })

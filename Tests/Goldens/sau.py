@@ -15,8 +15,11 @@ Inner maximisation, shared ("A"), at each of T iterations with the current d:
     d <- project(step(d, g))
 A shared sample has g = 0 and stays where it is, except under a universal perturbation.
 
+That is the authors' code. With ``samples="all"`` the sums are over all samples, as equations 10 and 11 have them: L_adv
+over (all) and (all), JS over (all); no early stop. Under a target "all" means the active ones.
+
 Inner maximisation, vanilla ("C", the maximisation of adversarial training): g = d/dd 1/B sum CE(h(x+d), y) over all
-samples; same steps, no masks, no early stop.
+samples; same steps, no masks, no early stop. With a target: g = d/dd -1/B sum_{active} CE(h(x+d), t*).
 
 Universal (appendix A.4, max over one d of the sum over samples): d has shape [1, C, H, W]; the objective of "A" is
 unchanged, its sum over the batch is differentiated with respect to the single d; norms are of that single d.
@@ -35,6 +38,7 @@ Perturbation sets; norms are per sample (per d when universal), D = C H W:
                eta sign(g_k); no move if g = 0                 project: Euclidean, onto the L1 ball (below)
     l2_sign, l1_sign   the sign step of the paper's algorithm 1, d + eta sign(g), with the projections of l2 and l1
     start "max": project(r everywhere), that is r in linf, r / sqrt(D) in l2, r / D in l1.
+    l1_scaled, l1_sign_scaled   the same with the authors' projection: d min(1, r / ||d||_1)
 Projection onto the L1 ball (Duchi et al., 2008): d if ||d||_1 <= r; otherwise u = |d| sorted descending, c its
 cumulative sum, rho = the largest j with u_j > (c_j - r) / j, theta = (c_rho - r) / rho, sign(d) max(|d| - theta, 0).
 
@@ -43,9 +47,11 @@ steepest step moves at most one L1 unit in five iterations. Configuration 4 (L2 
 
 Outer minimisation, with one forward of [x; x+d] on h:
     t = argmax h_bd(x+d);  M = (t != y) & (t != argmax h_bd(x));  p = softmax h(x+d)
+    (``mask="wrong"``, equation 12: M = (t != y))
     L_sar = 1/(2B) [ - sum_M log(1e-6 + min(sum_{k != t} p_k, 0.999)) - sum_M log(1 + 1e-6 - max(p_t, 0.001)) ]
     "B" (shared):   lambda1 CE(h(x), y) + lambda2 L_sar,      lambda1 = lambda2 = 1, CE the mean over the batch
-    "D" (vanilla):  CE(h(x), y) + CE(h(x+d), y), both means over the batch. The paper swaps L_sar for the risk of vanilla
+    "D" (vanilla):  CE(h(x), y) + CE(h(x+d), y), both means over the batch; with a target the second is the sum over the
+                    active samples, over B. The paper swaps L_sar for the risk of vanilla
                     adversarial training inside the same problem (classification risk + adversarial risk), so the clean
                     term stays.
     then one Adam step, amsgrad, lr 1e-4, betas (0.9, 0.999), eps 1e-8, weight decay 0, over all parameters.
@@ -84,20 +90,23 @@ def project_l2(d, r):
 
 @dataclass
 class Ball:
-    norm: str  # linf, l2, l1, l2_sign, l1_sign
+    norm: str  # linf, l2, l1, l2_sign, l1_sign, l1_scaled, l1_sign_scaled
     radius: float
     step: float
 
     def project(self, d):
         if self.norm == "linf":
             return d.clamp(-self.radius, self.radius)
+        if self.norm.endswith("scaled"):
+            n = flat_norm(d, 1)
+            return torch.where(n > self.radius, d * (self.radius / n), d)
         return (project_l2 if self.norm.startswith("l2") else project_l1)(d, self.radius)
 
     def move(self, d, g):
         if self.norm == "l2":
             n = flat_norm(g, 2)
             return d + self.step * torch.where(n > 0, g / n, torch.zeros_like(g))
-        if self.norm == "l1":
+        if self.norm in ("l1", "l1_scaled"):
             rows = g.flatten(1)
             k = rows.abs().argmax(1, keepdim=True)
             change = torch.zeros_like(rows).scatter(1, k, rows.gather(1, k).sign())
@@ -122,7 +131,7 @@ class Inner:
     stopped_early: bool = False
 
 
-def maximise(h, h_bd, x, y, ball, steps=5, start=None, kind="shared", universal=False, target=None, lambda3=0.01, lambda4=1.0):
+def maximise(h, h_bd, x, y, ball, steps=5, start=None, kind="shared", universal=False, target=None, lambda3=0.01, lambda4=1.0, samples="open"):
     d = ball.start(x) if start is None else start.clone()
     if universal:
         d = d[:1].clone()
@@ -136,7 +145,11 @@ def maximise(h, h_bd, x, y, ball, steps=5, start=None, kind="shared", universal=
         z = h(x + d)
         if kind == "vanilla":
             z_bd = h_bd((x + d).detach())
-            objective = F.cross_entropy(z, y, reduction="sum") / B
+            if target is None:
+                objective = F.cross_entropy(z, y, reduction="sum") / B
+            else:
+                towards = F.cross_entropy(z, torch.full_like(y, target), reduction="none")
+                objective = -(towards * active).sum() / B
         else:
             z_bd = h_bd(x + d)
         pred, pred_bd = z.argmax(1), z_bd.argmax(1)
@@ -147,8 +160,10 @@ def maximise(h, h_bd, x, y, ball, steps=5, start=None, kind="shared", universal=
             fooled, fooled_bd = active & (pred == target), active & (pred_bd == target)
             shared = fooled & fooled_bd
         entry = dict(pred=pred, pred_bd=pred_bd, fooled=fooled, fooled_bd=fooled_bd, shared=shared)
+        if samples == "all":
+            fooled, fooled_bd, shared = (torch.zeros_like(fooled) for _ in range(3))
         if kind == "shared":
-            if bool((shared | ~active).all()):
+            if samples == "open" and bool((shared | ~active).all()):
                 result.stopped_early = True
                 break
             label = y if target is None else torch.full_like(y, target)
@@ -165,16 +180,18 @@ def maximise(h, h_bd, x, y, ball, steps=5, start=None, kind="shared", universal=
     return result
 
 
-def outer_loss(h, h_bd, x, y, d, kind="shared", target=None, lambda1=1.0, lambda2=1.0):
+def outer_loss(h, h_bd, x, y, d, kind="shared", target=None, lambda1=1.0, lambda2=1.0, mask="moved"):
     B = len(x)
     with torch.no_grad():
         clean_bd = h_bd(x).argmax(1)
         t = h_bd(x + d).argmax(1)
-    M = (t != y) & (t != clean_bd)
+    M = (t != y) & ((t != clean_bd) | (mask == "wrong"))
     if target is not None:
         M = M & (t == target)
     z, z_adv = h(torch.cat([x, x + d])).split(B)
     ce, ce_adv = F.cross_entropy(z, y), F.cross_entropy(z_adv, y)
+    if target is not None:
+        ce_adv = (F.cross_entropy(z_adv, y, reduction="none") * (y != target)).sum() / B
     p = z_adv.softmax(1)
     p_t = p.gather(1, t[:, None])[:, 0]
     others = (p * (1 - F.one_hot(t, p.shape[1]))).sum(1)

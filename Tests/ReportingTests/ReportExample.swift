@@ -34,7 +34,11 @@ final class ReportExample {
     }
     try directory.metrics.append(
       MetricsEntry(
-        stage: "purify", epoch: 1, values: ["accuracy": 0.925, "sharedAdversarialRisk": 0.123, "trainLoss": .nan]))
+        stage: "purify", epoch: 1,
+        values: [
+          "accuracy": 0.925, "sharedAdversarialRisk": 0.123, "backdoorRisk": 0.4, "universalRisk": 0.8,
+          "targetedSubRisk": 0.3, "trainLoss": .nan,
+        ]))
   }
 
   func write(_ data: Data, to name: String) throws { try folder.write("run/\(name)", data) }
@@ -70,12 +74,13 @@ final class ReportExample {
       .init(
         label: "before", accuracy: 0.932, cleanCount: 10_000, attackSuccessRate: 0.981, robustAccuracy: 0.017,
         triggeredCount: 9_000,
-        sharedAdversarialRisk: 0.97, riskCount: 1_000),
+        sharedAdversarialRisk: 0.97, universalSubRisk: 0.75, riskCount: 1_000, riskAimedCount: 880),
       .init(
         label: "after", accuracy: 0.925, cleanCount: 10_000, attackSuccessRate: 0.009, robustAccuracy: 0.901,
         triggeredCount: 9_000,
-        sharedAdversarialRisk: 0.054, riskCount: 1_000),
+        sharedAdversarialRisk: 0.054, universalSubRisk: 0.25, riskCount: 1_000, riskAimedCount: 880),
     ],
+    riskSearch: "linf radius 0.2, 5 steps of 0.2 from max, as in the defense",
     flags: [RaisedFlag(.fewTestImages, "Measured on 150 test images.")])
 
   static func sample(clean: String = "samples/a.png", triggered: String = "samples/a.png") -> RunRecord.Sample {

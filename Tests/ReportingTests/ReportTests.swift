@@ -16,7 +16,8 @@ struct ReportTests {
       "<b>93.2%</b><small>9,320 of 10,000</small><small>95%: 92.7–93.7</small>", "<b>98.1%</b>",
       "<b>0.9%</b><small>81 of 9,000</small>",
       "<b>90.1%</b>", "class=\"better\"><b>−97.2</b>", "class=\"worse\"><b>−0.7</b>", "<b>0.983</b>",
-      "<b>5.4%</b><small>54 of 1,000</small>",
+      "<b>5.4%</b><small>54 of 1,000</small>", "<b>25.0%</b><small>220 of 880</small>",
+      "<small>perturbations: linf radius 0.2, 5 steps of 0.2 from max, as in the defense</small>",
       "4,999 training images of 50,000 (10.0%)", "airplane (label 0)", "antidote run badnets.yaml --seed 7",
       "<dd>2.9.1</dd>",
       "Measured on 150 test images.", "are within chance", "<td>185</td><td>2.0 GiB</td>",
@@ -109,6 +110,8 @@ struct ReportTests {
     #expect(html.contains("<polyline class=\"line s1\""))
     #expect(html.contains("<title>Attack success rate, epoch 2: 77.0%</title>"))
     #expect(html.contains("<title>Shared adversarial risk, epoch 1: 12.3%</title>"))
+    #expect(html.contains("<title>Universal risk, epoch 1: 80.0%</title>"))
+    #expect(html.contains("<title>Targeted sub-adversarial risk, epoch 1: 30.0%</title>"))
     #expect(html.contains("<h3>Training</h3>") && html.contains("<h3>Purification</h3>"))
     #expect(!html.contains("<script src") && !html.contains("id=\"chart-data\""))
     let missing = try example.html(plotly: "/nowhere/plotly.min.js")

@@ -9,12 +9,13 @@ struct TableTests {
       BadNets against SAU
       run 9f2c4a7be1d0 · finished · 1h 30m
 
-                                 Before     After    Change
-      ACC                         93.2%     92.5%      −0.7
-      ASR                         98.1%      0.9%     −97.2
-      R-ACC                        1.7%     90.1%     +88.4
-      Shared adversarial risk     97.0%      5.4%     −91.6
-      DER                                   0.983
+                                        Before     After    Change
+      ACC                                93.2%     92.5%      −0.7
+      ASR                                98.1%      0.9%     −97.2
+      R-ACC                               1.7%     90.1%     +88.4
+      Shared adversarial risk            97.0%      5.4%     −91.6
+      Universal sub-adversarial risk     75.0%     25.0%     −50.0
+      DER                                          0.983
 
       The backdoor is gone: attack success fell from 98.1% to 0.9%; accuracy cost 0.7 points.
       ! few-test-images: Measured on 150 test images.

@@ -57,9 +57,14 @@ public struct L1Ball: NormBall {
   /// Boneh, Adversarial Training and Robustness for Multiple Perturbations, 2019); 0 moves one, which is the steepest
   /// ascent.
   public var share: Double
-  public init(radius: Double, share: Double = 0) {
+  public var projection = L1Projection.euclidean
+  public init(radius: Double, share: Double) {
     self.radius = radius
     self.share = share
+  }
+  public init(radius: Double, share: Double = 0, projection: L1Projection = .euclidean) {
+    self.init(radius: radius, share: share)
+    self.projection = projection
   }
   /// The one coordinate with the largest gradient, or a share of them.
   public func direction(_ gradient: Tensor) -> Tensor {
@@ -74,8 +79,16 @@ public struct L1Ball: NormBall {
     let sign = flat.gathered(1, index).sign()
     return Tensor.zeros(like: flat).scattered(1, index, sign).reshaped(gradient.shape)
   }
-  /// Euclidean projection (Duchi et al., Efficient Projections onto the l1-Ball, 2008).
   public func project(_ delta: Tensor) -> Tensor {
+    switch projection {
+    case .euclidean: return nearest(delta)
+    case .rescaling:
+      let norm = delta.norm(1, [1, 2, 3], keep: true)
+      return Tensor.where(norm .> radius, delta * (radius / norm), delta)
+    }
+  }
+  /// Duchi et al., Efficient Projections onto the l1-Ball, 2008.
+  private func nearest(_ delta: Tensor) -> Tensor {
     let flat = delta.flattened(1)
     let size = flat.abs()
     let sorted = size.sorted(1, descending: true).values
@@ -88,15 +101,24 @@ public struct L1Ball: NormBall {
   }
 }
 
+/// How a perturbation outside an L1 ball gets into it.
+public enum L1Projection: String, Codable, Sendable, CaseIterable {
+  /// Divided by its norm: every coordinate shrinks in proportion.
+  case rescaling
+  /// To the nearest point of the ball, which sets small coordinates to zero.
+  case euclidean
+}
+
 /// The norms by name, for settings.
 public enum Norm: String, Codable, Sendable, CaseIterable {
   case linf, l2, l1
 
-  public func ball(_ radius: Double) -> any PerturbationSet {
+  /// - Parameter l1: how the ball of that norm projects.
+  public func ball(_ radius: Double, l1 projection: L1Projection = .euclidean) -> any PerturbationSet {
     switch self {
     case .linf: LinfBall(radius: radius)
     case .l2: L2Ball(radius: radius)
-    case .l1: L1Ball(radius: radius)
+    case .l1: L1Ball(radius: radius, projection: projection)
     }
   }
 }

@@ -17,11 +17,12 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let context = input.training
     let clean = try input.cleanSplit().to(context.device)
-    let reference = try input.model()
-    if let target = settings.target, !(0..<reference.classes).contains(target) {
-      throw DefenseError.invalid("defense.target \(target): the model has classes 0 to \(reference.classes - 1).")
+    let suspect = try input.model()
+    if let target = settings.target, !(0..<suspect.classes).contains(target) {
+      throw DefenseError.invalid("defense.target \(target): the model has classes 0 to \(suspect.classes - 1).")
     }
-    let student = try reference.copied()
+    // Both are copies: the caller's model stays on its device, in its layout and mode.
+    let (student, reference) = (try suspect.copied(), try suspect.copied())
     for model in [student, reference] { model.to(context.device).to(.channelsLast).eval() }
     // The reference and the images never change, so neither do its predictions on them.
     let referenceClasses = noGrad { reference.logits(of: clean, context: context).argmax(1) }
@@ -80,25 +81,34 @@ public struct AdversarialUnlearning<Defaults: UnlearningDefaults> {
     let cleanLoss = F.crossEntropy(cleanLogits, batch.labels)
     let logits = context.compute { student(perturbed) }
     if settings.outer == .vanilla {
-      let adversarial = F.crossEntropy(logits, batch.labels)
+      let adversarial = adversarialLoss(logits, batch.labels)
       return (cleanLoss * settings.lambda1 + adversarial * settings.lambda2, cleanLoss, adversarial)
     }
     let (misled, mask) = noGrad { () -> (Tensor, Tensor) in
       let misled = context.compute { reference(perturbed) }.argmax(1)
-      var mask = (misled .!= batch.labels) .& (misled .!= batch.referenceClasses)
+      var mask = misled .!= batch.labels
+      if settings.mask == .moved { mask = mask .& (misled .!= batch.referenceClasses) }
       if let target = settings.target { mask = mask .& (misled .== Double(target)) }
       return (misled, mask.to(.float32))
     }
     let shared = Self.sharedRisk(logits, misled: misled, mask: mask)
     var total = cleanLoss * settings.lambda1 + shared * settings.lambda2
     if settings.adversarialWeight > 0 {
-      total = total + F.crossEntropy(logits, batch.labels) * settings.adversarialWeight
+      total = total + adversarialLoss(logits, batch.labels) * settings.adversarialWeight
     }
     return (total, cleanLoss, shared)
   }
 
-  /// L_sar: for each sample in the mask, the student's probability of the class that the reference is misled to should
-  /// vanish.
+  /// Cross entropy on perturbed images. With a target its samples, which nothing perturbs, have no part in the sum over
+  /// the batch.
+  private func adversarialLoss(_ logits: Tensor, _ labels: Tensor) -> Tensor {
+    guard let target = settings.target else { return F.crossEntropy(logits, labels) }
+    let active = (labels .!= Double(target)).to(.float32)
+    return (F.crossEntropy(logits, labels, reduction: .none) * active).sum() / Double(labels.dimension(0))
+  }
+
+  /// L_sar (equation 12, with the authors' clamps): for each sample in the mask, the student's probability of the class
+  /// that the reference is misled to should vanish.
   /// - Parameters:
   ///   - logits: of the student on perturbed images, B x K; misled: the reference's classes there, int64 B; mask: 0 or
   ///     1, float B.

@@ -1,12 +1,19 @@
-// The inner maximisation of SAU (Wei et al. 2023, section 4, equation 12): perturbations that mislead the student and
-// the reference alike.
+// The inner maximisation of SAU (Wei et al. 2023, section 3.3, the constraint of equation 13): perturbations that
+// mislead the student and the reference alike, by L_adv (equation 10) and L_share (equation 11). Appendix A.4 has one
+// perturbation for all images, A.5 a known target.
 //
-// What the paper leaves out is from its authors' code: both networks in evaluation mode, x + d not clamped, samples
-// that are shared drop out of the objective, the start at the ball's corner. Algorithm 1 steps along the gradient's
-// sign in every norm. Clean predictions do not change inside the loop, so they are computed once; only input gradients
-// are computed.
+// The authors' code differs from the equations, and the default follows it: L_adv is summed over the samples that are
+// not misled yet, L_share over those that are not shared yet, and the loop ends when all are. `innerSamples: all` is
+// the equations. Also from the code: x + d not clamped, the start at the ball's corner, the L1 ball by rescaling. Both
+// networks in evaluation mode is the fixed BatchNorm of appendix C.2. Algorithm 1 (appendix B) steps along the
+// gradient's sign in every norm. Clean predictions do not change inside the loop, so they are computed once; only
+// input gradients are computed.
+//
+// With a target, samples of that class have no part in the objective: the risks of A.5 are over the other classes. The
+// vanilla objective then lowers the cross entropy towards the target in place of raising the one of the labels
+// (equation 17).
 
-public import Backdoor
+import Backdoor
 public import Torch
 import TorchNN
 public import Training
@@ -25,7 +32,18 @@ public enum SharedAdversary {
     case max
     /// -radius everywhere, projected.
     case min
-    case zero, random
+    case zero
+    /// U[0, 1) in every pixel, projected: in an L_inf ball of .2 four pixels of five are at +radius, the others spread
+    /// below.
+    case random
+    /// U(-radius, radius) in every pixel, projected.
+    case uniform
+  }
+  public enum Samples: String, Codable, Sendable, CaseIterable {
+    /// A sample leaves L_adv when it is misled, and L_share when it is shared.
+    case open
+    /// Every sample counts in every step: equations 10 and 11 as published.
+    case all
   }
   public enum StepRule: String, Codable, Sendable, CaseIterable {
     /// The gradient's sign, whatever the norm: the paper's algorithm 1.
@@ -60,7 +78,7 @@ extension UnlearningSettings {
   ) -> Tensor {
     student.withFrozenParameters {
       reference.withFrozenParameters {
-        let ball = norm.ball(radius)
+        let ball = norm.ball(radius, l1: l1Projection)
         var delta = given ?? starting(ball, images, generator)
         for _ in 0..<steps {
           delta.requiresGrad_()
@@ -90,15 +108,16 @@ extension UnlearningSettings {
   private func starting(_ ball: any PerturbationSet, _ images: Tensor, _ generator: Generator) -> Tensor {
     var shape = images.shape
     if universal { shape[0] = 1 }
-    func constant(_ value: Double) -> Tensor {
-      let delta = ball.project(Tensor.full(shape, value, device: images.device))
+    func projected(_ values: Tensor) -> Tensor {
+      let delta = ball.project(values)
       return images.isContiguous(.channelsLast) ? delta.contiguous(.channelsLast) : delta
     }
     return switch start {
-    case .max: constant(radius)
-    case .min: constant(-radius)
-    case .zero: constant(0)
-    case .random: ball.random(shape, generator)
+    case .max: projected(Tensor.full(shape, radius, device: images.device))
+    case .min: projected(Tensor.full(shape, -radius, device: images.device))
+    case .zero: projected(Tensor.zeros(shape, device: images.device))
+    case .random: projected(generator.uniform(shape, 0, 1))
+    case .uniform: ball.random(shape, generator)
     }
   }
 
@@ -113,34 +132,36 @@ extension UnlearningSettings {
     let count = Double(images.dimension(0))
     let z = student(perturbed)
     let prediction = noGrad { z.argmax(1) }
+    // The classes to leave or, with a target, to reach: then the cross entropy is to fall.
+    let active = target.map { labels .!= Double($0) }
+    let goal =
+      target.map { Tensor.full([images.dimension(0)], Double($0), dtype: .int64, device: images.device) } ?? labels
+    let sign = target == nil ? 1.0 : -1.0
     if inner == .vanilla {
-      let loss = F.crossEntropy(z, labels)
+      let loss =
+        active.map { (F.crossEntropy(z, goal, reduction: .none) * $0.to(.float32)).sum() * (sign / count) }
+        ?? F.crossEntropy(z, labels)
       let none = noGrad { prediction .!= prediction }
       return (loss, prediction, prediction, none)
     }
     let zr = reference(perturbed)
     let (predictionR, shared, work, workR, open) = noGrad { () -> (Tensor, Tensor, Tensor, Tensor, Tensor) in
       let predictionR = zr.argmax(1)
-      if let target {
-        let active = labels .!= Double(target)
-        let fooled = active .& (prediction .== Double(target))
-        let fooledR = active .& (predictionR .== Double(target))
-        let shared = fooled .& fooledR
-        let inactive = labels .== Double(target)
-        return (predictionR, shared, active .& .!fooled, active .& .!fooledR, .!(shared .| inactive))
-      }
-      let fooled = prediction .!= clean.student
-      let fooledR = predictionR .!= clean.reference
+      let all = active ?? (labels .== labels)
+      let (fooled, fooledR) =
+        target.map { (all .& (prediction .== Double($0)), all .& (predictionR .== Double($0))) }
+        ?? (prediction .!= clean.student, predictionR .!= clean.reference)
       let shared = fooled .& fooledR .& (prediction .== predictionR)
-      return (predictionR, shared, .!fooled, .!fooledR, .!shared)
+      switch innerSamples {
+      case .all: return (predictionR, shared, all, all, all)
+      case .open: return (predictionR, shared, all .& .!fooled, all .& .!fooledR, all .& .!shared)
+      }
     }
     guard noGrad({ open.any().intItem() }) != 0 else { return nil }
-    let goal =
-      target.map { Tensor.full([images.dimension(0)], Double($0), dtype: .int64, device: images.device) } ?? labels
     let loss =
       (F.crossEntropy(z, goal, reduction: .none) * work.to(.float32) + F.crossEntropy(zr, goal, reduction: .none)
       * workR.to(.float32))
-      .sum() * (target == nil ? 0.5 / count : -0.5 / count)
+      .sum() * (sign * 0.5 / count)
     let divergence = (F.jsDivergence(F.softmax(z, 1), F.softmax(zr, 1)) * open.to(.float32)).sum() / count
     return (loss * lambda3 - divergence * lambda4, prediction, predictionR, shared)
   }

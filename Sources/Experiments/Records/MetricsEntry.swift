@@ -24,6 +24,11 @@ public enum MetricName {
   public static let backdoorRisk = "backdoorRisk"
   public static let adversarialRisk = "adversarialRisk"
   public static let sharedAdversarialRisk = "sharedAdversarialRisk"
+  public static let subAdversarialRisk = "subAdversarialRisk"
+  public static let universalRisk = "universalRisk"
+  public static let universalSubRisk = "universalSubRisk"
+  public static let targetedRisk = "targetedRisk"
+  public static let targetedSubRisk = "targetedSubRisk"
   public static let learningRate = "learningRate"
   public static let seconds = "seconds"
   /// Poisoned samples among those that an epoch learned from, for defenses that choose.

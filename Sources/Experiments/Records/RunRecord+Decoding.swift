@@ -6,7 +6,8 @@ extension RunRecord {
   enum CodingKeys: String, CodingKey {
     case formatVersion, id, title, status, failure, created, finished, seconds, command, configuration, environment,
       dataset, poison
-    case defense, stages, measurements, defenseEffectiveness, flags, samples, perturbations, findings, lastEpochs
+    case defense, stages, measurements, riskSearch, defenseEffectiveness, flags, samples, perturbations, findings,
+      lastEpochs
     case artifacts
   }
 
@@ -35,6 +36,7 @@ extension RunRecord {
     defense = try fields.decodeIfPresent(Defense.self, forKey: .defense)
     stages = try fields.decodeIfPresent([Stage].self, forKey: .stages) ?? []
     measurements = try fields.decodeIfPresent([Measurement].self, forKey: .measurements) ?? []
+    riskSearch = try fields.decodeIfPresent(String.self, forKey: .riskSearch)
     defenseEffectiveness = try fields.decodeIfPresent(Double.self, forKey: .defenseEffectiveness)
     flags = try fields.decodeIfPresent([RaisedFlag].self, forKey: .flags) ?? []
     samples = try fields.decodeIfPresent([Sample].self, forKey: .samples) ?? []

@@ -25,15 +25,26 @@ extension RunRecord {
     public var targetedMisclassification: Double?
     /// How many triggered test images `attackSuccessRate` and `robustAccuracy` were measured on.
     public var triggeredCount: Int?
-    /// Share of test images of other classes that the trigger turns into the target.
+    /// Share of test images of other classes that the trigger (of several the worst) turns into the target.
     public var backdoorRisk: Double?
     /// Share of test images of other classes that some perturbation makes this model misclassify.
     public var adversarialRisk: Double?
     /// Share of test images that one perturbation makes this model and the undefended one take for the same wrong
     /// class.
     public var sharedAdversarialRisk: Double?
-    /// How many test images the three risks were measured on.
+    /// The bound of the SAU paper on the backdoor risk: shared where the trigger works on the undefended model,
+    /// adversarial elsewhere; over test images of other classes.
+    public var subAdversarialRisk: Double?
+    /// Share of test images of other classes that the worst single perturbation for all misleads, and its bound.
+    public var universalRisk: Double?
+    public var universalSubRisk: Double?
+    /// Share of test images of other classes that some perturbation turns into the target, and its bound.
+    public var targetedRisk: Double?
+    public var targetedSubRisk: Double?
+    /// How many test images `sharedAdversarialRisk` was measured on.
     public var riskCount: Int?
+    /// How many of them are of other classes than the target: what the other risks are shares of.
+    public var riskAimedCount: Int?
   }
 
   /// The measurement of the undefended model, if there is one.
@@ -56,7 +67,9 @@ extension RunRecord.Measurement {
       robustAccuracy: metrics.robustAccuracy, poisonAccuracy: metrics.poisonAccuracy,
       targetedMisclassification: metrics.targetedMisclassification,
       triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount, backdoorRisk: risks?.backdoor,
-      adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared, riskCount: risks?.count)
+      adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared, subAdversarialRisk: risks?.sub,
+      universalRisk: risks?.universal, universalSubRisk: risks?.universalSub, targetedRisk: risks?.targeted,
+      targetedSubRisk: risks?.targetedSub, riskCount: risks?.count, riskAimedCount: risks?.aimedCount)
   }
 
   /// The shares that are measured after epochs too, by their names in `metrics.jsonl`; nil where one was not measured.
@@ -66,6 +79,9 @@ extension RunRecord.Measurement {
       MetricName.robustAccuracy: robustAccuracy,
       MetricName.targetedMisclassification: targetedMisclassification, MetricName.backdoorRisk: backdoorRisk,
       MetricName.adversarialRisk: adversarialRisk, MetricName.sharedAdversarialRisk: sharedAdversarialRisk,
+      MetricName.subAdversarialRisk: subAdversarialRisk, MetricName.universalRisk: universalRisk,
+      MetricName.universalSubRisk: universalSubRisk, MetricName.targetedRisk: targetedRisk,
+      MetricName.targetedSubRisk: targetedSubRisk,
     ]
   }
 }

@@ -35,6 +35,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
   public var stages: [Stage] = []
   /// One entry for each measured model, in the order in which they were measured.
   public var measurements: [Measurement] = []
+  /// The perturbations that the risks were searched among, and whose they are; `nil` where no risks were measured.
+  public var riskSearch: String?
   /// The defense effectiveness rating, in [0, 1]; see ``DefenseEffectiveness``.
   public var defenseEffectiveness: Double?
   public var flags: [RaisedFlag] = []

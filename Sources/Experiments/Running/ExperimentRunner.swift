@@ -96,6 +96,10 @@ public final class ExperimentRunner {
     let backdoored = try trainBackdooredModel(cell, measurer)
     try noteStages()
     let risks = defense.flatMap { riskEvaluator($0, evaluator, backdoored) }
+    if let defense, risks != nil {
+      let own = defense is any PerturbationSearching ? "as in the defense" : "as published for SAU"
+      record.riskSearch = "\(Self.search(of: defense).searchText), \(own)"
+    }
     let before = RunRecord.Measurement(
       RunRecord.Measurement.before, measurer.measure(backdoored, context).metrics,
       risks?.measure(backdoored, context: context))
@@ -210,14 +214,19 @@ public final class ExperimentRunner {
   {
     let count = min(configuration.evaluation.riskSamples, evaluator.test.count)
     guard count > 0, type(of: defense).stage == .model else { return nil }
+    let tasks = 0..<evaluator.taskCount
     // The first images may be of one class.
     let positions = evaluator.test.stratifiedSample(count: count, seed: context.seed, stream: "risks/samples")
     return RiskEvaluator(
       images: evaluator.test.subset(positions),
-      triggered: evaluator.hasTrigger ? evaluator.triggered().subset(positions) : nil,
-      targets: positions.map { evaluator.hasTrigger ? evaluator.target($0) : nil }, reference: backdoored,
-      adversary: .init(),
-      context: context)
+      triggered: tasks.map { evaluator.triggered($0).subset(positions) },
+      targets: tasks.map { task in positions.map { evaluator.target($0, task: task) } }, reference: backdoored,
+      adversary: Self.search(of: defense), context: context)
+  }
+
+  /// The defense's own search of perturbations, or SAU's published one for a defense that searches none.
+  private static func search(of defense: any Defense) -> SharedAdversarialUnlearning.Configuration {
+    (defense as? any PerturbationSearching)?.search ?? .init()
   }
 
   private var siblings: SiblingRuns {

@@ -54,7 +54,9 @@ struct StageCharts {
   private static let known: Set<String> = [
     MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.backdoorRisk,
     MetricName.adversarialRisk,
-    MetricName.sharedAdversarialRisk, MetricName.trainLoss, MetricName.learningRate, MetricName.seconds,
+    MetricName.sharedAdversarialRisk, MetricName.subAdversarialRisk, MetricName.universalRisk,
+    MetricName.universalSubRisk, MetricName.targetedRisk, MetricName.targetedSubRisk, MetricName.trainLoss,
+    MetricName.learningRate, MetricName.seconds,
     MetricName.imagesPerSecond,
     MetricName.poisonShareLearned, MetricName.targetedMisclassification,
   ]
@@ -78,6 +80,14 @@ struct StageCharts {
       series(MetricName.backdoorRisk, "Backdoor risk", style: 1),
       series(MetricName.adversarialRisk, "Adversarial risk", style: 3),
       series(MetricName.sharedAdversarialRisk, "Shared adversarial risk", style: 4),
+      series(MetricName.subAdversarialRisk, "Sub-adversarial risk", style: 0),
+    ].compactMap { $0 }
+    let narrow = [
+      series(MetricName.backdoorRisk, "Backdoor risk", style: 1),
+      series(MetricName.universalRisk, "Universal risk", style: 3),
+      series(MetricName.universalSubRisk, "Universal sub-adversarial risk", style: 4),
+      series(MetricName.targetedRisk, "Targeted risk", style: 0),
+      series(MetricName.targetedSubRisk, "Targeted sub-adversarial risk", style: 2),
     ].compactMap { $0 }
     let loss = series(MetricName.trainLoss, "Training loss", style: 5)
     let rate = series(MetricName.learningRate, "Learning rate", style: 6, right: loss != nil)
@@ -101,6 +111,7 @@ struct StageCharts {
     let share = Chart.Axis(label: "share", isShare: true)
     add("scores", "Accuracy and attack success", share, scores)
     add("risks", "Risks", share, risks)
+    if narrow.count > 1 { add("narrow-risks", "Universal and targeted risks", share, narrow) }
     add(
       "loss", loss == nil ? "Learning rate" : rate == nil ? "Loss" : "Loss and learning rate",
       .init(label: loss == nil ? "learning rate" : "loss"),

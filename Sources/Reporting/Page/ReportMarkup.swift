@@ -116,7 +116,7 @@ enum ReportMarkup {
     </tbody>
     {{#riskRows}}
     <tbody class="risks">
-    <tr class="group"><th colspan="{{width}}" scope="rowgroup">Risks</th></tr>
+    <tr class="group"><th colspan="{{width}}" scope="rowgroup">Risks{{#search}} <small>perturbations: {{.}}</small>{{/search}}</th></tr>
     {{#risks}}
     <tr><th scope="row"><span class="name">{{abbreviation}}</span><small>{{explanation}}</small></th>\
     {{#cells}}<td data-column="{{column}}"><b>{{value}}</b>{{#details}}<small>{{.}}</small>{{/details}}</td>{{/cells}}\

@@ -14,6 +14,8 @@ extension ReportPage {
   struct RiskRows {
     var risks: [ScoreRow]
     var width: Int
+    /// What the perturbations were searched among.
+    var search: String?
   }
 
   struct ScoreRow {
@@ -60,7 +62,8 @@ extension ReportPage {
     let width = table.columns.count + (changes ? 1 : 0)
     return ScoreSection(
       columns: table.columns, changes: changes, scores: rows(table.scores),
-      riskRows: table.risks.isEmpty ? nil : RiskRows(risks: rows(table.risks), width: width + 1),
+      riskRows: table.risks.isEmpty
+        ? nil : RiskRows(risks: rows(table.risks), width: width + 1, search: record.riskSearch),
       lastEpochs: record.lastEpochs?.sentence,
       rating: table.effectiveness.map {
         Rating(ratingValue: $0, ratingExplanation: Glossary.effectiveness.explanation, span: width)

@@ -29,7 +29,7 @@ struct ScoreTable {
   var columns: [String]
   /// ACC, ASR, R-ACC and A; those that nobody measured are left out.
   var scores: [Row]
-  /// Backdoor, adversarial and shared adversarial risk; those that nobody measured are left out.
+  /// The risks of the SAU paper; those that nobody measured are left out.
   var risks: [Row]
   /// The defense effectiveness rating, e.g. "0.983".
   var effectiveness: String?
@@ -64,9 +64,14 @@ struct ScoreTable {
       row(Glossary.targetedMisclassification, { $0.targetedMisclassification }, { $0.triggeredCount }),
     ].compactMap { $0 }
     risks = [
-      row(Glossary.backdoorRisk, { $0.backdoorRisk }, { $0.riskCount }),
-      row(Glossary.adversarialRisk, { $0.adversarialRisk }, { $0.riskCount }),
+      row(Glossary.backdoorRisk, { $0.backdoorRisk }, { $0.riskAimedCount }),
+      row(Glossary.adversarialRisk, { $0.adversarialRisk }, { $0.riskAimedCount }),
       row(Glossary.sharedAdversarialRisk, { $0.sharedAdversarialRisk }, { $0.riskCount }),
+      row(Glossary.subAdversarialRisk, { $0.subAdversarialRisk }, { $0.riskAimedCount }),
+      row(Glossary.universalRisk, { $0.universalRisk }, { $0.riskAimedCount }),
+      row(Glossary.universalSubRisk, { $0.universalSubRisk }, { $0.riskAimedCount }),
+      row(Glossary.targetedRisk, { $0.targetedRisk }, { $0.riskAimedCount }),
+      row(Glossary.targetedSubRisk, { $0.targetedSubRisk }, { $0.riskAimedCount }),
     ].compactMap { $0 }
     effectiveness = record.effectiveness.map { NumberText.fixed($0, decimals: 3) }
   }

@@ -5,6 +5,9 @@ extension DatasetKind {
   /// True where the files are the user's own, so that the name does not say which images they are, and a test split may
   /// be missing.
   public var holdsOwnFiles: Bool { ["folder", "tensors"].contains(id) }
+  /// True where the first images may be of one class: files of the user's own, and published data sets whose training
+  /// images lie in one folder a class. The others are shuffled as they are published.
+  var mayBeSorted: Bool { holdsOwnFiles || ["gtsrb", "tiny-imagenet"].contains(id) }
 }
 
 extension DatasetSettings {

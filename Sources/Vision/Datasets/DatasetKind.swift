@@ -161,8 +161,7 @@ extension ImageDataset {
     if let size = settings.size, all.height != size || all.width != size { all = Resizing.resize(all, to: size) }
     let limit = split == .train ? settings.train : split == .test ? settings.test : nil
     guard let limit, limit < all.count else { return all }
-    // The user's own files may lie sorted by class; those of published data sets are shuffled.
-    guard kind.holdsOwnFiles else { return all.prefix(limit) }
+    guard kind.mayBeSorted else { return all.prefix(limit) }
     return all.subset(
       all.stratifiedSample(count: limit, seed: Seed(UInt64(settings.seed)), stream: "dataset/\(split.rawValue)"))
   }

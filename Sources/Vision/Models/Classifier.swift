@@ -38,6 +38,17 @@ open class Classifier: Module, Layer {
   open func features(normalized x: Tensor) -> Features {
     fatalError("\(type(of: self)) must override features(normalized:)")
   }
+  /// A new model built with the arguments of this one, whose weights do not matter. By its `spec`; subclasses with
+  /// arguments that a spec does not hold override it.
+  /// - Throws: `ModelFileError` without a `spec`.
+  open func rebuilt() throws -> Classifier {
+    guard let spec else {
+      throw ModelFileError(
+        description: "\(type(of: self)) has no ModelSpec, so it cannot be copied. Set `spec` in its initialiser, or "
+          + "override `rebuilt`.")
+    }
+    return try spec.make(Generator(seed: 0))
+  }
   /// The last linear layer: N x D to N x K logits. Subclasses override it.
   open func logits(_ penultimate: Tensor) -> Tensor { fatalError("\(type(of: self)) must override logits(_:)") }
 

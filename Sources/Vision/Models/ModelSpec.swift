@@ -29,15 +29,12 @@ public struct ModelFileError: Error, CustomStringConvertible, Sendable {
 }
 
 extension Classifier {
-  /// A model of the same architecture with copies of the weights, on the same device.
-  /// - Throws: `ModelFileError` for an architecture that is not in the zoo and does not override `copied`.
+  /// A model of the same architecture and constructor arguments with copies of the weights, on the same device and in
+  /// the same mode.
+  /// - Throws: `ModelFileError` for an architecture that is not in the zoo and does not override `rebuilt`.
   public func copied() throws -> Classifier {
-    guard let spec else {
-      throw ModelFileError(
-        description: "\(type(of: self)) has no ModelSpec, so it cannot be copied. Set `spec` in its initialiser.")
-    }
-    let copy = try spec.make(Generator(seed: 0))
-    copy.classNames = classNames
+    let copy = try rebuilt()
+    (copy.spec, copy.classNames) = (spec, classNames)
     try copy.load(stateDict())
     copy.to(device).train(isTraining)
     return copy

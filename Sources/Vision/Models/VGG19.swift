@@ -16,6 +16,7 @@ public final class VGG19: Classifier {
   let body: Sequential
   let classifier: Sequential
   private let stageEnds: [Int]
+  private let remake: () -> VGG19
 
   /// - Parameters:
   ///   - width: channels of the first block; 64 is the published network.
@@ -42,6 +43,11 @@ public final class VGG19: Classifier {
       layers.append(Lambda { $0.dimension(-1) > 1 ? F.maxPool2d($0, kernel: 2) : $0 })
     }
     self.stageEnds = stageEnds
+    remake = {
+      VGG19(
+        classes: classes, width: width, hidden: hidden, channels: channels, batchNorm: batchNorm, dropout: dropout,
+        normalization: normalization, Generator(seed: 0))
+    }
     body = Sequential(layers)
     classifier = Sequential([
       Linear(inputs * 49, hidden, generator), Lambda.relu(), Dropout(dropout),
@@ -64,6 +70,9 @@ public final class VGG19: Classifier {
   }
 
   public override var children: [(name: String, module: Module)] { [("features", body), ("classifier", classifier)] }
+
+  /// With its own `hidden` and `dropout`, which no `spec` holds.
+  public override func rebuilt() -> Classifier { remake() }
 
   public override func features(normalized x: Tensor) -> Features {
     var x = x

@@ -106,13 +106,14 @@ import Vision
     }
   }
 
-  @Test(arguments: Norm.allCases) func randomStartsLieInTheBall(_ norm: Norm) throws {
+  @Test(arguments: Norm.allCases, [SharedAdversary.Start.random, .uniform])
+  func randomStartsLieInTheBall(_ norm: Norm, _ kind: SharedAdversary.Start) throws {
     let golden = try SAUGolden("published")
     let (student, reference) = (try golden.network("student"), try golden.network("reference"))
     var configuration = try golden.configuration()
     configuration.norm = norm
     configuration.radius = norm == .linf ? 0.1 : 1
-    configuration.start = .random
+    configuration.start = kind
     configuration.steps = 0
     func start(_ seed: UInt64) -> Tensor {
       configuration.perturb(
@@ -131,5 +132,11 @@ import Vision
       }
     #expect(size.item() <= configuration.radius + 1e-5)
     #expect((one[0] - one[1]).abs().max().item() > 1e-4, "each image has its own start")
+    // The authors' start has no negative value, and in a small L_inf ball most of it lies on the border.
+    #expect((one.min().item() < 0) == (kind == .uniform))
+    if norm == .linf {
+      let border = (one .== one.max().item()).to(.float32).mean().item()
+      #expect(kind == .random ? (0.88...0.92).contains(border) : border < 0.01, "\(border)")
+    }
   }
 }

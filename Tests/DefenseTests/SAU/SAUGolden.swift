@@ -52,16 +52,28 @@ struct SAUGolden {
   {
     var c = SharedAdversarialUnlearning.Configuration()
     let name = settings["norm"].string ?? ""
-    guard let norm = Norm(rawValue: name.replacing("_sign", with: "")), let radius = settings["radius"].double,
+    guard let norm = Norm(rawValue: name.prefix { $0 != "_" }.description), let radius = settings["radius"].double,
       let step = settings["step"].double, let steps = settings["steps"].int,
       let inner = SharedAdversary.Objective(rawValue: settings["inner"].string ?? "")
     else { throw GoldenError(description: "sau.json: a setting is missing") }
+    c.lambda1 = index["lambda"]["1"].double ?? .nan
+    c.lambda2 = index["lambda"]["2"].double ?? .nan
+    c.lambda3 = index["lambda"]["3"].double ?? .nan
+    c.lambda4 = index["lambda"]["4"].double ?? .nan
+    c.learningRate = index["optimizer"]["lr"].double ?? .nan
+    c.weightDecay = index["optimizer"]["weight_decay"].double ?? .nan
+    c.amsgrad = index["optimizer"]["amsgrad"].bool ?? false
+    guard let samples = SharedAdversary.Samples(rawValue: settings["inner_samples"].string ?? ""),
+      let mask = SharedAdversarialUnlearning.Mask(rawValue: settings["mask"].string ?? "")
+    else { throw GoldenError(description: "sau.json: inner_samples or mask is missing") }
+    (c.innerSamples, c.mask) = (samples, mask)
     c.norm = norm
+    c.l1Projection = name.hasSuffix("_scaled") ? .rescaling : .euclidean
     c.radius = radius
     c.stepSize = step
     c.steps = steps
     c.stepRule = name == "l1" || name == "l2" ? .steepest : .sign
-    c.start = SharedAdversary.Start(rawValue: settings["start"].string ?? "") ?? .random
+    c.start = SharedAdversary.Start(rawValue: settings["start"].string ?? "") ?? .uniform
     c.universal = settings["universal"].bool ?? false
     c.target = settings["target"].int
     c.inner = inner

@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import Support
 import TestFiles
 import Testing
@@ -34,6 +35,35 @@ import Torch
       (settings.name, settings.path, settings.train) = ("tensors", folder, 12)
       #expect(counts(try ImageDataset.load(settings, .train).labelArray()) == [8, 3, 1])
     }
+  }
+
+  /// So are the published data sets that have a folder a class: the first images of GTSRB are of one sign.
+  @Test func settingsDrawFromPublishedFilesByClass() throws {
+    try withTemporaryFolder { folder in
+      for label in 0..<43 {
+        let name = label < 10 ? "0000\(label)" : "000\(label)"
+        let images = "\(folder)/GTSRB/Final_Training/Images/\(name)"
+        try FileManager.default.createDirectory(atPath: images, withIntermediateDirectories: true)
+        var rows = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\r\n"
+        for index in 0..<3 {
+          let file = "00000_0000\(index).ppm"
+          let pixels = [UInt8](repeating: UInt8(label), count: 192)
+          try Data(Array("P6 8 8 255\n".utf8) + pixels).write(to: URL(filePath: "\(images)/\(file)"))
+          rows += "\(file);8;8;1;1;6;6;\(label)\r\n"
+        }
+        try Data(rows.utf8).write(to: URL(filePath: "\(images)/GT-\(name).csv"))
+      }
+      var settings = DatasetSettings()
+      (settings.name, settings.path, settings.train, settings.size) = ("gtsrb", folder, 43, 8)
+      let labels = try ImageDataset.load(settings, .train).labelArray()
+      #expect(labels == Array(0..<43))
+      settings.train = 86
+      #expect(try ImageDataset.load(settings, .train).labelArray() == (0..<43).flatMap { [$0, $0] })
+    }
+    #expect(
+      Set(DatasetKind.all.filter { !$0.mayBeSorted }.map(\.id)) == [
+        "generated", "cifar10", "cifar100", "mnist", "fashion-mnist", "stl10",
+      ])
   }
 
   @Test func namesThatMislead() {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Torch
 import TorchNN
@@ -52,6 +53,43 @@ struct ModelZooTests {
     ]
     for model in models { #expect(try model.copied().stateDict().keys == model.stateDict().keys) }
     #expect(VGG19(classes: 4, width: 4, hidden: 10, generator).spec == nil)
+  }
+
+  @Test("A copy keeps every argument of its model's initialiser")
+  func copies() throws {
+    let generator = Generator(seed: 4)
+    let shift = Normalization(mean: [0.4, 0.3, 0.2], standardDeviation: [0.6, 0.5, 0.4])
+    let models: [(model: Classifier, side: Int, channels: Int)] = [
+      (PreActResNet18(classes: 3, width: 6, channels: 1, normalization: .mnist, generator), 32, 1),
+      (ResNet18(classes: 3, width: 6, channels: 1, stem: .large, normalization: .mnist, generator), 96, 1),
+      (ResNet18(classes: 3, width: 6, stem: .small, normalization: shift, generator), 96, 3),
+      (ResNet32(classes: 3, width: 6, channels: 1, normalization: .mnist, generator), 32, 1),
+      (VGG19(classes: 3, width: 4, dropout: 0, normalization: shift, generator), 32, 3),
+      (VGG19(classes: 3, width: 4, hidden: 11, channels: 1, dropout: 0.2, normalization: .mnist, generator), 32, 1),
+      (VGG19(classes: 3, width: 4, hidden: 9, batchNorm: true, dropout: 0.8, normalization: shift, generator), 32, 3),
+      (VGG19(classes: 3, width: 4, batchNorm: true, normalization: shift, generator), 32, 3),
+      (DenseNet121(classes: 3, width: 8, channels: 1, stem: .large, normalization: .mnist, generator), 96, 1),
+      (DenseNet121(classes: 3, width: 8, stem: .small, normalization: shift, generator), 32, 3),
+      (SmallCNN(classes: 3, width: 6, channels: 1, normalization: .mnist, generator), 32, 1),
+    ]
+    let kinds = Set(models.map { ObjectIdentifier(type(of: $0.model)) })
+    #expect(kinds == Set(try Self.ids.map { ObjectIdentifier(type(of: try Self.small($0))) }), "the whole zoo")
+    for (model, side, channels) in models {
+      model.classNames = ["a", "b", "c"]
+      for training in [true, false] {
+        let copy = try model.train(training).copied()
+        #expect(copy.spec == model.spec && copy.classNames == model.classNames && copy.isTraining == training)
+        let rates = [model, copy].map { $0.modules().compactMap { ($0.module as? Dropout)?.p } }
+        #expect(rates[0] == rates[1], "\(type(of: model))")
+        // Dropout draws the same, statistics start the same.
+        let x = Generator(seed: 5).uniform([2, channels, side, side])
+        let outputs = [copy, model].map { each in
+          each.reseedDropout(7)
+          return noGrad { each(x) }
+        }
+        expectSame(outputs[0], outputs[1], "\(type(of: model)), training \(training)")
+      }
+    }
   }
 
   @Test(
