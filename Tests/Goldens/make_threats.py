@@ -93,6 +93,41 @@ for kind, r, steps in (("linf", 8 / 255, 4), ("l2", 0.6, 4)):
     trace = pgd(x, y, kind, r, r / 4, steps, torch.zeros_like(x))
     book.add(f"pgd_{kind}", **{f"step{i + 1}": t for i, t in enumerate(trace)})
     index[f"pgd_{kind}"] = {"radius": r, "step": r / 4, "steps": steps}
+
+
+def project_l1(d, r):
+    """What every size loses, by halving, image by image."""
+    rows = []
+    for row in d.double():
+        size = row.abs()
+        if size.sum() > r:
+            low, high = torch.zeros(()).double(), size.max()
+            for _ in range(100):
+                middle = (low + high) / 2
+                low, high = (middle, high) if (size - middle).clamp(min=0).sum() > r else (low, middle)
+            row = row.sign() * (size - high).clamp(min=0)
+        rows.append(row.float())
+    return torch.stack(rows)
+
+
+def pgd_l1(x, y, r, step, share, steps):
+    d, trace = torch.zeros_like(x), []
+    count = int(share * x[0].numel())
+    for _ in range(steps):
+        d = d.detach().requires_grad_()
+        (g,) = torch.autograd.grad(F.cross_entropy(net(x + d), y, reduction="sum"), d)
+        moved = d.detach().clone()
+        for row in range(len(x)):
+            for at in g[row].abs().flatten().argsort(descending=True)[:count]:
+                moved[row].view(-1)[at] += step / count * g[row].flatten()[at].sign()
+        d = (x + project_l1(moved, r)).clamp(0, 1) - x
+        trace.append(x + d)
+    return trace
+
+
+l1 = {"radius": 4.0, "step": 1.6, "share": 0.05, "steps": 4}
+book.add("pgd_l1", **{f"step{i + 1}": t for i, t in enumerate(pgd_l1(x, y, l1["radius"], l1["step"], l1["share"], l1["steps"]))})
+index["pgd_l1"] = l1
 fgsm = pgd(x, y, "linf", 0.05, 0.05, 1, torch.zeros_like(x))[-1]
 book.add("fgsm", result=fgsm)
 index["fgsm"] = {"radius": 0.05}
@@ -234,6 +269,32 @@ def jointly(x, y, r, step, bound, rate, tau, steps):
 
 
 book.add("composite", joint=jointly(x, y, 8 / 255, 2 / 255, 0.1, 0.03, 0.0025, 3))
+
+
+
+def perceptually(x, y, r, step, bound, steps):
+    """An L_inf ball around the image and a perceptual one around what that makes of it, both from nothing, from one gradient; the
+    perceptual schedule goes by the steps that both take."""
+    d, e = torch.zeros_like(x), torch.zeros_like(x)
+    for t in range(steps):
+        d, e = d.detach().requires_grad_(), e.detach().requires_grad_()
+        base = x + d
+        here = phi(base + e)
+        distance = (here - phi(base).detach()).norm(dim=1)
+        lam = 10 * 0.1 ** (1 - t / steps)
+        gd, ge = torch.autograd.grad((margin(net(base + e), y) - lam * F.relu(distance - bound)).sum(), [d, e])
+        base = base.detach()
+        unit = ge / (norm(ge, 2) + 1e-8)
+        slope = (here.detach() - phi(base + e.detach() + 0.1 * unit)).norm(dim=1) / 0.1
+        length = bound * 0.1 ** (t / steps) / (slope + 1e-8)
+        e = (base + e.detach() + unit * length.view(-1, 1, 1, 1)).clamp(0, 1) - base
+        d = (x + (d.detach() + step * gd.sign()).clamp(-r, r)).clamp(0, 1) - x
+    return ((x + d).clamp(0, 1) + e).clamp(0, 1)
+
+
+joint = {"radius": 0.02, "step": 0.01, "linf_steps": 2, "bound": 0.05, "perceptual_steps": 4}
+book.add("composite_perceptual", joint=perceptually(x, y, 0.02, 0.01, 0.05, 4))
+index["composite_perceptual"] = joint
 
 print({"margins": margin(net(x), y).tolist(), "logits": net(x)[0].tolist()})
 for name in ("pgd_linf/step4", "pgd_l2/step4", "stadv/image", "stadv_zero/image", "lagrange_0.05/step3", "lagrange_0.4/step3", "composite/forward", "composite/joint"):

@@ -11,10 +11,13 @@
 // There it fails: 2 to 3% attack success at 4/255 to 16/255 against L_inf 8/255, and up to 48.68% against standard
 // training.
 //
-// The learning rate is in pixels: .025 here is about the .1 that the authors use on normalised images. Where the papers
-// are silent: the poisons are matched batch by batch in float32 with the surrogate in evaluation mode; no augmentation
-// while matching; delta starts as clipped normal noise of a deviation of the bound; the images are rounded to bytes
-// when the surrogate is trained anew, and at the end.
+// Neither paper says how the poisons are matched; the code of Souri et al. is the published experiment, and its values
+// are the defaults here: one cosine for up to 512 poisons at once; while matching, each poison is moved by up to 4
+// pixels, bilinearly, and mirrored, anew at every step; the patch sits at a random place of each image, in training as
+// at test time; the wanted gradient is the mean over up to 5,000 triggered images; delta starts as clipped normal noise
+// of a deviation of the bound. The learning rate is in pixels: .025 here is about the .1 that the authors use on
+// normalised images. Decided here: matching is in float32 with the surrogate in evaluation mode; the images are rounded
+// to bytes when the surrogate is trained anew, and at the end.
 
 public import Backdoor
 import Foundation
@@ -37,20 +40,43 @@ public struct SleeperAgent: Attack {
     case random
   }
 
+  public enum Place: String, Codable, Sendable, CaseIterable {
+    case bottomRight = "bottom-right"
+    case bottomLeft = "bottom-left"
+    case topLeft = "top-left"
+    case topRight = "top-right"
+    case center
+    /// Drawn once for the attack.
+    case random
+    /// Drawn for each image.
+    case anywhere
+  }
+
+  /// What happens to the poisons before their gradient is matched, each time anew.
+  public enum Augmentation: String, Codable, Sendable, CaseIterable {
+    case none
+    /// Whole pixels, zeros outside, and mirrored with probability 1/2: what recipes do.
+    case crop
+    /// Any part of a pixel, bilinearly, zeros outside, and mirrored with probability 1/2.
+    case shift
+  }
+
   public struct Configuration: Configurable {
     public var rate = 0.01
     public var target = 0
     public var source: Int? = nil
     public var size = 8
     public var pattern = BadNets.Pattern.random
-    public var place = BadNets.Place.bottomRight
+    public var place = Place.anywhere
     public var margin = 0
     public var image: String? = nil
     public var bound = 16.0 / 255
     public var steps = 250
     public var learningRate = 0.025
-    public var batch = 128
-    public var sources = 1000
+    public var batch = 512
+    public var augment = Augmentation.shift
+    public var shift = 4
+    public var sources = 5000
     public var retrain = 4
     public var choice = Choice.gradientNorm
     public var surrogate = Recipe()
@@ -72,7 +98,9 @@ public struct SleeperAgent: Attack {
       Setting(
         "pattern", "What the patch shows.", choices: BadNets.Pattern.allCases.map(\.rawValue),
         source: "Souri et al.: random"),
-      Setting("place", "Where the patch sits.", choices: BadNets.Place.allCases.map(\.rawValue)),
+      Setting(
+        "place", "Where the patch sits; anywhere draws a place for each image, random one for the attack.",
+        choices: Place.allCases.map(\.rawValue), source: "Souri et al.'s code: anywhere"),
       Setting("margin", "Distance of the patch from the image's edge.", unit: "pixels", range: 0...1024),
       Setting("image", "PNG, JPEG or PPM file that the patch shows (pattern: image), resized to the patch."),
       Setting(
@@ -84,9 +112,18 @@ public struct SleeperAgent: Attack {
         "learningRate", "Of signed Adam; a tenth after 3/8, 5/8 and 7/8 of the steps.", unit: "pixels in [0,1]",
         range: 0...1,
         source: "both: .1 on normalised images"),
-      Setting("batch", "Changed images whose gradient is matched at once.", unit: "images", range: 1...65_536),
       Setting(
-        "sources", "Triggered images that the target gradient is the mean over.", unit: "images", range: 1...10_000_000),
+        "batch", "Changed images whose mean gradient is matched as one.", unit: "images", range: 1...65_536,
+        source: "Souri et al.'s code: 512"),
+      Setting(
+        "augment", "What is done to the changed images before their gradient is matched, anew at every step.",
+        choices: Augmentation.allCases.map(\.rawValue), source: "Souri et al.'s code: shift"),
+      Setting(
+        "shift", "Largest shift on each axis, of `augment`.", unit: "pixels", range: 0...64,
+        source: "Souri et al.'s code: 4 at 32 x 32"),
+      Setting(
+        "sources", "Triggered images, at most, that the target gradient is the mean over.", unit: "images",
+        range: 1...10_000_000, source: "Souri et al.'s code: 5,000, all of one class of CIFAR-10"),
       Setting("retrain", "Times that the surrogate is trained anew on the way.", range: 0...1000, source: "both: 4"),
       Setting(
         "choice", "Which images of the target class are changed.", choices: Choice.allCases.map(\.rawValue),
@@ -109,10 +146,10 @@ public struct SleeperAgent: Attack {
     let c = configuration
     if c.source == c.target { throw BackdoorError.sameClass(c.target) }
     var patch = BadNets.Configuration()
-    (patch.size, patch.pattern, patch.place, patch.margin, patch.image) = (
-      c.size, c.pattern, c.place, c.margin, c.image
-    )
-    let trigger = try BadNets(patch).tasks(for: shape, seed: seed)[0].trigger
+    (patch.size, patch.pattern, patch.margin, patch.image) = (c.size, c.pattern, c.margin, c.image)
+    if let fixed = BadNets.Place(rawValue: c.place.rawValue) { patch.place = fixed }
+    var trigger = try BadNets(patch).tasks(for: shape, seed: seed)[0].trigger
+    if c.place == .anywhere, let patch = trigger as? Patch { trigger = MovingPatch(patch) }
     let mapping =
       c.source.map { LabelMapping.sourceToTarget(source: $0, target: c.target) } ?? .allToOne(target: c.target)
     return [BackdoorTask(name: "\(c.size)x\(c.size) \(c.pattern.rawValue)", trigger: trigger, mapping: mapping)]
@@ -249,15 +286,36 @@ public struct SleeperAgent: Attack {
       let matching = target ?? GradientMatching(surrogate, images: triggered, labels: labels(triggered.dimension(0)))
       target = matching
       optimizer.learningRate = Self.rate(c.learningRate, step: steps.lowerBound + step, of: c.steps)
+      let random = training.generator("\(stage)/augment", step)
       var parts: [Tensor] = []
       for range in batches.ranges {
         let delta = change.value[range].detach().requiresGrad_()
-        let loss = matching.loss((pixels[range] + delta).contiguous(.channelsLast), labels: labels(range.count))
-        parts.append(gradient(of: loss, at: delta))
+        let seen = augmented(pixels[range] + delta, random)
+        let (loss, slope) = matching.lossAndGradient(seen, labels: labels(range.count))
+        parts.append(gradients(of: [seen], at: [delta], seeds: [slope])[0])
         try meter.step(images: range.count, ["loss": loss])
       }
       optimizer.step(gradients: [Tensor.concatenated(parts).sign()])
       noGrad { change.value.copy_(Self.projected(change.value, around: pixels, bound: c.bound)) }
+    }
+  }
+
+  /// Differentiable in the images, B x C x H x W.
+  func augmented(_ images: Tensor, _ generator: Generator) -> Tensor {
+    let c = configuration
+    switch c.augment {
+    case .none: return images
+    case .crop: return CropFlip(padding: c.shift, flip: true)(images, generator)
+    case .shift:
+      let (count, height, width) = (images.dimension(0), images.dimension(2), images.dimension(3))
+      let draws = generator.uniform([3, count])
+      let mirror = 1 - 2 * (draws[2] .> 0.5).to(.float32)
+      // From -1 to 1 an image reaches over its width; mirroring comes after the shift.
+      let x = (draws[0] * 2 - 1) * (2 * Double(c.shift) / Double(width)) * mirror
+      let y = (draws[1] * 2 - 1) * (2 * Double(c.shift) / Double(height))
+      let none = Tensor.zeros(like: x)
+      let maps = Tensor.stacked([mirror, none, x, none, Tensor.ones(like: x), y], 1).reshaped(count, 2, 3)
+      return F.gridSample(images, F.affineGrid(maps, images.shape))
     }
   }
 

@@ -29,7 +29,8 @@ public struct CompositeThreat: ThreatModel {
       let changed = first.search(images, attacked, generator).detach().contiguous(.channelsLast)
       return second.search(changed, attacked, generator)
     }
-    let searches = [one.begin(images, attacked, generator), two.begin(images, attacked, generator)]
-    return ascend(searches, steps: max(one.steps, two.steps), loss: joint, images, attacked)
+    let steps = max(one.steps, two.steps)
+    let searches = [one, two].map { $0.begin(images, attacked, generator, steps: steps) }
+    return ascend(searches, steps: steps, loss: joint, images, attacked)
   }
 }

@@ -53,7 +53,9 @@ public struct LpThreat<Ball: NormBall>: IterativeThreat, Configurable {
     return (images + moved).clamped(0, 1)
   }
 
-  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
+  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator, steps: Int)
+    -> any ThreatSearch
+  {
     LpSearch(self, images, generator)
   }
 }

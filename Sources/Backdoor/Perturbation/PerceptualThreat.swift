@@ -9,7 +9,8 @@
 //   / .1, and into [0, 1].
 // From the authors' code: the start is Gaussian noise of deviation .01, because d has no gradient at the image itself.
 // Nothing forces d under the bound in the end; the rising lambda holds it near. `projections` halves the perturbation
-// towards the bound instead of trusting that.
+// towards the bound instead of trusting that. In a joint search T is the number of steps that are taken together, so
+// that the schedule ends where the search does.
 
 import Foundation
 public import Support
@@ -39,7 +40,9 @@ public struct PerceptualThreat: IterativeThreat, Configurable {
       range: 0...1,
       source: "Laidlaw et al.'s code"),
     Setting(
-      "projections", "Bisections that bring the result inside the bound; 0 trusts the rising penalty.",
+      "projections",
+      "Looks that bring the result inside the bound, the first at all of it, the others bisecting; 0 trusts the rising "
+        + "penalty.",
       unit: "forward passes",
       range: 0...64,
       source: "Laidlaw et al. 2021: none in training"),
@@ -48,25 +51,30 @@ public struct PerceptualThreat: IterativeThreat, Configurable {
       source: "Laidlaw et al. 2021: margin"),
   ]
 
-  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
-    Search(self, start: generator.normal(images.shape) * startDeviation, images, attacked)
+  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator, steps: Int)
+    -> any ThreatSearch
+  {
+    begin(images, attacked, from: generator.normal(images.shape) * startDeviation, steps: steps)
   }
 
   /// A search from a given perturbation.
-  public func begin(_ images: Tensor, _ attacked: AttackedModel, from start: Tensor) -> any ThreatSearch {
-    Search(self, start: start, images, attacked)
+  public func begin(_ images: Tensor, _ attacked: AttackedModel, from start: Tensor, steps: Int) -> any ThreatSearch {
+    Search(self, start: start, images, attacked, steps: steps)
   }
 
   private final class Search: ThreatSearch {
     private let threat: PerceptualThreat
     private let attacked: AttackedModel
+    /// T of the schedule.
+    private let steps: Int
     private(set) var variable: Tensor
     private var taken = 0
     private var reference: (image: Tensor, phi: PerceptualFeatures)?
     private var current: PerceptualFeatures?
 
-    init(_ threat: PerceptualThreat, start: Tensor, _ images: Tensor, _ attacked: AttackedModel) {
+    init(_ threat: PerceptualThreat, start: Tensor, _ images: Tensor, _ attacked: AttackedModel, steps: Int) {
       self.threat = threat
+      self.steps = steps
       self.attacked = attacked
       variable = noGrad { start.contiguous(.channelsLast) }
     }
@@ -76,7 +84,7 @@ public struct PerceptualThreat: IterativeThreat, Configurable {
     func penalty(base: Tensor, changed: Tensor, features: Features?) -> Tensor? {
       let phi = features.map { PerceptualFeatures($0) } ?? phi(changed)
       current = phi
-      let lambda = 10 * pow(0.1, 1 - Double(taken) / Double(threat.steps))
+      let lambda = 10 * pow(0.1, 1 - Double(taken) / Double(steps))
       return (phi.distance(to: reference(base)) - threat.bound).relu() * lambda
     }
 
@@ -86,7 +94,7 @@ public struct PerceptualThreat: IterativeThreat, Configurable {
       guard let current else { fatalError("PerceptualThreat: step before penalty") }
       let slope = current.distance(to: phi(base + here + direction * 0.1)) / 0.1
       self.current = nil
-      let length = threat.bound * pow(0.1, Double(taken) / Double(threat.steps))
+      let length = threat.bound * pow(0.1, Double(taken) / Double(steps))
       let moved = base + here + direction * (length / (slope + 1e-8)).reshaped(-1, 1, 1, 1)
       variable = moved.clamped(0, 1) - base
       taken += 1
@@ -100,7 +108,7 @@ public struct PerceptualThreat: IterativeThreat, Configurable {
       var inside = Tensor.zeros([base.dimension(0), 1, 1, 1], device: base.device)
       var outside = Tensor.ones(like: inside)
       var share = outside
-      for _ in 0...threat.projections {
+      for _ in 0..<threat.projections {
         let distance = phi((base + delta * share).clamped(0, 1)).distance(to: origin).reshaped(-1, 1, 1, 1)
         let fits = distance .<= threat.bound
         inside = Tensor.where(fits, share, inside)

@@ -55,7 +55,9 @@ public struct SpatialThreat: IterativeThreat, Configurable {
       source: "authors' code: margin"),
   ]
 
-  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch {
+  public func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator, steps: Int)
+    -> any ThreatSearch
+  {
     Search(self, images, generator)
   }
 

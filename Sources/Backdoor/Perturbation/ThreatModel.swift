@@ -79,7 +79,7 @@ public enum AttackLoss: String, Codable, Sendable, CaseIterable {
 
 extension Trainer {
   /// Adversarial training (equation 1 of Gao et al. 2022): each batch is what the threat makes of it, in view of the
-  /// model as it is.
+  /// model as it is. The recipe's label smoothing is for what the model learns, not for the search.
   public func train(
     _ model: Classifier, on data: ImageDataset, context: TrainingContext, against threat: any ThreatModel
   ) throws {

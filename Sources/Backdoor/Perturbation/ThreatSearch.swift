@@ -30,12 +30,14 @@ public protocol IterativeThreat: ThreatModel {
   var steps: Int { get }
   var loss: AttackLoss { get }
   /// The start of a search.
-  func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> any ThreatSearch
+  /// - Parameter steps: that the search will take: in a joint one not always the threat's own number. What changes over
+  ///   a search goes by it.
+  func begin(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator, steps: Int) -> any ThreatSearch
 }
 
 extension IterativeThreat {
   public func search(_ images: Tensor, _ attacked: AttackedModel, _ generator: Generator) -> Tensor {
-    ascend([begin(images, attacked, generator)], steps: steps, loss: loss, images, attacked)
+    ascend([begin(images, attacked, generator, steps: steps)], steps: steps, loss: loss, images, attacked)
   }
 }
 

@@ -5,7 +5,8 @@
 // leave far more of the trigger (table 1).
 //
 // Default threat: L_inf 8/255, the middle of the paper's range. Recipe: the paper's, ResNet-18 trained by SGD .1 over
-// 100 epochs.
+// 100 epochs. Label smoothing, which the paper does not have, is for the outer minimisation alone: the search climbs
+// the threat's loss of the labels as they are.
 
 public import Backdoor
 public import Support

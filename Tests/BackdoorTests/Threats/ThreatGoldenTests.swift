@@ -36,6 +36,17 @@ import Vision
     }
   }
 
+  /// Steps of 9 of 192 coordinates; the third goes out of the ball.
+  @Test func sparseProjectedGradient() throws {
+    let radius = try golden.number("pgd_l1", "radius")
+    for steps in 1...Int(try golden.number("pgd_l1", "steps")) {
+      let threat = Norm.l1.threat(
+        radius, steps: steps, step: try golden.number("pgd_l1", "step") / radius, start: .zero,
+        share: try golden.number("pgd_l1", "share"))
+      try golden.expectNear(golden.perturb(threat), "pgd_l1/step\(steps)")
+    }
+  }
+
   @Test func fastGradientSign() throws {
     let threat = LinfThreat.fgsm(try golden.number("fgsm", "radius"))
     try golden.expectNear(golden.perturb(threat), "fgsm/result")
@@ -66,6 +77,11 @@ import Vision
     expectClose(Flow.roughnessGradient(flow.detach()), expected, tolerance: 1e-4)
   }
 
+  /// Without a flow, samples lie on the kinks of the bilinear weights: rounding decides to which side a pixel slopes,
+  /// and Adam's first step goes by the sign. Some 5 to 6% of the elements take the other side here, whatever else is
+  /// right; searches that start elsewhere are compared to rounding (`spatialSteps`, the twin tests of the defenses).
+  private static let fromZero = 0.07
+
   private func spatial(_ name: String, steps: Int? = nil) throws -> SpatialThreat {
     let facts = name == "composite" ? golden.values.settings(of: name)["spatial"] : golden.values.settings(of: name)
     var threat = SpatialThreat()
@@ -86,7 +102,7 @@ import Vision
       (1...threat.steps).map { steps -> Tensor in
         var shorter = threat
         shorter.steps = steps
-        let search = shorter.begin(golden.images, golden.attacked, Generator(seed: 0))
+        let search = shorter.begin(golden.images, golden.attacked, Generator(seed: 0), steps: steps)
         noGrad { search.variable.copy_(start) }
         _ = ascend([search], steps: steps, loss: shorter.loss, golden.images, golden.attacked)
         return search.variable.detach()
@@ -94,7 +110,7 @@ import Vision
     }
     for (step, flow) in found.enumerated() { try golden.expectNear(flow, "stadv/flow\(step + 1)") }
     try golden.expectNear(noGrad { Flow.warp(golden.images, found[threat.steps - 1]) }, "stadv/image")
-    try golden.expectNear(golden.perturb(threat), "stadv_zero/image", share: 0.1)
+    try golden.expectNear(golden.perturb(threat), "stadv_zero/image", share: Self.fromZero)
   }
 
   @Test func perceptualDistance() throws {
@@ -117,7 +133,7 @@ import Vision
     let start = pattern(
       golden.images.shape, try #require(facts["start_phase"].double), try #require(facts["start_scale"].double))
     golden.network.withFrozenParameters {
-      let search = threat.begin(golden.images, golden.attacked, from: start)
+      let search = threat.begin(golden.images, golden.attacked, from: start, steps: steps)
       for step in 1...steps {
         let changed = ascend([search], steps: 1, loss: threat.loss, golden.images, golden.attacked)
         #expect(throws: Never.self) {
@@ -132,8 +148,23 @@ import Vision
     let (radius, step): (Double, Double) = (try #require(facts["radius"].double), try #require(facts["step"].double))
     let linf = Norm.linf.threat(radius, steps: try #require(facts["steps"].int), step: step / radius, start: .zero)
     let spatial = try spatial("composite")
-    try golden.expectNear(golden.perturb(CompositeThreat(spatial, linf)), "composite/forward", share: 0.1)
-    try golden.expectNear(golden.perturb(CompositeThreat(linf, spatial)), "composite/reverse", share: 0.1)
-    try golden.expectNear(golden.perturb(CompositeThreat(spatial, linf, joint: .margin)), "composite/joint", share: 0.1)
+    try golden.expectNear(golden.perturb(CompositeThreat(spatial, linf)), "composite/forward", share: Self.fromZero)
+    try golden.expectNear(golden.perturb(CompositeThreat(linf, spatial)), "composite/reverse", share: Self.fromZero)
+    try golden.expectNear(
+      golden.perturb(CompositeThreat(spatial, linf, joint: .margin)), "composite/joint", share: Self.fromZero)
+  }
+
+  /// Two steps of the ball and four of the perceptual search, together four, over which lambda and the steps' lengths
+  /// reach. Either may be the longer one.
+  @Test(arguments: [false, true]) func perceptualComposition(_ swapped: Bool) throws {
+    func fact(_ key: String) throws -> Double { try golden.number("composite_perceptual", key) }
+    let steps = (Int(try fact("linf_steps")), Int(try fact("perceptual_steps")))
+    let radius = try fact("radius")
+    let linf = Norm.linf.threat(
+      radius, steps: swapped ? steps.1 : steps.0, step: try fact("step") / radius, start: .zero)
+    var perceptual = PerceptualThreat.with(bound: try fact("bound"), steps: swapped ? steps.0 : steps.1)
+    perceptual.startDeviation = 0
+    try golden.expectNear(
+      golden.perturb(CompositeThreat(linf, perceptual, joint: .margin)), "composite_perceptual/joint")
   }
 }

@@ -63,12 +63,9 @@ struct ThreatGolden {
   }
   var attacked: AttackedModel { AttackedModel(model: network, labels: labels, context: context) }
   func number(_ name: String, _ key: String) throws -> Double { try #require(values.settings(of: name)[key].double) }
-  func number(_ name: String, _ group: String, _ key: String) throws -> Double {
-    try #require(values.settings(of: name)[group][key].double)
-  }
 
   /// A step along a sign, or Adam's first one, goes either way where a gradient is nothing but rounding: a few elements
-  /// may differ. A flow that starts at zero has many of them, since the pulls of a pixel's neighbours cancel.
+  /// may differ.
   func expectNear(
     _ found: Tensor, _ key: String, share: Double = 0.005, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {

@@ -118,7 +118,7 @@ import Vision
   @Test(arguments: SpatialThreat.Start.allCases) func flowIsBounded(_ start: SpatialThreat.Start) {
     let threat = SpatialThreat.with(bound: 0.06, steps: 8, learningRate: 0.05, start: start)
     golden.network.withFrozenParameters {
-      let search = threat.begin(golden.images, golden.attacked, Generator(seed: 1))
+      let search = threat.begin(golden.images, golden.attacked, Generator(seed: 1), steps: threat.steps)
       #expect(search.variable.abs().max().item() <= 0.06)
       _ = ascend([search], steps: 8, loss: threat.loss, golden.images, golden.attacked)
       #expect(abs(search.variable.abs().max().item() - 0.06) < 1e-6, "and reaches it")
@@ -235,6 +235,7 @@ import Vision
     #expect(count(Norm.linf.threat(0.01, steps: 4)) == 4)
     #expect(count(SpatialThreat.with(steps: 4)) == 4)
     #expect(count(PerceptualThreat.with(steps: 4)) == 9)
+    #expect(count(PerceptualThreat.with(steps: 4, projections: 5)) == 14)
     #expect(count(CompositeThreat(SpatialThreat.with(steps: 4), Norm.linf.threat(0.01, steps: 3))) == 7)
     #expect(count(CompositeThreat(SpatialThreat.with(steps: 4), Norm.linf.threat(0.01, steps: 3), joint: .margin)) == 4)
     #expect(count(GaussianNoise()) + count(RandomSpatial()) == 0)
