@@ -115,8 +115,8 @@ import Vision
   }
 
   @Test func selfTrainingReturnsWhatItWouldLabelAlike() {
-    #expect(CompatibilityFilter.returning([4, 7, 9, 12], predicted: [1, 0, 2, 2], labels: [1, 1, 2, 0]) == [4, 9])
-    #expect(CompatibilityFilter.returning([], predicted: [], labels: []) == [])
+    #expect(SelfTraining.agreeing([4, 7, 9, 12], predicted: [1, 0, 2, 2], labels: [1, 1, 2, 0]) == [4, 9])
+    #expect(SelfTraining.agreeing([], predicted: [], labels: []) == [])
   }
 
   @Test func refuses() throws {
