@@ -52,6 +52,11 @@ struct SelfTraining {
     rejected.indices.filter { predicted[$0] == labels[$0] }.map { rejected[$0] }
   }
 
+  /// The running mean of whether samples' labels are predicted, after one more turn.
+  static func running(_ agreement: Tensor, agrees: Tensor, eta: Double) -> Tensor {
+    agreement * eta + agrees * (1 - eta)
+  }
+
   /// What the running vote keeps between epochs.
   private final class State: Module {
     let network: Classifier
@@ -90,7 +95,7 @@ struct SelfTraining {
       let predicted = pass.judge(state.network, all, augmenting: generator(turn)).predicted
       noGrad {
         let agrees = (predicted .== data.labels).to(.float64)
-        state.agreement.copy_(state.agreement * settings.reviewEta + agrees * (1 - settings.reviewEta))
+        state.agreement.copy_(Self.running(state.agreement, agrees: agrees, eta: settings.reviewEta))
         state.kept.copy_((state.agreement .> 0.5).to(.uint8))
       }
       try meter.step(images: data.count, ["keptShare": noGrad { state.kept.to(.float32).mean() }])

@@ -31,7 +31,7 @@ import Vision
     settings.laterEpochs = 1
     settings.searchRate = 0.008
     settings.learners = 2
-    settings.minimumVotes = 4
+    settings.minimumVotes = 5
     settings.selfTraining = 3
     settings.reviewEpochs = 1
     settings.learner = learner()
@@ -58,10 +58,10 @@ import Vision
     settings.searchRate = 0.006
     settings.augmentedScores = true
     settings.ballot = .component
-    settings.selfTraining = 4
+    settings.selfTraining = 5
     settings.review = .running
-    settings.reviewEpochs = 3
-    settings.reviewEta = 0.65
+    settings.reviewEpochs = 2
+    settings.reviewEta = 0.7
     settings.learner = learner()
     settings.together = 2
     return settings
@@ -139,7 +139,7 @@ import Vision
     #expect(accepted.count > 5 && kept != accepted && kept.count < 60)
     #expect(Set(dissent).count > 3)
     #expect(stages.count { $0 == "ispl-search" } == (isCode ? 12 : 8))
-    #expect(stages.count { $0.hasPrefix("ispl-self-training") } == (isCode ? 12 : 3))
+    #expect(stages.count { $0.hasPrefix("ispl-self-training") } == (isCode ? 10 : 3))
     #expect(stages.count { $0 == "self-expansion" } == 3)
   }
 }
@@ -328,17 +328,17 @@ private struct Twin {
     return kept
   }
 
-  /// Four turns of three epochs of one model, each with a fresh optimizer; above one half, the running vote keeps.
+  /// Five turns of two epochs of one model, each with a fresh optimizer; above one half, the running vote keeps.
   func running(_ accepted: [Int]) -> [Int] {
     var kept = accepted
     var agreement = [Double](repeating: 0.5, count: count)
     let model = make("ispl-self-training")
-    for turn in 0..<4 {
+    for turn in 0..<5 {
       let optimizer = optimizer(model)
-      for epoch in 0..<3 {
-        model.reseedDropout(context.seed("ispl-self-training/dropout", turn * 3 + epoch) &+ 1)
+      for epoch in 0..<2 {
+        model.reseedDropout(context.seed("ispl-self-training/dropout", turn * 2 + epoch) &+ 1)
         learn(
-          model, optimizer, on: kept, stream: "ispl-self-training", epoch: turn * 3 + epoch, rate: cosine(epoch, of: 3))
+          model, optimizer, on: kept, stream: "ispl-self-training", epoch: turn * 2 + epoch, rate: cosine(epoch, of: 2))
       }
       let found = predicted(model, Array(0..<count), "ispl-self-training/score", turn)
       agreement = (0..<count).map {
