@@ -21,13 +21,13 @@ struct CompatibleSamples {
   let votes: Tensor
   /// Share of learners whose vote is not the label, N.
   let dissent: [Double]
-  /// Mean over the bags of the running loss in the sample's last round, N.
+  /// Mean over the bags of the weighted mean loss over the sample's last round, N.
   let losses: [Double]
 
   var outcome: DefenseOutcome {
     var outcome = DefenseOutcome(filtered: (kept, rejected), suspicion: dissent)
     outcome.scores = [
-      SampleScores(title: "loss in the sample's last round", values: losses),
+      SampleScores(title: "mean loss over the sample's last round", values: losses),
       SampleScores(title: "share of weak learners that vote against the label", values: dissent),
     ]
     return outcome
@@ -35,39 +35,44 @@ struct CompatibleSamples {
 }
 
 struct CompatibilityFilter {
-  static let selfTrainingStage = "ispl-self-training"
-
   let settings: ExpansionSettings
   let input: DefenseInput
   let data: ImageDataset
+  /// Of the settings, for messages.
+  let path: String
 
   init(_ settings: ExpansionSettings, _ input: DefenseInput, path: String) throws {
     self.settings = settings
     self.input = input
+    self.path = path
     data = try input.poisonedTrain().to(input.training.device)
-    try check(path)
+    try check()
   }
 
   func run() throws -> CompatibleSamples {
     let pass = TrainingPass(data: data, recipe: settings.learner, context: input.training)
     let search = try ComponentSearch(settings: settings, input: input, pass: pass).run()
     let components = Self.components(search)
-    let votes = try WeakLearners(input: input, pass: pass, together: settings.together).run(components.flatMap { $0 })
-      .to(.cpu)
+    let learners = components.flatMap { $0 }.flatMap { Array(repeating: $0, count: settings.learners) }
+    let votes = try WeakLearners(
+      input: input, pass: pass, together: settings.together, augmentedScores: settings.augmentedScores
+    ).run(learners).to(.cpu)
     let labels = data.labels.to(.cpu)
     let verdict = noGrad {
       settings.ballot == .sample
         ? sampleVote(votes, labels: labels) : componentVote(votes, labels: labels, bags: components)
     }.array(Bool.self)
     let accepted = verdict.indices.filter { verdict[$0] }
-    var returned: [Int] = []
-    for turn in 0..<settings.selfTraining { returned += try selfTraining((accepted + returned).sorted(), turn: turn) }
-    let kept = (accepted + returned).sorted()
+    let kept = try SelfTraining(settings: settings, input: input, pass: pass).run(accepted)
     let dissent = noGrad { (votes .!= labels).to(.float64).mean([0]) }.array(Double.self)
-    return CompatibleSamples(
-      kept: kept, rejected: data.complement(of: kept), returned: returned, components: components, votes: votes,
-      dissent: dissent,
+    let found = CompatibleSamples(
+      kept: kept, rejected: data.complement(of: kept), returned: Array(Set(kept).subtracting(accepted)).sorted(),
+      components: components, votes: votes, dissent: dissent,
       losses: search.losses.to(.float64).mean([0]).array(Double.self))
+    if let warning = RejectionWarning.text(kept: kept, data: data, path: path) {
+      input.training.progress.message(warning)
+    }
+    return found
   }
 
   static func components(_ search: SearchState) -> [[[Int]]] {
@@ -83,7 +88,8 @@ struct CompatibilityFilter {
 
   private func sampleVote(_ votes: Tensor, labels: Tensor) -> Tensor {
     BoostingVote.samples(
-      votes: votes, labels: labels, classes: data.classes, generator: Generator(seed: input.seed("ispl/ties")))
+      votes: votes, labels: labels, classes: data.classes, minimum: settings.minimumVotes,
+      generator: Generator(seed: input.seed("ispl/ties")))
   }
 
   /// Algorithm 1 in every bag; a sample needs the verdicts of most bags, and of two that differ a draw decides. Samples
@@ -91,14 +97,20 @@ struct CompatibilityFilter {
   private func componentVote(_ votes: Tensor, labels: Tensor, bags: [[[Int]]]) -> Tensor {
     let agrees = votes .== labels
     let tally = Tensor.zeros([data.count])
-    var learner = 0
+    var first = 0
     for bag in bags {
       let parts = (bag + [data.complement(of: bag.flatMap { $0 })]).map { Tensor($0.map(Int64.init)) }
       let agreements = bag.indices.map { number in
-        parts.map { part in part.count == 0 ? 0 : agrees[learner + number][part].to(.int64).sum().intItem() }
+        parts.map { part in
+          (0..<settings.learners).reduce(0) { sum, copy in
+            let learner = (first + number) * settings.learners + copy
+            return sum + (part.count == 0 ? 0 : agrees[learner][part].to(.int64).sum().intItem())
+          }
+        }
       }
-      learner += bag.count
-      let verdicts = BoostingVote.components(agreements: agreements, sizes: parts.map(\.count))
+      first += bag.count
+      let verdicts = BoostingVote.components(
+        agreements: agreements, sizes: parts.map(\.count), learners: settings.learners)
       for (part, accepted) in zip(parts, verdicts) where part.count > 0 {
         tally.put_([part], Tensor.full([part.count], accepted ? 1 : -1), accumulate: true)
       }
@@ -107,23 +119,7 @@ struct CompatibilityFilter {
     return (tally + draws) .> 0
   }
 
-  /// Rejected samples whose label a model predicts that learned from the kept ones.
-  private func selfTraining(_ kept: [Int], turn: Int) throws -> [Int] {
-    let rejected = data.complement(of: kept)
-    guard !kept.isEmpty, !rejected.isEmpty else { return [] }
-    let stage = turn == 0 ? Self.selfTrainingStage : "\(Self.selfTrainingStage)-\(turn + 1)"
-    let model = try input.makeModel(stage)
-    try Trainer(settings.learner, stage: stage).train(model, on: data.subset(kept), context: input.training)
-    let doubtful = data.subset(rejected)
-    let predicted = noGrad { model.logits(of: doubtful, context: input.training).argmax(1) }
-    return Self.returning(rejected, predicted: predicted.array(Int64.self).map(Int.init), labels: doubtful.labelArray())
-  }
-
-  static func returning(_ rejected: [Int], predicted: [Int], labels: [Int]) -> [Int] {
-    rejected.indices.filter { predicted[$0] == labels[$0] }.map { rejected[$0] }
-  }
-
-  private func check(_ path: String) throws(DefenseError) {
+  private func check() throws(DefenseError) {
     guard data.count > settings.stopAt else {
       throw .invalid(
         "\(path).stopAt \(settings.stopAt): the training set has only \(data.count) samples, so no round would begin. "

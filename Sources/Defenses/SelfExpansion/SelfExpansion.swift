@@ -7,16 +7,21 @@
 // alike; a fresh model learns from what is left.
 //
 // Where the paper is silent: every round and learner starts from weights of its own; losses are measured in evaluation
-// mode and without augmentation; the subsample is drawn without replacement, once an iteration; shares are rounded to
-// the nearest whole sample; the number of iterations is rounded down; kept shares above 1 are 1; weak learners have a
-// constant learning rate and the usual crop and flip. Where appendix B.1 and algorithm 2 differ (fixed size or
-// additional samples of each class) the appendix is right: components vary in size.
+// mode and without augmentation (augmentedScores); the subsample is drawn without replacement, once an iteration;
+// shares are rounded to the nearest whole sample; the number of iterations is rounded down; kept shares above 1 are 1;
+// weak learners have a constant learning rate and the usual crop and flip. Where appendix B.1 and algorithm 2 differ
+// (fixed size or additional samples of each class) the appendix is right: components vary in size.
+//
+// The authors' code (charlesjin/compatibility_clustering) differs from the paper in what a round does (pacing), in how
+// votes are counted (minimumVotes) and in self-training (review, selfTraining, reviewEpochs). With augmentedScores,
+// these settings make its procedure. What is not taken over: quantiles that are interpolated between two losses, and
+// final training of 200 epochs.
 //
 // With little training components collapse to the few classes that are learned first, and learners then vote for these
-// alone. Where the published budget (24 learners of 40 epochs) is out of reach, classDivisor 1 balances the components.
-// Measured (10,000 images of CIFAR-10, PreAct-ResNet18 width 8, one bag, one-cycle learners of 12 epochs, 102 of 1,000
-// cats replaced by marked cars): 8 rounds with the paper's divisor spread the poison over 6 components; 4 rounds of
-// share .2 with divisor 1 put 99 of 102 into the last one.
+// alone: RejectionWarning says so. Where the published budget (24 learners of 40 epochs on 6,000 samples each) is out
+// of reach, classDivisor 1 balances the components. Measured (10,000 images of CIFAR-10, PreAct-ResNet18 width 8, one
+// bag, one-cycle learners of 12 epochs, 102 of 1,000 cats replaced by marked cars): 8 rounds with the paper's divisor
+// spread the poison over 6 components; 4 rounds of share .2 with divisor 1 put 99 of 102 into the last one.
 
 public import Backdoor
 public import Support

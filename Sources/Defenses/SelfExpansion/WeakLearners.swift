@@ -8,6 +8,7 @@
 // one on two cores.
 
 import Backdoor
+import Support
 import Torch
 import TorchNN
 import Training
@@ -32,8 +33,10 @@ struct WeakLearners {
   let pass: TrainingPass
   /// Learners that are trained in step: at the same time as far as there are CPU threads, one after the other on a GPU.
   var together = 4
+  /// Whether learners vote on images that are cropped and flipped as in training.
+  var augmentedScores = false
 
-  /// Trains a learner on each component.
+  /// Trains a learner on each component; one that is given twice gets two.
   /// - Parameter components: positions in the data.
   /// - Returns: predicted classes, int64 learners x N.
   func run(_ components: [[Int]]) throws -> Tensor {
@@ -64,13 +67,18 @@ struct WeakLearners {
       }
       func learn(_ lane: Int) throws {
         let (network, learner) = (networks[lane], learners[lane])
+        // The loop's own seeds go by lane; what a learner learns must not depend on who learns beside it.
+        network.reseedDropout(context.seed("\(Self.stage)/dropout", learner * recipe.epochs + epoch))
         try pass.run(
           network, optimizers[lane], on: members[learner], stream: Self.stage, epoch: learner * recipe.epochs + epoch,
           meter: meter,
           rate: { step, steps in recipe.rate(epoch: epoch, step: step, stepsPerEpoch: steps) }
         ) { recipe.crossEntropy(network, $0, context: context) }
         guard epoch + 1 == recipe.epochs else { return }
-        let predicted = noGrad { network.logits(of: data, context: context).argmax(1) }
+        let predicted = pass.judge(
+          network, Tensor.arange(data.count, device: context.device),
+          augmenting: augmentedScores ? context.generator("\(Self.stage)/score", learner) : nil
+        ).predicted
         noGrad { state.votes[learner].copy_(predicted) }
         let agrees = noGrad { (predicted .== data.labels).to(.float32).mean() }
         try meter.step(images: data.count, ["compatibleShare": agrees])

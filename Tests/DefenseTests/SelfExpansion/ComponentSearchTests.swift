@@ -87,6 +87,7 @@ import Vision
     let trained = try Classifier.tiny(for: data)
     try Trainer(recipe).train(trained, on: data, context: context)
     let model = try Classifier.tiny(for: data)
+    model.to(.channelsLast)
     let optimizer = recipe.makeOptimizer(model.parameters())
     let pass = TrainingPass(data: data, recipe: recipe, context: context)
     try EpochLoop(stage: "other", epochs: 1, imagesPerEpoch: 100, context: context).run(
@@ -105,11 +106,16 @@ import Vision
     let model = try Classifier.tiny(for: data).train()
     let pass = TrainingPass(data: data, recipe: Recipe(), context: TrainingContext(precision: .float32))
     let chosen = Tensor([7, 3, 50] as [Int64])
-    let (losses, agrees) = pass.judge(model, chosen)
+    let (losses, predicted) = pass.judge(model, chosen)
     #expect(model.isTraining)
     let logits = noGrad { model.eval()(data.pixels(at: chosen)) }
     expectClose(losses, F.crossEntropy(logits, data.labels[chosen], reduction: .none))
-    #expect(agrees.array(Bool.self) == (logits.argmax(1) .== data.labels[chosen]).array(Bool.self))
+    expectSame(predicted, logits.argmax(1))
+    // The recipe's crops and flips, drawn once for each image.
+    let shifted = pass.judge(model, chosen, augmenting: Generator(seed: 3)).losses
+    let images = CropFlip(padding: 4, flip: true).gather(images: data.images, indices: chosen, Generator(seed: 3))
+    expectClose(shifted, noGrad { F.crossEntropy(model.eval()(images), data.labels[chosen], reduction: .none) })
+    #expect(shifted.array(Float.self) != losses.array(Float.self))
   }
 
   /// A learner knows its own component and nothing of the learner before it; its votes are int64 classes of every
@@ -156,6 +162,29 @@ import Vision
     killed.onEpoch = { report in if report.epoch == 2 { throw Killed() } }
     #expect(throws: Killed.self) { try votes(lanes, killed) }
     expectSame(try votes(lanes, TrainingContext(precision: .float32, checkpoints: store)), expected, "after a kill")
+  }
+
+  /// What dropout drops goes by learner: four learners one by one and three at a time vote alike.
+  @Test(arguments: ["linear", "vgg19"]) func dropoutGoesByLearner(_ kind: String) throws {
+    let data = ImageDataset.tiny(count: 80)
+    var recipe = ExpansionSettings.tiny().learner
+    (recipe.epochs, recipe.batch, recipe.learningRate) = (kind == "linear" ? 2 : 6, 5, kind == "linear" ? 0.002 : 0.05)
+    let components = (0..<4).map { part in Array((part * 20)..<(part * 20 + 20 - part)) }
+    func votes(_ together: Int, dropout: Double = 0.5) throws -> Tensor {
+      let context = TrainingContext(precision: .float32)
+      let input = try DefenseInput(
+        for: InverseSelfPacedLearning.self, training: context, seed: 1,
+        architecture: {
+          kind == "linear"
+            ? DropoutNetwork(dropout: dropout, $0)
+            : VGG19(classes: 4, width: 4, hidden: 64, batchNorm: true, dropout: dropout, $0)
+        }, poisonedTrain: data)
+      let pass = TrainingPass(data: data, recipe: recipe, context: context)
+      return try WeakLearners(input: input, pass: pass, together: together).run(components)
+    }
+    let one = try votes(1)
+    expectSame(try votes(3), one, "three at a time")
+    #expect((try votes(1, dropout: 0) .!= one).any().intItem() == 1, "dropout changes the votes")
   }
 
   /// A restart leaves neither weights nor momentum behind.

@@ -7,21 +7,55 @@ import Torch
 /// A round's schedule and the rule by which it keeps samples.
 @Suite struct ExpansionRoundTests {
   /// Worked by hand for 50,000 samples: p = 6000 / active, 2 + min(3, 1/p) iterations, 3p falling to p.
-  @Test(arguments: Self.plans) func schedule(_ active: Int, _ expected: RoundPlan) {
+  @Test(arguments: Self.plans) func schedule(_ active: Int, _ expected: (p: Double, betas: [Double])) {
     let plan = ExpansionSettings().plan(active: active, total: 50_000)
     expectClose(plan.p, expected.p, tolerance: 1e-12)
     #expect(plan.betas.count == expected.betas.count)
     for (found, beta) in zip(plan.betas, expected.betas) { expectClose(found, beta, tolerance: 1e-12) }
+    #expect(plan.classShares == plan.betas.map { _ in plan.p / 8 })
+  }
+
+  /// The authors' code has the same number of iterations; the kept share begins at as many p as there are extra ones, a
+  /// class keeps beta/8, and the rest of the set is a component as it is.
+  @Test func scheduleOfTheCode() {
+    var settings = ExpansionSettings()
+    settings.pacing = .code
+    func factors(_ active: Int) -> [Double] {
+      let plan = settings.plan(active: active, total: 50_000)
+      #expect(plan.classShares == plan.betas.map { $0 / 8 })
+      return plan.betas.map { ($0 / plan.p * 1e6).rounded() / 1e6 }
+    }
+    #expect(factors(50_000) == [3, 2, 1, 1, 1] && factors(20_000) == [3, 2, 1, 1, 1])
+    #expect(factors(14_000) == [2, 1, 1, 1] && factors(12_000) == [2, 1, 1, 1])
+    #expect(factors(8000) == [1, 1, 1] && factors(6000) == [] && factors(6005) == [])
+  }
+
+  /// A share alpha of the subset, drawn without replacement; in the code's rounds half of the whole set or all that is
+  /// left at first, and later each sample by itself.
+  @Test func draws() {
+    let subset = Tensor.arange(100..<1100)
+    func drawn(_ settings: ExpansionSettings, _ iteration: Int, _ isWhole: Bool) -> [Int64] {
+      settings.draw(subset, iteration: iteration, isWhole: isWhole, Generator(seed: 3)).array(Int64.self)
+    }
+    var settings = ExpansionSettings()
+    #expect(drawn(settings, 0, true).count == 250 && drawn(settings, 2, false).count == 250)
+    settings.pacing = .code
+    let (half, all, later) = (drawn(settings, 0, true), drawn(settings, 0, false), drawn(settings, 1, false))
+    #expect(all == subset.array(Int64.self))
+    #expect(abs(half.count - 500) < 60 && abs(later.count - 250) < 50 && later.count != 250)
+    settings.alpha = 1e-6
+    #expect(drawn(settings, 1, false).count == 1, "one at least")
+    for sample in [half, later] { #expect(Set(sample).count == sample.count && sample.allSatisfy { $0 >= 100 }) }
   }
   private static let threeSevenths: Double = 3.0 / 7.0
-  private static let plans: [(Int, RoundPlan)] = [
-    (50_000, RoundPlan(p: 0.12, betas: [0.36, 0.24, 0.12, 0.12, 0.12])),
-    (20_000, RoundPlan(p: 0.3, betas: [0.9, 0.6, 0.3, 0.3, 0.3])),
-    (14_000, RoundPlan(p: threeSevenths, betas: [1, 2 * threeSevenths, threeSevenths, threeSevenths])),
-    (12_000, RoundPlan(p: 0.5, betas: [1, 1, 0.5, 0.5])),
-    (8000, RoundPlan(p: 0.75, betas: [1, 1, 0.75])),
-    (6000, RoundPlan(p: 1, betas: [1, 1, 1])),
-    (2001, RoundPlan(p: 1, betas: [1, 1, 1])),
+  private static let plans: [(Int, (p: Double, betas: [Double]))] = [
+    (50_000, (0.12, [0.36, 0.24, 0.12, 0.12, 0.12])),
+    (20_000, (0.3, [0.9, 0.6, 0.3, 0.3, 0.3])),
+    (14_000, (threeSevenths, [1, 2 * threeSevenths, threeSevenths, threeSevenths])),
+    (12_000, (0.5, [1, 1, 0.5, 0.5])),
+    (8000, (0.75, [1, 1, 0.75])),
+    (6000, (1, [1, 1, 1])),
+    (2001, (1, [1, 1, 1])),
   ]
 
   @Test func scheduleIsAdjustable() {

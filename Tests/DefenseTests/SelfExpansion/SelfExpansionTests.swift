@@ -115,8 +115,18 @@ import Vision
   }
 
   @Test func selfTrainingReturnsWhatItWouldLabelAlike() {
-    #expect(CompatibilityFilter.returning([4, 7, 9, 12], predicted: [1, 0, 2, 2], labels: [1, 1, 2, 0]) == [4, 9])
-    #expect(CompatibilityFilter.returning([], predicted: [], labels: []) == [])
+    #expect(SelfTraining.agreeing([4, 7, 9, 12], predicted: [1, 0, 2, 2], labels: [1, 1, 2, 0]) == [4, 9])
+    #expect(SelfTraining.agreeing([], predicted: [], labels: []) == [])
+  }
+
+  /// By hand, from 1/2: right, wrong, wrong; then right, right, wrong.
+  @Test func runningVoteWeighsEarlierTurns() {
+    func turn(_ agreement: Tensor, _ agrees: [Double]) -> Tensor {
+      SelfTraining.running(agreement, agrees: Tensor(agrees), eta: 0.8)
+    }
+    let once = turn(Tensor([0.5, 0.5, 0.5] as [Double]), [1, 0, 0])
+    expectClose(once, Tensor([0.6, 0.4, 0.4] as [Double]))
+    expectClose(turn(once, [1, 1, 0]), Tensor([0.68, 0.52, 0.32] as [Double]))
   }
 
   @Test func refuses() throws {
