@@ -28,18 +28,20 @@ public struct EpochLoop {
   /// Leaves no gradients behind in the optimizer's parameters.
   /// - Parameters:
   ///   - optimizer: its state is part of the checkpoint.
+  ///   - states: what the method remembers besides, by name; part of the checkpoint.
   ///   - isFinished: asked before each epoch; true ends the stage early. It has to follow from the model's state, which
   ///     a resumed run has.
   ///   - body: one epoch; reports each step's loss to the meter.
   /// - Throws: `TrainingError.lossNotFinite`, `Interrupted` after Ctrl-C (a resumed run goes on), and what `body` or
   ///   the context throws.
   public func run(
-    model: Module, optimizer: Optimizer, until isFinished: () -> Bool = { false },
+    model: Module, optimizer: Optimizer, states: [String: TrainingState] = [:],
+    until isFinished: () -> Bool = { false },
     _ body: (_ epoch: Int, _ meter: EpochMeter) throws -> Void
   ) throws {
     var first = 0
     if let checkpoint = try context.checkpoints?.load(stage: stage) {
-      try restore(checkpoint, model, optimizer)
+      try restore(checkpoint, model, optimizer, states)
       first = checkpoint.epoch
       if first < epochs, !isFinished() {
         context.progress.message("\(stage): going on after epoch \(first) of \(epochs)")
@@ -64,7 +66,7 @@ public struct EpochLoop {
       context.progress.end(
         summary: means.map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", "))
       try context.onEpoch?(report(epoch + 1, model, meter, values))
-      try save(epoch + 1, model, optimizer)
+      try save(epoch + 1, model, optimizer, states)
     }
     optimizer.zeroGrad()
   }
@@ -77,19 +79,28 @@ public struct EpochLoop {
       values: values)
   }
 
-  private func save(_ epoch: Int, _ model: Module, _ optimizer: Optimizer) throws {
+  private func save(_ epoch: Int, _ model: Module, _ optimizer: Optimizer, _ states: [String: TrainingState]) throws {
     guard let store = context.checkpoints else { return }
     let tensors =
       model.stateDict().entries.map { ("model." + $0.key, $0.tensor) }
       + optimizer.stateDict().map { ("optimizer." + $0.key, $0.tensor) }
+      + states.sorted { $0.key < $1.key }.flatMap { name, state in
+        state.tensors.sorted { $0.key < $1.key }.map { ("state.\(name).\($0.key)", $0.value) }
+      }
     try store.save(Checkpoint(epoch: epoch, tensors: tensors), stage: stage)
   }
 
-  private func restore(_ checkpoint: Checkpoint, _ model: Module, _ optimizer: Optimizer) throws {
+  private func restore(
+    _ checkpoint: Checkpoint, _ model: Module, _ optimizer: Optimizer, _ states: [String: TrainingState]
+  ) throws {
     let state = StateDict(checkpoint.tensors)
     try model.load(state.stripping(prefix: "model."), source: "the checkpoint of stage \(stage)")
     let entries = state.stripping(prefix: "optimizer.").entries
     try optimizer.load(state: Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.tensor) }))
+    for (name, remembered) in states {
+      let entries = state.stripping(prefix: "state.\(name).").entries
+      try remembered.load(Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.tensor) }), stage: stage)
+    }
   }
 }
 

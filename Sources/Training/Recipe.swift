@@ -121,6 +121,14 @@ extension Recipe {
     return recipe
   }()
 
+  /// The same with a schedule that rises to the paper's rate and falls to 0. A network that goes on learning at the
+  /// constant rate learns, late, the triggers that a noisy-label rule lets pass; this one never learns faster.
+  public static let noisyLabelOneCycle = {
+    var recipe = noisyLabel
+    recipe.schedule = .oneCycle
+    return recipe
+  }()
+
   /// For a method that has settings of its own in place of a recipe: Adam at a constant rate, every batch, no
   /// augmentation.
   public static func constant(epochs: Int, batch: Int, learningRate: Double) -> Recipe {

@@ -40,13 +40,14 @@ public struct Trainer {
   ///   - model: a classifier, or another module whose parameters the loss depends on, such as a trigger.
   ///   - samples: positions in the data to learn from, int64; nil takes all.
   ///   - optimizer: nil takes the recipe's, for all parameters of the model.
+  ///   - states: what the method remembers between steps, by name; part of the checkpoint.
   ///   - afterStep: called after each step of the optimizer, without recording: for weights that have to stay inside a
   ///     set.
   ///   - loss: what a batch should learn. Called outside autocast: forward passes belong inside `context.compute`.
   /// - Throws: `TrainingError`, `Interrupted`, and what the context or `loss` throws.
   public func train(
     _ model: Module, on data: ImageDataset, samples: Tensor? = nil, context: TrainingContext,
-    optimizer: Optimizer? = nil,
+    optimizer: Optimizer? = nil, states: [String: TrainingState] = [:],
     afterStep: () -> Void = {}, loss: (Batch) throws -> BatchLoss
   ) throws {
     let count = samples?.count ?? data.count
@@ -60,7 +61,7 @@ public struct Trainer {
       stage: stage, epochs: recipe.epochs, imagesPerEpoch: try pass.batches(count, for: model, stage: stage).images,
       context: context,
       isMeasured: isMeasured)
-    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
+    try loop.run(model: model, optimizer: optimizer, states: states) { epoch, meter in
       try pass.run(
         model, optimizer, on: samples, stream: stage, epoch: epoch, meter: meter, afterStep: afterStep, loss: loss)
     }

@@ -75,6 +75,19 @@ import Testing
     #expect(charts[1].series.map(\.name) == ["Poison among the samples learned from", "Kept share"])
   }
 
+  /// Where the share of poison was least, if it rose by a quarter afterwards.
+  @Test func theTurningPointOfPoisonIsNamed() {
+    func title(_ shares: [Double]) -> String? {
+      let entries = shares.enumerated().map {
+        MetricsEntry(stage: "prl-at", epoch: $0 + 1, values: ["poisonShareLearned": $1])
+      }
+      return StageCharts.all(from: entries).flatMap(\.charts).first?.title
+    }
+    #expect(title([0.2, 0.08, 0.09, 0.15]) == "Shares: poison least in epoch 2 (8.0%), then rising to 15.0%")
+    #expect(title([0.2, 0.08, 0.1]) == "Shares", "not by more than a quarter")
+    #expect(title([0.2, 0.1]) == "Shares", "still falling")
+  }
+
   @Test func manyHelperStagesAreFolded() throws {
     let example = try ReportExample()
     for number in 1...8 {

@@ -8,6 +8,7 @@
 public import Support
 public import Torch
 import TorchNN
+public import Training
 
 /// Mixes the given labels with the model's own predictions.
 public struct Bootstrap: NoisyLabelAlgorithm {
@@ -26,9 +27,9 @@ public struct Bootstrap: NoisyLabelAlgorithm {
       source: "Reed et al. 2014, hard bootstrapping")
   ]
 
-  public func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice {
-    let classes = logits.dimension(1)
-    let given = labels.oneHot(classes).to(.float32)
+  public func choose(_ batch: NoisyLabelBatch, _ state: TrainingState?) -> NoisyLabelChoice {
+    let (logits, classes) = (batch.logits, batch.logits.dimension(1))
+    let given = batch.labels.oneHot(classes).to(.float32)
     let predicted = logits.argmax(1).oneHot(classes).to(.float32)
     return NoisyLabelChoice(targets: given * alpha + predicted * (1 - alpha))
   }

@@ -56,17 +56,24 @@ public struct FastGradientSign: Configurable {
 
   /// Perturbed images, clipped to [0, 1], without graph.
   /// - Parameters:
-  ///   - images: pixels, B x C x H x W; labels: int64 B.
-  ///   - rule: whose samples and targets make the loss.
+  ///   - images: pixels, B x C x H x W; labels: int64 B; indices: their positions in the training set, int64 B.
+  ///   - rule: whose samples and targets make the loss; state: what it remembers.
   ///   - epoch: from 0.
   public func perturb(
-    _ images: Tensor, labels: Tensor, model: Classifier, rule: any NoisyLabelRule, epoch: Int, context: TrainingContext
+    _ images: Tensor, labels: Tensor, indices: Tensor, model: Classifier, rule: any NoisyLabelRule,
+    state: TrainingState? = nil, epoch: Int, labelSmoothing: Double = 0, context: TrainingContext
   ) -> Tensor {
-    let (gradient, rows) = model.withFrozenParameters {
-      model.withMode(training: mode == .train) {
-        let x = images.detach().requiresGrad_()
-        let loss = context.compute { rule.loss(model(x), labels, epoch: epoch) }
-        return (Torch.gradient(of: loss.value, at: x), loss.rows)
+    // The caller may have switched recording off, as everyone does who only wants images.
+    let (gradient, rows) = withGrad {
+      model.withFrozenParameters {
+        model.withMode(training: mode == .train) {
+          let x = images.detach().requiresGrad_()
+          let loss = context.compute {
+            rule.loss(
+              model(x), labels, indices: indices, state, epoch: epoch, labelSmoothing: labelSmoothing)
+          }
+          return (Torch.gradient(of: loss.value, at: x), loss.rows)
+        }
       }
     }
     return noGrad { (images + step(along: gradient, rows: rows)).clamped(0, 1) }

@@ -15,6 +15,7 @@ import Foundation
 public import Support
 public import Torch
 import TorchNN
+public import Training
 
 /// A rule that keeps the samples of a batch with the smallest scores.
 public protocol FilteringRule: NoisyLabelAlgorithm {
@@ -23,6 +24,8 @@ public protocol FilteringRule: NoisyLabelAlgorithm {
   var rate: Double { get set }
   /// Epochs over which the drop rate rises from 0 to `rate`.
   var ramp: Int { get set }
+  /// Batches whose scores the cut is made in; 1 is the batch itself.
+  var window: Int { get set }
 }
 
 extension FilteringRule {
@@ -36,6 +39,11 @@ extension FilteringRule {
         "ramp",
         "Epochs over which the drop rate rises linearly from 0 to its full value; 0 drops fully from the first step.",
         unit: "epochs", range: 0...100_000, source: "decided: 0; PRL's code: 10, in which time a trigger is learned"),
+      Setting(
+        "window",
+        "Batches whose scores the cut is made in: the present one and those before it, a sample by its last score. 1 "
+          + "cuts each batch by itself; an epoch's batches or more cut the whole training set.",
+        unit: "batches", range: 1...1_000_000, source: "paper: 1"),
     ]
   }
 
@@ -53,10 +61,38 @@ extension FilteringRule {
 
   public func suspicion(_ logits: Tensor, _ labels: Tensor) -> Tensor { Self.score(logits, labels) }
 
-  public func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice {
-    let order = suspicion(logits, labels).argsort(0)
-    let rows = order[0..<kept(of: labels.count, epoch: epoch)]
-    return NoisyLabelChoice(rows: rows, targets: labels[rows])
+  public func makeState(samples: Int, classes: Int, device: Device) -> TrainingState? {
+    guard window > 1 else { return nil }
+    return TrainingState([
+      "score": Tensor.zeros([samples], device: device),
+      // The step that gave the score, from 1; 0 where there is none yet.
+      "step": Tensor.zeros([samples], dtype: .int64, device: device),
+      "steps": Tensor.zeros([], dtype: .int64, device: device),
+    ])
+  }
+
+  public func choose(_ batch: NoisyLabelBatch, _ state: TrainingState?) -> NoisyLabelChoice {
+    let scores = suspicion(batch.logits, batch.labels)
+    let order = scores.argsort(0)
+    var count = kept(of: batch.labels.count, epoch: batch.epoch)
+    if let state, !batch.isVerdict {
+      let recent = remember(scores, batch.indices, state)
+      let limit = recent[recent.argsort(0)[kept(of: recent.count, epoch: batch.epoch) - 1]]
+      count = max(1, (scores .<= limit).sum().intItem())
+    }
+    let rows = order[0..<count]
+    return NoisyLabelChoice(rows: rows, targets: batch.labels[rows])
+  }
+
+  /// Notes a batch's scores and returns those of the window.
+  private func remember(_ scores: Tensor, _ indices: Tensor, _ state: TrainingState) -> Tensor {
+    let (score, step, steps) = (state["score"], state["step"], state["steps"])
+    let now = steps.intItem() + 1
+    steps.fill_(Double(now))
+    score.put_([indices], scores.to(.float32))
+    step.put_([indices], Tensor.full([indices.count], Double(now), dtype: .int64, device: step.device))
+    let isRecent = step .> Double(max(0, now - window))
+    return score[isRecent.nonzero().flattened()]
   }
 }
 
@@ -70,6 +106,7 @@ public struct SPL: FilteringRule {
 
   public var rate = 0.25
   public var ramp = 0
+  public var window = 1
   public init() {}
 }
 
@@ -84,5 +121,6 @@ public struct PRL: FilteringRule {
 
   public var rate = 0.25
   public var ramp = 0
+  public var window = 1
   public init() {}
 }

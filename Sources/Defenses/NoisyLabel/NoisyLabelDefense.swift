@@ -12,7 +12,7 @@ public struct NoisyLabelDefense<Rule: NoisyLabelAlgorithm>: Defense {
 
   public struct Configuration: Configurable {
     public var rule = Rule()
-    public var recipe = Recipe.noisyLabel
+    public var recipe = Recipe.noisyLabelOneCycle
     public init() {}
     public static var settings: [Setting] { [.rule(Rule.self), .noisyLabelRecipe] }
   }
@@ -35,7 +35,9 @@ extension Setting {
   }
   static var noisyLabelRecipe: Setting {
     Setting(
-      "recipe", "How the model is trained.", source: "paper; weight decay and schedule are PyTorch's defaults",
+      "recipe", "How the model is trained.",
+      source: "paper, with PyTorch's weight decay; schedule decided: one-cycle, which never exceeds the rate of the "
+        + "paper's, constant",
       nested: Recipe.self)
   }
 }

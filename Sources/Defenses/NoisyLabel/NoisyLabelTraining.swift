@@ -43,28 +43,61 @@ public struct NoisyLabelTraining: Sendable {
   /// - Parameter judge: the rule of the verdict, for ablations that train without one; nil takes `rule`.
   public func run(_ input: DefenseInput, judge: (any NoisyLabelRule)? = nil) throws -> DefenseOutcome {
     let (data, model) = (try input.poisonedTrain(), try input.makeModel())
-    try train(model, on: data, context: input.training)
-    return (judge ?? rule).outcome(model, on: data, logits: model.logits(of: data, context: input.training))
+    let state = try train(model, on: data, context: input.training)
+    let judge = judge ?? rule
+    return judge.outcome(model, on: data, logits: model.logits(of: data, context: input.training), state.outer)
+  }
+
+  /// What the rules of the two problems remember between steps.
+  public struct State {
+    public var inner: TrainingState?
+    public var outer: TrainingState?
+
+    public init(inner: TrainingState? = nil, outer: TrainingState? = nil) {
+      self.inner = inner
+      self.outer = outer
+    }
+  }
+
+  /// What the rules remember before the first step.
+  func makeState(for data: ImageDataset, on device: Device) -> State {
+    func make(_ rule: any NoisyLabelRule) -> TrainingState? {
+      rule.makeState(samples: data.count, classes: data.classes, device: device)
+    }
+    return State(inner: adversary == nil ? nil : make(innerRule), outer: make(rule))
   }
 
   /// Trains the model in place and leaves it in evaluation mode.
+  /// - Returns: what the rules remember after the last step.
   /// - Throws: `TrainingError`, `Interrupted`, and what the context throws.
-  public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext) throws {
-    try Trainer(recipe, stage: stage).train(model, on: data, context: context) { batch in
-      loss(model, images: batch.images, labels: batch.labels, epoch: batch.epoch, context: context)
+  @discardableResult
+  public func train(_ model: Classifier, on data: ImageDataset, context: TrainingContext) throws -> State {
+    let state = makeState(for: data, on: context.device)
+    let states = ["inner": state.inner, "outer": state.outer].compactMapValues { $0 }
+    try Trainer(recipe, stage: stage).train(model, on: data, context: context, states: states) { batch in
+      loss(
+        model, images: batch.images, labels: batch.labels, indices: batch.indices, state: state, epoch: batch.epoch,
+        context: context)
     }
+    return state
   }
 
   /// Algorithm 1 for one minibatch: the loss of the outer problem on the images that the inner one finds.
   /// - Parameters:
-  ///   - images: pixels, B x C x H x W; labels: int64 B.
+  ///   - images: pixels, B x C x H x W; labels: int64 B; indices: their positions in the training set, int64 B.
   ///   - epoch: from 0.
-  public func loss(_ model: Classifier, images: Tensor, labels: Tensor, epoch: Int, context: TrainingContext)
-    -> BatchLoss
-  {
+  public func loss(
+    _ model: Classifier, images: Tensor, labels: Tensor, indices: Tensor, state: State = State(), epoch: Int,
+    context: TrainingContext
+  ) -> BatchLoss {
     let perturbed =
-      adversary?.perturb(images, labels: labels, model: model, rule: innerRule, epoch: epoch, context: context)
+      adversary?.perturb(
+        images, labels: labels, indices: indices, model: model, rule: innerRule, state: state.inner, epoch: epoch,
+        labelSmoothing: recipe.labelSmoothing, context: context)
       ?? images
-    return context.compute { rule.loss(model(perturbed), labels, epoch: epoch, labelSmoothing: recipe.labelSmoothing) }
+    return context.compute {
+      rule.loss(
+        model(perturbed), labels, indices: indices, state.outer, epoch: epoch, labelSmoothing: recipe.labelSmoothing)
+    }
   }
 }

@@ -21,7 +21,7 @@ public struct ReinforcedDefense<Rule: NoisyLabelAlgorithm>: Defense {
     public var rule = Rule()
     public var variant = RuleVariant.both
     public var adversary = FastGradientSign()
-    public var recipe = Recipe.noisyLabel
+    public var recipe = Recipe.noisyLabelOneCycle
     public init() {}
     public static var settings: [Setting] {
       [
@@ -74,7 +74,7 @@ public struct FastAdversarialTraining: Defense {
 
   public struct Configuration: Configurable {
     public var adversary = FastGradientSign()
-    public var recipe = Recipe.noisyLabel
+    public var recipe = Recipe.noisyLabelOneCycle
     public init() {}
     public static var settings: [Setting] { [.adversary, .noisyLabelRecipe] }
   }

@@ -76,13 +76,13 @@ public struct RobustLinearHead: Sendable {
   }
 
   /// Trains in place, leaves the model in evaluation mode, and returns its logits on all images of `data` (float32 N x
-  /// K).
+  /// K) and what the rule remembers.
   /// - Parameters:
   ///   - model: a classifier with a trained backbone. All but the last layer stays bit for bit.
   ///   - labeled: positions in `data` whose labels are used; nil means all.
   /// - Throws: `DefenseError`, `TrainingError`, `Interrupted`, and what the context throws.
   public func train(_ model: Classifier, on data: ImageDataset, labeled: [Int]? = nil, context: TrainingContext) throws
-    -> Tensor
+    -> (logits: Tensor, state: TrainingState?)
   {
     let positions = Tensor((labeled ?? Array(0..<data.count)).map(Int64.init)).to(context.device)
     guard positions.count > 0 else { throw DefenseError.invalid("\(stage): there is no labelled image to learn from.") }
@@ -95,14 +95,16 @@ public struct RobustLinearHead: Sendable {
     // The features belong to evaluation mode.
     trainer.trainingMode = false
     let limited = head.filter { $0.rank == 2 }
+    let state = rule.makeState(samples: data.count, classes: data.classes, device: context.device)
     try trainer.train(
       model, on: data, samples: positions, context: context, optimizer: recipe.makeOptimizer(head),
+      states: state.map { ["outer": $0] } ?? [:],
       afterStep: { for weight in limited { limit.apply(to: weight) } },
       loss: { batch in
         rule.loss(
-          model.logits(features[batch.indices]).to(.float32), batch.labels, epoch: batch.epoch,
-          labelSmoothing: recipe.labelSmoothing)
+          model.logits(features[batch.indices]).to(.float32), batch.labels, indices: batch.indices, state,
+          epoch: batch.epoch, labelSmoothing: recipe.labelSmoothing)
       })
-    return noGrad { model.logits(features).to(.float32) }
+    return (noGrad { model.logits(features).to(.float32) }, state)
   }
 }

@@ -30,7 +30,7 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
     public var labeled = 1.0
     public var rule = Rule()
     public var limit = SpectralLimit()
-    public var recipe = Recipe.noisyLabel
+    public var recipe = Recipe.noisyLabelOneCycle
     public init() {}
     public static var settings: [Setting] {
       [
@@ -76,7 +76,7 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
     let count = max(1, Int((c.labeled * Double(data.count)).rounded()))
     let order = Generator(seed: input.seed("labeled")).permutation(data.count).array(Int64.self).map(Int.init)
     let labeled = c.labeled < 1 ? order.prefix(count).sorted() : nil
-    let logits = try head.train(model, on: data, labeled: labeled, context: input.training)
-    return c.rule.outcome(model, on: data, logits: logits)
+    let (logits, state) = try head.train(model, on: data, labeled: labeled, context: input.training)
+    return c.rule.outcome(model, on: data, logits: logits, state)
   }
 }

@@ -8,6 +8,9 @@ public struct CleanSettings: Configurable, Hashable {
   public var balanced = false
   public var disjoint = false
   public var unlabeled = 0.0
+  public var unlabeledFrom: String? = nil
+  public var unlabeledPath: String? = nil
+  public var unlabeledCount: Int? = nil
   public init() {}
 
   public static let settings: [Setting] = [
@@ -23,6 +26,16 @@ public struct CleanSettings: Configurable, Hashable {
       "unlabeled",
       "Share of the clean training set that the defender has without labels; taken out of what the attacker poisons.",
       unit: "fraction", range: 0...1, source: "noisy-label paper, semi-supervised: 0.8"),
+    Setting(
+      "unlabeledFrom",
+      "Another data set whose images the defender has without labels, besides those of `unlabeled`: its unlabeled "
+        + "split, or its training split where it has none; in the size of the training images.",
+      choices: DatasetKind.all.map(\.id),
+      source: "noisy-label paper, table 2: CIFAR-100 and STL-10 beside CIFAR-10"),
+    Setting("unlabeledPath", "Folder with that data set's files."),
+    Setting(
+      "unlabeledCount", "Use so many of its images, drawn at random; empty means all.", unit: "images",
+      range: 1...100_000_000),
   ]
 }
 

@@ -186,6 +186,13 @@ public struct ExperimentConfiguration: Sendable {
       dataset["maximumPixels"] = nil  // A limit decides whether files are read, not what they hold.
       tree["dataset"] = dataset
     }
+    if var clean = tree["clean"], clean != .null {
+      let holdsOwnFiles = try self.clean.unlabeledFrom.map { try DatasetKind.named($0).holdsOwnFiles } ?? false
+      clean["unlabeledPath"] = holdsOwnFiles ? self.clean.unlabeledPath.map { .string(AbsolutePath.of($0)) } : nil
+      // Runs without such images keep the ids that they had before there was the setting.
+      for key in ["unlabeledFrom", "unlabeledCount"] where clean[key] == .null { clean[key] = nil }
+      tree["clean"] = clean
+    }
     return Digest.runID(tree)
   }
 

@@ -71,11 +71,15 @@ public struct DefenseJob {
     var unlabeled: ImageDataset?
     if kind.requires.contains(.unlabeled) {
       let positions = configuration.clean.unlabeledPositions(in: train, seed: configuration.seed)
-      guard !positions.isEmpty else {
-        throw JobError.invalid(
-          "defense \(kind.id) uses images without labels: --set clean.unlabeled=0.8 takes so many from the data set.")
+      let images = try configuration.clean.unlabeledImages(positions, of: train, seed: configuration.seed) {
+        progress.message($0)
       }
-      unlabeled = train.subset(positions).withoutLabels().to(context.device)
+      guard let images else {
+        throw JobError.invalid(
+          "defense \(kind.id) uses images without labels: --set clean.unlabeled=0.8 takes so many from the data set, "
+            + "clean.unlabeledFrom and clean.unlabeledPath name another one.")
+      }
+      unlabeled = images.to(context.device)
       train = train.subset(train.complement(of: positions))
     }
     let suspect = try model?.open(for: clean, classes: train.classNames, progress: progress)
@@ -92,6 +96,7 @@ public struct DefenseJob {
         (model.ignored + model.renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
     }
     identity["cleanImages"] = .string(clean.fingerprint)
+    if let unlabeled { identity["unlabeledImages"] = .string(unlabeled.fingerprint) }
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
     return try JobFolder(at: work, output: output, identity: identity).perform(context) {
       let measurer = try test.map { ModelMeasurer(try evaluator($0, named: names, context)) }

@@ -53,7 +53,7 @@ public struct Cell {
     let clean = c.clean.positions(in: data.train, seed: seed)
     cleanSplit = data.train.subset(clean)
     let withoutLabels = c.clean.unlabeledPositions(in: data.train, seed: seed)
-    unlabeled = withoutLabels.isEmpty ? nil : data.train.subset(withoutLabels).withoutLabels()
+    unlabeled = try c.clean.unlabeledImages(withoutLabels, of: data.train, seed: seed) { context.progress.message($0) }
     if c.attack != nil, let position = data.train.misleadingClass {
       context.progress.message(
         "warning: classes are named by numbers other than their positions: class \(position) is called "

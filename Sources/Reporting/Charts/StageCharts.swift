@@ -1,4 +1,5 @@
 import Experiments
+import Files
 
 /// The charts of one stage.
 struct StageCharts {
@@ -61,6 +62,15 @@ struct StageCharts {
     MetricName.poisonShareLearned, MetricName.targetedMisclassification,
   ]
 
+  /// When poison entered what a method learned from: where its share was least, if it rose by a quarter afterwards.
+  static func turningPoint(of poison: Chart.Series?) -> String? {
+    guard let points = poison?.points, let last = points.last, let least = points.min(by: { $0.value < $1.value }),
+      last.value > least.value * 1.25
+    else { return nil }
+    return "poison least in epoch \(least.epoch) (\(formatPercent(least.value))), then rising to "
+      + "\(formatPercent(last.value))"
+  }
+
   private static func charts(of entries: [MetricsEntry], number: Int) -> [Chart] {
     func series(_ key: String, _ name: String, style: Int, right: Bool = false) -> Chart.Series? {
       var values: [Int: Double] = [:]  // Of an epoch that was written twice, the later one counts.
@@ -97,8 +107,9 @@ struct StageCharts {
       others.filter(isMember).prefix(5).enumerated().compactMap { series($1, words($1), style: $0) }
     }
     let parts = group { $0.hasSuffix("Loss") }
+    let poison = series(MetricName.poisonShareLearned, "Poison among the samples learned from", style: 1)
     let shares =
-      [series(MetricName.poisonShareLearned, "Poison among the samples learned from", style: 1)].compactMap { $0 }
+      [poison].compactMap { $0 }
       + group { $0.hasSuffix("Share") || $0.hasSuffix("Rate") || $0.hasSuffix("Accuracy") }
     let rest = others.filter { name in !(parts + shares).contains { $0.name == words(name) } }
 
@@ -118,7 +129,7 @@ struct StageCharts {
       right: loss != nil && rate != nil ? .init(label: "learning rate") : nil,
       [loss, rate].compactMap { $0 })
     add("parts", "Parts of the loss", .init(label: "loss"), parts)
-    add("shares", "Shares", share, shares)
+    add("shares", "Shares" + (turningPoint(of: poison).map { ": \($0)" } ?? ""), share, shares)
     for (index, name) in rest.prefix(6).enumerated() {
       add(
         "other-\(index)", words(name), .init(label: words(name)),

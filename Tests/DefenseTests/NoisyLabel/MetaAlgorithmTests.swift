@@ -18,7 +18,8 @@ import Vision
     if let adversary = training.adversary {
       let model = try golden.network()
       let perturbed = adversary.perturb(
-        images, labels: labels, model: model, rule: training.innerRule, epoch: 0, context: golden.context)
+        images, labels: labels, indices: golden.indices, model: model, rule: training.innerRule, epoch: 0,
+        context: golden.context)
       let c = try golden.golden.tensorIfAny("step/\(name)/c") ?? (expected("sign").to(.float32) * adversary.tau)
       expectClose(perturbed, (images + c).clamped(0, 1), tolerance: 1e-6, "perturbed images")
       expectClose(perturbed.flattened(1).sum([1]), try expected("images_sum"))
@@ -27,7 +28,8 @@ import Vision
     }
     let model = try golden.network()
     let optimizer = training.recipe.makeOptimizer(model.parameters())
-    let result = training.loss(model, images: images, labels: labels, epoch: 0, context: golden.context)
+    let result = training.loss(
+      model, images: images, labels: labels, indices: golden.indices, epoch: 0, context: golden.context)
     optimizer.step(minimizing: result.value)
     expectClose(result.value.detach(), try expected("outer_loss"), "loss")
     let rows = try expected("outer_rows")
@@ -57,7 +59,8 @@ import Vision
       let images = golden.images * 0.5 + 0.25
       let statistics = model.bn.runningMean.clone()
       let x = adversary.perturb(
-        images, labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
+        images, labels: golden.labels, indices: golden.indices, model: model, rule: rule, epoch: 0,
+        context: golden.context)
       let c = x - images
       #expect(c.abs().max().item() <= 0.1 + 1e-6 && c.abs().max().item() > 0.05)
       let moved = c.abs().flattened(1).max([1]).array(Float.self).count { $0 > 0 }
@@ -67,7 +70,8 @@ import Vision
       if form == .shared, everywhere { expectClose(c[3], c[7], tolerance: 1e-5) }
       #expect((model.bn.runningMean .!= statistics).any().intItem() == (mode == .train ? 1 : 0))
       let edge = adversary.perturb(
-        golden.images.round(), labels: golden.labels, model: model, rule: rule, epoch: 0, context: golden.context)
+        golden.images.round(), labels: golden.labels, indices: golden.indices, model: model, rule: rule, epoch: 0,
+        context: golden.context)
       #expect(edge.min().item() >= 0 && edge.max().item() <= 1)
     }
   }
@@ -83,7 +87,8 @@ import Vision
     adversary.tau = 1e-4
     func loss(_ x: Tensor) -> Tensor { F.crossEntropy(model(x), golden.labels) }
     let x = adversary.perturb(
-      images, labels: golden.labels, model: model, rule: EverySample(), epoch: 0, context: golden.context)
+      images, labels: golden.labels, indices: golden.indices, model: model, rule: EverySample(), epoch: 0,
+      context: golden.context)
     let leaf = images.clone().requiresGrad_()
     let predicted = gradient(of: loss(leaf), at: leaf).abs().sum().item() * 1e-4
     let found = noGrad { (loss(x) - loss(images)).item() }
@@ -100,7 +105,8 @@ import Vision
     let models = try [nil, still].map { adversary in
       let model = try golden.network()
       let training = NoisyLabelTraining(rule: PRL(), adversary: adversary)
-      let loss = training.loss(model, images: images, labels: golden.labels, epoch: 0, context: golden.context)
+      let loss = training.loss(
+        model, images: images, labels: golden.labels, indices: golden.indices, epoch: 0, context: golden.context)
       training.recipe.makeOptimizer(model.parameters()).step(minimizing: loss.value)
       return model
     }
@@ -119,16 +125,17 @@ import Vision
     ] as [(FastGradientSign?, [GoldenNetwork.Pass])] {
       let model = try golden.network()
       let training = NoisyLabelTraining(rule: SPL(), adversary: chosen)
-      _ = training.loss(model, images: golden.images, labels: golden.labels, epoch: 0, context: golden.context)
+      _ = training.loss(
+        model, images: golden.images, labels: golden.labels, indices: golden.indices, epoch: 0, context: golden.context)
       #expect(model.passes == passes)
     }
   }
 
   /// A rule of a user's own: alternating samples, all taught to be class 1.
   private struct Own: NoisyLabelRule {
-    func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice {
-      #expect(!logits.requiresGrad)
-      let rows = Tensor(stride(from: epoch, to: labels.count, by: 2).map(Int64.init))
+    func choose(_ batch: NoisyLabelBatch, _ state: TrainingState?) -> NoisyLabelChoice {
+      #expect(!batch.logits.requiresGrad)
+      let rows = Tensor(stride(from: batch.epoch, to: batch.labels.count, by: 2).map(Int64.init))
       return NoisyLabelChoice(rows: rows, targets: Tensor.ones([rows.count], dtype: .int64))
     }
   }
@@ -138,14 +145,16 @@ import Vision
     let model = try golden.network()
     let training = NoisyLabelTraining(rule: Own(), adversary: FastGradientSign())
     let x = training.adversary?.perturb(
-      golden.images, labels: golden.labels, model: model, rule: Own(), epoch: epoch, context: golden.context)
+      golden.images, labels: golden.labels, indices: golden.indices, model: model, rule: Own(), epoch: epoch,
+      context: golden.context)
     let perturbed = try #require(x)
     let moved = (perturbed - golden.images).abs().flattened(1).max([1]).array(Float.self).map { $0 > 0 }
     #expect(moved == (0..<12).map { $0 % 2 == epoch })
     let rows = Tensor(stride(from: epoch, to: 12, by: 2).map(Int64.init))
     let loss = F.crossEntropy(try golden.network()(perturbed)[rows], Tensor.ones([6], dtype: .int64))
     let result = training.loss(
-      try golden.network(), images: golden.images, labels: golden.labels, epoch: epoch, context: golden.context)
+      try golden.network(), images: golden.images, labels: golden.labels, indices: golden.indices, epoch: epoch,
+      context: golden.context)
     expectClose(result.value.detach(), loss.detach())
     expectSame(try #require(result.rows), rows)
   }

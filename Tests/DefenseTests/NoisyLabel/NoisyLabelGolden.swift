@@ -19,6 +19,8 @@ struct NoisyLabelGolden {
   var images: Tensor { imagePattern([12, 3, 8, 8], 0.5) }
   var labels: Tensor { Tensor(golden.settings["labels"].ints.map(Int64.init)) }
 
+  var indices: Tensor { Tensor.arange(12) }
+
   func network() throws -> GoldenNetwork {
     guard let scale = golden.settings["linear_scale"].double, let offset = golden.settings["phase_offset"].double else {
       throw GoldenError(description: "noisy_label.json does not describe the network")
@@ -84,4 +86,12 @@ final class GoldenNetwork: Classifier {
     return Features(stages: [h], penultimate: F.adaptiveAvgPool2d(h, 2, 2).flattened(1))
   }
   override func logits(_ penultimate: Tensor) -> Tensor { linear(penultimate) }
+}
+
+extension NoisyLabelRule {
+  /// The choice in a batch of the first samples, without memory.
+  func choose(_ logits: Tensor, _ labels: Tensor, epoch: Int) -> NoisyLabelChoice {
+    choose(
+      NoisyLabelBatch(logits: logits, labels: labels, indices: Tensor.arange(labels.count), epoch: epoch), nil)
+  }
 }
