@@ -50,6 +50,8 @@ extension RunRecord {
     public var rate: Double
     /// How many training images were poisoned in fact.
     public var poisonedCount: Int
+    /// How many training images are cover samples; `nil` where the attack has none.
+    public var coverCount: Int?
     /// The label mapping in words, e.g. "every class to class 0".
     public var mapping: String
     /// The label that a trigger asks for, where there is one for all images.

@@ -178,7 +178,8 @@ public final class ExperimentRunner {
       model: backdoored,
       cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
     let outcome = try defense.run(input)
-    let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: poisoned)
+    let samples = SampleFindings(
+      outcome, data: cell.trainSet, poisoned: poisoned, covers: cell.attackOutcome?.train.covers ?? [])
     if !samples.isEmpty {
       record.findings = try samples.record(pictures: configuration.evaluation.samples, in: directory)
       try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))

@@ -16,6 +16,10 @@ extension ReportPage {
       count += " of \(formatCount(total)) (\(NumberText.percent(Double(poison.poisonedCount) / Double(total))))"
     }
     facts.append(Fact(name: "Poisoned", text: count))
+    if let covers = poison.coverCount {
+      facts.append(
+        Fact(name: "Cover samples", text: "\(formatCount(covers)) training images, changed, with their true labels"))
+    }
     facts.append(Fact(name: "Labels", text: poison.mapping))
     if let target = poison.targetLabel {
       facts.append(Fact(name: "Target", text: "\(record.className(target)) (label \(target))"))

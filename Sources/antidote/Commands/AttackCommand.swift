@@ -40,9 +40,10 @@ struct AttackCommand: ParsableCommand {
     let progress = TerminalProgress.standard
     let manifest = try PoisoningJob(configuration, output: out, writesPNG: format == .png).run(progress: progress)
     let share = formatPercent(Double(manifest.samples.count) / Double(max(manifest.trainCount, 1)))
+    let covers = manifest.covers.isEmpty ? "" : ", \(formatCount(manifest.covers.count)) are cover samples"
     try Output.write(
       """
-      \(manifest.attack): \(formatCount(manifest.samples.count)) of \(formatCount(manifest.trainCount)) training images (\(share)) are poisoned
+      \(manifest.attack): \(formatCount(manifest.samples.count)) of \(formatCount(manifest.trainCount)) training images (\(share)) are poisoned\(covers)
       \(manifest.tasks.map { "  \($0.name): \($0.mapping)" }.joined(separator: "\n"))
       written: \(out)
 
