@@ -36,6 +36,21 @@ public struct PoisonedDataset {
   public var rate: Double { data.count == 0 ? 0 : Double(indices.count) / Double(data.count) }
 }
 
+/// The classes that cover samples are drawn from.
+public enum CoverClasses: Sendable, Equatable {
+  case all
+  case only(Set<Int>)
+  case except(Set<Int>)
+
+  func contain(_ label: Int) -> Bool {
+    switch self {
+    case .all: true
+    case .only(let classes): classes.contains(label)
+    case .except(let classes): !classes.contains(label)
+    }
+  }
+}
+
 /// How samples are chosen for poisoning.
 public struct PoisonSelection: Sendable {
   /// Share of the training set; for source to target: of the target class.
@@ -44,13 +59,13 @@ public struct PoisonSelection: Sendable {
   public var excludeTarget: Bool
   /// Share of the training set that becomes cover samples, where the tasks have cover triggers.
   public var coverRate: Double
-  /// The classes that cover samples are drawn from; nil for all.
-  public var coverClasses: Set<Int>?
+  /// The classes that cover samples are drawn from.
+  public var coverClasses: CoverClasses
   /// Source to target: give triggered images the target's label where they are, rather than put copies in place of
   /// images of the target class. The rate is then a share of the whole training set.
   public var inPlace: Bool
   public init(
-    rate: Double, excludeTarget: Bool = false, coverRate: Double = 0, coverClasses: Set<Int>? = nil,
+    rate: Double, excludeTarget: Bool = false, coverRate: Double = 0, coverClasses: CoverClasses = .all,
     inPlace: Bool = false
   ) {
     self.rate = rate
@@ -114,7 +129,7 @@ extension PoisonedDataset {
     guard !covered.isEmpty, selection.coverRate > 0 else { return [] }
     var random = seed.generator("poison/select-covers")
     var pool = labels.indices.filter { position in
-      !taken.contains(position) && selection.coverClasses?.contains(labels[position]) ?? true
+      !taken.contains(position) && selection.coverClasses.contain(labels[position])
     }
     let each = rounded(selection.coverRate / Double(covered.count), of: labels.count)
     guard each > 0 else { throw .coverRateTooSmall(selection.coverRate, parts: covered.count, whole: labels.count) }

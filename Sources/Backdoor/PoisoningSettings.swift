@@ -59,11 +59,14 @@ extension PoisoningSettings {
   }
 
   /// The common settings' descriptions.
-  public static var poisoningSettings: [Setting] {
+  public static var poisoningSettings: [Setting] { poisoningSettings(nil) }
+
+  /// - Parameter source: where the default rate comes from.
+  public static func poisoningSettings(_ source: String?) -> [Setting] {
     [
       Setting(
         "rate", "Share of the training set that is poisoned (source-to-target: of the target class).", unit: "fraction",
-        range: 0...1),
+        range: 0...1, source: source),
       Setting("mapping", "Which labels poisoned samples get.", choices: MappingKind.allCases.map(\.rawValue)),
       Setting("target", "Target class (all-to-one, source-to-target, clean-label).", unit: "class", range: 0...100_000),
       Setting("source", "Source class (source-to-target).", unit: "class", range: 0...100_000),

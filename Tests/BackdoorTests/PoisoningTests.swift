@@ -78,11 +78,13 @@ private struct Mark: Trigger {
   }
 
   @Test func coversComeFromTheirClasses() throws {
-    let set = try covered(PoisonSelection(rate: 0.1, coverRate: 0.2, coverClasses: [3, 4]))
+    let set = try covered(PoisonSelection(rate: 0.1, coverRate: 0.2, coverClasses: .only([3, 4])))
     let labels = clean.labelArray()
     #expect(set.covers.count == 20 && set.covers.allSatisfy { labels[$0] >= 3 })
+    let others = try covered(PoisonSelection(rate: 0.1, coverRate: 0.2, coverClasses: .except([0, 3])))
+    #expect(others.covers.allSatisfy { ![0, 3].contains(labels[$0]) })
     let many = #expect(throws: BackdoorError.self) {
-      try covered(PoisonSelection(rate: 0.1, coverRate: 0.4, coverClasses: [3]))
+      try covered(PoisonSelection(rate: 0.1, coverRate: 0.4, coverClasses: .only([3])))
     }
     #expect(many?.description.contains("attack.coverRate 0.4 of 100 images is more than") == true)
     let few = #expect(throws: BackdoorError.self) { try covered(PoisonSelection(rate: 0.1, coverRate: 0.001)) }
