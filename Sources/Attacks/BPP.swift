@@ -15,7 +15,8 @@ public import Vision
 
 public struct BPP: Attack {
   public static let id = "bpp"
-  public static let summary = "Few colours by quantisation with dithering; others' residuals with right labels as covers."
+  public static let summary =
+    "Few colours by quantisation with dithering; others' residuals with right labels as covers."
   public static let paper = "Wang et al. 2022, BppAttack (CVPR)"
 
   public struct Configuration: PoisoningSettings {

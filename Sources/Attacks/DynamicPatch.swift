@@ -30,7 +30,9 @@ public struct DynamicPatch: Trigger {
       Tensor(covered.map { Int64(value($0)) }).reshaped(1, 1, covered.count).to(images.device)
     }
     func first(_ fixed: Int, _ length: Int) -> Tensor {
-      guard changesPlace else { return Tensor.full([count, 1, 1], Double(fixed), dtype: .int64, device: images.device) }
+      guard changesPlace else {
+        return Tensor.full([count, 1, 1], Double(fixed), dtype: .int64, device: images.device)
+      }
       let places = max(length - side - 2 * margin, 0) + 1
       return (generator.integers(0..<places, [count, 1, 1]) + Double(margin)).to(.int64, images.device)
     }

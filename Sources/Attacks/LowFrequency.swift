@@ -56,7 +56,8 @@ public struct LowFrequency: Attack {
           "amplitude", "Largest value; the least is 0.", unit: "pixels in [0,1]", range: 0...1,
           source: "authors' code: .2"),
         Setting("steps", "Steps of DeepFool.", unit: "steps", range: 1...10_000, source: "decided here: 10"),
-        Setting("overshoot", "How far DeepFool goes beyond the border.", unit: "fraction", range: 0...10, source: "DeepFool"),
+        Setting(
+          "overshoot", "How far DeepFool goes beyond the border.", unit: "fraction", range: 0...10, source: "DeepFool"),
         Setting("surrogate", "How the attacker's network is trained.", nested: Recipe.self),
       ]
   }
@@ -88,7 +89,9 @@ public struct LowFrequency: Attack {
   private func search(_ model: Classifier, _ pixels: Tensor, _ training: TrainingContext) throws -> Tensor {
     let (c, stage) = (configuration, "attack-perturbation")
     let known = try training.checkpoints?.load(stage: stage)
-    var v = known?.tensors.first?.tensor.to(training.device) ?? Tensor.zeros([1] + pixels.shape.dropFirst(), device: training.device)
+    var v =
+      known?.tensors.first?.tensor.to(training.device)
+      ?? Tensor.zeros([1] + pixels.shape.dropFirst(), device: training.device)
     let before = classes(model, pixels)
     func misled() -> Double {
       let now = classes(model, (pixels + v).clamped(0, 1))
@@ -107,7 +110,8 @@ public struct LowFrequency: Attack {
       pass += 1
       try training.checkpoints?.save(Checkpoint(epoch: pass, tensors: [("v", v)]), stage: stage)
     }
-    training.progress.end(summary: "\(Int((misled() * 100).rounded()))% of \(before.count) images misled after \(pass) passes")
+    training.progress.end(
+      summary: "\(Int((misled() * 100).rounded()))% of \(before.count) images misled after \(pass) passes")
     return v.squeezed(0)
   }
 
@@ -164,7 +168,8 @@ public struct LowFrequency: Attack {
       let span = (v.max() - least).item()
       guard span > 1e-12 else { return Tensor.zeros(like: v) }
       let radius = min(Int((3 * deviation).rounded(.up)), v.dimension(2) - 1, v.dimension(3) - 1)
-      let blurred = ImageOps.gaussianBlur((v - least) / span, sigma: Tensor([Float(deviation)]).to(v.device), radius: radius)
+      let blurred = ImageOps.gaussianBlur(
+        (v - least) / span, sigma: Tensor([Float(deviation)]).to(v.device), radius: radius)
       let (low, high) = (blurred.min(), blurred.max())
       guard (high - low).item() > 1e-12 else { return Tensor.zeros(like: v) }
       return ((blurred - low) / (high - low) * amplitude).contiguous()

@@ -99,6 +99,35 @@ public struct Warp: Trigger {
   public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
     F.gridSample(images, places(images, generator).to(images.dtype), alignCorners: true).clamped(0, 1)
   }
+  public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
+    if noise > 0 { return noGrad { self(images.unitPixels(), generator).quantized() } }
+    let (places, weights) = corners
+    return noGrad { F.mixBytes(images, places: places.to(images.device), weights: weights.to(images.device)) }
+  }
+
+  /// The four pixels around the place of each pixel, int32 4 x H W, and their weights.
+  private var corners: (places: Tensor, weights: Tensor) {
+    noGrad {
+      let grid = Tensor(grid, shape: [shape.height * shape.width, 2])
+      func axis(_ index: Int, _ length: Int) -> (first: Tensor, second: Tensor, share: Tensor) {
+        let place = (grid.selected(1, index) + 1) * (Double(length - 1) / 2)
+        let first = place.floor().clamped(0, Double(length - 1))
+        return (first, (first + 1).clamped(0, Double(length - 1)), place - first)
+      }
+      let (x, y) = (axis(0, shape.width), axis(1, shape.height))
+      let width = Double(shape.width)
+      let places = [
+        y.first * width + x.first, y.first * width + x.second, y.second * width + x.first,
+        y.second * width + x.second,
+      ]
+      let weights = [
+        (1 - y.share) * (1 - x.share), (1 - y.share) * x.share, y.share * (1 - x.share),
+        y.share * x.share,
+      ]
+      return (Tensor.stacked(places).to(.int32), Tensor.stacked(weights))
+    }
+  }
+
   private func places(_ images: Tensor, _ generator: Generator) -> Tensor {
     let (count, height, width) = (images.dimension(0), shape.height, shape.width)
     let fixed = Tensor(grid, shape: [1, height, width, 2]).to(images.device)

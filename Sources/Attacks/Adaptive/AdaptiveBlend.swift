@@ -37,7 +37,8 @@ public struct AdaptiveBlend: Attack {
       poisoningSettings("Qi et al.: .003") + [
         coverRateSetting("with pieces of the trigger", source: "Qi et al.: .003"),
         Setting("alpha", "Weight of the pattern in training.", unit: "fraction", range: 0...1, source: "Qi et al."),
-        Setting("testAlpha", "Weight of the pattern at test time.", unit: "fraction", range: 0...1, source: "Qi et al."),
+        Setting(
+          "testAlpha", "Weight of the pattern at test time.", unit: "fraction", range: 0...1, source: "Qi et al."),
         Setting(
           "pieces", "Pieces along each side of the image.", unit: "pieces", range: 1...64, source: "Qi et al.: 4 x 4"),
         Setting(

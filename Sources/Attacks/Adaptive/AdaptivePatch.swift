@@ -38,7 +38,8 @@ public struct AdaptivePatch: Attack {
         Setting(
           "opacities", "Weight of each patch in training; their number is that of the patches, at most 4.",
           unit: "fraction", range: 0...1, source: "Qi et al."),
-        Setting("testOpacity", "Weight of the patches at test time.", unit: "fraction", range: 0...1, source: "Qi et al."),
+        Setting(
+          "testOpacity", "Weight of the patches at test time.", unit: "fraction", range: 0...1, source: "Qi et al."),
         Setting(
           "testPatches", "Which patches show at test time, from 0.", range: 0...3, source: "Qi et al.: two of four"),
       ]

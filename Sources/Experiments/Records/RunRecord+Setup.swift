@@ -1,3 +1,4 @@
+public import Evaluation
 import Vision
 
 /// What a run was done with: machine, data, attack, defense.
@@ -56,6 +57,8 @@ extension RunRecord {
     public var mapping: String
     /// The label that a trigger asks for, where there is one for all images.
     public var targetLabel: Int?
+    /// How visible each trigger is, by the task's name; `nil` in records of earlier versions.
+    public var visibility: [String: Visibility]?
   }
 
   /// The defense that was applied.

@@ -92,6 +92,7 @@ public final class ExperimentRunner {
     try store()
 
     let evaluator = BackdoorEvaluator(test: data.test, tasks: cell.attackOutcome?.tasks ?? [], seed: context.seed)
+    record.poison?.visibility = evaluator.visibilities
     let measurer = ModelMeasurer(evaluator)
     let backdoored = try trainBackdooredModel(cell, measurer)
     try noteStages()

@@ -1,5 +1,6 @@
 import Attacks
 public import Backdoor
+public import Evaluation
 public import Files
 import Foundation
 import Support
@@ -37,6 +38,8 @@ public struct PoisonManifest: Codable, Sendable {
     public var mapping: String
     /// The file with triggered test images, where there is one.
     public var triggeredTest: String?
+    /// How visible the trigger is on test images, where there are some.
+    public var visibility: Visibility?
   }
 
   /// One poisoned or cover sample.

@@ -1,3 +1,4 @@
+import Evaluation
 import Experiments
 import Files
 import Foundation
@@ -19,6 +20,10 @@ extension ReportPage {
     if let covers = poison.coverCount {
       facts.append(
         Fact(name: "Cover samples", text: "\(formatCount(covers)) training images, changed, with their true labels"))
+    }
+    for (task, visibility) in (poison.visibility ?? [:]).sorted(by: { $0.key < $1.key }) {
+      let several = (poison.visibility?.count ?? 0) > 1
+      facts.append(Fact(name: "Visibility" + (several ? " (\(task))" : ""), text: visibility.text))
     }
     facts.append(Fact(name: "Labels", text: poison.mapping))
     if let target = poison.targetLabel {
