@@ -30,7 +30,7 @@ import Vision
     case "bpp_plain": return Quantization(levels: 7, dithering: false)
     case "bpp_negative": return ForeignResidual(quantization: Quantization(levels: 7, dithering: true))
     case "corners": return Corners(shape: shape, opacity: 1)
-    case "corners_weak": return Corners(shape: shape, opacity: 0.3)
+    case "corners_weak": return Corners(shape: shape, opacity: 80.0 / 255)
     case "adaptive_patch_train":
       return CornerPatches(patches: patches, opacities: [0.5, 0.2, 0.5, 0.3], side: 4, shape: shape, showsAll: false)
     case "adaptive_patch_test":

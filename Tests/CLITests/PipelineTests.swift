@@ -71,9 +71,9 @@ struct PipelineTests {
       let with = try tool.succeed(["attack", "--gallery", "more.png", "--poison", "smooth/poison.json"] + Tool.tiny)
       #expect(with.contains("lf (smooth perturbation): PSNR"))
       #expect(try tool.data("more.png").count > tool.data("all.png").count)
-      #expect(try tool.run(["attack", "--gallery", "all.png"] + Tool.tiny).output.contains("exists"))
+      #expect(try tool.run(["attack", "--gallery", "all.png"] + Tool.tiny).errors.contains("exists"))
       let far = try tool.run(["attack", "--gallery", "far.png", "--image", "9999999"] + Tool.tiny)
-      #expect(far.code != 0 && far.output.contains("there are images 0 to"))
+      #expect(far.code != 0 && far.errors.contains("there are images 0 to"))
       #expect(try tool.run(["attack", "--image", "1", "--out", "x"] + Tool.tiny).code == 64)
     }
   }

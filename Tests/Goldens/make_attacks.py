@@ -95,7 +95,7 @@ add("bpp_negative", np.stack([x[i] + residual[other[i]] for i in range(N)]))
 
 # Label-Consistent: [[0,0,1],[0,1,0],[1,0,1]] bottom right, mirrored into the other corners.
 corner = np.array([[0, 0, 255], [0, 255, 0], [255, 0, 255.0]])
-for case, weight in (("corners", 1.0), ("corners_weak", 0.3)):
+for case, weight in (("corners", 1.0), ("corners_weak", 80 / 255)):
     y = x.copy()
     for rows, columns, patch in ((slice(-3, None), slice(-3, None), corner), (slice(-3, None), slice(0, 3), corner[:, ::-1]),
                                  (slice(0, 3), slice(-3, None), corner[::-1]), (slice(0, 3), slice(0, 3), corner[::-1, ::-1])):
