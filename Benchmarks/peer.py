@@ -9,7 +9,7 @@ Rows, all with PreAct-ResNet18 on 32x32 images on the CPU:
   eval/usual      logits of test images, one PIL image at a time, float32, NCHW
   eval/tuned      the same from uint8 images in memory, channels_last, bfloat16
   sau/published   one batch of Shared Adversarial Unlearning, inner and outer problem, as its authors' code computes it
-  poison/badnets, poison/blended, poison/wanet
+  poison/badnets, poison/blended, poison/wanet, poison/sig, poison/bpp
                   stamping a data set one PIL image at a time
 
 Every row is measured --repeat times after a run that does not count. The best one is printed, as JSON:
@@ -318,13 +318,35 @@ def poison_rates(a, images):
         warped = F.grid_sample(pixels, grid, align_corners=True)[0]
         return Image.fromarray((warped.permute(1, 2, 0).numpy() * 255).astype(np.uint8))
 
-    def stamp_all(stamp):
-        for image in dataset:
-            stamp(image)
-        return len(dataset)
+    signal = np.tile(40 * np.sin(2 * np.pi * np.arange(SIDE) * 6 / SIDE), (SIDE, 1))[:, :, None]
 
-    stamps = {"poison/badnets": badnets, "poison/blended": blended, "poison/wanet": wanet}
-    return {name: best_rate(lambda: stamp_all(stamp), a.repeat) for name, stamp in stamps.items()}
+    def sig(image):
+        pixels = np.array(image).astype(np.float32) + signal
+        return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+    def bpp(image, levels=8):
+        """Floyd-Steinberg dithering, a pixel at a time."""
+        x = np.zeros((SIDE + 1, SIDE + 2, 3), np.float32)
+        x[:SIDE, 1:-1] = np.array(image)
+        for r in range(SIDE):
+            for c in range(1, SIDE + 1):
+                new = np.round(x[r, c] / 255 * (levels - 1)) / (levels - 1) * 255
+                error = x[r, c] - new
+                x[r, c] = new
+                x[r, c + 1] += error * (7 / 16)
+                x[r + 1, c - 1 : c + 2] += error * np.array([[3], [5], [1]], np.float32) / 16
+        return Image.fromarray(np.clip(np.round(x[:SIDE, 1:-1]), 0, 255).astype(np.uint8))
+
+    def stamp_all(stamp, images):
+        for image in images:
+            stamp(image)
+        return len(images)
+
+    stamps = {"poison/badnets": badnets, "poison/blended": blended, "poison/wanet": wanet, "poison/sig": sig}
+    rates = {name: best_rate(lambda: stamp_all(stamp, dataset), a.repeat) for name, stamp in stamps.items()}
+    few = dataset[: max(1, len(dataset) // 100)]
+    rates["poison/bpp"] = best_rate(lambda: stamp_all(bpp, few), a.repeat)
+    return rates
 
 
 # The command line -------------------------------------------------------------------------------------------------

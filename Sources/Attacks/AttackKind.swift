@@ -14,7 +14,9 @@ public struct AttackKind: Sendable {
   /// Adding an attack is adding a file and a row here.
   public static let all = [
     AttackKind(BadNets.self), AttackKind(Blended.self), AttackKind(LabelFlip.self), AttackKind(SleeperAgent.self),
-    AttackKind(ClusteredTrigger.self),
+    AttackKind(ClusteredTrigger.self), AttackKind(Sinusoid.self), AttackKind(WaNet.self), AttackKind(BPP.self),
+    AttackKind(AdaptiveBlend.self), AttackKind(AdaptivePatch.self), AttackKind(TaCT.self), AttackKind(Refool.self),
+    AttackKind(LabelConsistent.self), AttackKind(LowFrequency.self),
   ]
 
   init<A: Attack>(_ type: A.Type) {

@@ -37,6 +37,10 @@ public struct BadNets: Attack {
     /// Drawn once for the attack.
     case random
   }
+  /// What is drawn anew for each image: dynamic triggers.
+  public enum Variation: String, Codable, Sendable, CaseIterable {
+    case nothing, place, pattern, both
+  }
 
   public struct Configuration: PoisoningSettings {
     public var rate = 0.1
@@ -52,6 +56,7 @@ public struct BadNets: Attack {
     public var margin = 0
     public var image: String? = nil
     public var triggers = 1
+    public var varies = Variation.nothing
     public init() {}
 
     public static let settings: [Setting] =
@@ -69,6 +74,9 @@ public struct BadNets: Attack {
         Setting(
           "triggers", "Number of triggers: the k-th sits k corners on and maps to target + k.", range: 1...4,
           source: "multi-trigger models of the SAU paper"),
+        Setting(
+          "varies", "What is drawn anew for each image: dynamic triggers (pattern: random or color).",
+          choices: Variation.allCases.map(\.rawValue), source: "dynamic triggers of the DBD paper and of MESA"),
       ]
   }
 
@@ -78,9 +86,17 @@ public struct BadNets: Attack {
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
-    if c.triggers > 1, c.mapping != .allToOne {
+    let changesPattern = c.varies == .pattern || c.varies == .both
+    if changesPattern, c.pattern != .random, c.pattern != .color {
       throw BackdoorError.invalid(
-        "attack.triggers \(c.triggers): several triggers need attack.mapping all-to-one, not \(c.mapping.rawValue).")
+        "attack.varies \(c.varies.rawValue) draws a pattern for each image, and attack.pattern \(c.pattern.rawValue) is "
+          + "fixed. Choose random or color.")
+    }
+    let changesPlace = c.varies == .place || c.varies == .both
+    if changesPlace, c.triggers > 1 {
+      throw BackdoorError.invalid(
+        "attack.varies \(c.varies.rawValue): \(c.triggers) triggers are told apart by their places. Set pattern or "
+          + "nothing.")
     }
     let corners: [Place] = [.bottomRight, .bottomLeft, .topLeft, .topRight]
     if c.triggers > 1, !corners.contains(c.place) {
@@ -91,16 +107,24 @@ public struct BadNets: Attack {
     }
     return try (0..<c.triggers).map { number in
       var place = c.place
-      var mapping = c.labelMapping
       if c.triggers > 1 {
         let first = corners.firstIndex(of: c.place) ?? 0
         place = corners[(first + number) % corners.count]
-        mapping = .allToOne(target: c.target + number)
       }
       let patch = try patch(for: shape, at: place, seed: seed.stream("badnets/\(number)"))
+      var trigger: any Trigger = patch
+      if c.varies != .nothing {
+        guard patch.opacity == nil else {
+          throw BackdoorError.invalid(
+            "attack.varies \(c.varies.rawValue): \(c.image ?? "the image") is transparent in parts. Use an opaque one.")
+        }
+        trigger = DynamicPatch(
+          patch: patch, margin: c.margin, changesPlace: changesPlace, changesPattern: changesPattern,
+          isOneColor: c.pattern == .color)
+      }
       return BackdoorTask(
-        name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: patch,
-        mapping: mapping)
+        name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: trigger,
+        mapping: try c.labelMapping(ofTrigger: number, among: c.triggers))
     }
   }
 

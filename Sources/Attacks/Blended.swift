@@ -23,6 +23,7 @@ public struct Blended: Attack {
     public var alpha = 0.2
     public var pattern = GeneratedPattern.cells
     public var image: String? = nil
+    public var triggers = 1
     public init() {}
 
     public static let settings: [Setting] =
@@ -36,6 +37,7 @@ public struct Blended: Attack {
           "Image file that takes the place of the generated pattern, resized to the images; transparent parts leave "
             + "them."
         ),
+        triggersSetting("has a generated pattern of its own"),
       ]
   }
 
@@ -44,28 +46,37 @@ public struct Blended: Attack {
   public var selection: PoisonSelection { configuration.poisonSelection }
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
-    let pattern: [Float]
-    var opacity: [Float]? = nil
-    if let path = configuration.image {
-      let image = try TriggerImage(path, height: shape.height, width: shape.width, channels: shape.channels)
-      pattern = image.pixels.array(Float.self)
-      opacity = image.opacity?.array(Float.self)
-    } else {
-      guard shape.height == shape.width else {
-        throw BackdoorError.invalid(
-          "attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set "
-            + "attack.image."
-        )
-      }
-      pattern = configuration.pattern.pixels(
-        size: shape.height, channels: shape.channels, seed: seed("blended/pattern"))
+    let c = configuration
+    if c.triggers > 1, c.image != nil {
+      throw BackdoorError.invalid("attack.triggers \(c.triggers): attack.image is one trigger. Unset one of them.")
     }
-    let name = configuration.image.map { _ in "image" } ?? configuration.pattern.rawValue
-    return [
-      BackdoorTask(
-        name: name, trigger: Blend(alpha: configuration.alpha, pattern: pattern, shape: shape, opacity: opacity),
-        mapping: configuration.labelMapping)
-    ]
+    let name = c.image.map { _ in "image" } ?? c.pattern.rawValue
+    return try (0..<c.triggers).map { number in
+      let stream = number == 0 ? seed("blended/pattern") : seed("blended/pattern", number)
+      let (pattern, opacity) = try Self.pattern(c.pattern, image: c.image, shape: shape, seed: stream)
+      return BackdoorTask(
+        name: c.triggers == 1 ? name : "\(name) \(number + 1)",
+        trigger: Blend(alpha: c.alpha, pattern: pattern, shape: shape, opacity: opacity),
+        mapping: try c.labelMapping(ofTrigger: number, among: c.triggers))
+    }
+  }
+
+  /// A pattern over the whole image, C x H x W in [0, 1], and its opacity, H x W, where it is not opaque.
+  /// - Parameter image: path of a file that takes the generated pattern's place.
+  static func pattern(_ generated: GeneratedPattern, image: String?, shape: ImageShape, seed: UInt64) throws
+    -> (pixels: [Float], opacity: [Float]?)
+  {
+    if let image {
+      let image = try TriggerImage(image, height: shape.height, width: shape.width, channels: shape.channels)
+      return (image.pixels.array(Float.self), image.opacity?.array(Float.self))
+    }
+    guard shape.height == shape.width else {
+      throw BackdoorError.invalid(
+        "attack.pattern: generated patterns are square, the images are \(shape.height)x\(shape.width). Set "
+          + "attack.image."
+      )
+    }
+    return (generated.pixels(size: shape.height, channels: shape.channels, seed: seed), nil)
   }
 }
 

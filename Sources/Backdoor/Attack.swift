@@ -108,6 +108,9 @@ extension Attack {
     guard (0...1).contains(selection.rate) else {
       throw BackdoorError.invalid("attack.rate \(selection.rate): a rate is between 0 and 1.")
     }
+    guard (0...1).contains(selection.coverRate) else {
+      throw BackdoorError.invalid("attack.coverRate \(selection.coverRate): a rate is between 0 and 1.")
+    }
     let outcome = try run(context, learned: learned ?? learn(context))
     require(
       outcome.train.data.images.shape == context.train.images.shape, "\(Self.id) changed the shape of the data set")

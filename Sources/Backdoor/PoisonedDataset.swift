@@ -2,7 +2,8 @@ public import Support
 public import Torch
 public import Vision
 
-/// A training set with poisoned samples. A defense gets `data` alone; the rest is for evaluation.
+/// A training set with poisoned samples, and with cover samples where the attack has them. A defense gets `data` alone;
+/// the rest is for evaluation.
 public struct PoisonedDataset {
   /// What the model is trained on.
   public let data: ImageDataset
@@ -12,16 +13,42 @@ public struct PoisonedDataset {
   public let tasks: [Int]
   /// The true label of every sample, int64 N.
   public let trueLabels: Tensor
+  /// Positions of the cover samples in `data`, ascending: changed images with their true labels. None is in `indices`.
+  public let covers: [Int]
+  /// Which backdoor task each cover sample belongs to.
+  public let coverTasks: [Int]
 
-  public init(data: ImageDataset, indices: [Int], tasks: [Int], trueLabels: Tensor) {
+  public init(
+    data: ImageDataset, indices: [Int], tasks: [Int], trueLabels: Tensor, covers: [Int] = [], coverTasks: [Int] = []
+  ) {
+    require(
+      indices.count == tasks.count && covers.count == coverTasks.count && Set(indices).isDisjoint(with: covers),
+      "PoisonedDataset: each poisoned and each cover sample has one task, and none is both")
     self.data = data
     self.indices = indices
     self.tasks = tasks
     self.trueLabels = trueLabels
+    self.covers = covers
+    self.coverTasks = coverTasks
   }
 
   /// Share of the whole set that is poisoned.
   public var rate: Double { data.count == 0 ? 0 : Double(indices.count) / Double(data.count) }
+}
+
+/// The classes that cover samples are drawn from.
+public enum CoverClasses: Sendable, Equatable {
+  case all
+  case only(Set<Int>)
+  case except(Set<Int>)
+
+  func contain(_ label: Int) -> Bool {
+    switch self {
+    case .all: true
+    case .only(let classes): classes.contains(label)
+    case .except(let classes): !classes.contains(label)
+    }
+  }
 }
 
 /// How samples are chosen for poisoning.
@@ -30,9 +57,22 @@ public struct PoisonSelection: Sendable {
   public var rate: Double
   /// Leave out samples that carry the target label already (dirty-label attacks).
   public var excludeTarget: Bool
-  public init(rate: Double, excludeTarget: Bool = false) {
+  /// Share of the training set that becomes cover samples, where the tasks have cover triggers.
+  public var coverRate: Double
+  /// The classes that cover samples are drawn from.
+  public var coverClasses: CoverClasses
+  /// Source to target: give triggered images the target's label where they are, rather than put copies in place of
+  /// images of the target class. The rate is then a share of the whole training set.
+  public var inPlace: Bool
+  public init(
+    rate: Double, excludeTarget: Bool = false, coverRate: Double = 0, coverClasses: CoverClasses = .all,
+    inPlace: Bool = false
+  ) {
     self.rate = rate
     self.excludeTarget = excludeTarget
+    self.coverRate = coverRate
+    self.coverClasses = coverClasses
+    self.inPlace = inPlace
   }
 }
 
@@ -42,8 +82,8 @@ extension PoisonedDataset {
   /// Dirty-label mappings draw from the whole set (without the target class if asked). Clean-label attacks draw inside
   /// the target class, and the rate is still a share of the whole set. Source to target (Tran et al. 2018, as the
   /// self-expansion paper uses it) replaces a share `rate` of the target class by triggered images of the source class.
-  /// Several tasks share the samples evenly.
-  /// - Throws: `BackdoorError` if a class does not exist or does not hold as many samples as the rate asks for.
+  /// Several tasks share the samples evenly. Cover samples are drawn from what is left.
+  /// - Throws: `BackdoorError` if a class does not exist or does not hold as many samples as a rate asks for.
   public init(
     poisoning clean: ImageDataset, with tasks: [BackdoorTask], selection: PoisonSelection, seed: Seed
   ) throws(BackdoorError) {
@@ -59,16 +99,50 @@ extension PoisonedDataset {
       let source = Tensor(mine.map { Int64($0.source) }).to(device)
       let position = Tensor(mine.map { Int64($0.position) }).to(device)
       let generator = Generator(seed: seed("poison/stamp", number), device: device)
-      images.put_([position], task.trigger.stamp(clean.images[source], generator))
+      images.put_([position], task.trainingTrigger.stamp(clean.images[source], generator))
       for item in mine {
         newLabels[item.position] = Int64(item.label)
         trueLabels[item.position] = Int64(labels[item.source])
       }
     }
+    let covers = try Self.covers(
+      in: labels, for: tasks, selection: selection, taken: Set(chosen.map(\.position)), seed: seed)
+    for (number, task) in tasks.enumerated() {
+      let mine = covers.filter { $0.task == number }.map { Int64($0.position) }
+      guard let cover = task.cover, !mine.isEmpty else { continue }
+      let position = Tensor(mine).to(device)
+      let generator = Generator(seed: seed("poison/stamp-cover", number), device: device)
+      images.put_([position], cover.stamp(clean.images[position], generator))
+    }
     self.init(
       data: ImageDataset(
         name: clean.name, images: images, labels: Tensor(newLabels).to(device), classNames: clean.classNames),
-      indices: chosen.map(\.position), tasks: chosen.map(\.task), trueLabels: Tensor(trueLabels).to(device))
+      indices: chosen.map(\.position), tasks: chosen.map(\.task), trueLabels: Tensor(trueLabels).to(device),
+      covers: covers.map(\.position), coverTasks: covers.map(\.task))
+  }
+
+  /// The samples that become covers, in ascending order.
+  private static func covers(
+    in labels: [Int], for tasks: [BackdoorTask], selection: PoisonSelection, taken: Set<Int>, seed: Seed
+  ) throws(BackdoorError) -> [(position: Int, task: Int)] {
+    let covered = tasks.indices.filter { tasks[$0].cover != nil }
+    guard !covered.isEmpty, selection.coverRate > 0 else { return [] }
+    var random = seed.generator("poison/select-covers")
+    var pool = labels.indices.filter { position in
+      !taken.contains(position) && selection.coverClasses.contain(labels[position])
+    }
+    let each = rounded(selection.coverRate / Double(covered.count), of: labels.count)
+    guard each > 0 else { throw .coverRateTooSmall(selection.coverRate, parts: covered.count, whole: labels.count) }
+    guard each * covered.count <= pool.count else {
+      throw .coverRate(asked: selection.coverRate, left: pool.count, whole: labels.count)
+    }
+    var chosen: [(position: Int, task: Int)] = []
+    for number in covered {
+      let mine = Set(random.sample(each, from: pool))
+      pool.removeAll(where: mine.contains)
+      chosen += mine.map { ($0, number) }
+    }
+    return chosen.sorted { $0.position < $1.position }
   }
 
   /// The images that poisoning with one task of this mapping will stamp, as positions in `clean`, for attacks that make
@@ -92,12 +166,13 @@ extension PoisonedDataset {
     for (number, mapping) in mappings.enumerated() {
       let share = selection.rate / Double(mappings.count)
       let plan = try plan(
-        mapping, rate: share, labels: labels, classes: clean.classes, excludeTarget: selection.excludeTarget,
-        taken: taken, &random)
+        mapping, rate: share, labels: labels, classes: clean.classes, selection: selection, taken: taken, &random)
       // A rate of exactly 0 is a wish, one that rounds to no image is an oversight.
       if plan.isEmpty, selection.rate > 0 {
         var whole = labels.count
-        if case .sourceToTarget(_, let target) = mapping { whole = labels.count { $0 == target } }
+        if case .sourceToTarget(_, let target) = mapping, !selection.inPlace {
+          whole = labels.count { $0 == target }
+        }
         throw .rateTooSmall(asked: selection.rate, parts: mappings.count, whole: whole)
       }
       for item in plan {
@@ -110,7 +185,7 @@ extension PoisonedDataset {
 
   /// Where poisoned samples go (`position`), which images they are made of (`source`), and their labels.
   private static func plan(
-    _ mapping: LabelMapping, rate: Double, labels: [Int], classes: Int, excludeTarget: Bool, taken: Set<Int>,
+    _ mapping: LabelMapping, rate: Double, labels: [Int], classes: Int, selection: PoisonSelection, taken: Set<Int>,
     _ random: inout Xoshiro256StarStar
   ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int)] {
     func positions(_ keep: (Int) -> Bool) -> [Int] { labels.indices.filter { keep(labels[$0]) && !taken.contains($0) } }
@@ -122,12 +197,16 @@ extension PoisonedDataset {
     }
     switch mapping {
     case .allToOne, .allToAll:
-      let pool = positions { label in !excludeTarget || mapping.counts(label, classes: classes) }
+      let pool = positions { label in !selection.excludeTarget || mapping.counts(label, classes: classes) }
       let picked = try draw(rounded(rate, of: labels.count), from: pool, of: labels.count, "the samples to draw from")
       return picked.map { ($0, $0, mapping.target(of: labels[$0], classes: classes) ?? labels[$0]) }
     case .cleanLabel(let target):
       let picked = try draw(
         rounded(rate, of: labels.count), from: positions { $0 == target }, of: labels.count, "target class \(target)")
+      return picked.map { ($0, $0, target) }
+    case .sourceToTarget(let source, let target) where selection.inPlace:
+      let picked = try draw(
+        rounded(rate, of: labels.count), from: positions { $0 == source }, of: labels.count, "source class \(source)")
       return picked.map { ($0, $0, target) }
     case .sourceToTarget(let source, let target):
       let candidates = positions { $0 == target }
@@ -165,6 +244,9 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
   case rate(asked: Double, largest: Double, what: String, held: Int)
   /// The rate rounds to no image of the `whole` images that it is a share of, shared by `parts` triggers.
   case rateTooSmall(asked: Double, parts: Int, whole: Int)
+  /// Cover samples: more than there are images left, and none at all.
+  case coverRate(asked: Double, left: Int, whole: Int)
+  case coverRateTooSmall(Double, parts: Int, whole: Int)
   /// The tensors that an attack learned are not at hand.
   case notLearned(attack: String, key: String)
   case invalid(String)
@@ -186,6 +268,12 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
         : "attack.rate \(asked) poisons no image of \(whole). The least rate that poisons "
           + "one\(parts > 1 ? " by each trigger" : "") is "
           + "\((Double(parts) / Double(2 * whole) * 1e9).rounded(.up) / 1e9)."
+    case .coverRate(let asked, let left, let whole):
+      "attack.coverRate \(asked) of \(whole) images is more than the \(left) that are left to draw cover samples from. "
+        + "The largest possible rate is \((Double(left) / Double(max(whole, 1)) * 10_000).rounded(.down) / 10_000)."
+    case .coverRateTooSmall(let asked, let parts, let whole):
+      "attack.coverRate \(asked) makes no cover sample of \(whole) images. Set 0 for none, or at least "
+        + "\((Double(parts) / Double(2 * max(whole, 1)) * 1e9).rounded(.up) / 1e9)."
     case .notLearned(let attack, let key):
       "\(attack) is learned from the training set, and its \(key) is not at hand. Name the poison.json of the run or "
         + "of antidote attack."

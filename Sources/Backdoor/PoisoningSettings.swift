@@ -29,14 +29,44 @@ extension PoisoningSettings {
     case .cleanLabel: .cleanLabel(target: target)
     }
   }
+  /// The mapping of one of several triggers: the k-th leads to target + k.
+  /// - Throws: `BackdoorError` for mappings that have no one target to count from.
+  public func labelMapping(ofTrigger number: Int, among count: Int) throws(BackdoorError) -> LabelMapping {
+    if count == 1 { return labelMapping }
+    switch mapping {
+    case .allToOne: return .allToOne(target: target + number)
+    case .cleanLabel: return .cleanLabel(target: target + number)
+    case .allToAll, .pairFlip, .sourceToTarget:
+      throw .invalid(
+        "attack.triggers \(count): several triggers need attack.mapping all-to-one or clean-label, not "
+          + "\(mapping.rawValue).")
+    }
+  }
+
   public var poisonSelection: PoisonSelection { PoisonSelection(rate: rate, excludeTarget: excludeTarget) }
 
+  /// The description of a setting `triggers` of an attack whose k-th trigger differs as `difference` says.
+  public static func triggersSetting(_ difference: String) -> Setting {
+    Setting(
+      "triggers", "Number of triggers: the k-th \(difference) and maps to target + k.", range: 1...4,
+      source: "multi-trigger models of the SAU paper")
+  }
+  /// The description of a setting `coverRate`.
+  public static func coverRateSetting(_ what: String, source: String? = nil) -> Setting {
+    Setting(
+      "coverRate", "Share of the training set that becomes cover samples: \(what), with their true labels.",
+      unit: "fraction", range: 0...1, source: source)
+  }
+
   /// The common settings' descriptions.
-  public static var poisoningSettings: [Setting] {
+  public static var poisoningSettings: [Setting] { poisoningSettings(nil) }
+
+  /// - Parameter source: where the default rate comes from.
+  public static func poisoningSettings(_ source: String?) -> [Setting] {
     [
       Setting(
         "rate", "Share of the training set that is poisoned (source-to-target: of the target class).", unit: "fraction",
-        range: 0...1),
+        range: 0...1, source: source),
       Setting("mapping", "Which labels poisoned samples get.", choices: MappingKind.allCases.map(\.rawValue)),
       Setting(
         "target", "Target class, by number or name (all-to-one, source-to-target, clean-label).", unit: "class",

@@ -14,6 +14,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include "lanes.h"
 #include "shim.h"
@@ -169,6 +170,21 @@ CT_KERNEL(apply)
 CT_KERNEL(spread)
 CT_KERNEL(scaled)
 CT_KERNEL(blend)
+
+/// y = weighted sums of four pixels each, in bytes; `plane` has room for x as floats, which are gathered faster.
+CT_INLINE void mix(const uint8_t *x, float *plane, const int32_t *at, const float *share, uint8_t *y, int64_t count) {
+#pragma clang fp contract(off)
+  for (int64_t i = 0; i < count; ++i) plane[i] = static_cast<float>(x[i]);
+  for (int64_t i = 0; i < count; ++i) {
+    float v = plane[at[i]] * share[i];
+    v += plane[at[i + count]] * share[i + count];
+    v += plane[at[i + 2 * count]] * share[i + 2 * count];
+    v += plane[at[i + 3 * count]] * share[i + 3 * count];
+    v = std::nearbyint(v);
+    y[i] = static_cast<uint8_t>(static_cast<int32_t>(v < 0 ? 0 : v > 255 ? 255 : v));
+  }
+}
+CT_KERNEL(mix)
 
 /// Calls `body(first row, rows)` for each block, in parallel.
 template <class F>
@@ -401,6 +417,26 @@ CTTensor ct_blend_bytes(CTTensor xh, CTTensor oh, double scale) {
     at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
         run_blend(from + i * size, added, static_cast<float>(scale), to + i * size, size);
+    });
+    return y;
+  });
+}
+
+CTTensor ct_mix_bytes(CTTensor xh, CTTensor ph, CTTensor wh) {
+  return tensor([&] {
+    const at::Tensor &x = get(xh), &places = get(ph), &weights = get(wh);
+    const int64_t size = places.size(1), planes = size == 0 ? 0 : x.numel() / size;
+    TORCH_CHECK(x.is_cpu() && x.is_contiguous() && places.is_contiguous() && weights.is_contiguous() &&
+                    places.sizes() == weights.sizes() && places.size(0) == 4 && planes * size == x.numel(),
+                "places of ", places.sizes(), " on images of ", x.sizes());
+    at::Tensor y = at::empty(x.sizes(), x.options());
+    const uint8_t *from = x.const_data_ptr<uint8_t>();
+    const int32_t *at = places.const_data_ptr<int32_t>();
+    const float *share = weights.const_data_ptr<float>();
+    uint8_t *to = y.mutable_data_ptr<uint8_t>();
+    at::parallel_for(0, planes, 48, [&](int64_t begin, int64_t end) {
+      std::vector<float> plane(size);
+      for (int64_t i = begin; i < end; ++i) run_mix(from + i * size, plane.data(), at, share, to + i * size, size);
     });
     return y;
   });

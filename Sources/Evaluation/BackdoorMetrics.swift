@@ -27,7 +27,7 @@ public struct BackdoorMetrics: Sendable, Codable, Hashable {
 public final class BackdoorEvaluator {
   public let test: ImageDataset
   private let labels: [Int]
-  private let tasks: [BackdoorTask]
+  let tasks: [BackdoorTask]
   private let stamped: [ImageDataset]
   private let targets: [[Int?]]
 

@@ -2,6 +2,9 @@ import Foundation
 
 /// How well a defense told poisoned from clean training samples. Rates are fractions; nil where they have no
 /// denominator.
+///
+/// An attack's cover samples, changed images with true labels, are counted apart: rejecting one is neither a true nor a
+/// false positive, and they are in no rate but their own.
 public struct DetectionMetrics: Sendable, Codable, Equatable {
   public var keptCount: Int
   public var rejectedCount: Int
@@ -10,6 +13,9 @@ public struct DetectionMetrics: Sendable, Codable, Equatable {
   public var poisonKept: Int
   /// Clean samples among the rejected ones.
   public var cleanRejected: Int
+  public var coverCount: Int
+  /// Cover samples among the rejected ones.
+  public var coverRejected: Int
   /// Area under the ROC curve of the suspicion scores: the chance that a poisoned sample is more suspicious than a
   /// clean one.
   public var areaUnderROC: Double?
@@ -17,9 +23,12 @@ public struct DetectionMetrics: Sendable, Codable, Equatable {
   /// Share of the poison that was rejected (TPR).
   public var truePositiveRate: Double? { share(poisonedCount - poisonKept, poisonedCount) }
   /// Share of the clean samples that was rejected (FPR).
-  public var falsePositiveRate: Double? { share(cleanRejected, keptCount + rejectedCount - poisonedCount) }
-  /// Poisoned samples among the rejected ones (the successful filtering rate).
-  public var precision: Double? { share(rejectedCount - cleanRejected, rejectedCount) }
+  public var falsePositiveRate: Double? { share(cleanRejected, cleanCount) }
+  /// Poisoned samples among the rejected ones that are no covers (the successful filtering rate).
+  public var precision: Double? { share(poisonedCount - poisonKept, rejectedCount - coverRejected) }
+  /// Share of the cover samples that was rejected.
+  public var coverRejectedRate: Double? { share(coverRejected, coverCount) }
+  public var cleanCount: Int { keptCount + rejectedCount - poisonedCount - coverCount }
   /// Poisoned samples among the kept ones, as a share.
   public var poisonShareKept: Double? { share(poisonKept, keptCount) }
 
@@ -27,22 +36,41 @@ public struct DetectionMetrics: Sendable, Codable, Equatable {
   ///   - rejected: positions in the training set; the rest was kept.
   ///   - suspicion: one value per training sample, higher is more suspicious; NaN counts as least suspicious.
   ///   - poisoned: positions of the poisoned samples.
+  ///   - covers: positions of the cover samples.
   ///   - count: training samples in all.
-  public init(rejected: [Int], suspicion: [Double]?, poisoned: some Collection<Int>, count: Int) {
-    let poison = Set(poisoned)
+  public init(
+    rejected: [Int], suspicion: [Double]?, poisoned: some Collection<Int>, covers: some Collection<Int> = [],
+    count: Int
+  ) {
+    let (poison, cover) = (Set(poisoned), Set(covers))
     rejectedCount = rejected.count
     keptCount = count - rejected.count
     poisonedCount = poison.count
-    cleanRejected = rejected.count { !poison.contains($0) }
-    poisonKept = poison.count - (rejected.count - cleanRejected)
-    areaUnderROC = suspicion.flatMap { Self.areaUnderROC($0, positives: poison) }
+    coverCount = cover.count
+    coverRejected = rejected.count(where: cover.contains)
+    poisonKept = poison.count - rejected.count(where: poison.contains)
+    cleanRejected = rejected.count { !poison.contains($0) && !cover.contains($0) }
+    areaUnderROC = suspicion.flatMap { Self.areaUnderROC($0, positives: poison, without: cover) }
+  }
+
+  /// Records of earlier versions know no covers.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    keptCount = try fields.decode(Int.self, forKey: .keptCount)
+    rejectedCount = try fields.decode(Int.self, forKey: .rejectedCount)
+    poisonedCount = try fields.decode(Int.self, forKey: .poisonedCount)
+    poisonKept = try fields.decode(Int.self, forKey: .poisonKept)
+    cleanRejected = try fields.decode(Int.self, forKey: .cleanRejected)
+    coverCount = try fields.decodeIfPresent(Int.self, forKey: .coverCount) ?? 0
+    coverRejected = try fields.decodeIfPresent(Int.self, forKey: .coverRejected) ?? 0
+    areaUnderROC = try fields.decodeIfPresent(Double.self, forKey: .areaUnderROC)
   }
 
   /// The Mann-Whitney statistic; ties count one half. nil where one of the groups is empty.
-  static func areaUnderROC(_ scores: [Double], positives: Set<Int>) -> Double? {
+  static func areaUnderROC(_ scores: [Double], positives: Set<Int>, without: Set<Int> = []) -> Double? {
     let scores = scores.map { $0.isNaN ? -.infinity : $0 }
-    let order = scores.indices.sorted { scores[$0] < scores[$1] }
-    let (positive, negative) = (positives.count, scores.count - positives.count)
+    let order = scores.indices.filter { !without.contains($0) }.sorted { scores[$0] < scores[$1] }
+    let (positive, negative) = (positives.count, order.count - positives.count)
     guard positive > 0, negative > 0 else { return nil }
     var (rankSum, first) = (0.0, 0)
     while first < order.count {

@@ -25,4 +25,26 @@ extension F {
     }
     return made(ct_blend_bytes(images.handle, overlay.handle, scale), "blendBytes", [images, overlay])
   }
+
+  /// Makes each pixel of four others of its plane, with weights, rounded to whole numbers (halves to even) and clipped.
+  /// - Parameters:
+  ///   - images: uint8 N x C x H x W.
+  ///   - places: int32 4 x H W, positions in a plane, row by row, from 0 to H W - 1.
+  ///   - weights: float32 4 x H W.
+  public static func mixBytes(_ images: Tensor, places: Tensor, weights: Tensor) -> Tensor {
+    let area = images.dimension(2) * images.dimension(3)
+    precondition(
+      images.dtype == .uint8 && places.dtype == .int32 && weights.dtype == .float32 && places.shape == [4, area]
+        && weights.shape == [4, area], "mixBytes(\(images.summary), \(places.summary), \(weights.summary))")
+    guard images.device == .cpu, images.isContiguous else {
+      return noGrad {
+        let pixels = images.to(.float32).flattened(2)
+        let parts = (0..<4).map { pixels.indexed([nil, nil, places[$0].to(.int64, images.device)]) * weights[$0] }
+        let sum = parts[0] + parts[1] + parts[2] + parts[3]
+        return sum.round().clamped(0, 255).to(.uint8).reshaped(images.shape)
+      }
+    }
+    let (places, weights) = (places.contiguous(), weights.contiguous())
+    return made(ct_mix_bytes(images.handle, places.handle, weights.handle), "mixBytes", [images, places, weights])
+  }
 }

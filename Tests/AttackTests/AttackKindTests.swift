@@ -17,7 +17,13 @@ import Vision
   private static let quick: [String: JSONValue] = [
     "sleeper-agent": ["steps": 2, "retrain": 1, "size": 4, "surrogate": ["epochs": 1, "batch": 16]],
     "clustered-trigger": ["epochs": 1, "pretrain": ["epochs": 1, "batch": 16], "excludeTarget": false],
+    "label-consistent": ["surrogate": ["epochs": 1, "batch": 16], "linf": ["steps": 2]],
+    "lf": ["passes": 1, "images": 4, "steps": 2, "surrogate": ["epochs": 1, "batch": 16]],
+    "wanet": ["coverRate": 0.125], "bpp": ["coverRate": 0.125], "adaptive-blend": ["coverRate": 0.125],
+    "adaptive-patch": ["coverRate": 0.125], "tact": ["coverRate": 0.125], "refool": ["reflections": 4],
   ]
+  /// Attacks with cover samples.
+  private static let covered: Set = ["wanet", "bpp", "adaptive-blend", "adaptive-patch", "tact"]
 
   private func execute(_ attack: some Attack, _ data: ImageDataset, seed: Seed) throws -> AttackOutcome {
     try attack.execute(
@@ -89,8 +95,12 @@ import Vision
     #expect(poisoned.data.images.shape == images.shape && poisoned.data.images.dtype == .uint8)
     #expect(poisoned.data.classNames == data.classNames)
     #expect(poisoned.indices.count == 16 && poisoned.tasks.count == 16)
+    #expect(poisoned.covers.count == (Self.covered.contains(id) ? 8 : 0))
+    #expect(Set(poisoned.covers).isDisjoint(with: poisoned.indices))
+    for position in poisoned.covers { expectSame(poisoned.data.labels[position], labels[position], "a right label") }
+    let touched = Set(poisoned.indices + poisoned.covers)
     #expect(poisoned.data.labelArray().allSatisfy { (0..<data.classes).contains($0) })
-    for position in 0..<data.count where !poisoned.indices.contains(position) {
+    for position in 0..<data.count where !touched.contains(position) {
       expectSame(poisoned.data.images[position], images[position])
       expectSame(poisoned.data.labels[position], labels[position])
     }

@@ -48,6 +48,64 @@ private struct Mark: Trigger {
     return old.indices.filter { old[$0] != new[$0] }
   }
 
+  /// Two tasks that poison with marks 1 and 2, measure with 3 and 4 and cover with 5 and 6.
+  private func covered(_ selection: PoisonSelection, seed: Seed = 1) throws -> PoisonedDataset {
+    let tasks = [1, 2].map { number in
+      BackdoorTask(
+        name: "\(number)", trigger: Mark(amount: Double(number + 2)), mapping: .allToOne(target: number),
+        trainingTrigger: Mark(amount: Double(number)), cover: Mark(amount: Double(number + 4)))
+    }
+    return try PoisonedDataset(poisoning: clean, with: tasks, selection: selection, seed: seed)
+  }
+
+  @Test func coversKeepTheirLabelsAndShowTheirOwnTrigger() throws {
+    let set = try covered(PoisonSelection(rate: 0.2, coverRate: 0.3))
+    #expect(set.indices.count == 20 && set.covers.count == 30 && set.covers == set.covers.sorted())
+    #expect(Set(set.indices).isDisjoint(with: set.covers))
+    #expect(changed(set) == (set.indices + set.covers).sorted())
+    #expect(Set(relabeled(set)).isSubset(of: set.indices))
+    for (position, task) in zip(set.indices, set.tasks) {
+      expectSame(set.data.images[position], marked(position, by: task + 1), "the training trigger")
+    }
+    for (position, task) in zip(set.covers, set.coverTasks) {
+      expectSame(set.data.images[position], marked(position, by: task + 5), "the cover trigger")
+    }
+    #expect(set.coverTasks.count { $0 == 0 } == 15)
+    // Covers do not change who is poisoned, and the seed decides about both.
+    let plain = try covered(PoisonSelection(rate: 0.2))
+    #expect(plain.indices == set.indices && plain.covers.isEmpty)
+    #expect(try covered(PoisonSelection(rate: 0.2, coverRate: 0.3), seed: 2).covers != set.covers)
+  }
+
+  @Test func coversComeFromTheirClasses() throws {
+    let set = try covered(PoisonSelection(rate: 0.1, coverRate: 0.2, coverClasses: .only([3, 4])))
+    let labels = clean.labelArray()
+    #expect(set.covers.count == 20 && set.covers.allSatisfy { labels[$0] >= 3 })
+    let others = try covered(PoisonSelection(rate: 0.1, coverRate: 0.2, coverClasses: .except([0, 3])))
+    #expect(others.covers.allSatisfy { ![0, 3].contains(labels[$0]) })
+    let many = #expect(throws: BackdoorError.self) {
+      try covered(PoisonSelection(rate: 0.1, coverRate: 0.4, coverClasses: .only([3])))
+    }
+    #expect(many?.description.contains("attack.coverRate 0.4 of 100 images is more than") == true)
+    let few = #expect(throws: BackdoorError.self) { try covered(PoisonSelection(rate: 0.1, coverRate: 0.001)) }
+    #expect(few?.description.contains("at least 0.01") == true)
+  }
+
+  @Test func sourceToTargetInPlaceRelabelsTheSource() throws {
+    let task = BackdoorTask(name: "t", trigger: Mark(), mapping: .sourceToTarget(source: 3, target: 1))
+    let set = try PoisonedDataset(
+      poisoning: clean, with: [task], selection: PoisonSelection(rate: 0.15, inPlace: true), seed: 1)
+    let labels = clean.labelArray()
+    #expect(set.indices.count == 15 && set.indices.allSatisfy { labels[$0] == 3 })
+    #expect(relabeled(set) == set.indices && changed(set) == set.indices)
+    expectSame(set.trueLabels, clean.labels)
+    let error = #expect(throws: BackdoorError.self) {
+      try PoisonedDataset(
+        poisoning: clean, with: [task], selection: PoisonSelection(rate: 0.25, inPlace: true), seed: 1)
+    }
+    #expect(error?.description.contains("The largest possible rate is 0.2") == true)
+  }
+
   /// A rate that rounds to no image is an oversight; exactly 0 is a wish.
   @Test func aRateThatPoisonsNothing() throws {
     func refuses(_ mappings: [LabelMapping], rate: Double, _ words: String) {

@@ -54,6 +54,30 @@ struct PipelineTests {
     }
   }
 
+  /// Refool keeps its reflections, covers are told apart, and the gallery shows a learned trigger where it is named.
+  @Test func theGallery() throws {
+    try withTool { tool in
+      let said = try tool.succeed(
+        [
+          "attack", "--attack", "lf", "--set", "attack.surrogate.epochs=1", "--set", "attack.passes=1", "--set",
+          "attack.images=4", "--out", "smooth",
+        ] + Tool.tiny + Tool.tinyModel)
+      #expect(said.contains("are poisoned\n") && said.contains("SSIM") && said.contains("L_inf"))
+      let covered = try tool.succeed(["attack", "--attack", "wanet", "--out", "warped"] + Tool.tiny)
+      #expect(covered.contains("are cover samples"))
+      let without = try tool.succeed(["attack", "--gallery", "all.png"] + Tool.tiny)
+      #expect(without.contains("wanet (warp): PSNR") && without.contains("refool (reflection): PSNR"))
+      #expect(without.contains("Not shown") && without.contains("lf") && without.contains("label-consistent"))
+      let with = try tool.succeed(["attack", "--gallery", "more.png", "--poison", "smooth/poison.json"] + Tool.tiny)
+      #expect(with.contains("lf (smooth perturbation): PSNR"))
+      #expect(try tool.data("more.png").count > tool.data("all.png").count)
+      #expect(try tool.run(["attack", "--gallery", "all.png"] + Tool.tiny).errors.contains("exists"))
+      let far = try tool.run(["attack", "--gallery", "far.png", "--image", "9999999"] + Tool.tiny)
+      #expect(far.code != 0 && far.errors.contains("there are images 0 to"))
+      #expect(try tool.run(["attack", "--image", "1", "--out", "x"] + Tool.tiny).code == 64)
+    }
+  }
+
   /// A training-time defense on files equals the one of a run, and a filter writes its table.
   @Test func defensesThatTrainOrFilter() throws {
     try withTool { tool in

@@ -17,6 +17,22 @@ import Testing
     #expect(metrics.areaUnderROC == nil)
   }
 
+  /// Cover samples 2 and 5: with 2 rejected, no clean sample is.
+  @Test func coversAreNeitherTrueNorFalsePositives() throws {
+    let covered = DetectionMetrics(
+      rejected: [7, 2, 4], suspicion: [0, 1, 9, 0, 5, 9, 0, 5, 2, 0], poisoned: [1, 4, 7], covers: [2, 5], count: 10)
+    #expect(covered.coverCount == 2 && covered.coverRejected == 1 && covered.coverRejectedRate == 0.5)
+    #expect(covered.cleanCount == 5 && covered.cleanRejected == 0 && covered.falsePositiveRate == 0)
+    #expect(covered.truePositiveRate == 2.0 / 3 && covered.precision == 1)
+    // Pairs of 1, 5, 5 with the clean 0, 0, 0, 2, 0: all but (1, 2).
+    #expect(covered.areaUnderROC == 14.0 / 15)
+    #expect(metrics.coverRejectedRate == nil)
+    let text = try JSONEncoder().encode(covered)
+    #expect(try JSONDecoder().decode(DetectionMetrics.self, from: text) == covered)
+    let old = #"{"keptCount":7,"rejectedCount":3,"poisonedCount":3,"poisonKept":1,"cleanRejected":1}"#
+    #expect(try JSONDecoder().decode(DetectionMetrics.self, from: Data(old.utf8)) == metrics)
+  }
+
   @Test func withoutPoisonOrWithoutRejectionThereIsNoRate() {
     let clean = DetectionMetrics(rejected: [0], suspicion: [1, 2], poisoned: [], count: 2)
     #expect(clean.truePositiveRate == nil && clean.falsePositiveRate == 0.5 && clean.areaUnderROC == nil)

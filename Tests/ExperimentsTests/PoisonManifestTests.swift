@@ -25,8 +25,8 @@ struct PoisonManifestTests {
       #expect(manifest.samples.map(\.task) == [0] && manifest.samples.map(\.index) == [4])
       try manifest.write(to: path)
       let again = try PoisonManifest(contentsOf: path)
-      #expect(again.format == 2 && again.samples.count == 1)
-      try AtomicFile.write(text.replacing("\"format\": 1", with: "\"format\": 3"), to: path)
+      #expect(again.format == 3 && again.samples.count == 1 && again.covers.isEmpty)
+      try AtomicFile.write(text.replacing("\"format\": 1", with: "\"format\": 4"), to: path)
       #expect(throws: JobError.self) { try PoisonManifest(contentsOf: path) }
     }
   }
@@ -61,5 +61,25 @@ struct PoisonManifestTests {
       try write(#"{"mapping": "all-to-all"}"#)
       #expect(throws: JobError.self) { try mapping(["owl", "dog", "cat"]) }
     }
+  }
+
+  /// Formats 1 and 2 know no cover samples, format 3 must have them.
+  @Test func coversAreReadFromFormatThreeOn() throws {
+    func manifest(format: Int, _ more: String) throws -> PoisonManifest {
+      try withTemporaryFolder { folder in
+        let text = """
+          {"format": \(format), "antidote": "0.4.0", "attack": "wanet", "settings": {}, "seed": 7,
+           "dataset": {"name": "folder"}, "shape": {"channels": 3, "height": 32, "width": 32},
+           "classNames": ["a", "b"], "trainCount": 9, "tasks": [{"name": "warp", "mapping": "all classes to 0"}],
+           "samples": [{"index": 4, "task": 0, "trueLabel": 1, "label": 0}]\(more)}
+          """
+        try AtomicFile.write(text, to: "\(folder)/poison.json")
+        return try PoisonManifest(contentsOf: "\(folder)/poison.json")
+      }
+    }
+    #expect(try manifest(format: 2, "").covers.isEmpty)
+    let covers = try manifest(format: 3, ", \"covers\": [{\"index\": 6, \"task\": 0, \"trueLabel\": 1, \"label\": 1}]")
+    #expect(covers.covers.map(\.index) == [6] && covers.samples.map(\.index) == [4])
+    #expect(throws: JobError.self) { try manifest(format: 3, "") }
   }
 }

@@ -43,6 +43,23 @@ import Vision
     for picture in record.pictures { #expect(FileManager.default.fileExists(atPath: directory.file(picture.file))) }
   }
 
+  /// Covers 5 (rejected) and 6 (kept) are in no group but their own.
+  @Test func coversAreKeptApart() throws {
+    let covered = SampleFindings(outcome, data: data, poisoned: [0, 3], covers: [5, 6])
+    let lines = covered.table().split(separator: "\n")
+    #expect(lines[0].hasSuffix(",poisoned,cover") && lines[4].hasSuffix(",1,0") && lines[6].hasSuffix(",0,1"))
+    let folder = try TemporaryFolder()
+    let directory = try RunDirectory.create(at: folder.path + "/run", id: "1")
+    let record = try #require(try covered.record(pictures: 2, in: directory))
+    let detection = try #require(record.detection)
+    #expect(detection.coverCount == 2 && detection.coverRejected == 1 && detection.cleanRejected == 0)
+    let histogram = try #require(record.histograms.first)
+    #expect(histogram.clean.reduce(0, +) == 3 && histogram.poisoned.reduce(0, +) == 2)
+    #expect(histogram.cover?.reduce(0, +) == 2)
+    #expect(record.pictures.map(\.index) == [3, 5, 0, 6, 7, 1])
+    #expect(record.pictures.map(\.cover) == [nil, true, nil, true, nil, nil])
+  }
+
   @Test func aMapHasOnePointForEachFeature() throws {
     var outcome = DefenseOutcome()
     outcome.embeddings = [

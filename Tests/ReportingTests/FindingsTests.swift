@@ -32,6 +32,29 @@ import Testing
     #expect(!html.contains("false alarms") && !html.contains("{{"))
   }
 
+  @Test func coverSamplesHaveTheirOwnGroup() throws {
+    let example = try ReportExample { record in
+      record.poison?.coverCount = 60
+      record.findings = RunRecord.Findings(
+        detection: DetectionMetrics(
+          rejected: Array(0..<300), suspicion: nil, poisoned: Array(0..<200), covers: Array(250..<310), count: 1_000),
+        histograms: [
+          .init(
+            title: "loss", lower: 0, upper: 4, clean: [740, 0], poisoned: [0, 200], cover: [30, 30], threshold: nil)
+        ],
+        pictures: [
+          .init(index: 9, label: 4, poisoned: false, cover: true, kept: false, suspicion: 0.25, file: "samples/a.png")
+        ])
+    }
+    try example.write(ReportExample.png, to: "samples/a.png")
+    let html = try example.html()
+    for text in [
+      "60 training images, changed, with their true labels", "50 of 60 (83.3%)", "50 of 740 (6.8%)",
+      "200 of 250 (80.0%)", "cover (60)", "class=\"area s2\"", "Cover samples rejected",
+    ] { #expect(html.contains(text), "\(text)") }
+    #expect(!html.contains("false alarms"))
+  }
+
   @Test func withoutPoisonNothingIsSaidAboutIt() throws {
     let html = try ReportExample { record in
       record.findings = RunRecord.Findings(

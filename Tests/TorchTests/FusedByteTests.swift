@@ -34,4 +34,18 @@ struct FusedByteTests {
     let other = F.blendBytes(images.contiguous(.channelsLast), scale: 0.7, overlay: overlay)
     #expect(plain.array(UInt8.self) == other.array(UInt8.self))
   }
+
+  @Test func mixingEqualsOperationsOneByOne() {
+    let random = Generator(seed: 1)
+    let images = random.integers(0..<256, [7, 3, 5, 9]).to(.uint8)
+    let places = random.integers(0..<45, [4, 45]).to(.int32)
+    let weights = random.uniform([4, 45], -0.2, 0.7)
+    let fused = F.mixBytes(images, places: places, weights: weights)
+    let plain = F.mixBytes(images.contiguous(.channelsLast), places: places, weights: weights)
+    #expect(fused.array(UInt8.self) == plain.array(UInt8.self))
+    #expect(Set(fused.array(UInt8.self)).isSuperset(of: [0, 255]), "both ends are clipped")
+    let copies = Tensor.arange(45).to(.int32).reshaped(1, 45).expanded([4, 45])
+    let quarters = Tensor.full([4, 45], 0.25)
+    #expect(F.mixBytes(images, places: copies, weights: quarters).array(UInt8.self) == images.array(UInt8.self))
+  }
 }

@@ -156,24 +156,10 @@ public struct SleeperAgent: Attack {
   }
 
   public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome {
-    guard let positions = learned["positions"], let changed = learned["images"] else {
-      throw BackdoorError.notLearned(attack: Self.id, key: learned["positions"] == nil ? "positions" : "images")
-    }
     let clean = context.train
-    guard positions.dtype == .int64, positions.shape.count == 1 else {
-      throw BackdoorError.invalid("\(Self.id): the positions \(positions.summary) do not fit the training set.")
-    }
-    let indices = positions.array(Int64.self).map(Int.init)
-    guard changed.dtype == .uint8, changed.shape == [indices.count] + clean.images.shape.dropFirst(),
-      indices.allSatisfy((0..<clean.count).contains)
-    else {
-      throw BackdoorError.invalid("\(Self.id): the changed images \(changed.summary) do not fit the training set.")
-    }
-    let images = clean.images.clone()
-    images.put_([positions.to(clean.device)], changed.to(clean.device))
-    let data = ImageDataset(name: clean.name, images: images, labels: clean.labels, classNames: clean.classNames)
+    let changed = try ChangedImages(learned, of: Self.id, for: clean)
     return AttackOutcome(
-      train: PoisonedDataset(data: data, indices: indices, tasks: indices.map { _ in 0 }, trueLabels: clean.labels),
+      train: changed.poisoned(clean),
       tasks: try tasks(for: clean.shape, seed: context.seed, learned: learned),
       summary: "are changed by up to \(Int((configuration.bound * 255).rounded()))/255 to teach the trigger")
   }

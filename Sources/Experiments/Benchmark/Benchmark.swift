@@ -60,6 +60,8 @@ public final class Benchmark {
       Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
       Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },
       Row(id: "poison/wanet", summary: "stamping uint8 images with WaNet") { try $0.poison("wanet", warmUp: $1) },
+      Row(id: "poison/sig", summary: "stamping uint8 images with SIG") { try $0.poison("sig", warmUp: $1) },
+      Row(id: "poison/bpp", summary: "stamping uint8 images with BPP") { try $0.poison("bpp", warmUp: $1) },
     ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } }
     + EpochCost.all.map(\.row)
 

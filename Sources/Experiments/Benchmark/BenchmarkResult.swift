@@ -44,6 +44,8 @@ public struct BenchmarkResult: Codable, Sendable {
     Comparison(row: "poison/badnets", peerRow: "poison/badnets", target: 10),
     Comparison(row: "poison/blended", peerRow: "poison/blended", target: 10),
     Comparison(row: "poison/wanet", peerRow: "poison/wanet", target: 10),
+    Comparison(row: "poison/sig", peerRow: "poison/sig", target: 10),
+    Comparison(row: "poison/bpp", peerRow: "poison/bpp", target: 10),
   ]
 
   /// Keeps the better one of a row's measurements.

@@ -83,6 +83,7 @@ public struct PoisoningJob {
           "task": outcome.tasks[number].name,
           "mapping": outcome.tasks[number].mapping.description(naming: data.classNames),
         ])
+      manifest.tasks[number].visibility = evaluator.visibility(task: number)
       manifest.tasks[number].triggeredTest = "\(name).safetensors"
       try writePNG(triggered, "\(path)/png/\(name)", progress, numbers: aimed)
       try Interruption.check()

@@ -45,7 +45,7 @@ public enum TriggerSource: Sendable {
           "\(source): \(task.name) takes \(task.mapping), which cannot be said of \(data.classes) classes in the "
             + "order of \(data.name). Classes are numbered from 0 to \(names.count - 1).")
       }
-      return BackdoorTask(name: task.name, trigger: task.trigger, mapping: mapping)
+      return task.mapped(mapping)
     }
   }
 }

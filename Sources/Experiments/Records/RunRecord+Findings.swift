@@ -19,6 +19,8 @@ extension RunRecord {
     /// Samples per bin.
     public var clean: [Int]
     public var poisoned: [Int]
+    /// Cover samples, where the attack has them.
+    public var cover: [Int]?
     /// Where the defense drew its line.
     public var threshold: Double?
   }
@@ -40,6 +42,8 @@ extension RunRecord {
     /// The label that it came with.
     public var label: Int
     public var poisoned: Bool
+    /// True of a cover sample; absent otherwise.
+    public var cover: Bool?
     public var kept: Bool
     public var suspicion: Double?
     public var file: String

@@ -1,3 +1,4 @@
+public import Evaluation
 import Vision
 
 /// What a run was done with: machine, data, attack, defense.
@@ -50,10 +51,14 @@ extension RunRecord {
     public var rate: Double
     /// How many training images were poisoned in fact.
     public var poisonedCount: Int
+    /// How many training images are cover samples; `nil` where the attack has none.
+    public var coverCount: Int?
     /// The label mapping in words, e.g. "every class to class 0".
     public var mapping: String
     /// The label that a trigger asks for, where there is one for all images.
     public var targetLabel: Int?
+    /// How visible each trigger is, by the task's name; `nil` in records of earlier versions.
+    public var visibility: [String: Visibility]?
   }
 
   /// The defense that was applied.

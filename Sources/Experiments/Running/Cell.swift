@@ -93,13 +93,16 @@ public struct Cell {
     let mapping = attackOutcome.tasks.map { $0.mapping.description(naming: trainSet.classNames) }
     let names = attackOutcome.tasks.map(\.name).joined(separator: ", ")
     let count = attackOutcome.train.indices.count
+    let covers = attackOutcome.train.covers.count
+    let covering = covers == 0 ? "" : " \(formatCount(covers)) cover samples keep their true labels."
     return RunRecord.Poison(
       attack: attack.name,
       summary:
         "\(formatCount(count)) of \(formatCount(trainSet.count)) training images "
         + "(\(formatPercent(attackOutcome.train.rate))) "
-        + "\(attackOutcome.summary) (\(names)).",
+        + "\(attackOutcome.summary) (\(names)).\(covering)",
       rate: attack.settings["rate"]?.doubleValue ?? attackOutcome.train.rate, poisonedCount: count,
+      coverCount: covers == 0 ? nil : covers,
       mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
       targetLabel: attackOutcome.tasks.count == 1 ? attackOutcome.tasks[0].mapping.singleTarget : nil)
   }

@@ -92,6 +92,7 @@ public final class ExperimentRunner {
     try store()
 
     let evaluator = BackdoorEvaluator(test: data.test, tasks: cell.attackOutcome?.tasks ?? [], seed: context.seed)
+    record.poison?.visibility = evaluator.visibilities
     let measurer = ModelMeasurer(evaluator)
     let backdoored = try trainBackdooredModel(cell, measurer)
     try noteStages()
@@ -182,7 +183,8 @@ public final class ExperimentRunner {
       model: backdoored,
       cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
     let outcome = try defense.run(input)
-    let samples = SampleFindings(outcome, data: cell.trainSet, poisoned: poisoned)
+    let samples = SampleFindings(
+      outcome, data: cell.trainSet, poisoned: poisoned, covers: cell.attackOutcome?.train.covers ?? [])
     if !samples.isEmpty {
       record.findings = try samples.record(pictures: configuration.evaluation.samples, in: directory)
       try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))

@@ -1,5 +1,6 @@
 import Attacks
 public import Backdoor
+public import Evaluation
 public import Files
 import Foundation
 import Support
@@ -10,7 +11,7 @@ public import Vision
 /// them.
 public struct PoisonManifest: Codable, Sendable {
   public static let fileName = "poison.json"
-  public static let supportedFormat = 2
+  public static let supportedFormat = 3
 
   public var format = PoisonManifest.supportedFormat
   /// The version of antidote that wrote it.
@@ -27,6 +28,8 @@ public struct PoisonManifest: Codable, Sendable {
   public var trainCount: Int
   public var tasks: [TaskNote]
   public var samples: [Sample]
+  /// Cover samples: changed images that kept their true labels.
+  public var covers: [Sample]
 
   /// One trigger.
   public struct TaskNote: Codable, Sendable {
@@ -35,9 +38,11 @@ public struct PoisonManifest: Codable, Sendable {
     public var mapping: String
     /// The file with triggered test images, where there is one.
     public var triggeredTest: String?
+    /// How visible the trigger is on test images, where there are some.
+    public var visibility: Visibility?
   }
 
-  /// One poisoned sample.
+  /// One poisoned or cover sample.
   public struct Sample: Codable, Sendable {
     /// Position in the training set.
     public var index: Int
@@ -66,6 +71,9 @@ public struct PoisonManifest: Codable, Sendable {
     samples = zip(train.indices, train.tasks).map { index, task in
       Sample(index: index, task: task, trueLabel: trueLabels[index], label: labels[index])
     }
+    covers = zip(train.covers, train.coverTasks).map { index, task in
+      Sample(index: index, task: task, trueLabel: trueLabels[index], label: labels[index])
+    }
   }
 
   /// - Throws: an error that names the file and what is wrong with it.
@@ -88,11 +96,14 @@ public struct PoisonManifest: Codable, Sendable {
     }
   }
 
-  /// The tree of a file of format 1, in which tasks had another name, in the present one; any other as it is.
+  /// The tree of a file of an earlier format in the present one; any other as it is. In format 1 tasks had another name;
+  /// formats 1 and 2 know no cover samples.
   private static func current(_ tree: JSONValue) -> JSONValue {
-    guard tree["format"]?.intValue == 1 else { return tree }
+    guard let format = tree["format"]?.intValue, format == 1 || format == 2 else { return tree }
     var tree = tree
     tree["format"] = .int(supportedFormat)
+    tree["covers"] = .array([])
+    if format == 2 { return tree }
     tree["tasks"] = tree["implants"] ?? .null
     tree["samples"] = .array(
       (tree["samples"]?.arrayValue ?? []).map { sample in

@@ -15,13 +15,17 @@ struct SampleFindings {
   private let data: ImageDataset
   private let labels: [Int]
   private let poison: Set<Int>
+  private let covers: Set<Int>
 
-  /// - Parameter poisoned: positions of the poisoned samples in `data`; empty where nobody knows.
-  init(_ outcome: DefenseOutcome, data: ImageDataset, poisoned: [Int] = []) {
+  /// - Parameters:
+  ///   - poisoned: positions of the poisoned samples in `data`; empty where nobody knows.
+  ///   - covers: positions of the cover samples.
+  init(_ outcome: DefenseOutcome, data: ImageDataset, poisoned: [Int] = [], covers: [Int] = []) {
     self.outcome = outcome
     self.data = data
     labels = data.labelArray()
     poison = Set(poisoned)
+    self.covers = Set(covers)
   }
 
   var isEmpty: Bool {
@@ -35,7 +39,8 @@ struct SampleFindings {
     var findings = RunRecord.Findings()
     if outcome.filtered != nil || outcome.suspicion != nil {
       findings.detection = DetectionMetrics(
-        rejected: outcome.filtered?.rejected ?? [], suspicion: outcome.suspicion, poisoned: poison, count: data.count)
+        rejected: outcome.filtered?.rejected ?? [], suspicion: outcome.suspicion, poisoned: poison, covers: covers,
+        count: data.count)
     }
     findings.histograms = outcome.scores.compactMap(histogram)
     findings.maps = outcome.embeddings.map(map)
@@ -57,6 +62,7 @@ struct SampleFindings {
       columns.append((name, { Self.text(score.values[$0]) }))
     }
     if !poison.isEmpty { columns.append(("poisoned", { [poison] in poison.contains($0) ? "1" : "0" })) }
+    if !covers.isEmpty { columns.append(("cover", { [covers] in covers.contains($0) ? "1" : "0" })) }
     var text = columns.map(\.name).joined(separator: ",") + "\n"
     for index in labels.indices { text += columns.map { $0.value(index) }.joined(separator: ",") + "\n" }
     return text
@@ -75,12 +81,20 @@ struct SampleFindings {
     if lower > 0, lower < 0.01 * upper { lower = 0 }
     let bins = 40
     var (clean, poisoned) = ([Int](repeating: 0, count: bins), [Int](repeating: 0, count: bins))
+    var cover = [Int](repeating: 0, count: bins)
     for (index, value) in score.values.enumerated() where value.isFinite {
       let bin = Int(min(max((value - lower) / (upper - lower) * Double(bins), 0), Double(bins - 1)))
-      if poison.contains(index) { poisoned[bin] += 1 } else { clean[bin] += 1 }
+      if poison.contains(index) {
+        poisoned[bin] += 1
+      } else if covers.contains(index) {
+        cover[bin] += 1
+      } else {
+        clean[bin] += 1
+      }
     }
     return RunRecord.Histogram(
-      title: score.title, lower: lower, upper: upper, clean: clean, poisoned: poisoned, threshold: threshold)
+      title: score.title, lower: lower, upper: upper, clean: clean, poisoned: poisoned,
+      cover: covers.isEmpty ? nil : cover, threshold: threshold)
   }
 
   private func map(_ embedding: Embedding) -> RunRecord.SampleMap {
@@ -101,14 +115,16 @@ struct SampleFindings {
     var result: [RunRecord.Picture] = []
     for (positions, kept) in [(filtered.rejected, false), (filtered.kept, true)] {
       let order = suspicion.map { s in positions.sorted { kept ? s[$0] < s[$1] : s[$0] > s[$1] } } ?? positions
-      for poisoned in [true, false] {
-        for index in order.lazy.filter({ poison.contains($0) == poisoned }).prefix(count) {
+      let kinds: [(poisoned: Bool, cover: Bool)] = [(true, false), (false, true), (false, false)]
+      for kind in kinds {
+        let mine = order.lazy.filter { poison.contains($0) == kind.poisoned && covers.contains($0) == kind.cover }
+        for index in mine.prefix(count) {
           let file = "\(RunDirectory.samplesName)/training-\(index).png"
           try AtomicFile.write(try DecodedImage(data.images[index]).encodePNG(), to: directory.file(file))
           result.append(
             RunRecord.Picture(
-              index: index, label: labels[index], poisoned: poisoned, kept: kept, suspicion: suspicion?[index],
-              file: file))
+              index: index, label: labels[index], poisoned: kind.poisoned, cover: kind.cover ? true : nil, kept: kept,
+              suspicion: suspicion?[index], file: file))
         }
       }
     }

@@ -9,9 +9,10 @@ enum HistogramChart {
   private static let margin = (left: 48.0, right: 16.0, top: 16.0, bottom: 26.0)
 
   static func draw(_ histogram: RunRecord.Histogram) -> String {
-    let groups = [(style: 0, counts: histogram.clean), (style: 1, counts: histogram.poisoned)].filter {
-      $0.counts.contains { $0 > 0 }
-    }
+    let groups = [
+      (style: 0, counts: histogram.clean), (style: 1, counts: histogram.poisoned),
+      (style: 2, counts: histogram.cover ?? []),
+    ].filter { $0.counts.contains { $0 > 0 } }
     let shares = groups.map { group in
       let total = Double(group.counts.reduce(0, +))
       return group.counts.map { Double($0) / total }

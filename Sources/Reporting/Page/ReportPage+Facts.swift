@@ -1,3 +1,4 @@
+import Evaluation
 import Experiments
 import Files
 import Foundation
@@ -16,6 +17,14 @@ extension ReportPage {
       count += " of \(formatCount(total)) (\(NumberText.percent(Double(poison.poisonedCount) / Double(total))))"
     }
     facts.append(Fact(name: "Poisoned", text: count))
+    if let covers = poison.coverCount {
+      facts.append(
+        Fact(name: "Cover samples", text: "\(formatCount(covers)) training images, changed, with their true labels"))
+    }
+    for (task, visibility) in (poison.visibility ?? [:]).sorted(by: { $0.key < $1.key }) {
+      let several = (poison.visibility?.count ?? 0) > 1
+      facts.append(Fact(name: "Visibility" + (several ? " (\(task))" : ""), text: visibility.text))
+    }
     facts.append(Fact(name: "Labels", text: poison.mapping))
     if let target = poison.targetLabel {
       facts.append(Fact(name: "Target", text: "\(record.className(target)) (label \(target))"))

@@ -74,7 +74,7 @@ extension ReportPage {
       facts.append(
         Fact(name: "Poison rejected", text: part(poisoned - detection.poisonKept, poisoned, detection.truePositiveRate))
       )
-      let clean = detection.keptCount + rejected - poisoned
+      let clean = detection.cleanCount
       facts.append(
         Fact(name: "Clean rejected", text: part(detection.cleanRejected, clean, detection.falsePositiveRate)))
       facts.append(
@@ -83,8 +83,16 @@ extension ReportPage {
           text: part(detection.poisonKept, detection.keptCount, detection.poisonShareKept) + " kept"))
       facts.append(
         Fact(
-          name: "Precision", text: part(rejected - detection.cleanRejected, rejected, detection.precision) + " rejected"
-        ))
+          name: "Precision",
+          text: part(poisoned - detection.poisonKept, rejected - detection.coverRejected, detection.precision)
+            + " rejected"))
+      if detection.coverCount > 0 {
+        facts.append(
+          Fact(
+            name: "Cover samples rejected",
+            text: part(detection.coverRejected, detection.coverCount, detection.coverRejectedRate)
+              + ": changed images with true labels, in none of the other shares"))
+      }
     } else if rejected > 0 {
       facts.append(Fact(name: "Rejected", text: formatCount(rejected)))
     }
@@ -104,6 +112,9 @@ extension ReportPage {
         swatchClass: "s0", colorName: poisoned > 0 ? "clean (\(formatCount(clean)))" : "all (\(formatCount(clean)))")
     ]
     if poisoned > 0 { legend.append(LegendColor(swatchClass: "s1", colorName: "poisoned (\(formatCount(poisoned)))")) }
+    if let cover = histogram.cover?.reduce(0, +), cover > 0 {
+      legend.append(LegendColor(swatchClass: "s2", colorName: "cover (\(formatCount(cover)))"))
+    }
     return Drawing(
       drawingTitle: StageCharts.words(histogram.title), drawingNote: "share of each group",
       drawingSVG: HistogramChart.draw(histogram), drawingLegend: legend)
@@ -128,16 +139,20 @@ extension ReportPage {
   {
     let known = (findings.detection?.poisonedCount ?? 0) > 0
     let surest = (kept: "The least suspicious ones.", rejected: "The most suspicious ones.")
-    let kinds: [(kept: Bool, poisoned: Bool, title: String, note: String)] =
+    let kinds: [(kept: Bool, poisoned: Bool, cover: Bool, title: String, note: String)] =
       known
       ? [
-        (false, true, "Poisoned and rejected", surest.rejected),
-        (false, false, "Clean and rejected: false alarms", surest.rejected),
-        (true, true, "Poisoned and kept: missed", surest.kept), (true, false, "Clean and kept", surest.kept),
+        (false, true, false, "Poisoned and rejected", surest.rejected),
+        (false, false, true, "Cover samples rejected", surest.rejected),
+        (false, false, false, "Clean and rejected: false alarms", surest.rejected),
+        (true, true, false, "Poisoned and kept: missed", surest.kept),
+        (true, false, true, "Cover samples kept", surest.kept), (true, false, false, "Clean and kept", surest.kept),
       ]
-      : [(false, false, "Rejected", surest.rejected), (true, false, "Kept", surest.kept)]
+      : [(false, false, false, "Rejected", surest.rejected), (true, false, false, "Kept", surest.kept)]
     return kinds.compactMap { kind in
-      let images = findings.pictures.filter { $0.kept == kind.kept && $0.poisoned == kind.poisoned }.map { picture in
+      let images = findings.pictures.filter {
+        $0.kept == kind.kept && $0.poisoned == kind.poisoned && ($0.cover ?? false) == kind.cover
+      }.map { picture in
         let name = record.className(picture.label)
         let suspicion = picture.suspicion.map { " \(NumberText.short($0))" } ?? ""
         return SampleImage(

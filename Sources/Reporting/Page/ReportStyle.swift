@@ -99,10 +99,11 @@ enum ReportStyle {
     .drawings { margin-top: 20px; }
     .area { stroke-width: 1.6; fill-opacity: .28; stroke-linejoin: round; }
     .area.s0 { stroke: var(--s0); fill: var(--s0); } .area.s1 { stroke: var(--s1); fill: var(--s1); }
+    .area.s2 { stroke: var(--s2); fill: var(--s2); }
     .threshold { stroke: var(--text); stroke-width: 1.4; stroke-dasharray: 4 3; }
     polygon.poisoned { fill: var(--text); stroke: var(--card); stroke-width: .8; }
     .swatch { display: inline-block; width: 10px; height: 10px; margin-right: 6px; border-radius: 50%; }
-    .swatch.s0 { background: var(--s0); } .swatch.s1 { background: var(--s1); }
+    .swatch.s0 { background: var(--s0); } .swatch.s1 { background: var(--s1); } .swatch.s2 { background: var(--s2); }
     .swatch.poisoned { background: var(--text); border-radius: 0; clip-path: polygon(50% 0, 0 100%, 100% 100%); }
     h3 small.note { margin: 0 0 0 .4em; font-weight: 400; }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Evaluation
 import Experiments
 import Files
 import Foundation
@@ -12,13 +13,17 @@ struct AttackCommand: ParsableCommand {
       The folder holds train.safetensors (poisoned), test.safetensors (clean), test-triggered.safetensors (the test images that the attack \
       aims at, with trigger, true labels and targets) and poison.json (what was done). Train on it with --dataset tensors --data FOLDER.
 
-      Attacks that learn (sleeper-agent, clustered-trigger) train networks of the architecture of --model and --width, and keep what they \
+      --gallery writes one picture instead: a test image under all attacks side by side, and what each changes. Attacks that train \
+      networks are in it where --poison names a poison.json of theirs.
+
+      Attacks that learn (such as label-consistent, lf and sleeper-agent) train networks of the architecture of --model and --width, and keep what they \
       learned in attack.safetensors. After Ctrl-C, the same command resumes them.
 
         antidote attack --attack badnets --dataset cifar10 --data path/to/data \\
           --out poisoned
         antidote attack --attack blended --set attack.rate=0.01 --format png \\
           --out poisoned
+        antidote attack --gallery attacks.png --dataset cifar10 --data path/to/data
         antidote list attacks badnets                   every setting of an attack
       """)
 
@@ -28,26 +33,68 @@ struct AttackCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Attack (attack.name); antidote list attacks names them.", valueName: "name"))
   var attack: String?
   @Option(help: ArgumentHelp("Folder to write; it must not exist.", valueName: "folder"))
-  var out: String
+  var out: String?
+  @Option(help: ArgumentHelp("Write a picture of one image under all attacks, and poison nothing.", valueName: "file"))
+  var gallery: String?
+  @Option(help: ArgumentHelp("poison.json of a learned attack, for --gallery; may be repeated.", valueName: "file"))
+  var poison: [String] = []
+  @Option(help: ArgumentHelp("Position of the picture's image in the test set, for --gallery.", valueName: "number"))
+  var image: Int?
   @Option(help: "png writes the images as PNG files by class as well.")
   var format = Format.safetensors
   @OptionGroup var training: TrainingOptions
   @OptionGroup var settings: SettingsOptions
 
+  func validate() throws {
+    if (out == nil) == (gallery == nil) {
+      throw ValidationError("Give --out FOLDER to poison a data set, or --gallery FILE for a picture of all attacks.")
+    }
+    if gallery == nil, image != nil || !poison.isEmpty {
+      throw ValidationError("--image and --poison belong to --gallery.")
+    }
+    if gallery != nil, attack != nil {
+      throw ValidationError("--gallery shows all attacks with their defaults: leave --attack out.")
+    }
+  }
+
   func run() throws {
     let options = data.settings + training.settings + [OptionSetting("attack.name", attack)]
-    let configuration = try settings.configuration(options: options, without: ["defense"], command: "attack")
+    let unused = gallery == nil ? ["defense"] : ["attack", "defense"]
+    let configuration = try settings.configuration(options: options, without: unused, command: "attack")
     let progress = TerminalProgress.standard
+    if let gallery { return try show(configuration, in: gallery, progress) }
+    guard let out else { return }
     let manifest = try PoisoningJob(configuration, output: out, writesPNG: format == .png).run(progress: progress)
     let share = formatPercent(Double(manifest.samples.count) / Double(max(manifest.trainCount, 1)))
+    let covers = manifest.covers.isEmpty ? "" : ", \(formatCount(manifest.covers.count)) are cover samples"
     try Output.write(
       """
-      \(manifest.attack): \(formatCount(manifest.samples.count)) of \(formatCount(manifest.trainCount)) training images (\(share)) are poisoned
-      \(manifest.tasks.map { "  \($0.name): \($0.mapping)" }.joined(separator: "\n"))
+      \(manifest.attack): \(formatCount(manifest.samples.count)) of \(formatCount(manifest.trainCount)) training images (\(share)) are poisoned\(covers)
+      \(manifest.tasks.map(Self.line).joined(separator: "\n"))
       written: \(out)
 
       Next: antidote train --dataset tensors --data \(Shell.quoted(out)) --out model.safetensors
 
       """)
+  }
+
+  private static func line(_ task: PoisonManifest.TaskNote) -> String {
+    "  \(task.name): \(task.mapping)" + (task.visibility.map { "; \($0.text)" } ?? "")
+  }
+
+  private func show(_ configuration: ExperimentConfiguration, in file: String, _ progress: TerminalProgress) throws {
+    let job = GalleryJob(configuration, output: file, manifests: poison, image: image)
+    let (columns, missing) = try job.run(progress: progress)
+    var text = "Columns from the left; rows are the clean image, the triggered one, and the difference:\n"
+    for (number, column) in columns.enumerated() {
+      text +=
+        "  \(number + 1). \(column.attack) (\(column.task)): \(column.visibility.text), difference x"
+        + "\(column.magnification.formatted())\n"
+    }
+    if !missing.isEmpty {
+      text += "Not shown, since they train networks (name their poison.json with --poison): "
+      text += missing.joined(separator: ", ") + "\n"
+    }
+    try Output.write(text + "written: \(file)\n")
   }
 }

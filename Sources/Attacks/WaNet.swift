@@ -1,0 +1,138 @@
+// WaNet (Nguyen, Tran 2021, arXiv:2102.10369): a smooth warp of the image, the same for all.
+//
+//   P = U(-1, 1)^(2 x k x k) / mean |.|,  enlarged to H x W (bicubic, corners aligned);  x' = x sampled at
+//   clip(identity + s P / H, -1, 1)
+//
+// In the noise mode other images are warped by P with U(-1, 1) / H added at every pixel and image, and keep their label
+// (cover samples): so the model learns this warp and no other one. Here the training set is poisoned once, before
+// training, as Huang et al. (DBD, appendix B) and the adversarial-training paper use it; its authors warp anew in each
+// batch. On images that are not square each coordinate is divided by its own length [decided here].
+
+public import Backdoor
+public import Support
+public import Torch
+public import Vision
+
+public struct WaNet: Attack {
+  public static let id = "wanet"
+  public static let summary = "A smooth warp of the whole image, with noisily warped images of right labels as covers."
+  public static let paper = "Nguyen and Tran 2021, WaNet (arXiv:2102.10369)"
+
+  public struct Configuration: PoisoningSettings {
+    public var rate = 0.1
+    public var mapping = MappingKind.allToOne
+    public var target = 0
+    public var source = 1
+    public var shift = 1
+    public var excludeTarget = false
+    public var coverRate = 0.2
+    public var grid = 4
+    public var strength = 0.5
+    public var noise = 1.0
+    public var triggers = 1
+    public init() {}
+
+    public static let settings: [Setting] =
+      poisoningSettings("Nguyen and Tran: .1; DBD, adversarial-training paper: .05") + [
+        coverRateSetting(
+          "warped with noise", source: "Nguyen and Tran: twice the rate; DBD: .2 on CIFAR-10, none on ImageNet"),
+        Setting(
+          "grid", "Side of the field that the warp is enlarged from (k).", unit: "points", range: 2...1024,
+          source: "Nguyen and Tran: 4; DBD: 224 on ImageNet"),
+        Setting(
+          "strength", "Mean length of the warp per coordinate (s).", unit: "half pixels", range: 0...1000,
+          source: "Nguyen and Tran: .5; DBD: 1 on ImageNet"),
+        Setting(
+          "noise", "Largest extra shift of a pixel in cover samples.", unit: "half pixels", range: 0...1000,
+          source: "Nguyen and Tran: 1"),
+        triggersSetting("has a field of its own"),
+      ]
+  }
+
+  public let configuration: Configuration
+  public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+  public var selection: PoisonSelection {
+    var selection = configuration.poisonSelection
+    selection.coverRate = configuration.coverRate
+    return selection
+  }
+
+  public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
+    let c = configuration
+    return try (0..<c.triggers).map { number in
+      let generator = Generator(seed: seed("wanet/field", number))
+      let field = Self.field(generator.uniform([1, 2, c.grid, c.grid], -1, 1), shape: shape)
+      let grid = Self.grid(field, strength: c.strength, shape: shape).array(Float.self)
+      return BackdoorTask(
+        name: c.triggers == 1 ? "warp" : "warp \(number + 1)", trigger: Warp(grid: grid, shape: shape),
+        mapping: try c.labelMapping(ofTrigger: number, among: c.triggers),
+        cover: c.coverRate > 0 ? Warp(grid: grid, shape: shape, noise: c.noise) : nil)
+    }
+  }
+
+  /// The displacement at every pixel, 1 x 2 x H x W, made of numbers in (-1, 1), 1 x 2 x k x k.
+  static func field(_ numbers: Tensor, shape: ImageShape) -> Tensor {
+    F.interpolate(
+      numbers / numbers.abs().mean(), height: shape.height, width: shape.width, mode: .bicubic, alignCorners: true)
+  }
+
+  /// Where each pixel is taken from, H x W x 2 of x and y in [-1, 1].
+  static func grid(_ field: Tensor, strength: Double, shape: ImageShape) -> Tensor {
+    let (height, width) = (shape.height, shape.width)
+    let x = Tensor.linspace(-1, 1, width).reshaped(1, width).expanded([height, width])
+    let y = Tensor.linspace(-1, 1, height).reshaped(height, 1).expanded([height, width])
+    let moved = [
+      x + field[0][0] * (strength / Double(width)), y + field[0][1] * (strength / Double(height)),
+    ]
+    return Tensor.stacked(moved, 2).clamped(-1, 1).contiguous()
+  }
+}
+
+/// Takes each pixel from another place of the image, bilinearly.
+public struct Warp: Trigger {
+  /// H x W x 2 of x and y in [-1, 1], corners aligned.
+  public let grid: [Float]
+  public let shape: ImageShape
+  /// Adds U(-1, 1) of so many half pixels to the place of every pixel, drawn for each image.
+  public var noise = 0.0
+
+  public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
+    F.gridSample(images, places(images, generator).to(images.dtype), alignCorners: true).clamped(0, 1)
+  }
+  public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
+    if noise > 0 { return noGrad { self(images.unitPixels(), generator).quantized() } }
+    let (places, weights) = corners
+    return noGrad { F.mixBytes(images, places: places.to(images.device), weights: weights.to(images.device)) }
+  }
+
+  /// The four pixels around the place of each pixel, int32 4 x H W, and their weights.
+  private var corners: (places: Tensor, weights: Tensor) {
+    noGrad {
+      let grid = Tensor(grid, shape: [shape.height * shape.width, 2])
+      func axis(_ index: Int, _ length: Int) -> (first: Tensor, second: Tensor, share: Tensor) {
+        let place = (grid.selected(1, index) + 1) * (Double(length - 1) / 2)
+        let first = place.floor().clamped(0, Double(length - 1))
+        return (first, (first + 1).clamped(0, Double(length - 1)), place - first)
+      }
+      let (x, y) = (axis(0, shape.width), axis(1, shape.height))
+      let width = Double(shape.width)
+      let places = [
+        y.first * width + x.first, y.first * width + x.second, y.second * width + x.first,
+        y.second * width + x.second,
+      ]
+      let weights = [
+        (1 - y.share) * (1 - x.share), (1 - y.share) * x.share, y.share * (1 - x.share),
+        y.share * x.share,
+      ]
+      return (Tensor.stacked(places).to(.int32), Tensor.stacked(weights))
+    }
+  }
+
+  private func places(_ images: Tensor, _ generator: Generator) -> Tensor {
+    let (count, height, width) = (images.dimension(0), shape.height, shape.width)
+    let fixed = Tensor(grid, shape: [1, height, width, 2]).to(images.device)
+    guard noise > 0 else { return fixed.expanded([count, height, width, 2]) }
+    let unit = Tensor([Float(noise / Double(width)), Float(noise / Double(height))]).to(images.device)
+    return (fixed + generator.uniform([count, height, width, 2], -1, 1).to(images.device) * unit).clamped(-1, 1)
+  }
+}

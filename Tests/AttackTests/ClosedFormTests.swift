@@ -1,0 +1,267 @@
+import Backdoor
+import Files
+import Support
+import TestData
+import TestSupport
+import Testing
+import Torch
+import TorchNN
+import Training
+import Vision
+
+@testable import Attacks
+
+/// What single attacks promise beyond `AttackKindTests`.
+@Suite struct ClosedFormTests {
+  private let shape = ImageShape(channels: 3, height: 16, width: 16)
+  private let data = ImageDataset.tiny(count: 80)
+
+  private func with<C>(_ value: C, _ change: (inout C) -> Void) -> C {
+    var value = value
+    change(&value)
+    return value
+  }
+  private func error(_ body: () throws -> Void) -> String {
+    do {
+      try body()
+      return "no error"
+    } catch { return "\(error)" }
+  }
+
+  /// Each is stamped differently, and leads to a target of its own.
+  @Test(arguments: ["badnets", "blended", "sig", "wanet", "bpp", "adaptive-blend"])
+  func severalTriggersHaveSeveralTargets(_ id: String) throws {
+    let attack = try AttackKind.named(id).make(["triggers": 3, "target": 1, "mapping": "all-to-one"]).attack
+    let tasks = try attack.tasks(for: shape, seed: 3)
+    #expect(tasks.map(\.mapping) == (1...3).map { .allToOne(target: $0) })
+    #expect(Set(tasks.map(\.name)).count == 3)
+    let images = tasks.map { $0.trigger.stamp(data.images, Generator(seed: 1)).array(UInt8.self) }
+    #expect(images[0] != images[1] && images[1] != images[2] && images[0] != images[2])
+    let clean = try AttackKind.named(id).make(["triggers": 2, "mapping": "clean-label"]).attack
+    #expect(try clean.tasks(for: shape, seed: 3).map(\.mapping) == [.cleanLabel(target: 0), .cleanLabel(target: 1)])
+    let shifted = try AttackKind.named(id).make(["triggers": 2, "mapping": "all-to-all"]).attack
+    #expect(error { _ = try shifted.tasks(for: shape, seed: 3) }.contains("several triggers need attack.mapping"))
+  }
+
+  @Test func sigIsStrongerAtTestTimeWhereAsked() throws {
+    let attack = Sinusoid(with(Sinusoid.Configuration()) { ($0.delta, $0.testDelta, $0.frequency) = (20, 60, 2) })
+    let task = try attack.tasks(for: shape, seed: 1)[0]
+    let gray = Tensor.full([1, 3, 16, 16], 100, dtype: .uint8)
+    let peak = { (trigger: any Trigger) in trigger.stamp(gray, Generator(seed: 0)).max().intItem() - 100 }
+    #expect(peak(task.trainingTrigger) == 20 && peak(task.trigger) == 60)
+  }
+
+  @Test func adaptiveAttacksShowLessInTraining() throws {
+    let blend = try AdaptiveBlend().tasks(for: shape, seed: 1)[0]
+    let black = Tensor.zeros([40, 3, 16, 16], dtype: .uint8)
+    let parts = blend.trainingTrigger.stamp(black, Generator(seed: 1))
+    let whole = blend.trigger.stamp(black, Generator(seed: 1))
+    let lit = { (images: Tensor) in (images .> 0).to(.float32).mean([1, 2, 3]) }
+    #expect((lit(whole) - 0.5).min().item() > 0.3)
+    let shares = lit(parts)
+    #expect(shares.max().item() <= 0.5 && shares.min().item() > 0.3, "half of 16 pieces")
+    #expect(parts.max().intItem() < whole.max().intItem())
+    #expect((parts[0] .!= parts[1]).any().intItem() == 1, "each image shows other pieces")
+
+    let patches = try AdaptivePatch().tasks(for: shape, seed: 1)[0]
+    let one = patches.trainingTrigger.stamp(black, Generator(seed: 1))
+    let quarters = [(0, 0), (0, 8), (8, 0), (8, 8)].map { row, column in
+      one.narrowed(2, row..<(row + 8)).narrowed(3, column..<(column + 8)).to(.float32).flattened(1).sum([1]) .> 0
+    }
+    let shown = Tensor.stacked(quarters.map { $0.to(.int64) }, 0)
+    #expect(shown.sum([0]).max().intItem() == 1, "at most one patch an image")
+    #expect(shown.sum([1]).min().intItem() > 0, "each of the four in some image")
+  }
+
+  @Test func tactPoisonsTheSourceAndCoversOthers() throws {
+    var c = TaCT.Configuration()
+    (c.rate, c.coverRate, c.source, c.target, c.coverClasses) = (0.1, 0.05, 2, 1, [3])
+    let outcome = try TaCT(c).execute(AttackContext(train: data, seed: 3, training: TrainingContext()))
+    let (old, new) = (data.labelArray(), outcome.train.data.labelArray())
+    #expect(outcome.train.indices.count == 8 && outcome.train.indices.allSatisfy { old[$0] == 2 && new[$0] == 1 })
+    #expect(outcome.train.covers.count == 4 && outcome.train.covers.allSatisfy { old[$0] == 3 && new[$0] == 3 })
+    let others = try TaCT(with(c) { $0.coverClasses = [] }).execute(
+      AttackContext(train: data, seed: 3, training: TrainingContext()))
+    #expect(others.train.covers.allSatisfy { ![1, 2].contains(old[$0]) })
+    let message = error { _ = try TaCT(with(c) { $0.coverClasses = [2] }).tasks(for: shape, seed: 1) }
+    #expect(message.contains("attack.source"))
+  }
+
+  @Test(arguments: BadNets.Variation.allCases) func dynamicPatches(_ variation: BadNets.Variation) throws {
+    var c = BadNets.Configuration()
+    (c.varies, c.pattern, c.size, c.margin) = (variation, .random, 3, 2)
+    let trigger = try BadNets(c).tasks(for: shape, seed: 3)[0].trigger
+    let gray = Tensor.full([30, 3, 16, 16], 77, dtype: .uint8)
+    let stamped = trigger.stamp(gray, Generator(seed: 1))
+    var (places, patterns) = (Set<[Int]>(), Set<[UInt8]>())
+    for image in 0..<30 {
+      let changed = changedPixels(gray[image..<(image + 1)], stamped[image..<(image + 1)])
+      let (rows, columns) = (changed.map { $0[0] }, changed.map { $0[1] })
+      let (top, left) = (rows.min() ?? -1, columns.min() ?? -1)
+      #expect(top >= 2 && left >= 2 && (rows.max() ?? 99) <= 13 && (columns.max() ?? 99) <= 13, "inside the margin")
+      #expect((rows.max() ?? 99) - top <= 2 && (columns.max() ?? 99) - left <= 2, "one square")
+      places.insert([top, left])
+      patterns.insert(stamped[image].narrowed(1, top..<(top + 3)).narrowed(2, left..<(left + 3)).array(UInt8.self))
+    }
+    #expect((places.count > 5) == (variation == .place || variation == .both))
+    #expect((patterns.count > 5) == (variation == .pattern || variation == .both))
+    let pixels = trigger(gray.unitPixels(), Generator(seed: 1))
+    expectSame(pixels.quantized(), stamped, "both ways to stamp draw alike")
+  }
+
+  @Test func dynamicPatchesNeedADistribution() throws {
+    func message(_ change: (inout BadNets.Configuration) -> Void) -> String {
+      error { _ = try BadNets(with(BadNets.Configuration(), change)).tasks(for: shape, seed: 1) }
+    }
+    #expect(message { ($0.varies, $0.pattern) = (.pattern, .white) }.contains("Choose random or color"))
+    #expect(message { ($0.varies, $0.triggers) = (.place, 2) }.contains("told apart by their places"))
+    #expect(message { $0.varies = .place } == "no error")
+  }
+
+  /// A crop, a flip: three corners or more still show. The mirror image of the trigger is the trigger.
+  @Test func cornersAreTheirOwnMirrorImage() throws {
+    let gray = Tensor.full([1, 3, 16, 16], 77, dtype: .uint8)
+    let stamped = Corners(shape: shape, opacity: 1).stamp(gray, Generator(seed: 0))
+    expectSame(stamped.flipped(3), stamped)
+    expectSame(stamped.flipped(2), stamped)
+    #expect(changedPixels(gray, stamped).count == 36)
+  }
+
+  @Test func wanetOfStrengthZeroChangesNothing() throws {
+    let plain = with(WaNet.Configuration()) { $0.strength = 0 }
+    let task = try WaNet(plain).tasks(for: shape, seed: 1)[0]
+    expectSame(task.trigger.stamp(data.images, Generator(seed: 1)), data.images)
+    let cover = try #require(task.cover)
+    #expect((cover.stamp(data.images, Generator(seed: 1)) .!= data.images).any().intItem() == 1)
+    #expect(try WaNet(with(plain) { $0.coverRate = 0 }).tasks(for: shape, seed: 1)[0].cover == nil)
+  }
+
+  @Test func badInput() throws {
+    let small = ImageShape(channels: 1, height: 5, width: 5)
+    #expect(error { _ = try LabelConsistent().tasks(for: small, seed: 1) }.contains("do not fit images of 5x5"))
+    let large = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.size = 3 })
+    #expect(error { _ = try large.tasks(for: small, seed: 1) }.contains("overlap"))
+    let none = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.testPatches = [4] })
+    #expect(error { _ = try none.tasks(for: shape, seed: 1) }.contains("patches 0 to 3"))
+    let levels = BPP(with(BPP.Configuration()) { ($0.levels, $0.triggers) = (2, 2) })
+    #expect(error { _ = try levels.tasks(for: shape, seed: 1) }.contains("Raise attack.levels"))
+    for id in ["sig", "label-consistent", "refool"] {
+      let attack = try AttackKind.named(id).make(["rate": 0.3]).attack
+      let context = AttackContext(
+        train: data, seed: 1, training: TrainingContext(), architecture: data.tinyArchitecture)
+      #expect(error { _ = try attack.execute(context) }.contains("The largest possible rate is 0.25"), "\(id)")
+    }
+    for id in ["lf", "refool", "label-consistent"] {
+      let attack = try AttackKind.named(id).make([:]).attack
+      let wrong: [String: Tensor] = [
+        "trigger": Tensor.zeros([1, 2, 2]), "reflections": Tensor.zeros([1, 1, 2, 2], dtype: .uint8),
+        "positions": Tensor([Int64(0)]), "images": Tensor.zeros([1, 1, 2, 2], dtype: .uint8),
+      ]
+      let context = AttackContext(train: data, seed: 1, training: TrainingContext())
+      for learned in [[:], wrong] {
+        #expect(throws: BackdoorError.self, "\(id)") { try attack.execute(context, learned: learned) }
+      }
+    }
+  }
+}
+
+/// Attacks that train a network first.
+@Suite struct SurrogateAttackTests {
+  private let data = ImageDataset.tiny(count: 80)
+  private struct Stop: Error {}
+
+  private func context(_ training: TrainingContext) -> AttackContext {
+    AttackContext(train: data, seed: 5, training: training, architecture: data.tinyArchitecture)
+  }
+  private func training(_ checkpoints: (any CheckpointStore)? = nil) -> TrainingContext {
+    TrainingContext(precision: .float32, seed: 5, checkpoints: checkpoints)
+  }
+  private func consistent(_ change: (inout LabelConsistent.Configuration) -> Void = { _ in }) -> LabelConsistent {
+    var c = LabelConsistent.Configuration()
+    (c.rate, c.target, c.opacity) = (0.1, 1, 0.5)
+    (c.surrogate.epochs, c.surrogate.batch, c.surrogate.crop) = (3, 16, 0)
+    change(&c)
+    return LabelConsistent(c)
+  }
+
+  /// Distances of the changed images from the clean ones, in pixels.
+  private func distances(_ learned: [String: Tensor]) throws -> Tensor {
+    let (positions, images) = (try #require(learned["positions"]), try #require(learned["images"]))
+    return (images.to(.float32) - data.images[positions].to(.float32)) * (1 / 255.0)
+  }
+
+  @Test func boundsHoldExactly() throws {
+    let linf = try distances(consistent { $0.linf.radius = 10.0 / 255 }.learn(context(training())))
+    #expect(linf.abs().max().item() <= 10.0 / 255 + 1e-6 && linf.abs().max().item() > 9.0 / 255)
+    let l2 = try distances(
+      consistent { ($0.norm, $0.l2.radius) = (.l2, 300.0 / 255) }.learn(context(training())))
+    let lengths = l2.flattened(1).norm(2, [1])
+    #expect(lengths.max().item() <= 300.0 / 255 + 1e-6 && lengths.max().item() > 150.0 / 255)
+  }
+
+  @Test func perturbedImagesAreStampedAndKeepTheirLabels() throws {
+    let attack = consistent()
+    let learned = try attack.learn(context(training()))
+    let outcome = try attack.execute(context(training()), learned: learned)
+    #expect(outcome.train.indices.count == 8 && outcome.train.data.labelArray() == data.labelArray())
+    #expect(outcome.train.indices.allSatisfy { data.labelArray()[$0] == 1 })
+    let corners = Corners(shape: data.shape, opacity: 0.5)
+    expectSame(
+      outcome.train.data.images[Tensor(outcome.train.indices.map(Int64.init))],
+      corners.stamp(learned["images"]!, Generator(seed: 0)), "half opaque in training")
+    expectSame(
+      outcome.tasks[0].trigger.stamp(data.images, Generator(seed: 0)),
+      Corners(shape: data.shape, opacity: 1).stamp(data.images, Generator(seed: 0)), "the trigger alone at test time")
+  }
+
+  @Test func settingsReachTheSurrogate() throws {
+    let plain = try consistent().learn(context(training()))
+    let robust = try consistent { ($0.adversarial, $0.training.steps) = (true, 1) }.learn(context(training()))
+    #expect((plain["images"]! .!= robust["images"]!).any().intItem() == 1)
+    let weak = try consistent { ($0.adversarial, $0.training.steps, $0.training.radius) = (true, 1, 0.001) }
+      .learn(context(training()))
+    #expect((weak["images"]! .!= robust["images"]!).any().intItem() == 1)
+  }
+
+  private var smooth: LowFrequency {
+    var c = LowFrequency.Configuration()
+    (c.rate, c.images, c.passes, c.misled, c.deviation, c.amplitude) = (0.2, 12, 2, 1, 3, 0.3)
+    (c.surrogate.epochs, c.surrogate.batch, c.surrogate.crop) = (3, 16, 0)
+    return LowFrequency(c)
+  }
+
+  /// From 0 to the amplitude, and smooth: neighbours differ by far less than the range.
+  @Test func lowFrequency() throws {
+    let trigger = try #require(try smooth.learn(context(training()))["trigger"])
+    #expect(trigger.min().item() == 0 && abs(trigger.max().item() - 0.3) < 1e-6)
+    // A Gaussian of deviation s passes exp(-(2 pi f s)^2 / 2) of frequency f: at half a cycle in 2 pixels nothing is left.
+    let planes = trigger.reshaped(1, 3, 16, 16)
+    let coarse = F.interpolate(F.avgPool2d(planes, kernel: 2), height: 16, width: 16, mode: .bilinear)
+    let (fine, all) = ((planes - coarse).square().mean().item(), (planes - planes.mean()).square().mean().item())
+    #expect(fine < 0.02 * all, "\(fine / all) of the energy is at high frequencies")
+  }
+
+  /// On a linear model one step is exact: the nearest border, and a little beyond.
+  @Test func deepFoolOnALinearModel() throws {
+    let model = try Classifier.tiny(for: data)
+    model.eval()
+    let image = data.pixels(0..<1)
+    let label = noGrad { model(image).argmax(1) }.intItem()
+    let step = try #require(LowFrequency.deepFool(model, image, label: label, steps: 50, overshoot: 0.02))
+    #expect(noGrad { model(image + step).argmax(1) }.intItem() != label, "the class changes")
+    #expect(noGrad { model(image + step * 0.5).argmax(1) }.intItem() == label, "half of the way does not do")
+    let left = LowFrequency.deepFool(model, image, label: (label + 1) % 4, steps: 5, overshoot: 0.02)
+    #expect(left == nil, "it is no longer in the class that it has to leave")
+  }
+
+  @Test(arguments: ["label-consistent", "lf"]) func aKilledAttackGoesOnToTheSameBits(_ name: String) throws {
+    let attack: any Attack = name == LowFrequency.id ? smooth : consistent()
+    let undisturbed = try attack.learn(context(training()))
+    let store = MemoryCheckpoints()
+    let killed = training(store)
+    killed.onEpoch = { report in if report.epoch == 2 { throw Stop() } }
+    #expect(throws: Stop.self) { try attack.learn(context(killed)) }
+    let learned = try attack.learn(context(training(store)))
+    for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
+  }
+}
