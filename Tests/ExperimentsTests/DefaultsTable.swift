@@ -74,7 +74,7 @@ enum DefaultsTable {
     target = 0                         # B: class 0
     source = 1                         # D
     shift = 1                          # B: y + 1
-    excludeTarget = true               # P4 2: benign samples of other classes
+    excludeTarget = true               # C: samples of other classes
     pretrain.method = simclr           # P4 B.3, P0 algorithm 2: SimCLR
     pretrain.epochs = 100              # P4 B.3: 100
     pretrain.batch = 512               # P4 A: 512
