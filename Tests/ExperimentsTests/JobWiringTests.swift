@@ -107,4 +107,21 @@ import Vision
       #expect(lines.count == 105, "a line for each of 104 images")
     }
   }
+
+  /// Two triggers with two targets: a file of triggered test images for each.
+  @Test func severalTriggers() throws {
+    try withTemporaryFolder { parent in
+      let (_, test) = try hand.writeData("\(parent)/data")
+      let c = try hand.configuration("\(parent)/data", ["attack": ["triggers": 2]])
+      let manifest = try PoisoningJob(c, output: "\(parent)/poisoned").run(progress: SilentProgress())
+      #expect(manifest.tasks.map(\.triggeredTest) == ["test-triggered-1.safetensors", "test-triggered-2.safetensors"])
+      let labels = test.labelArray()
+      for (number, target) in [3, 4].enumerated() {
+        let file = try Safetensors.load("\(parent)/poisoned/test-triggered-\(number + 1).safetensors")
+        let aimed = labels.indices.filter { labels[$0] != target }
+        #expect(try #require(file["positions"]).array(Int64.self).map(Int.init) == aimed)
+        #expect(try #require(file["targets"]).array(Int64.self).map(Int.init) == aimed.map { _ in target })
+      }
+    }
+  }
 }

@@ -185,4 +185,41 @@ import Vision
       }
     }
   }
+
+  /// A defense that trains by itself: its model, what its epochs learned from, the means over its last epochs.
+  @Test func aDefenseThatTrains() throws {
+    try withTemporaryFolder { parent in
+      let (train, test) = try hand.writeData("\(parent)/data")
+      let recipe: JSONValue = ["epochs": 12, "batch": 32, "learningRate": 0.01, "crop": 1]
+      let c = try hand.configuration(
+        "\(parent)/data",
+        ["recipe": ["epochs": 1], "defense": ["name": "prl", "rule": ["rate": 0.4], "recipe": recipe]])
+      let folder = "\(parent)/run"
+      let record = try hand.run(c, folder)
+
+      let (_, _, poisoned) = try hand.parts(train, [:])
+      let (poison, context) = (Set(poisoned.indices), hand.context)
+      var (shares, scores): ([Double], [ByHand.Scores]) = ([], [])
+      context.onEpoch = { report in
+        let learned = try #require(report.selected)
+        shares.append(Double(learned.count(where: poison.contains)) / Double(learned.count))
+        scores.append(hand.scores(try #require(report.model as? Classifier), test))
+      }
+      let outcome = try #require(try c.makeDefense()).train(
+        on: poisoned.data, architecture: { try hand.makeModel($0) }, context: context)
+      try hand.expectFile(folder, "model.safetensors", holds: try #require(outcome.model))
+      let metrics = try RunDirectory.open(folder).metrics.read().filter { $0.stage == "prl" }
+      try #require(Set(shares).count > 1 && Set(scores.map(\.accuracy)).count > 1)
+      #expect(metrics.map { $0.values["poisonShareLearned"] } == shares)
+      #expect(metrics.map { $0.values["accuracy"] } == scores.map(\.accuracy))
+      let (means, last) = (try #require(record.lastEpochs), scores.suffix(10))
+      #expect(means.epochs == 10 && means.stage == "prl")
+      expectClose(means.accuracy, last.map(\.accuracy).reduce(0, +) / 10)
+      expectClose(try #require(means.attackSuccessRate), last.map(\.attackSuccess).reduce(0, +) / 10)
+      expectClose(try #require(means.robustAccuracy), last.map(\.robustAccuracy).reduce(0, +) / 10)
+      let kept = try #require(outcome.filtered).kept
+      #expect(record.findings?.detection?.keptCount == kept.count)
+      #expect(record.findings?.detection?.poisonKept == kept.count(where: poison.contains))
+    }
+  }
 }
