@@ -35,6 +35,8 @@ import Vision
     func counts(_ positions: [Int]) -> [Int] { (0..<4).map { label in positions.count { labels[$0] == label } } }
     #expect(counts(settings { ($0.count, $0.balanced) = (20, true) }.positions(in: data, seed: 4)) == [5, 5, 5, 5])
     #expect(counts(settings { $0.count = 20 }.positions(in: data, seed: 4)) != [5, 5, 5, 5])
+    // No more than asked for where the classes cannot have as many each.
+    #expect(counts(settings { ($0.count, $0.balanced) = (18, true) }.positions(in: data, seed: 4)) == [5, 5, 4, 4])
   }
 
   /// The share of images without labels is of the whole set too; they are others than the clean ones.
