@@ -112,7 +112,7 @@ let package = Package(
       [
         "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
         "Experiments",
-        "TestSupport", "TestFiles",
+        "SelfSupervision", "TestSupport", "TestData", "TestFiles",
       ]),
     tests(
       "FuzzTests",

@@ -17,6 +17,11 @@ private struct Write: Trigger {
   }
 }
 
+/// Fills images with numbers that it draws.
+private struct Draw: Trigger {
+  func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor { generator.uniform(images.shape) }
+}
+
 /// Ten test images of classes 0, 1, 2 (4 + 3 + 3), and predictions given by hand.
 @Suite struct BackdoorMetricsTests {
   private static let labels = [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -116,6 +121,21 @@ private struct Write: Trigger {
     let m = evaluator.measure(FirstByte(), context: context)
     #expect(m.accuracy == 0.4 && m.attackSuccessRate == 1 && m.robustAccuracy == 0)
     #expect((0..<10).map { evaluator.target($0) } == [2, 2, 2, 2, 2, 2, 2, nil, nil, nil])
+    let both = BackdoorEvaluator(
+      test: test,
+      tasks: tasks + [BackdoorTask(name: "u", trigger: Write(value: 1), mapping: .allToOne(target: 1))], seed: 1)
+    #expect(both.predictions(FirstByte(), context: context).triggered.map { Set($0) } == [[2], [1]])
     #expect(test.images.max().intItem() == 0, "the test images stay clean")
+  }
+
+  /// A trigger that draws has the stream of its number.
+  @Test func eachTriggerDrawsItsOwn() {
+    let tasks = (0..<2).map { BackdoorTask(name: "\($0)", trigger: Draw(), mapping: .allToOne(target: $0)) }
+    let evaluator = BackdoorEvaluator(test: test, tasks: tasks, seed: 8)
+    for number in 0..<2 {
+      let generator = Generator(seed: (8 as Seed)("evaluate/stamp", number))
+      expectSame(evaluator.triggered(number).images, Draw().stamp(test.images, generator))
+    }
+    #expect((evaluator.triggered(0).images .!= evaluator.triggered(1).images).any().intItem() == 1)
   }
 }

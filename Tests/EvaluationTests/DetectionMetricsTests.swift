@@ -3,17 +3,19 @@ import Testing
 
 @testable import Evaluation
 
-/// Ten samples, poison at 1, 4 and 7; 4, 7 and the clean 2 are rejected.
+/// Eleven samples, poison at 1, 4 and 7; 4, 7 and the clean 0, 2 and 9 are rejected.
 @Suite struct DetectionMetricsTests {
-  private let metrics = DetectionMetrics(rejected: [7, 2, 4], suspicion: nil, poisoned: [1, 4, 7], count: 10)
+  private let metrics = DetectionMetrics(
+    rejected: [7, 2, 4, 9, 0], suspicion: nil, poisoned: [1, 4, 7], count: 11)
 
   @Test func countsAndRates() {
     #expect(
-      metrics.keptCount == 7 && metrics.rejectedCount == 3 && metrics.poisonKept == 1 && metrics.cleanRejected == 1)
+      metrics.keptCount == 6 && metrics.rejectedCount == 5 && metrics.poisonKept == 1 && metrics.cleanRejected == 3)
+    #expect(metrics.poisonedCount == 3)
     #expect(metrics.truePositiveRate == 2.0 / 3)
-    #expect(metrics.falsePositiveRate == 1.0 / 7)
-    #expect(metrics.precision == 2.0 / 3)
-    #expect(metrics.poisonShareKept == 1.0 / 7)
+    #expect(metrics.falsePositiveRate == 3.0 / 8)
+    #expect(metrics.precision == 2.0 / 5)
+    #expect(metrics.poisonShareKept == 1.0 / 6)
     #expect(metrics.areaUnderROC == nil)
   }
 

@@ -8,7 +8,7 @@ import Vision
 
 @testable import Experiments
 
-/// Eight training samples, 0 and 3 poisoned, 3 and 5 rejected.
+/// Eight training samples; 0, 3 and 6 poisoned, 3 and 5 rejected.
 @Suite struct SampleFindingsTests {
   private let data = ImageDataset(
     name: "test", images: Tensor.arange(0..<(8 * 16), dtype: .float32).to(.uint8).reshaped([8, 1, 4, 4]),
@@ -16,13 +16,13 @@ import Vision
   private let outcome = DefenseOutcome(
     filtered: (kept: [0, 1, 2, 4, 6, 7], rejected: [3, 5]), suspicion: [0.1, 0.2, 0.3, 0.9, 0.4, 0.8, 0.0, 0.05],
     scores: [SampleScores(title: "loss, \"stage 2\"", values: [0, 1, 2, 3, 4, 5, 6, .nan], threshold: 4.5)])
-  private var findings: SampleFindings { SampleFindings(outcome, data: data, poisoned: [0, 3]) }
+  private var findings: SampleFindings { SampleFindings(outcome, data: data, poisoned: [0, 3, 6]) }
 
   @Test func theTableHasEverySample() {
     let lines = findings.table().split(separator: "\n")
     #expect(lines.count == 9)
     #expect(lines[0] == "index,label,kept,suspicion,\"loss, \"\"stage 2\"\"\",poisoned")
-    #expect(lines[4] == "3,0,0,0.9,3,1" && lines[8] == "7,1,1,0.05,nan,0")
+    #expect(lines[4] == "3,0,0,0.9,3,1" && lines[7] == "6,0,1,0,6,1" && lines[8] == "7,1,1,0.05,nan,0")
     let unknown = SampleFindings(outcome, data: data).table().split(separator: "\n")
     #expect(unknown[4] == "3,0,0,0.9,3")
   }
@@ -33,13 +33,15 @@ import Vision
     let record = try #require(try findings.record(pictures: 2, in: directory))
     let detection = try #require(record.detection)
     #expect(
-      detection.truePositiveRate == 0.5 && detection.falsePositiveRate == 1.0 / 6 && detection.areaUnderROC == 8.0 / 12)
+      detection.truePositiveRate == 1.0 / 3 && detection.falsePositiveRate == 1.0 / 5
+        && detection.areaUnderROC == 6.0 / 15)
     let histogram = try #require(record.histograms.first)
     #expect(histogram.lower == 0 && histogram.upper == 6 && histogram.threshold == 4.5)
-    #expect(histogram.clean.reduce(0, +) == 5 && histogram.poisoned.reduce(0, +) == 2)
-    #expect(histogram.poisoned[0] == 1 && histogram.poisoned[20] == 1 && histogram.clean[39] == 1)
-    #expect(record.pictures.map(\.index) == [3, 5, 0, 6, 7])
-    #expect(record.pictures.map(\.kept) == [false, false, true, true, true])
+    #expect(histogram.clean.reduce(0, +) == 4 && histogram.poisoned.reduce(0, +) == 3)
+    #expect([0, 20, 39].allSatisfy { histogram.poisoned[$0] == 1 } && histogram.clean[33] == 1)
+    #expect(record.pictures.map(\.index) == [3, 5, 6, 0, 7, 1])
+    #expect(record.pictures.map(\.kept) == [false, false, true, true, true, true])
+    #expect(record.pictures.map(\.poisoned) == [true, false, true, true, false, false])
     for picture in record.pictures { #expect(FileManager.default.fileExists(atPath: directory.file(picture.file))) }
   }
 

@@ -24,15 +24,12 @@ for case, (kind, make, settings) in CASES.items():
     p = torch.nn.Parameter(torch.zeros(1))
     opt = torch.optim.SGD([p], lr=BASE, momentum=0.9)
     scheduler = make(opt, **settings)
-    values, momenta = [], []
+    values = []
     for n in range(COUNT):
         values.append(opt.param_groups[0]["lr"])
-        momenta.append(opt.param_groups[0]["momentum"])
         opt.step()
         if n + 1 < COUNT:
             scheduler.step()
     index[case] = {"kind": kind, "base_lr": BASE, "settings": settings, "values": values}
-    if len(set(momenta)) > 1:  # OneCycleLR also moves the momentum, between 0.85 and 0.95
-        index[case]["momentum"] = momenta
 
 write_json(output_folder() / "schedules.json", {"values": "rate after n scheduler steps, n = 0 ... 19", "cases": index})

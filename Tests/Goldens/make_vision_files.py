@@ -1,17 +1,18 @@
-"""Writes the golden files of the image and data-set readers into Tests/Goldens/vision.
+"""Golden files of the image and data-set readers: ``vision/``.
 
-Needs numpy and Pillow. Run from the repository root: python Tests/Goldens/make_vision_files.py
+Needs numpy and Pillow.
 Every pixel is synthetic (a formula that the tests repeat), so nothing here carries a data set's licence.
 """
 import gzip
 import io
-import pathlib
 import pickle
 
 import numpy as np
 from PIL import Image
 
-out = pathlib.Path(__file__).parent / "vision"
+from goldens import output_folder
+
+out = output_folder() / "vision"
 out.mkdir(exist_ok=True)
 
 # --- CIFAR python batches: 3 records, value (31 i + 7 j + j // 32) mod 256, in each pickle protocol.

@@ -235,6 +235,27 @@ import Vision
     #expect(draws == [0, 0, 1, 1].map { streams[$0].uniform([]).item() })
   }
 
+  /// A part of the set is learned in another order each epoch too.
+  @Test func partsAreShuffled() throws {
+    let samples = [3, 4, 9, 12, 20, 21, 30, 31, 40, 47]
+    let (model, context) = (try Classifier.tiny(for: data), context())
+    var orders = [[Int]](repeating: [], count: 2)
+    let trainer = Trainer(
+      recipe {
+        $0.epochs = 2
+        $0.batch = 5
+      })
+    try trainer.train(model, on: data, samples: Tensor(samples.map { Int64($0) }), context: context) { batch in
+      orders[batch.epoch] += batch.indices.array(Int64.self).map(Int.init)
+      return BatchLoss(F.crossEntropy(model(batch.images), batch.labels))
+    }
+    for (epoch, order) in orders.enumerated() {
+      let shuffled = context.generator("train/shuffle", epoch).permutation(10).array(Int64.self)
+      #expect(order == shuffled.map { samples[Int($0)] })
+    }
+    #expect(orders[0] != orders[1])
+  }
+
   /// Gradients that a method computed itself are stepped along in place of the loss's, and limited alike.
   @Test(arguments: [nil, 0.05] as [Double?]) func ownGradients(_ clipNorm: Double?) throws {
     func trained(own: Bool) throws -> Classifier {

@@ -66,6 +66,29 @@ import Torch
       ])
   }
 
+  /// Each split has a limit and a draw of its own; first images keep their labels.
+  @Test func splitsAreDrawnApart() throws {
+    let named = Tensor((0..<60).flatMap { [UInt8](repeating: UInt8($0), count: 16) }, shape: [60, 1, 4, 4])
+    let data = ImageDataset(name: "tensors", images: named, labels: sorted.labels, classNames: sorted.classNames)
+    func names(_ data: ImageDataset) -> [Int] {
+      data.images.flattened(1).selected(1, 0).array(UInt8.self).map(Int.init)
+    }
+    try withTemporaryFolder { folder in
+      try TensorFiles.write(data, split: .train, folder: folder)
+      try TensorFiles.write(data, split: .test, folder: folder)
+      var settings = DatasetSettings()
+      (settings.name, settings.path, settings.train, settings.test) = ("tensors", folder, 12, 24)
+      let (train, test) = (try ImageDataset.load(settings, .train), try ImageDataset.load(settings, .test))
+      #expect(train.count == 12 && counts(test.labelArray()) == [16, 6, 2])
+      settings.test = 12
+      #expect(names(try ImageDataset.load(settings, .test)) != names(train))
+      settings.seed = 1
+      #expect(names(try ImageDataset.load(settings, .train)) != names(train))
+    }
+    let last = data.subset([59, 1, 45, 2]).prefix(3)
+    #expect(names(last) == [59, 1, 45] && last.labelArray() == [2, 0, 1])
+  }
+
   @Test func namesThatMislead() {
     func first(_ names: [String]) -> Int? {
       ImageDataset(

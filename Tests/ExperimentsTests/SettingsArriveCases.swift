@@ -1,0 +1,171 @@
+import Files
+import Support
+
+/// What `SettingsArriveTests` has to know of settings beyond their kind and range.
+enum SettingsArriveCases {
+  /// Settings of methods; one `*` in a name or key stands for anything.
+  struct Case {
+    let method: String
+    let key: String
+    let value: JSONValue?
+
+    init(_ method: String, _ key: String, _ value: JSONValue? = nil) {
+      (self.method, self.key, self.value) = (method, key, value)
+    }
+    func matches(_ method: String, _ key: String) -> Bool {
+      Self.matches(self.method, method) && Self.matches(self.key, key)
+    }
+    private static func matches(_ pattern: String, _ text: String) -> Bool {
+      guard let star = pattern.firstIndex(of: "*") else { return pattern == text }
+      let (start, end) = (pattern[..<star], pattern[pattern.index(after: star)...])
+      return text.count >= start.count + end.count && text.hasPrefix(start) && text.hasSuffix(end)
+    }
+  }
+
+  // MARK: The tables
+
+  private static let recipe: JSONValue = ["epochs": 2, "batch": 9, "learningRate": 0.05, "crop": 1]
+  private static let stage: JSONValue = ["epochs": 2, "batch": 9]
+  private static let filter: JSONValue = [
+    "rounds": 2, "bags": 1, "share": 0.35, "stopAt": 4,
+    "learner": ["epochs": 3, "batch": 5, "learningRate": 0.05, "crop": 1],
+  ]
+  private static let threats: JSONValue = [
+    "linf": ["steps": 3], "l2": ["steps": 3], "l1": ["steps": 3], "spatial": ["steps": 3], "perceptual": ["steps": 3],
+    "recipe": recipe,
+  ]
+
+  /// Settings under which a method ends at once.
+  private static let quick: [Case] = [
+    Case("attack *", "", ["rate": 0.25, "target": 2]), Case("attack label-flip", "", ["shift": 2]),
+    Case(
+      "attack sleeper-agent", "",
+      ["size": 3, "steps": 8, "batch": 4, "sources": 7, "retrain": 1, "surrogate": recipe, "rate": 0.2]),
+    Case("attack clustered-trigger", "", ["epochs": 2, "batch": 9, "pretrain": stage]),
+    Case("defense ft", "", ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]),
+    Case("defense sau", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
+    Case("defense vanilla-at", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
+    Case("defense spl*", "", ["recipe": recipe]), Case("defense prl*", "", ["recipe": recipe]),
+    Case("defense bootstrap*", "", ["recipe": recipe]), Case("defense noisy-at", "", ["recipe": recipe]),
+    Case("defense prl-simclr", "", ["pretraining": stage, "labeled": 0.7, "recipe": ["crop": 0]]),
+    Case("defense at", "", threats), Case("defense cat", "", threats),
+    Case("defense self-expansion", "", ["filter": filter, "recipe": recipe]), Case("defense ispl", "", filter),
+    Case("defense dbd", "", ["finetune": ["epochs": 2, "iterations": 3, "batch": 6], "supervised": recipe]),
+    Case("defense dbd*", "", ["pretrain": stage, "tune": stage, "embeddings": 5]), Case("recipe", "", recipe),
+  ]
+
+  /// What a setting needs to matter.
+  private static let needs: [Case] = [
+    Case("attack b*", "source", ["mapping": "source-to-target", "target": 3]),
+    Case("attack label-flip", "source", ["mapping": "source-to-target", "target": 3]),
+    Case("attack clustered-trigger", "source", ["mapping": "source-to-target", "target": 3]),
+    Case("attack *", "shift", ["mapping": "all-to-all"]),
+    Case("attack label-flip", "target", ["mapping": "all-to-one"]),
+    Case("attack label-flip", "excludeTarget", ["mapping": "all-to-one"]),
+    Case("attack sleeper-agent", "linf.*", ["adversarial": true]),
+    Case("defense sau", "stepRule", ["norm": "l2", "radius": 2, "stepSize": 0.7]),
+    Case("defense sau", "lambda2", ["radius": 0.6, "stepSize": 0.3]),
+    Case("defense vanilla-at", "stepRule", ["norm": "l2", "radius": 2, "stepSize": 0.7]),
+    Case("defense vanilla-at", "target", ["inner": "shared", "outer": "shared"]),
+    Case("defense vanilla-at", "lambda3", ["inner": "shared"]),
+    Case("defense vanilla-at", "lambda4", ["inner": "shared"]),
+    Case("defense vanilla-at", "adversarialWeight", ["outer": "shared"]),
+    Case("defense at", "l2.*", ["threat": "l2"]), Case("defense at", "l1.*", ["threat": "l1"]),
+    Case("defense at", "spatial.*", ["threat": "spatial"]),
+    Case("defense at", "perceptual.*", ["threat": "perceptual"]),
+    Case("defense at", "gaussianNoise.*", ["threat": "gaussian-noise"]),
+    Case("defense at", "randomSpatial.*", ["threat": "random-spatial"]),
+    Case("defense at", "composite.*", ["threat": "composite"]),
+    Case("defense cat", "l2.*", ["composite": ["second": "l2"]]),
+    Case("defense cat", "l1.*", ["composite": ["second": "l1"]]),
+    Case("defense cat", "perceptual.*", ["composite": ["first": "perceptual"]]),
+    Case("defense cat", "gaussianNoise.*", ["composite": ["second": "gaussian-noise"]]),
+    Case("defense cat", "randomSpatial.*", ["composite": ["second": "random-spatial"]]),
+    Case("defense *", "composite.jointLoss", ["composite": ["joint": true]]),
+    Case("defense ispl", "classDivisor", ["rounds": 1]),
+    Case("defense ispl", "learner.period", ["learner": ["learningRate": 0.3]]),
+    Case("defense self-expansion", "filter.classDivisor", ["filter": ["rounds": 1]]),
+    Case("defense dbd", "supervised.*", ["variant": "no-ssl"]),
+    Case("defense dbd*", "tune.gceQ", ["tune": ["loss": "gce"]]),
+  ]
+
+  /// The same for groups of settings that many methods have: a setting by which the group is known, the setting in
+  /// question, and what stands beside it.
+  private static let groupNeeds: [(marker: String, key: String, value: JSONValue)] = [
+    ("labelSmoothing", "nesterov", ["optimizer": "sgd"]),
+    ("labelSmoothing", "schedule", ["milestones": [1]]),
+    ("labelSmoothing", "milestones", ["schedule": "multi-step"]),
+    ("labelSmoothing", "gamma", ["schedule": "multi-step", "milestones": [1]]),
+    ("labelSmoothing", "period", ["schedule": "cosine"]),
+    ("labelSmoothing", "warmup", ["schedule": "one-cycle"]),
+    ("targetMomentum", "queue", ["method": "moco"]), ("targetMomentum", "targetMomentum", ["method": "byol"]),
+    ("targetMomentum", "groups", ["method": "moco", "groups": 2]),
+  ]
+
+  /// Values that cannot be guessed, or whose neighbours do the same.
+  private static let given: [Case] = [
+    Case("*", "*milestones", [1]), Case("*", "*clipNorm", 0.01),
+    Case("*", "*finetune.ramp", 0.5), Case("*", "*.images", 20), Case("*", "*.temperature", 0.2),
+    Case("*", "*.hidden", 5), Case("*", "*.projection", 6), Case("*", "*.viewSize", 10),
+    Case("*", "pretrain*.learningRate", 0.1), Case("*", "*perturbAll", true),
+    Case("attack sleeper-agent", "source", 1), Case("attack clustered-trigger", "bound", 0.05),
+    Case("defense sau", "target", 1), Case("defense vanilla-at", "target", 1),
+    Case("*", "*l1.share", 0.2), Case("*", "*.queue", 20), Case("*", "*rounds", 1), Case("*", "*selfTraining", 0),
+    Case("*", "*learner.period", 1), Case("*", "*learner.gamma", 1), Case("*", "*learner.warmup", 0.9),
+    Case("*", "*period", 7), Case("*", "*classDivisor", 1), Case("*", "*stopAt", 30), Case("*", "*extraIterations", 1),
+    Case("*", "*firstEpochs", 5), Case("*", "*laterEpochs", 5),
+  ]
+
+  /// Settings that cannot change the result; with a value, that value alone cannot.
+  static let exceptions: [Case] = [
+    // Needs a file: BadNetsTests and BlendedTests read one.
+    Case("attack *", "image"), Case("attack *", "pattern", "image"),
+    // One of the two is the other one's default, and the same threat twice is refused.
+    Case("defense *", "composite.first", "linf"), Case("defense *", "composite.second", "spatial"),
+    // These rules filter nothing out.
+    Case("defense bootstrap-at", "adversary.perturbAll"), Case("defense noisy-at", "adversary.perturbAll"),
+    // Of l1 alone.
+    Case("*", "linf.share"), Case("*", "l2.share"),
+    // The head learns from features that were computed once: refused where images would be augmented.
+    Case("defense prl-simclr", "recipe.crop"), Case("defense prl-simclr", "recipe.flip"),
+    // Leaves no sample of so few to train on; ispl's own is looked at.
+    Case("defense self-expansion", "filter.ballot"),
+    // Handed over as one value: looked at in ispl.
+    Case("defense self-expansion", "filter.learner.*"),
+    // Speed alone.
+    Case("*", "*together"),
+  ]
+
+  // MARK: Reading them
+
+  /// The settings to vary one from.
+  static func base(for method: String, _ path: [String], siblings: Set<String>) -> JSONValue {
+    let key = path.joined(separator: ".")
+    var tree: JSONValue = [:]
+    for item in quick where item.matches(method, "") {
+      tree = SettingsTree.merge(tree, item.value ?? [:])
+    }
+    for item in needs where item.matches(method, key) { tree = SettingsTree.merge(tree, item.value ?? [:]) }
+    let group = path.dropLast().map { $0 + "." }.joined()
+    for item in groupNeeds where item.key == path.last && siblings.contains(group + item.marker) {
+      tree = SettingsTree.merge(tree, self.tree(path.dropLast(), item.value))
+    }
+    return tree
+  }
+
+  /// Other values than the one that a setting has.
+  static func values(for method: String, _ line: SettingDescription, now: JSONValue) -> [JSONValue] {
+    if let item = given.first(where: { $0.matches(method, line.key) }), let value = item.value { return [value] }
+    if let choices = line.choices { return choices.map { .string($0) }.filter { $0 != now } }
+    switch now {
+    case .bool(let value): return [.bool(!value)]
+    case .int(let value): return [.int(value + 1)]
+    case .double(let value): return [.double(value == 0 ? 0.3 : value / 2)]
+    default: return []
+    }
+  }
+
+  static func tree(_ path: some Collection<String>, _ value: JSONValue) -> JSONValue {
+    path.reversed().reduce(value) { .object([$1: $0]) }
+  }
+}
