@@ -4,7 +4,7 @@ import Testing
 /// Names and settings that do not exist: one clear line with the nearest that does, and nothing written.
 struct WrongNameTests {
   @Test(arguments: [
-    (["--attack", "badnet"], ["attack.name: unknown attack \"badnet\"", "Did you mean badnets?"]),
+    (["--attack", "badnet"], ["attack.name: unknown attack \"badnet\"", "Did you mean badnets or wanet?"]),
     (["--defense", "sua"], ["defense.name: unknown defense \"sua\"", "Did you mean sau?"]),
     (["--model", "resnet19"], ["model.name", "resnet18"]),
     (["--model", "resnet32", "--width", "7"], ["model.width: 7 is no width of resnet32: it takes multiples of 2"]),

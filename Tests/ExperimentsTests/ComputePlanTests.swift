@@ -50,8 +50,8 @@ import Training
     #expect(ThreadChoice("0") == nil && ThreadChoice("two") == nil && ThreadChoice("") == nil)
   }
 
-  /// The number of threads is in no id. The default's changed once since version 0.1, with new settings of its defense
-  /// and another meaning of `start: random` there.
+  /// The number of threads is in no id. The default's changed since version 0.1, with new settings of its attack and its
+  /// defense and another meaning of `start: random` there.
   @Test func idsStay() throws {
     let base = try ExperimentConfiguration([:])
     for threads: JSONValue in ["auto", .null, 1, 7] {
@@ -59,7 +59,7 @@ import Training
       #expect(try other.runID() == base.runID() && other.backdooredModelID() == base.backdooredModelID())
     }
     let id = try base.runID()
-    #expect(id == "a66a7c1d00a8")
+    #expect(id == "a7b7eede6a79")
   }
 
   @Test func autoTakesTheFreeCores() throws {

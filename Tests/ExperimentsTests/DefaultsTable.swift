@@ -23,6 +23,7 @@ enum DefaultsTable {
     margin = 0                         # B: lower right corner
     image = null                       # D: none
     triggers = 1                       # B: one; P2 D: several
+    varies = nothing                   # B: nothing; P4 C.7: dynamic triggers
 
     [attacks blended]
     rate = 0.1                         # B: 10%
@@ -34,6 +35,7 @@ enum DefaultsTable {
     alpha = 0.2                        # B: .2; P0 and P4: .1
     pattern = cells                    # D: drawn here, no artwork
     image = null                       # D: none
+    triggers = 1                       # D: one; P2 D: several
 
     [attacks label-flip]
     rate = 0.1                         # D: as the patch and blended attacks
@@ -49,14 +51,16 @@ enum DefaultsTable {
     source = null                      # P1 B: all classes; R Souri et al.: one
     size = 8                           # R Souri et al. 2022: 8x8
     pattern = random                   # R Souri et al. 2022: random
-    place = bottom-right               # B: lower right corner
+    place = anywhere                   # R Souri et al. 2022: a random place
     margin = 0                         # B: lower right corner
     image = null                       # D: none
     bound = 0.06274509803921569        # P1 B: 4, 8 and 16 of 255; R Souri et al. 2022: 16/255
     steps = 250                        # P1 B: R = 250
     learningRate = 0.025               # C: .1 on images of deviation about a quarter
-    batch = 128                        # D
-    sources = 1000                     # D
+    batch = 512                        # R Souri et al. 2022, their code: one gradient of up to 512
+    sources = 5000                     # R Souri et al. 2022, their code: 5,000
+    augment = shift                    # R Souri et al. 2022, their code: shift
+    shift = 4                          # R Souri et al. 2022, their code: 4 at 32 x 32
     retrain = 4                        # P1 B: T = 4
     choice = gradient-norm             # R Souri et al. 2022: largest gradients
     surrogate.* = @recipes fast        # D: any recipe
@@ -102,6 +106,124 @@ enum DefaultsTable {
     learningRate = 0.1                 # P4 5.4: Adam .1
     bound = 1.0                        # P4 5.4: the whole image may change
 
+    [attacks sig]
+    rate = 0.03                        # R Barni et al. 2019: 20 to 40% of the target class
+    mapping = clean-label              # R Barni et al. 2019: labels stay
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    delta = 40.0                       # B: 40
+    testDelta = null                   # D: as in training
+    frequency = 6.0                    # R Barni et al. 2019: 6
+    triggers = 1                       # D: one; P2 D: several
+
+    [attacks wanet]
+    rate = 0.1                         # R Nguyen and Tran 2021: .1; P4: .05
+    mapping = all-to-one               # B: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    coverRate = 0.2                    # R Nguyen and Tran 2021: twice the rate
+    grid = 4                           # R Nguyen and Tran 2021: 4
+    strength = 0.5                     # R Nguyen and Tran 2021: .5
+    noise = 1.0                        # R Nguyen and Tran 2021: 1
+    triggers = 1                       # D: one; P2 D: several
+
+    [attacks bpp]
+    rate = 0.1                         # C: .1
+    mapping = all-to-one               # B: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    coverRate = 0.2                    # C: .2
+    levels = 8                         # C: 8
+    dithering = true                   # C
+    triggers = 1                       # D: one; P2 D: several
+
+    [attacks adaptive-blend]
+    rate = 0.003                       # R Qi et al. 2023: .003
+    mapping = all-to-one               # B: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    coverRate = 0.003                  # R Qi et al. 2023: .003
+    alpha = 0.15                       # R Qi et al. 2023: .15
+    testAlpha = 0.2                    # R Qi et al. 2023: .2
+    pieces = 4                         # R Qi et al. 2023: 4 x 4
+    hidden = 0.5                       # R Qi et al. 2023: half
+    pattern = cells                    # D: drawn here, no artwork
+    image = null                       # D: none
+    triggers = 1                       # D: one; P2 D: several
+
+    [attacks adaptive-patch]
+    rate = 0.003                       # R Qi et al. 2023: .003
+    mapping = all-to-one               # B: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    coverRate = 0.006                  # R Qi et al. 2023: .006
+    size = null                        # D: a share of the image
+    opacities = [0.5, 0.2, 0.5, 0.3]   # R Qi et al. 2023, their code
+    testOpacity = 1.0                  # R Qi et al. 2023: opaque
+    testPatches = [0, 2]               # R Qi et al. 2023, their code: two of four
+
+    [attacks tact]
+    rate = 0.02                        # D
+    target = 0                         # B: class 0
+    source = 1                         # D
+    coverRate = 0.01                   # D
+    coverClasses = []                  # D: all but source and target
+    size = 4                           # D
+    pattern = random                   # D
+    place = bottom-right               # B: lower right corner
+    margin = 0                         # B: lower right corner
+    image = null                       # D: none
+
+    [attacks refool]
+    rate = 0.02                        # D: a fifth of one class of ten
+    mapping = clean-label              # R Liu et al. 2020: labels stay
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    reflections = 200                  # R Liu et al. 2020: 200
+    least = 0.05                       # R Liu et al. 2020: .05 to .4
+    most = 0.4                         # R Liu et al. 2020: .05 to .4
+
+    [attacks label-consistent]
+    rate = 0.025                       # P4 A: 2.5% on CIFAR-10
+    target = 0                         # B: class 0
+    norm = linf                        # P4 A: L_inf 16/255
+    linf.* = @attacks sleeper-agent linf
+    linf.radius = 0.06274509803921569  # P4 A: 16/255
+    l2.* = @attacks sleeper-agent linf
+    l2.radius = 2.3529411764705883     # R Turner et al. 2019: 300 to 1,200 of 255
+    surrogate.* = @recipes fast        # D: any recipe
+    adversarial = false                # P4 A: either; R Turner et al. 2019: robust
+    training.* = @attacks sleeper-agent linf
+    opacity = 1.0                      # R Turner et al. 2019: opaque, or weaker in training
+
+    [attacks lf]
+    rate = 0.1                         # P2 C.1: .1
+    mapping = all-to-one               # B: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    images = 100                       # C: 100
+    passes = 50                        # C: 50
+    misled = 0.2                       # C: .2
+    deviation = 6.0                    # C: 6
+    amplitude = 0.2                    # C: .2
+    steps = 10                         # D: 10
+    overshoot = 0.02                   # R Moosavi-Dezfooli et al. 2016: .02
+    surrogate.* = @recipes fast        # D: any recipe
+
     [defenses ft]
     epochs = 100                       # B: SGD .01, cosine, 100 epochs, batch 256
     batch = 256                        # B: SGD .01, cosine, 100 epochs, batch 256
@@ -122,11 +244,14 @@ enum DefaultsTable {
     steps = 5                          # P2 4.1, C.2: 5 steps of .2 in a ball of .2
     stepSize = 0.2                     # P2 4.1, C.2: 5 steps of .2 in a ball of .2
     stepRule = sign                    # P2 algorithm 1: sign
+    l1Projection = rescaling           # C: rescaling
     start = max                        # C: +radius
     universal = false                  # P2 A.4: off
     target = null                      # P2 A.5: none
     clamp = false                      # C
     inner = shared                     # P2 4.3: A + B
+    innerSamples = open                # C: open; P2 (10), (11): all
+    mask = moved                       # C: moved; P2 (12): wrong
     outer = shared                     # P2 4.3: A + B
     lambda1 = 1.0                      # P2 4.1: 1, 1, .01, 1
     lambda2 = 1.0                      # P2 4.1: 1, 1, .01, 1
@@ -142,43 +267,54 @@ enum DefaultsTable {
     [defenses spl]
     rule.rate = 0.25                   # P0 5: the true share, .15 to .45; table 3: .5
     rule.ramp = 0                      # D: at once; C: 10 epochs
+    rule.window = 1                    # P0 3: a batch
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses spl-at]
     rule.rate = 0.25                   # P0 5: the true share, .15 to .45; table 3: .5
     rule.ramp = 0                      # D: at once; C: 10 epochs
+    rule.window = 1                    # P0 3: a batch
     variant = both                     # P0 algorithm 1: both
     adversary.tau = 0.05               # P0 A.9.1: .05
     adversary.form = per-sample        # D
     adversary.perturbAll = null        # D
     adversary.mode = train             # D
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses prl]
     rule.rate = 0.25                   # P0 5: the true share, .15 to .45; table 3: .5
     rule.ramp = 0                      # D: at once; C: 10 epochs
+    rule.window = 1                    # P0 3: a batch
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses prl-at]
     rule.rate = 0.25                   # P0 5: the true share, .15 to .45; table 3: .5
     rule.ramp = 0                      # D: at once; C: 10 epochs
+    rule.window = 1                    # P0 3: a batch
     variant = both                     # P0 algorithm 1: both
     adversary.* = @defenses spl-at adversary
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses bootstrap]
     rule.alpha = 0.8                   # R Reed et al. 2014: .8, hard
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses bootstrap-at]
     rule.alpha = 0.8                   # R Reed et al. 2014: .8, hard
     variant = both                     # P0 algorithm 1: both
     adversary.* = @defenses spl-at adversary
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses noisy-at]
     adversary.* = @defenses spl-at adversary
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses prl-simclr]
     pretraining.* = @attacks clustered-trigger pretrain
@@ -187,9 +323,11 @@ enum DefaultsTable {
     labeled = 1.0                      # P0 5: 20% of CIFAR-10; D: all of the data at hand
     rule.rate = 0.25                   # P0 5: the true share, .15 to .45; table 3: .5
     rule.ramp = 0                      # D: at once; C: 10 epochs
+    rule.window = 1                    # P0 3: a batch
     limit.kind = truncate              # P0 algorithm 2: truncate
     limit.largest = 1.0                # D: 1
     recipe.* = @recipes noisy-label    # P0 5: AdamW 3e-4, batch 128, 100 epochs; the rest D
+    recipe.schedule = one-cycle        # D: holds where a constant rate learns the poison; P0 5: constant
 
     [defenses at]
     threat = linf                      # P1 3: L_inf first
@@ -250,12 +388,18 @@ enum DefaultsTable {
     filter.firstEpochs = null          # P3 B.1: 2 epochs
     filter.laterEpochs = null          # P3 B.1: 2 epochs
     filter.searchRate = 0.02           # P3 B.1: .02
+    filter.learners = 1                # P3 B.1: 1
     filter.ballot = sample             # P3 B.1: on each sample
+    filter.minimumVotes = 1            # P3 3.3: 1; C: 2
     filter.selfTraining = 1            # P3 B.1: once
+    filter.review = returns            # P3 B.1: returns; C: running
+    filter.reviewEpochs = null         # P3 B.1: 40, as the learners; C: 5
+    filter.reviewEta = 0.8             # C: .8
     filter.learner.* = @recipes self-expansion # P3 B.1: SGD .02, momentum .9, weight decay 5e-4
     filter.learner.epochs = 40         # P3 B.1: 40
     filter.learner.schedule = constant # C: constant
     filter.learner.milestones = []     # D
+    filter.augmentedScores = false     # D: false; C: true
     filter.together = 4                # D: speed alone
     recipe.* = @recipes self-expansion # P3 B.1: 100 epochs, /10 at 75 and 90
 
@@ -275,12 +419,18 @@ enum DefaultsTable {
     firstEpochs = null                 # P3 B.1: 2 epochs
     laterEpochs = null                 # P3 B.1: 2 epochs
     searchRate = 0.02                  # P3 B.1: .02
+    learners = 1                       # P3 B.1: 1
     ballot = sample                    # P3 B.1: on each sample
+    minimumVotes = 1                   # P3 3.3: 1; C: 2
     selfTraining = 1                   # P3 B.1: once
+    review = returns                   # P3 B.1: returns; C: running
+    reviewEpochs = null                # P3 B.1: 40, as the learners; C: 5
+    reviewEta = 0.8                    # C: .8
     learner.* = @recipes self-expansion # P3 B.1: SGD .02, momentum .9, weight decay 5e-4
     learner.epochs = 40                # P3 B.1: 40
     learner.schedule = constant        # C: constant
     learner.milestones = []            # D
+    augmentedScores = false            # D: false; C: true
     together = 4                       # D: speed alone
 
     [defenses dbd]
@@ -465,6 +615,9 @@ enum DefaultsTable {
     balanced = false                   # B: drawn from the training set at random
     disjoint = false                   # B: drawn from the training set at random
     unlabeled = 0.0                    # D: none; P0 5: .8
+    unlabeledFrom = null               # D: none; P0 table 2: CIFAR-100, STL-10
+    unlabeledPath = null               # D
+    unlabeledCount = null              # D
 
     [settings evaluation]
     every = 1                          # D

@@ -30,6 +30,9 @@ enum SettingsArriveCases {
     "rounds": 2, "bags": 1, "share": 0.35, "stopAt": 4,
     "learner": ["epochs": 3, "batch": 5, "learningRate": 0.05, "crop": 1],
   ]
+  private static let running: JSONValue = [
+    "review": "running", "selfTraining": 5, "learner": ["learningRate": 0.2],
+  ]
   private static let threats: JSONValue = [
     "linf": ["steps": 3], "l2": ["steps": 3], "l1": ["steps": 3], "spatial": ["steps": 3], "perceptual": ["steps": 3],
     "recipe": recipe,
@@ -41,6 +44,10 @@ enum SettingsArriveCases {
     Case(
       "attack sleeper-agent", "",
       ["size": 3, "steps": 8, "batch": 4, "sources": 7, "retrain": 1, "surrogate": recipe, "rate": 0.2]),
+    Case("attack adaptive-*", "", ["coverRate": 0.1]), Case("attack tact", "", ["coverRate": 0.1, "target": 3]),
+    Case("attack refool", "", ["reflections": 9]),
+    Case("attack label-consistent", "", ["surrogate": recipe, "rate": 0.2]),
+    Case("attack lf", "", ["surrogate": recipe, "images": 15, "passes": 1, "steps": 1]),
     Case("attack clustered-trigger", "", ["epochs": 2, "batch": 9, "pretrain": stage]),
     Case("defense ft", "", ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]),
     Case("defense sau", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
@@ -56,17 +63,25 @@ enum SettingsArriveCases {
 
   /// What a setting needs to matter.
   private static let needs: [Case] = [
-    Case("attack b*", "source", ["mapping": "source-to-target", "target": 3]),
-    Case("attack label-flip", "source", ["mapping": "source-to-target", "target": 3]),
-    Case("attack clustered-trigger", "source", ["mapping": "source-to-target", "target": 3]),
-    Case("attack *", "shift", ["mapping": "all-to-all"]),
+    Case("attack badnets", "varies", ["pattern": "random"]),
+    Case("attack sleeper-agent", "margin", ["place": "bottom-right"]),
+    Case("attack sig", "excludeTarget", ["mapping": "all-to-one"]),
+    Case("attack refool", "excludeTarget", ["mapping": "all-to-one"]),
+    Case("attack label-consistent", "l2.*", ["norm": "l2"]),
+    Case("attack label-consistent", "training.*", ["adversarial": true]),
+    Case("attack lf", "passes", ["misled": 1, "deviation": 0.7, "amplitude": 0.1, "surrogate": ["epochs": 9]]),
+    Case("attack lf", "misled", ["misled": 0]),
+    Case("attack lf", "steps", ["misled": 0.99]),
     Case("attack label-flip", "target", ["mapping": "all-to-one"]),
     Case("attack label-flip", "excludeTarget", ["mapping": "all-to-one"]),
     Case("attack sleeper-agent", "linf.*", ["adversarial": true]),
     Case("defense sau", "stepRule", ["norm": "l2", "radius": 2, "stepSize": 0.7]),
+    Case("defense sau", "l1Projection", ["norm": "l1", "radius": 2, "stepSize": 0.7]),
+    Case("defense vanilla-at", "l1Projection", ["norm": "l1", "radius": 2, "stepSize": 0.7]),
+    Case("defense vanilla-at", "innerSamples", ["inner": "shared", "radius": 0.6, "stepSize": 0.3]),
+    Case("defense vanilla-at", "mask", ["outer": "shared"]),
     Case("defense sau", "lambda2", ["radius": 0.6, "stepSize": 0.3]),
     Case("defense vanilla-at", "stepRule", ["norm": "l2", "radius": 2, "stepSize": 0.7]),
-    Case("defense vanilla-at", "target", ["inner": "shared", "outer": "shared"]),
     Case("defense vanilla-at", "lambda3", ["inner": "shared"]),
     Case("defense vanilla-at", "lambda4", ["inner": "shared"]),
     Case("defense vanilla-at", "adversarialWeight", ["outer": "shared"]),
@@ -82,6 +97,10 @@ enum SettingsArriveCases {
     Case("defense cat", "gaussianNoise.*", ["composite": ["second": "gaussian-noise"]]),
     Case("defense cat", "randomSpatial.*", ["composite": ["second": "random-spatial"]]),
     Case("defense *", "composite.jointLoss", ["composite": ["joint": true]]),
+    Case("defense ispl", "pacing", ["share": 0.7]),
+    Case("defense self-expansion", "filter.pacing", ["filter": ["share": 0.7]]),
+    Case("defense ispl", "review*", running),
+    Case("defense self-expansion", "filter.review*", ["filter": running]),
     Case("defense ispl", "classDivisor", ["rounds": 1]),
     Case("defense ispl", "learner.period", ["learner": ["learningRate": 0.3]]),
     Case("defense self-expansion", "filter.classDivisor", ["filter": ["rounds": 1]]),
@@ -92,6 +111,8 @@ enum SettingsArriveCases {
   /// The same for groups of settings that many methods have: a setting by which the group is known, the setting in
   /// question, and what stands beside it.
   private static let groupNeeds: [(marker: String, key: String, value: JSONValue)] = [
+    ("mapping", "source", ["mapping": "source-to-target", "target": 3]),
+    ("mapping", "shift", ["mapping": "all-to-all"]),
     ("labelSmoothing", "nesterov", ["optimizer": "sgd"]),
     ("labelSmoothing", "schedule", ["milestones": [1]]),
     ("labelSmoothing", "milestones", ["schedule": "multi-step"]),
@@ -108,7 +129,11 @@ enum SettingsArriveCases {
     Case("*", "*finetune.ramp", 0.5), Case("*", "*.images", 20), Case("*", "*.temperature", 0.2),
     Case("*", "*.hidden", 5), Case("*", "*.projection", 6), Case("*", "*.viewSize", 10),
     Case("*", "pretrain*.learningRate", 0.1), Case("*", "*perturbAll", true),
-    Case("attack sleeper-agent", "source", 1), Case("attack clustered-trigger", "bound", 0.05),
+    Case("attack sleeper-agent", "source", 1), Case("attack sig", "testDelta", 90),
+    Case("attack lf", "surrogate.weightDecay", 0.3), Case("attack tact", "target", 2),
+    Case("attack adaptive-patch", "size", 3), Case("attack adaptive-patch", "opacities", [0.5, 0.2, 0.5, 0.4]),
+    Case("attack adaptive-patch", "testPatches", [0, 1]), Case("attack tact", "coverClasses", [2]),
+    Case("*", "*reviewEpochs", 1), Case("attack clustered-trigger", "bound", 0.05),
     Case("defense sau", "target", 1), Case("defense vanilla-at", "target", 1),
     Case("*", "*l1.share", 0.2), Case("*", "*.queue", 20), Case("*", "*rounds", 1), Case("*", "*selfTraining", 0),
     Case("*", "*learner.period", 1), Case("*", "*learner.gamma", 1), Case("*", "*learner.warmup", 0.9),
@@ -125,11 +150,14 @@ enum SettingsArriveCases {
     // These rules filter nothing out.
     Case("defense bootstrap-at", "adversary.perturbAll"), Case("defense noisy-at", "adversary.perturbAll"),
     // Of l1 alone.
+    Case("attack label-consistent", "training.share"),
     Case("*", "linf.share"), Case("*", "l2.share"),
     // The head learns from features that were computed once: refused where images would be augmented.
     Case("defense prl-simclr", "recipe.crop"), Case("defense prl-simclr", "recipe.flip"),
+    // Matters where predictions change between turns: ExpansionTwinTests.
+    Case("*", "*reviewEta"),
     // Leaves no sample of so few to train on; ispl's own is looked at.
-    Case("defense self-expansion", "filter.ballot"),
+    Case("defense self-expansion", "filter.ballot"), Case("defense self-expansion", "filter.minimumVotes"),
     // Handed over as one value: looked at in ispl.
     Case("defense self-expansion", "filter.learner.*"),
     // Speed alone.
