@@ -35,6 +35,8 @@ extension CleanSettings {
     guard unlabeledPath != nil || name == "generated" else {
       throw JobError.invalid("clean.unlabeledPath: data set \(name) needs a folder with its files.")
     }
+    // Generated images are independent of each other: no more than are used.
+    if name == "generated" { settings.train = unlabeledCount }
     var images: ImageDataset
     do {
       images = try ImageDataset.load(settings, .unlabeled, onNote: onNote)
