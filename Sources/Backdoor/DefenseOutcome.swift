@@ -62,7 +62,8 @@ public struct SampleScores {
   }
 }
 
-/// Features of training samples, for a picture.
+/// Features of training samples, for a map. Whoever draws it, and may know which samples are poisoned, chooses among
+/// them.
 public struct Embedding {
   public let title: String
   /// Float M x D.

@@ -1,7 +1,10 @@
 // t-distributed stochastic neighbour embedding (van der Maaten and Hinton, Visualizing Data using t-SNE, JMLR 2008),
 // exact: all pairs, as matrix operations, which suits the one or two thousand points of a picture. Starts from the
-// principal components (scaled to a standard deviation of 1e-4), so that the picture is the same each time; learning
-// rate N/12 (Belkina et al. 2019) and at least 50.
+// principal components (scaled to a standard deviation of 1e-4), so that the picture is the same each time.
+//
+// Learning rate max(N / exaggeration, 200), as the authors' program and those after it (bhtsne, FIt-SNE, openTSNE) count
+// it: they leave the factor 4 of equation 5 out of the gradient. Belkina et al. (2019) give N / exaggeration for these.
+// For the gradient with its factor 4 it is a quarter, max(N / exaggeration / 4, 50), which is scikit-learn's `auto`.
 
 import Foundation
 public import Torch
@@ -18,11 +21,18 @@ public struct TSNE: Sendable {
 
   public init() {}
 
+  /// The most points: a matrix of all pairs then takes 256 MB, and about eight of them are alive at a time.
+  public static let mostPoints = 8000
+
+  /// Step size for the gradient with its factor 4.
+  func rate(points: Int) -> Double { max(Double(points) / exaggeration, 200) / 4 }
+
   /// Positions in the plane, float N x 2, of features, float N x D; all 0 of fewer than four points, and where a
-  /// feature is not finite.
+  /// feature is not finite. Traps on more than `mostPoints`.
   public func callAsFunction(_ features: Tensor) -> Tensor {
     noGrad {
       let count = features.dimension(0)
+      require(count <= Self.mostPoints, "TSNE: \(count) points are more than \(Self.mostPoints). Choose some of them")
       guard count > 3, features.isFinite().all().item() != 0 else {
         return Tensor.zeros([count, 2], device: features.device)
       }
@@ -33,7 +43,7 @@ public struct TSNE: Sendable {
       var y = first * (1e-4 / max(first.selected(1, 0).norm().item() / Double(count).squareRoot(), 1e-12))
       var velocity = Tensor.zeros(like: y)
       var gains = Tensor.ones(like: y)
-      let rate = max(Double(count) / exaggeration, 50)
+      let rate = rate(points: count)
       for iteration in 0..<iterations {
         if iteration == exaggerated { p = p * (1 / exaggeration) }
         let gradient = Self.gradient(p, y)

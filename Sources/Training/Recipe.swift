@@ -97,6 +97,10 @@ extension Recipe {
       adversarial
     ),
     ("decoupled", "SGD .1, 200 epochs, /10 at 100 and 150: decoupled training (DBD).", decoupled),
+    (
+      "decoupled-imagenet", "SGD .1, batch 256, 90 epochs, /10 at 30 and 60: decoupled training (DBD) on ImageNet.",
+      decoupledImageNet
+    ),
     ("self-expansion", "SGD .02, 100 epochs, /10 at 75 and 90: self-expansion.", selfExpansion),
     ("noisy-label", "AdamW 3e-4, 100 epochs, no augmentation: the noisy-label meta-algorithm.", noisyLabel),
   ]
@@ -106,6 +110,12 @@ extension Recipe {
   public static let adversarial = sgd(epochs: 100, rate: 0.1, .multiStep, milestones: [60, 90])
   /// Standard training in Huang et al. (Backdoor Defense via Decoupling the Training Process, 2022).
   public static let decoupled = sgd(epochs: 200, rate: 0.1, .multiStep, milestones: [100, 150])
+  /// The same on ImageNet (appendix B.2), which is PyTorch's example for ImageNet.
+  public static let decoupledImageNet = {
+    var recipe = sgd(epochs: 90, rate: 0.1, .multiStep, milestones: [30, 60])
+    (recipe.batch, recipe.weightDecay) = (256, 1e-4)
+    return recipe
+  }()
   /// The final training of Jin et al. (Self-Expansion and Compatibility, 2021).
   public static let selfExpansion = sgd(epochs: 100, rate: 0.02, .multiStep, milestones: [75, 90])
   /// The noisy-label paper's recipe for all its methods.

@@ -29,6 +29,28 @@ import Torch
     #expect(zip(nearest, group).count { $0 == $1 } == 120)
   }
 
+  /// Of the gradient with its factor 4: a quarter of what bhtsne, FIt-SNE and openTSNE call the rate.
+  @Test func learningRate() {
+    #expect(TSNE().rate(points: 100) == 50 && TSNE().rate(points: 2400) == 50)
+    #expect(TSNE().rate(points: 7200) == 150)
+  }
+
+  /// One step from the start, written out: the principal components, the gradient, the rate, the gains.
+  @Test func aStep() {
+    let x = Generator(seed: 2).normal([9, 4]) * Tensor([3, 2, 1, 0.5] as [Float])
+    var tsne = TSNE()
+    (tsne.iterations, tsne.perplexity, tsne.exaggeration) = (1, 2, 0.03)
+    let centred = x - x.mean([0], keep: true)
+    let (u, s, _) = centred.svd()
+    let projected = u * s
+    let deviation = projected.selected(1, 0).norm().item() / 3
+    let start = projected.narrowed(1, 0..<2) * (1e-4 / deviation)
+    let gradient = TSNE.gradient(tsne.affinities(projected) * 0.03, start)
+    // 9 / .03 = 300, a quarter of it; a gain of 1.2 where the gradient turned, which is everywhere from rest.
+    let moved = start - gradient * (1.2 * 75)
+    expectClose(tsne(x), moved - moved.mean([0], keep: true), tolerance: 1e-4, floor: 1e-6)
+  }
+
   @Test func fewPointsAndFewDimensions() {
     #expect(TSNE()(Tensor.zeros([2, 5])).shape == [2, 2])
     let line = TSNE()(Tensor.arange(0..<20, dtype: .float32).reshaped([20, 1]))

@@ -460,10 +460,11 @@ enum DefaultsTable {
     tune.sceBeta = 1.0                 # P4 B.3: .1 and 1
     tune.gceQ = 0.7                    # R Zhang and Sabuncu 2018: .7
     tune.statistics = frozen           # D: frozen with the backbone; C: moving
+    tune.scoring = plain               # D: the images as they are; C: augmented
     credible = 0.5                     # P4 B.3: 50%
     within = all                       # P4 4.3: over all
     flip = true                        # C
-    embeddings = 1000                  # D
+    embeddings = 100000                # P4 A, figure 1: all
 
     [defenses dbd-filter]
     pretrain.* = @attacks clustered-trigger pretrain
@@ -471,7 +472,7 @@ enum DefaultsTable {
     credible = 0.5                     # P4 B.3: 50%
     within = all                       # P4 4.3: over all
     flip = true                        # C
-    embeddings = 1000                  # D
+    embeddings = 100000                # P4 A, figure 1: all
 
     [recipes fast]
     epochs = 10                        # D
@@ -541,6 +542,25 @@ enum DefaultsTable {
     schedule = multi-step              # P4 A
     milestones = [100, 150]            # P4 A
     gamma = 0.1                        # P4 A
+    period = null                      # D
+    warmup = 0.3                       # D
+    crop = 4                           # P4 A: crop and flip
+    flip = true                        # P4 A: crop and flip
+    labelSmoothing = 0.0               # D
+    dropLast = true                    # D
+    clipNorm = null                    # D
+
+    [recipes decoupled-imagenet]
+    epochs = 90                        # P4 B.2: 90, /10 at 30 and 60
+    batch = 256                        # P4 B.2: 256
+    optimizer = sgd                    # P4 B.2
+    learningRate = 0.1                 # P4 B.2
+    momentum = 0.9                     # P4 B.2
+    nesterov = false                   # C
+    weightDecay = 0.0001               # P4 B.2: 1e-4
+    schedule = multi-step              # P4 B.2
+    milestones = [30, 60]              # P4 B.2: 90, /10 at 30 and 60
+    gamma = 0.1                        # P4 B.2
     period = null                      # D
     warmup = 0.3                       # D
     crop = 4                           # P4 A: crop and flip
@@ -623,6 +643,9 @@ enum DefaultsTable {
     every = 1                          # D
     riskSamples = 256                  # D
     samples = 8                        # D
+    mapPoisoned = 1.0                  # P4 A, figure 1: all (supervised), .3 (self-supervised)
+    mapClean = 0.1                     # P4 A, figure 1: 10%
+    mapPoints = 2500                   # D
     """
 
   /// The published width of each architecture, in channels of its first stage.

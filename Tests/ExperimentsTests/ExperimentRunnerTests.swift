@@ -4,6 +4,7 @@ import Evaluation
 import Files
 import Foundation
 import Support
+import Synchronization
 import TestFiles
 import TestSupport
 import Testing
@@ -409,8 +410,41 @@ import Vision
   private static let decoupled: JSONValue = [
     "pretrain": ["epochs": 2, "batch": 32], "tune": ["epochs": 2, "batch": 32],
     "finetune": ["epochs": 2, "iterations": 2, "batch": 8],
-    "embeddings": 10,
   ]
+
+  /// Notes at the message that announces a map what the run directory holds.
+  private final class MapWatch: ProgressReporter {
+    let folder: String
+    private let seen = Mutex<[String]>([])
+    var files: [String] { seen.withLock { $0 } }
+    init(_ folder: String) { self.folder = folder }
+    func begin(_ title: String, total: Int, unit: String) {}
+    func update(done: Int, note: @autoclosure () -> String) {}
+    func end(summary: String) {}
+    func message(_ text: String) {
+      guard text.contains("t-SNE") else { return }
+      let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      let measured = (try? RunDirectory.open(folder).readRecord())?.after == nil ? [] : ["after"]
+      seen.withLock { $0 = files + measured }
+    }
+  }
+
+  /// Everything that took long is there before a map is drawn; the map has all of the poison and a share of the rest.
+  @Test func theModelIsSavedBeforeTheMaps() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run"
+      var settings = Self.decoupled
+      settings["name"] = "dbd"
+      let watch = MapWatch(folder)
+      let record = try run(
+        folder, ["defense": settings, "evaluation": ["mapClean": 0.5, "mapPoints": 80]], progress: watch)
+      #expect(Set(watch.files).isSuperset(of: [RunDirectory.modelName, SampleFindings.tableName, "after"]))
+      let map = try #require(record.findings?.maps.first)
+      // 19 of 96 are poisoned, half of the other 77 are 39 (rounded up).
+      #expect(map.poisoned.count { $0 } == 19 && map.poisoned.count { !$0 } == 39)
+      #expect(record.findings?.filteringRates?.isEmpty == false)
+    }
+  }
 
   /// A defense that trains by itself: what it learned from, what it believes of each sample, and how its last epochs
   /// did.
@@ -456,7 +490,8 @@ import Vision
       let record = try run(folder, ["defense": settings])
       #expect(record.stages.map(\.name) == ["train", "dbd-filter-pretrain", "dbd-filter-tune", "retrain"])
       #expect(record.stages.last?.epochs == 2 && record.findings?.detection?.keptCount == 48)
-      #expect(record.findings?.maps.first?.x.count == 10)
+      // 19 poisoned, a tenth of the other 77.
+      #expect(record.findings?.maps.first?.x.count == 27)
       let pictures = try #require(record.findings?.pictures)
       #expect(pictures.contains { $0.kept } && pictures.contains { !$0.kept })
       for picture in pictures { #expect(FileManager.default.fileExists(atPath: "\(folder)/\(picture.file)")) }

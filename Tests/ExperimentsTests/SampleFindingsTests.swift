@@ -1,6 +1,7 @@
 import Backdoor
 import Evaluation
 import Foundation
+import Support
 import TestFiles
 import Testing
 import Torch
@@ -69,13 +70,37 @@ import Vision
     ]
     let folder = try TemporaryFolder()
     let directory = try RunDirectory.create(at: folder.path + "/run", id: "1")
-    let record = try #require(
-      try SampleFindings(outcome, data: data, poisoned: [0, 3]).record(pictures: 2, in: directory))
-    #expect(record.detection == nil && record.pictures.isEmpty)
-    #expect(
-      record.maps[0].labels == [1, 0, 1, 0, 2, 2]
-        && record.maps[0].poisoned == [false, true, false, true, false, false])
-    #expect(record.maps[0].x.count == 6 && record.maps[0].y.allSatisfy(\.isFinite))
+    let findings = SampleFindings(outcome, data: data, poisoned: [0, 3])
+    let record = try #require(try findings.record(pictures: 2, in: directory))
+    #expect(record.detection == nil && record.filteringRates == nil && record.pictures.isEmpty && record.maps.isEmpty)
+    var settings = EvaluationSettings()
+    settings.mapClean = 1
+    let progress = RecordingProgress()
+    let map = try #require(findings.maps(settings, seed: 1, progress: progress).first)
+    #expect(map.labels == [1, 0, 1, 0, 2, 2] && map.poisoned == [false, true, false, true, false, false])
+    #expect(map.x.count == 6 && map.y.allSatisfy(\.isFinite))
+    #expect(progress.messages == ["features: t-SNE of 6 points"])
+    settings.mapClean = 0.5
+    let half = try #require(findings.maps(settings, seed: 1, progress: progress).first)
+    #expect(half.poisoned.count { $0 } == 2 && half.poisoned.count == 4, "all of the poison, half of the rest")
+    settings.mapPoints = 0
+    #expect(findings.maps(settings, seed: 1, progress: progress).isEmpty)
+  }
+
+  /// 30 of 300 candidates are poisoned.
+  @Test(arguments: [
+    (1.0, 0.1, 1000, 30, 27), (0.3, 0.1, 1000, 9, 27), (1, 1, 300, 30, 270), (1, 1, 100, 10, 90), (1, 0.1, 19, 10, 9),
+    (0, 0, 100, 0, 0),
+  ]) func whoIsOnAMap(_ poison: Double, _ clean: Double, _ most: Int, _ bad: Int, _ good: Int) {
+    var settings = EvaluationSettings()
+    (settings.mapPoisoned, settings.mapClean, settings.mapPoints) = (poison, clean, most)
+    let poisoned = (0..<300).map { $0 % 10 == 4 }
+    let rows = MapSelection(settings).rows(of: poisoned, Seed(1).generator("map"))
+    #expect(rows.count { poisoned[$0] } == bad && rows.count { !poisoned[$0] } == good)
+    #expect(rows == Set(rows).sorted())
+    if good == 27 {
+      #expect(rows != MapSelection(settings).rows(of: poisoned, Seed(2).generator("map")), "drawn by seed")
+    }
   }
 
   @Test func aDefenseThatSaysNothingLeavesNothing() throws {

@@ -40,8 +40,10 @@ extension DecoupledSettings {
         choices: CredibleScope.allCases.map(\.rawValue), source: "paper: all"),
       Setting("flip", "Mirror images at random, in all stages; false where a mirrored image is another class."),
       Setting(
-        "embeddings", "Training images whose features are kept for a picture; 0 keeps none.", unit: "images",
-        range: 0...100_000),
+        "embeddings",
+        "Training images whose features are handed over for a map, drawn at random where there are more; 0 hands over "
+          + "none.",
+        unit: "images", range: 0...10_000_000),
     ]
   }
 
@@ -61,15 +63,19 @@ extension DecoupledSettings {
   }
 
   /// Who is credible to the model as it is.
-  func split(_ data: ImageDataset, by model: Classifier, _ context: TrainingContext) -> CredibleSplit {
-    tune.split(data, by: model, share: credible, within: within, context: context)
+  /// - Parameter number: of the split, from 0, for the draws of `tune.scoring=augmented`.
+  func split(_ data: ImageDataset, by model: Classifier, _ context: TrainingContext, number: Int) -> CredibleSplit {
+    tune.split(
+      data, by: model, share: credible, within: within, flip: flip, context: context,
+      generator: context.generator("dbd/score", number))
   }
 
   func scores(_ title: String, _ split: CredibleSplit) -> SampleScores {
     SampleScores(title: title, values: split.losses.to(.float64).array(Double.self), threshold: split.threshold)
   }
 
-  /// Features of a random part of the training set.
+  /// Features of the training set, or of a random part of it: the whole of it for whoever knows which samples are
+  /// poisoned and wants to see these.
   func embedding(_ title: String, _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext) -> [Embedding]
   {
     let count = min(embeddings, data.count)

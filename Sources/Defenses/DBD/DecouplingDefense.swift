@@ -11,6 +11,12 @@
 // have; the tuning variant repeats stage 2 with the same settings on the credible half. The samples that are kept are
 // those that the returned model finds credible: the split that a further epoch would use.
 //
+// The losses are of the images as they are; the authors' code takes them of randomly cropped and mirrored ones, with the
+// data loader of the training (`tune.scoring=augmented`).
+//
+// ImageNet, where the paper's settings differ (appendix B): `finetune.epochs=80`, `finetune.unlabeledWeight=6`, and
+// `supervised` as the recipe `decoupled-imagenet`.
+//
 // The settings are the paper's, for ResNet18 on a GPU. On a CPU: fewer epochs, `pretrain.period=null`,
 // `pretrain.viewSize` at three quarters of the image, `finetune.schedule=cosine`, and two things that weak features ask
 // for:
@@ -62,7 +68,7 @@ public struct DecouplingDefense: Defense {
     public var credible = 0.5
     public var within = CredibleScope.all
     public var flip = true
-    public var embeddings = 1000
+    public var embeddings = 100_000
     public init() {}
 
     public static var settings: [Setting] {
@@ -102,7 +108,7 @@ public struct DecouplingDefense: Defense {
 
     // Stage 2
     try c.tune.tune(model, on: data, flip: c.flip, context: context, stage: "dbd-tune")
-    let first = c.split(data, by: model, context)
+    let first = c.split(data, by: model, context, number: 0)
     var last = first
 
     // Stage 3
@@ -115,9 +121,9 @@ public struct DecouplingDefense: Defense {
       try c.tune.tune(model, on: credible, flip: c.flip, context: context, stage: "dbd-tune-credible")
     case .full, .noSSL:
       try c.finetune.train(model, on: data, flip: c.flip, context: context, stage: "dbd-mixmatch") { epoch in
-        epoch == 0 || !c.resplit ? first : c.split(data, by: model, context)
+        epoch == 0 || !c.resplit ? first : c.split(data, by: model, context, number: epoch)
       }
-      last = c.split(data, by: model, context)
+      last = c.split(data, by: model, context, number: c.finetune.epochs)
     }
 
     var outcome = c.outcome(last)

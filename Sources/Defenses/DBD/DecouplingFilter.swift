@@ -21,7 +21,7 @@ public struct DecouplingFilter: Defense {
     public var credible = 0.5
     public var within = CredibleScope.all
     public var flip = true
-    public var embeddings = 1000
+    public var embeddings = 100_000
     public init() {}
     public static var settings: [Setting] { shared }
   }
@@ -37,7 +37,7 @@ public struct DecouplingFilter: Defense {
     try c.learnFeatures(model, data, context, stage: "\(Self.id)-pretrain")
     let embedding = c.embedding("features after self-supervision", model, data, context)
     try c.tune.tune(model, on: data, flip: c.flip, context: context, stage: "\(Self.id)-tune")
-    let split = c.split(data, by: model, context)
+    let split = c.split(data, by: model, context, number: 0)
     var outcome = c.outcome(split)
     outcome.scores = [c.scores("loss after stage 2", split)]
     outcome.embeddings = embedding

@@ -3,7 +3,7 @@
 // their loss stays large.
 
 public import Support
-import Torch
+public import Torch
 import TorchNN
 public import Training
 public import Vision
@@ -11,6 +11,14 @@ public import Vision
 /// How the last layer is trained on fixed features.
 public struct HeadTuning: Configurable, Hashable {
   public enum Statistics: String, Codable, Sendable, CaseIterable { case frozen, moving }
+
+  /// The images whose losses decide who is credible.
+  public enum Scoring: String, Codable, Sendable, CaseIterable {
+    /// As they are.
+    case plain
+    /// Cropped and mirrored at random, as in training.
+    case augmented
+  }
 
   public var epochs = 10
   public var warmup = 0
@@ -22,6 +30,7 @@ public struct HeadTuning: Configurable, Hashable {
   public var sceBeta = 1.0
   public var gceQ = 0.7
   public var statistics = Statistics.frozen
+  public var scoring = Scoring.plain
 
   public init() {}
 
@@ -47,6 +56,11 @@ public struct HeadTuning: Configurable, Hashable {
     Setting(
       "statistics", "The backbone's BatchNorm: running statistics frozen, or normalising by the batch and moving.",
       choices: Statistics.allCases.map(\.rawValue), source: "open in the paper; its code: moving"),
+    Setting(
+      "scoring",
+      "Images whose losses decide whose labels are credible: as they are, or cropped and mirrored at random as in "
+        + "training.",
+      choices: Scoring.allCases.map(\.rawValue), source: "open in the paper; its code: augmented"),
   ]
 
   public var robustLoss: RobustLoss {
@@ -62,7 +76,7 @@ public struct HeadTuning: Configurable, Hashable {
     let head = model.headParameters(features: model.featureCount(for: data)).map(\.tensor)
     let recipe = Recipe.constant(epochs: epochs, batch: batch, learningRate: learningRate)
     var trainer = Trainer(recipe, stage: stage)
-    trainer.augmentation = CropFlip(padding: crop, mode: .reflect, flip: flip)
+    trainer.augmentation = augmentation(flip: flip)
     trainer.trainingMode = statistics == .moving
     let robust = robustLoss
     try trainer.train(model, on: data, context: context, optimizer: recipe.makeOptimizer(head)) { batch in
@@ -75,11 +89,25 @@ public struct HeadTuning: Configurable, Hashable {
     }
   }
 
-  /// The samples with the smallest losses, in evaluation mode and without augmentation.
+  /// The random crop and flip of this stage.
+  private func augmentation(flip: Bool) -> CropFlip { CropFlip(padding: crop, mode: .reflect, flip: flip) }
+
+  /// The samples with the smallest losses, in evaluation mode.
+  /// - Parameters:
+  ///   - flip: whether mirrored images belong to the same class.
+  ///   - generator: of the crops and flips of `augmented` scoring.
   public func split(
-    _ data: ImageDataset, by model: Classifier, share: Double, within: CredibleScope = .all, context: TrainingContext
+    _ data: ImageDataset, by model: Classifier, share: Double, within: CredibleScope = .all, flip: Bool = true,
+    context: TrainingContext, generator: @autoclosure () -> Generator
   ) -> CredibleSplit {
-    let losses = noGrad { robustLoss(model.logits(of: data, context: context), data.labels) }
+    let losses = noGrad {
+      var transform: ((Tensor, Range<Int>) -> Tensor)?
+      if scoring == .augmented {
+        let (augmentation, generator) = (augmentation(flip: flip), generator())
+        transform = { pixels, _ in augmentation(pixels, generator) }
+      }
+      return robustLoss(model.logits(of: data, context: context, transform: transform), data.labels)
+    }
     return CredibleSplit(losses: losses, share: share, within: within == .class ? data.labels : nil)
   }
 }

@@ -193,6 +193,11 @@ public struct ExperimentConfiguration: Sendable {
       for key in ["unlabeledFrom", "unlabeledCount"] where clean[key] == .null { clean[key] = nil }
       tree["clean"] = clean
     }
+    // Where they have their defaults, runs keep the ids that they had before there were these.
+    let usual = try SettingsTree.encode(EvaluationSettings())
+    for key in ["mapPoisoned", "mapClean", "mapPoints"] where tree["evaluation"]?[key] == usual[key] {
+      tree["evaluation"]?[key] = nil
+    }
     return Digest.runID(tree)
   }
 

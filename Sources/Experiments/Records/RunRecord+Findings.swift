@@ -5,6 +5,9 @@ extension RunRecord {
   public struct Findings: Codable, Sendable, Equatable {
     /// nil where the defense neither filtered nor scored.
     public var detection: DetectionMetrics?
+    /// Poison among the most suspicious samples of the target class; nil where the defense gave no suspicion, or there is
+    /// no poison.
+    public var filteringRates: [FilteringRate]?
     public var histograms: [Histogram] = []
     public var maps: [SampleMap] = []
     public var pictures: [Picture] = []

@@ -185,6 +185,7 @@ public final class ExperimentRunner {
     let outcome = try defense.run(input)
     let samples = SampleFindings(
       outcome, data: cell.trainSet, poisoned: poisoned, covers: cell.attackOutcome?.train.covers ?? [])
+    // The maps come last: a model that took hours is saved before anything else that takes its time.
     if !samples.isEmpty {
       record.findings = try samples.record(pictures: configuration.evaluation.samples, in: directory)
       try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))
@@ -199,6 +200,8 @@ public final class ExperimentRunner {
     record.measurements.append(after)
     if type(of: defense).stage == .training { record.lastEpochs = RunRecord.EpochMeans(try directory.metrics.read()) }
     record.defenseEffectiveness = record.before.flatMap { DefenseEffectiveness.rating(before: $0, after: after) }
+    try store()
+    record.findings?.maps = samples.maps(configuration.evaluation, seed: context.seed, progress: context.progress)
     return (model, outcome.exhibits)
   }
 

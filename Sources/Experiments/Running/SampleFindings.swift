@@ -32,7 +32,7 @@ struct SampleFindings {
     outcome.filtered == nil && outcome.suspicion == nil && outcome.scores.isEmpty && outcome.embeddings.isEmpty
   }
 
-  /// The record's part.
+  /// The record's part, without the maps, which take their time.
   /// - Parameter pictures: how many of each kind.
   func record(pictures count: Int, in directory: RunDirectory) throws -> RunRecord.Findings? {
     guard !isEmpty else { return nil }
@@ -41,9 +41,11 @@ struct SampleFindings {
       findings.detection = DetectionMetrics(
         rejected: outcome.filtered?.rejected ?? [], suspicion: outcome.suspicion, poisoned: poison, covers: covers,
         count: data.count)
+      let rates = FilteringRate.all(
+        suspicion: outcome.suspicion, labels: labels, poisoned: poison, covers: covers)
+      findings.filteringRates = rates.isEmpty ? nil : rates
     }
     findings.histograms = outcome.scores.compactMap(histogram)
-    findings.maps = outcome.embeddings.map(map)
     findings.pictures = try pictures(count, in: directory)
     return findings
   }
@@ -95,6 +97,21 @@ struct SampleFindings {
     return RunRecord.Histogram(
       title: score.title, lower: lower, upper: upper, clean: clean, poisoned: poisoned,
       cover: covers.isEmpty ? nil : cover, threshold: threshold)
+  }
+
+  /// Maps of the features that the defense handed over, by t-SNE.
+  func maps(_ settings: EvaluationSettings, seed: Seed, progress: any ProgressReporter) -> [RunRecord.SampleMap] {
+    outcome.embeddings.compactMap { embedding in
+      let rows = MapSelection(settings).rows(
+        of: embedding.indices.map(poison.contains), seed.generator("map/\(embedding.title)"))
+      guard !rows.isEmpty else { return nil }
+      progress.message("\(embedding.title): t-SNE of \(rows.count) points")
+      return map(
+        Embedding(
+          title: embedding.title,
+          features: embedding.features[Tensor(rows.map(Int64.init)).to(embedding.features.device)],
+          indices: rows.map { embedding.indices[$0] }))
+    }
   }
 
   private func map(_ embedding: Embedding) -> RunRecord.SampleMap {

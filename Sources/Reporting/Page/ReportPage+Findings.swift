@@ -42,7 +42,8 @@ extension ReportPage {
     let drawings = Drawings(
       histograms: findings.histograms.map(drawing), maps: findings.maps.map { drawing($0, record) })
     return FindingsSection(
-      findingsLead: lead(findings.detection), findingFacts: findings.detection.map(facts) ?? [],
+      findingsLead: lead(findings.detection),
+      findingFacts: (findings.detection.map(facts) ?? []) + facts(findings.filteringRates ?? []),
       drawings: drawings.histograms.isEmpty && drawings.maps.isEmpty ? nil : drawings,
       groups: groups(findings, record, directory))
   }
@@ -103,6 +104,17 @@ extension ReportPage {
           text: String(format: "%.3f", area) + ": how often a poisoned sample is more suspicious than a clean one"))
     }
     return facts
+  }
+
+  /// How much of what a bound on the poison removes from the target class is poison.
+  private static func facts(_ rates: [FilteringRate]) -> [Fact] {
+    rates.map { rate in
+      Fact(
+        name: "Poison in the top \(formatCount(rate.removed)) of the target class",
+        text:
+          "\(formatCount(rate.poisonedRemoved)) (\(NumberText.percent(rate.share))): the filtering rate at a bound of "
+          + "\(formatCount(rate.bound)) poisoned samples")
+    }
   }
 
   private static func drawing(_ histogram: RunRecord.Histogram) -> Drawing {
