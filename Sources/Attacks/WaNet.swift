@@ -5,8 +5,8 @@
 //
 // In the noise mode other images are warped by P with U(-1, 1) / H added at every pixel and image, and keep their label
 // (cover samples): so the model learns this warp and no other one. Here the training set is poisoned once, before
-// training, as Huang et al. (DBD, appendix B) and the adversarial-training paper use it; its authors warp anew in each
-// batch. On images that are not square each coordinate is divided by its own length [decided here].
+// training, as Huang et al. (DBD, appendix B) and the adversarial-training paper use it; `WaNetTraining` warps anew in
+// each batch, as its authors do. On images that are not square each coordinate is divided by its own length [decided here].
 
 public import Backdoor
 public import Support
@@ -60,14 +60,18 @@ public struct WaNet: Attack {
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
     return try (0..<c.triggers).map { number in
-      let generator = Generator(seed: seed("wanet/field", number))
-      let field = Self.field(generator.uniform([1, 2, c.grid, c.grid], -1, 1), shape: shape)
-      let grid = Self.grid(field, strength: c.strength, shape: shape).array(Float.self)
+      let warp = Self.warp(grid: c.grid, strength: c.strength, shape: shape, Generator(seed: seed("wanet/field", number)))
       return BackdoorTask(
-        name: c.triggers == 1 ? "warp" : "warp \(number + 1)", trigger: Warp(grid: grid, shape: shape),
+        name: c.triggers == 1 ? "warp" : "warp \(number + 1)", trigger: warp,
         mapping: try c.labelMapping(ofTrigger: number, among: c.triggers),
-        cover: c.coverRate > 0 ? Warp(grid: grid, shape: shape, noise: c.noise) : nil)
+        cover: c.coverRate > 0 ? warp.withNoise(c.noise) : nil)
     }
+  }
+
+  /// A warp by a new field.
+  static func warp(grid: Int, strength: Double, shape: ImageShape, _ generator: Generator) -> Warp {
+    let field = field(generator.uniform([1, 2, grid, grid], -1, 1), shape: shape)
+    return Warp(grid: self.grid(field, strength: strength, shape: shape).array(Float.self), shape: shape)
   }
 
   /// The displacement at every pixel, 1 x 2 x H x W, made of numbers in (-1, 1), 1 x 2 x k x k.
@@ -96,8 +100,20 @@ public struct Warp: Trigger {
   /// Adds U(-1, 1) of so many half pixels to the place of every pixel, drawn for each image.
   public var noise = 0.0
 
+  /// The same warp with noise.
+  func withNoise(_ noise: Double) -> Warp { Warp(grid: grid, shape: shape, noise: noise) }
+
   public func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
-    F.gridSample(images, places(images, generator).to(images.dtype), alignCorners: true).clamped(0, 1)
+    guard noise > 0 else { return moved(images, by: nil) }
+    return moved(images, by: shifts(images.dimension(0), generator))
+  }
+  /// An extra shift for every pixel of so many images, N x H x W x 2 in (-1, 1).
+  func shifts(_ count: Int, _ generator: Generator) -> Tensor {
+    generator.uniform([count, shape.height, shape.width, 2], -1, 1)
+  }
+  /// - Parameter shifts: N x H x W x 2, multiplied by `noise`; nil for none.
+  func moved(_ images: Tensor, by shifts: Tensor?) -> Tensor {
+    F.gridSample(images, places(images, shifts).to(images.dtype), alignCorners: true).clamped(0, 1)
   }
   public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
     if noise > 0 { return noGrad { self(images.unitPixels(), generator).quantized() } }
@@ -128,11 +144,11 @@ public struct Warp: Trigger {
     }
   }
 
-  private func places(_ images: Tensor, _ generator: Generator) -> Tensor {
+  private func places(_ images: Tensor, _ shifts: Tensor?) -> Tensor {
     let (count, height, width) = (images.dimension(0), shape.height, shape.width)
     let fixed = Tensor(grid, shape: [1, height, width, 2]).to(images.device)
-    guard noise > 0 else { return fixed.expanded([count, height, width, 2]) }
+    guard let shifts else { return fixed.expanded([count, height, width, 2]) }
     let unit = Tensor([Float(noise / Double(width)), Float(noise / Double(height))]).to(images.device)
-    return (fixed + generator.uniform([count, height, width, 2], -1, 1).to(images.device) * unit).clamped(-1, 1)
+    return (fixed + shifts.to(images.device) * unit).clamped(-1, 1)
   }
 }

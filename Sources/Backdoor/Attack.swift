@@ -11,15 +11,21 @@ public struct AttackContext {
   /// The attack's own source of randomness.
   public let seed: Seed
   public let training: TrainingContext
+  /// How the backdoored model is trained; for attacks that train it themselves.
+  public let recipe: Recipe
   private let architecture: Architecture?
 
   /// - Parameter architecture: the architecture that the attacker expects; for attacks that train networks of their
   ///   own.
-  public init(train: ImageDataset, seed: Seed, training: TrainingContext, architecture: Architecture? = nil) {
+  public init(
+    train: ImageDataset, seed: Seed, training: TrainingContext, architecture: Architecture? = nil,
+    recipe: Recipe = Recipe()
+  ) {
     self.train = train
     self.seed = seed
     self.training = training
     self.architecture = architecture
+    self.recipe = recipe
   }
 
   /// A new network of the attacked architecture, on the context's device, in channels-last layout.
@@ -40,7 +46,7 @@ public struct AttackOutcome {
   public let train: PoisonedDataset
   /// The triggers, for evaluation.
   public let tasks: [BackdoorTask]
-  /// The backdoored model of an attack that controls training; nil where training on `train` makes it.
+  /// The backdoored model of a `TrainingAttack`; nil where training on `train` makes it.
   public let model: Classifier?
   /// What was done to the poisoned images, in words that follow on "500 images": `carry the trigger`.
   public let summary: String

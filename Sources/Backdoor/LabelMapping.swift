@@ -1,3 +1,5 @@
+public import Torch
+
 /// Which label a triggered image is meant to get.
 public enum LabelMapping: Sendable, Hashable, Codable, CustomStringConvertible {
   /// Every class to one target.
@@ -49,5 +51,13 @@ public enum LabelMapping: Sendable, Hashable, Codable, CustomStringConvertible {
     case .sourceToTarget(let source, let target): "class \(named(source)) to \(named(target))"
     case .cleanLabel(let target): "clean-label, target \(named(target))"
     }
+  }
+}
+
+extension LabelMapping {
+  /// The targets of many labels, int64 N; a class that the attack does not aim at keeps its label.
+  public func targets(of labels: Tensor, classes: Int) -> Tensor {
+    let table = (0..<classes).map { Int64(target(of: $0, classes: classes) ?? $0) }
+    return Tensor(table).to(labels.device)[labels]
   }
 }

@@ -20,16 +20,21 @@ import Vision
     "label-consistent": ["surrogate": ["epochs": 1, "batch": 16], "linf": ["steps": 2]],
     "lf": ["passes": 1, "images": 4, "steps": 2, "surrogate": ["epochs": 1, "batch": 16]],
     "wanet": ["coverRate": 0.125], "bpp": ["coverRate": 0.125], "adaptive-blend": ["coverRate": 0.125],
+    "wanet-training": ["crossRatio": 0.5], "input-aware": ["crossRate": 0.125, "maskEpochs": 1, "width": 2],
     "adaptive-patch": ["coverRate": 0.125], "tact": ["coverRate": 0.125], "refool": ["reflections": 4],
   ]
   /// Attacks with cover samples.
-  private static let covered: Set = ["wanet", "bpp", "adaptive-blend", "adaptive-patch", "tact"]
+  private static let covered: Set = [
+    "wanet", "bpp", "adaptive-blend", "adaptive-patch", "tact", "wanet-training", "input-aware",
+  ]
+  /// How attacks that control training train.
+  private static let recipe = Recipe.constant(epochs: 1, batch: 32, learningRate: 0.01)
 
   private func execute(_ attack: some Attack, _ data: ImageDataset, seed: Seed) throws -> AttackOutcome {
     try attack.execute(
       AttackContext(
         train: data, seed: seed, training: TrainingContext(precision: .float32, seed: seed),
-        architecture: data.tinyArchitecture))
+        architecture: data.tinyArchitecture, recipe: Self.recipe))
   }
   private func run(_ id: String, _ data: ImageDataset, _ overrides: JSONValue = ["rate": 0.25], seed: Seed = 3) throws
     -> AttackOutcome

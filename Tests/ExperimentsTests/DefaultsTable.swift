@@ -106,6 +106,38 @@ enum DefaultsTable {
     learningRate = 0.1                 # P4 5.4: Adam .1
     bound = 1.0                        # P4 5.4: the whole image may change
 
+    [attacks wanet-training]
+    rate = 0.1                         # R: rho_a .1
+    mapping = all-to-one               # R: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    crossRatio = 2.0                   # C: cross_ratio 2
+    grid = 4                           # R: k = 4
+    strength = 0.5                     # R: s = .5
+    noise = 1.0                        # R: U(-1, 1) / H
+    rotation = 10.0                    # C: 10 degrees
+
+    [attacks input-aware]
+    rate = 0.1                         # C: p_attack .1
+    mapping = all-to-one               # R: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    crossRate = 0.1                    # C: p_cross .1
+    diversity = 1.0                    # R: lambda_div 1
+    density = 0.032                    # C: mask_density .032
+    densityWeight = 100.0              # C: lambda_norm 100
+    maskEpochs = 25                    # C: 25
+    maskLearningRate = 0.01            # C: lr_M .01
+    maskMilestones = [10, 20]          # C: 10, 20
+    patternLearningRate = 0.01         # C: lr_G .01
+    patternMilestones = [200, 300, 400, 500]   # C: 200, 300, 400, 500
+    width = 32                         # R: 32 channels
+    levels = 3                         # R: 3
+
     [attacks sig]
     rate = 0.03                        # R Barni et al. 2019: 20 to 40% of the target class
     mapping = clean-label              # R Barni et al. 2019: labels stay

@@ -49,6 +49,8 @@ enum SettingsArriveCases {
     Case("attack label-consistent", "", ["surrogate": recipe, "rate": 0.2]),
     Case("attack lf", "", ["surrogate": recipe, "images": 15, "passes": 1, "steps": 1]),
     Case("attack clustered-trigger", "", ["epochs": 2, "batch": 9, "pretrain": stage]),
+    Case("attack wanet-training", "", ["rate": 0.3]),
+    Case("attack input-aware", "", ["rate": 0.3, "crossRate": 0.3, "maskEpochs": 2, "width": 2, "levels": 2]),
     Case("defense ft", "", ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]),
     Case("defense sau", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
     Case("defense vanilla-at", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
@@ -134,6 +136,8 @@ enum SettingsArriveCases {
     Case("attack adaptive-patch", "size", 3), Case("attack adaptive-patch", "opacities", [0.5, 0.2, 0.5, 0.4]),
     Case("attack adaptive-patch", "testPatches", [0, 1]), Case("attack tact", "coverClasses", [2]),
     Case("*", "*reviewEpochs", 1), Case("attack clustered-trigger", "bound", 0.05),
+    Case("attack wanet-training", "mapping", "all-to-all"),
+    Case("attack input-aware", "mapping", "all-to-all"), Case("attack input-aware", "*Milestones", [1]),
     Case("defense sau", "target", 1), Case("defense vanilla-at", "target", 1),
     Case("*", "*l1.share", 0.2), Case("*", "*.queue", 20), Case("*", "*rounds", 1), Case("*", "*selfTraining", 0),
     Case("*", "*learner.period", 1), Case("*", "*learner.gamma", 1), Case("*", "*learner.warmup", 0.9),
@@ -145,6 +149,8 @@ enum SettingsArriveCases {
   static let exceptions: [Case] = [
     // Needs a file: BadNetsTests and BlendedTests read one.
     Case("attack *", "image"), Case("attack *", "pattern", "image"),
+    // Refused: these attacks trigger images of all classes.
+    Case("attack wanet-training", "source"), Case("attack input-aware", "source"),
     // One of the two is the other one's default, and the same threat twice is refused.
     Case("defense *", "composite.first", "linf"), Case("defense *", "composite.second", "spatial"),
     // These rules filter nothing out.

@@ -85,8 +85,11 @@ import Vision
         run = { settings in
           func run(_ attack: some Attack) throws -> Data {
             let outcome = try attack.execute(
-              AttackContext(train: data, seed: 5, training: context(), architecture: architecture))
+              AttackContext(
+                train: data, seed: 5, training: context(), architecture: architecture,
+                recipe: .constant(epochs: 2, batch: 9, learningRate: 0.05)))
             var bytes = Bytes()
+            bytes.add(outcome.model?.snapshot().map(\.tensor) ?? [])
             bytes.add([outcome.train.data.images, outcome.train.data.labels])
             bytes.add(outcome.train.indices.map(Double.init))
             for task in outcome.tasks {

@@ -53,6 +53,9 @@ extension RunRecord {
     public var poisonedCount: Int
     /// How many training images are cover samples; `nil` where the attack has none.
     public var coverCount: Int?
+    /// Whether the attacker trained the backdoored model. The poisoned set was then made afterwards, by the final
+    /// trigger, for filters and training-time defenses; `nil` where training on the poisoned set made the model.
+    public var attackerTrains: Bool?
     /// The label mapping in words, e.g. "every class to class 0".
     public var mapping: String
     /// The label that a trigger asks for, where there is one for all images.

@@ -64,7 +64,7 @@ public struct Cell {
     attackOutcome = try c.makeAttack().map { attack in
       let context = AttackContext(
         train: attackers, seed: seed.stream("attack"), training: context,
-        architecture: { try c.makeModel(for: attackers, $0) })
+        architecture: { try c.makeModel(for: attackers, $0) }, recipe: c.recipe)
       return try Self.execute(attack, context, attackFile)
     }
     trainSet = attackOutcome?.train.data ?? attackers
@@ -75,7 +75,8 @@ public struct Cell {
     try attack.execute(context, learned: LearnedAttack.tensors(of: attack, context, at: file))
   }
 
-  /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack.
+  /// Trains the model that the attacker wants: on the poisoned data, or on clean data where there is no attack. An
+  /// attack that controls training has trained it.
   public func trainBackdooredModel(context: TrainingContext) throws -> Classifier {
     if let model = attackOutcome?.model { return model }
     return try configuration.train(on: trainSet, stage: Self.stage, context: context)
@@ -102,7 +103,7 @@ public struct Cell {
         + "(\(formatPercent(attackOutcome.train.rate))) "
         + "\(attackOutcome.summary) (\(names)).\(covering)",
       rate: attack.settings["rate"]?.doubleValue ?? attackOutcome.train.rate, poisonedCount: count,
-      coverCount: covers == 0 ? nil : covers,
+      coverCount: covers == 0 ? nil : covers, attackerTrains: attackOutcome.model == nil ? nil : true,
       mapping: Array(Set(mapping)).sorted().joined(separator: "; "),
       targetLabel: attackOutcome.tasks.count == 1 ? attackOutcome.tasks[0].mapping.singleTarget : nil)
   }

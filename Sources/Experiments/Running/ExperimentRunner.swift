@@ -136,7 +136,7 @@ public final class ExperimentRunner {
       context.progress.message("train: finished before, taken from \(path)")
       return try Classifier.open(path).prepared(for: context)
     }
-    if let (model, artifact) = try siblings.takeBackdooredModel(for: cell.trainSet) {
+    if cell.attackOutcome?.model == nil, let (model, artifact) = try siblings.takeBackdooredModel(for: cell.trainSet) {
       try note(artifact, Self.backdooredModelName)
       return model.prepared(for: context)
     }

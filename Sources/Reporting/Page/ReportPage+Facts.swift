@@ -17,6 +17,10 @@ extension ReportPage {
       count += " of \(formatCount(total)) (\(NumberText.percent(Double(poison.poisonedCount) / Double(total))))"
     }
     facts.append(Fact(name: "Poisoned", text: count))
+    if poison.attackerTrains == true {
+      facts.append(
+        Fact(name: "Training", text: "by the attacker; the poisoned set was made afterwards, by the final trigger"))
+    }
     if let covers = poison.coverCount {
       facts.append(
         Fact(name: "Cover samples", text: "\(formatCount(covers)) training images, changed, with their true labels"))

@@ -61,13 +61,24 @@ public struct OptimizerStateError: Error, CustomStringConvertible, Sendable {
 }
 
 /// Optimizers of networks that are trained side by side as one state: `2.0.momentum_buffer` belongs to the third. Each
-/// one steps by itself.
+/// one may step by itself; a step of the group steps all. Its learning rate is then the first one's, and the others have
+/// their own.
 public final class OptimizerGroup: Optimizer {
   private let members: [Optimizer]
 
   public init(_ members: [Optimizer]) {
     self.members = members
     super.init(members.flatMap(\.parameters), learningRate: members.first?.learningRate ?? 0)
+  }
+
+  public override func update(_ indices: [Int], _ gradients: [Tensor]) {
+    members.first?.learningRate = learningRate
+    var start = 0
+    for member in members {
+      let own = zip(indices, gradients).filter { start..<(start + member.parameters.count) ~= $0.0 }
+      if !own.isEmpty { member.update(own.map { $0.0 - start }, own.map(\.1)) }
+      start += member.parameters.count
+    }
   }
 
   public override func stateDict() -> [(key: String, tensor: Tensor)] {

@@ -1,0 +1,67 @@
+import Foundation
+import Backdoor
+import Torch
+import TorchNN
+import Vision
+
+/// A trigger that a trained network makes for each image.
+///
+/// The network is in evaluation mode and its weights are constants, so an image's trigger does not depend on what else
+/// is in the batch. It computes in float32, whatever it was trained in.
+final class GeneratedTrigger<Network: Module>: Trigger, @unchecked Sendable {
+  /// Images that one forward pass takes while stamping.
+  private static var batch: Int { 256 }
+
+  let network: Network
+  /// The triggered images of pixel images, by the network.
+  private let apply: @Sendable (_ network: Network, _ images: Tensor, _ generator: Generator) -> Tensor
+  // The network moves to the images' device at their first use.
+  private let lock = NSLock()
+
+  init(
+    _ network: Network, _ apply: @escaping @Sendable (_ network: Network, _ images: Tensor, _ generator: Generator) -> Tensor
+  ) {
+    self.network = network
+    self.apply = apply
+    network.to(.channelsLast).eval().requiresGrad(false)
+  }
+
+  func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
+    lock.withLock {
+      if network.device != images.device { network.to(images.device) }
+      return autocast(nil, on: images.device) {
+        apply(network, images.contiguous(.channelsLast), generator).clamped(0, 1).contiguous()
+      }
+    }
+  }
+
+  func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
+    let count = images.dimension(0)
+    guard count > 0 else { return images }
+    return noGrad {
+      Tensor.concatenated(
+        stride(from: 0, to: count, by: Self.batch).map { start in
+          self(images[start..<min(start + Self.batch, count)].unitPixels(), generator).quantized()
+        })
+    }
+  }
+}
+
+extension Module {
+  /// The state as an attack keeps it among what it learned: `<name>.<key>`, on the CPU.
+  func learned(as name: String) -> [String: Tensor] {
+    Dictionary(uniqueKeysWithValues: stateDict().copied().entries.map { ("\(name).\($0.key)", $0.tensor.to(.cpu)) })
+  }
+
+  /// Takes over what `learned(as:)` gave.
+  /// - Throws: `BackdoorError` where it is not there or does not fit.
+  func load(_ learned: [String: Tensor], as name: String, of attack: String) throws(BackdoorError) {
+    let state = StateDict(learned.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }).stripping(prefix: "\(name).")
+    guard state.count > 0 else { throw .notLearned(attack: attack, key: name) }
+    do {
+      try load(state, source: "the \(name) network that \(attack) learned")
+    } catch {
+      throw .invalid("\(error)")
+    }
+  }
+}
