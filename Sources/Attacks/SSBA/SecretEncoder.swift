@@ -91,8 +91,10 @@ final class SecretDecoder: Module {
     ]
     dense = Linear(4 * w * area(5), 16 * w, generator)
     secret = Linear(16 * w, bits, generator)
-    super.init()
-    // It begins with the image as it is.
+  }
+
+  /// Makes the transformer leave images where they are.
+  func beginAtTheImage() {
     noGrad {
       map.weight.zero_()
       map.bias?.wrappedValue.copy_(Tensor([Float(1), 0, 0, 0, 1, 0]))

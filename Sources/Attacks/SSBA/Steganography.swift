@@ -2,7 +2,7 @@ import Torch
 import TorchNN
 import Vision
 
-/// An encoder and a decoder of hidden bits, trained together.
+/// An encoder and a decoder of hidden bits, trained together. Weights begin as N(0, sqrt(2 / inputs)), biases as 0.
 final class Steganography: Module {
   let encoder: SecretEncoder
   let decoder: SecretDecoder
@@ -10,6 +10,19 @@ final class Steganography: Module {
   init(bits: Int, shape: ImageShape, width: Int, _ generator: Generator) {
     encoder = SecretEncoder(bits: bits, shape: shape, width: width, generator)
     decoder = SecretDecoder(bits: bits, shape: shape, width: width, generator)
+    super.init()
+    // As StegaStamp begins. From PyTorch's default weights, which are smaller, the bits are not found within thousands of
+    // steps.
+    noGrad {
+      for (_, weight) in namedParameters() {
+        let shape = weight.shape
+        if shape.count == 1 { weight.zero_() }
+        if shape.count > 1 {
+          weight.copy_(Initialization.kaimingNormal(shape, fan: weight.count / shape[0], generator))
+        }
+      }
+    }
+    decoder.beginAtTheImage()
   }
 
   /// Scalars of a batch.
