@@ -16,8 +16,8 @@ public struct AttackKind: Sendable {
     AttackKind(BadNets.self), AttackKind(Blended.self), AttackKind(LabelFlip.self), AttackKind(SleeperAgent.self),
     AttackKind(ClusteredTrigger.self), AttackKind(Sinusoid.self), AttackKind(WaNet.self), AttackKind(BPP.self),
     AttackKind(AdaptiveBlend.self), AttackKind(AdaptivePatch.self), AttackKind(TaCT.self), AttackKind(Refool.self),
-    AttackKind(LabelConsistent.self), AttackKind(LowFrequency.self), AttackKind(WaNetTraining.self),
-    AttackKind(InputAware.self),
+    AttackKind(LabelConsistent.self), AttackKind(LowFrequency.self), AttackKind(SSBA.self),
+    AttackKind(WaNetTraining.self), AttackKind(InputAware.self),
   ]
 
   init<A: Attack>(_ type: A.Type) {

@@ -1,0 +1,153 @@
+// SSBA or ISSBA (Li, Li, Wu, Li, He, Lyu, Invisible Backdoor Attack with Sample-Specific Triggers, ICCV 2021,
+// arXiv:2012.03816): every image gets a trigger of its own. An encoder E hides the attacker's bits s in an image as
+// StegaStamp does (Tancik et al., CVPR 2020); what it adds depends on the image, and the bits are what triggered images
+// have in common.
+//
+//   min over E, D   2 |E(x, s)|^2 + 1.5 P(x, x') + 1.5 BCE(D(x'), s),   x' = clip(x + E(x, s), 0, 1)
+//
+// with a new s for each image of a batch; the first two epochs learn the bits alone. Then the attacker draws one string
+// of bits, and every poisoned image becomes x' for it. The paper's networks are trained on the attacked data at their
+// own size, and so are these, without labels.
+//
+// P is LPIPS in the paper, which needs a network trained on photographs and on people's judgements. Here it is 1 - SSIM,
+// which needs neither [decided here]. Weights of the losses, epochs, batch and learning rate are those of the authors'
+// toolbox; its critic, which is off there, is left out. Float32 throughout: bfloat16 has no more than 8 bits, and what is
+// hidden lies below them [decided here].
+
+public import Backdoor
+public import Support
+public import Torch
+import TorchNN
+import Training
+public import Vision
+
+public struct SSBA: Attack {
+  public static let id = "ssba"
+  public static let summary = "Bits hidden in every image by a network trained for it: each image has its own trigger."
+  public static let paper = "Li et al. 2021, Invisible Backdoor Attack with Sample-Specific Triggers (arXiv:2012.03816)"
+  public static let learns = true
+
+  public struct Configuration: PoisoningSettings {
+    public var rate = 0.1
+    public var mapping = MappingKind.allToOne
+    public var target = 0
+    public var source = 1
+    public var shift = 1
+    public var excludeTarget = false
+    public var bits = 100
+    public var width = 32
+    public var epochs = 20
+    public var secretEpochs = 2
+    public var batch = 32
+    public var learningRate = 1e-4
+    public var imageWeight = 2.0
+    public var perceptualWeight = 1.5
+    public var secretWeight = 1.5
+    public init() {}
+
+    public static let settings: [Setting] =
+      poisoningSettings("Li et al.: .1") + [
+        Setting(
+          "bits", "Length of the hidden string.", unit: "bits", range: 1...4096,
+          source: "Li et al.: 100; their toolbox: 20 at 32 x 32"),
+        Setting(
+          "width", "Channels of the networks' first stage.", unit: "channels", range: 1...1024, source: "StegaStamp: 32"),
+        Setting(
+          "epochs", "Passes over the training set.", unit: "epochs", range: 0...100_000, source: "authors' toolbox: 20"),
+        Setting(
+          "secretEpochs", "The first of them, which learn the bits alone.", unit: "epochs", range: 0...100_000,
+          source: "authors' toolbox: 2"),
+        Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "authors' toolbox: 32"),
+        Setting("learningRate", "Of Adam.", range: 0...1, source: "Li et al.: 1e-4"),
+        Setting(
+          "imageWeight", "Of the mean square of what is added.", range: 0...1e6, source: "authors' toolbox: 2"),
+        Setting(
+          "perceptualWeight", "Of 1 - SSIM, in place of LPIPS.", range: 0...1e6,
+          source: "authors' toolbox: 1.5, for LPIPS"),
+        Setting(
+          "secretWeight", "Of the decoder's cross entropy.", range: 0...1e6, source: "authors' toolbox: 1.5"),
+      ]
+  }
+
+  public let configuration: Configuration
+  public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+  public var selection: PoisonSelection { configuration.poisonSelection }
+
+  private static let (secretKey, accuracyKey, prefix) = ("secret", "accuracy", "encoder.")
+
+  public func learn(_ context: AttackContext) throws -> [String: Tensor] {
+    let (c, training) = (configuration, context.training)
+    let data = context.train.to(training.device)
+    let sources = try PoisonedDataset.sources(
+      in: data, mapping: c.labelMapping, selection: selection, seed: context.seed)
+    guard !sources.isEmpty else {
+      throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
+    }
+    let network = Steganography(
+      bits: c.bits, shape: data.shape, width: c.width, Generator(seed: context.seed("ssba/weights")))
+    var trainer = Trainer(
+      .constant(epochs: c.epochs, batch: c.batch, learningRate: c.learningRate), stage: "attack-encoder")
+    trainer.isMeasured = false
+    try trainer.train(network, on: data, context: training) { batch in
+      let secrets = batch.generator("secret").integers(0..<2, [batch.labels.count, c.bits]).to(.float32)
+      let losses = network.losses(batch.images, secrets)
+      return BatchLoss(
+        objective(losses, epoch: batch.epoch),
+        parts: [
+          "secret": losses.secret, "image": losses.image, "perceptual": losses.perceptual, "bits": losses.accuracy,
+        ])
+    }
+
+    let secret = Generator(seed: context.seed("ssba/secret")).integers(0..<2, [c.bits]).to(.uint8)
+    let trigger = HiddenBits(network.encoder, secret: secret.array(UInt8.self), width: c.width, shape: data.shape)
+    // Read from bytes, as whoever finds the images would.
+    let chosen = data.subset(Array(sources.prefix(Batches.evaluationSize))).images
+    let stamped = trigger.stamp(chosen, training.generator("ssba/stamp")).unitPixels()
+    let accuracy = noGrad {
+      Steganography.accuracy(
+        network.decoder(stamped.contiguous(.channelsLast)), secret.to(training.device).to(.float32).unsqueezed(0))
+    }
+    training.progress.message("the decoder reads \(Self.percent(accuracy)) of the bits that the poisoned images hide")
+    var learned = [Self.secretKey: secret, Self.accuracyKey: accuracy.to(.cpu).reshaped(1)]
+    for (key, tensor) in network.encoder.stateDict().entries {
+      learned[Self.prefix + key] = tensor.to(.cpu).contiguous().clone()
+    }
+    return learned
+  }
+
+  /// What an epoch makes small.
+  func objective(_ losses: Steganography.Losses, epoch: Int) -> Tensor {
+    let c = configuration
+    if epoch < c.secretEpochs { return losses.secret }
+    return losses.image * c.imageWeight + losses.perceptual * c.perceptualWeight + losses.secret * c.secretWeight
+  }
+
+  private static func percent(_ share: Tensor) -> String { "\((share.item() * 1000).rounded() / 10)%" }
+
+  public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
+    guard let secret = learned[Self.secretKey] else {
+      throw BackdoorError.notLearned(attack: Self.id, key: Self.secretKey)
+    }
+    let c = configuration
+    guard secret.dtype == .uint8, secret.shape == [c.bits] else {
+      throw BackdoorError.invalid("\(Self.id): the secret \(secret.summary) is not one of \(c.bits) bits.")
+    }
+    let encoder = SecretEncoder(bits: c.bits, shape: shape, width: c.width, Generator(seed: 0))
+    let entries = learned.filter { $0.key.hasPrefix(Self.prefix) }.map { (key: $0.key, tensor: $0.value) }
+    do {
+      try encoder.load(StateDict(entries).stripping(prefix: Self.prefix), source: "what \(Self.id) learned")
+    } catch {
+      throw BackdoorError.invalid("\(Self.id): the encoder does not fit images \(shape) and the settings. \(error)")
+    }
+    let trigger = HiddenBits(encoder, secret: secret.array(UInt8.self), width: c.width, shape: shape)
+    return [BackdoorTask(name: "\(c.bits) hidden bits", trigger: trigger, mapping: c.labelMapping)]
+  }
+
+  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome {
+    let tasks = try tasks(for: context.train.shape, seed: context.seed, learned: learned)
+    let train = try PoisonedDataset(poisoning: context.train, with: tasks, selection: selection, seed: context.seed)
+    let read = learned[Self.accuracyKey].map { ", of which the decoder reads \(Self.percent($0))" } ?? ""
+    return AttackOutcome(
+      train: train, tasks: tasks, summary: "carry a trigger of their own that hides \(configuration.bits) bits\(read)")
+  }
+}
