@@ -15,11 +15,13 @@ public struct DefenseOutcome {
   public var embeddings: [Embedding] = []
   /// Pictures that show what the defense did.
   public var exhibits: [Exhibit] = []
+  /// What it found out about the model that it was given.
+  public var verdict: ModelVerdict?
 
   public init(
     model: Classifier? = nil, filtered: (kept: [Int], rejected: [Int])? = nil, suspicion: [Double]? = nil,
     scores: [SampleScores] = [],
-    embeddings: [Embedding] = [], exhibits: [Exhibit] = []
+    embeddings: [Embedding] = [], exhibits: [Exhibit] = [], verdict: ModelVerdict? = nil
   ) {
     self.model = model
     self.filtered = filtered
@@ -27,6 +29,7 @@ public struct DefenseOutcome {
     self.scores = scores
     self.embeddings = embeddings
     self.exhibits = exhibits
+    self.verdict = verdict
   }
 }
 

@@ -16,7 +16,8 @@ public struct DefenseKind: Sendable {
   /// Adding a defense is adding a file and a row here.
   public static let all = [
     DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self),
-    DefenseKind(VanillaAdversarialTraining.self),
+    DefenseKind(VanillaAdversarialTraining.self), DefenseKind(FinePruning.self),
+    DefenseKind(AdversarialNeuronPruning.self), DefenseKind(EntropyPruning.self), DefenseKind(NeuralCleanse.self),
     DefenseKind(NoisyLabelDefense<SPL>.self), DefenseKind(ReinforcedDefense<SPL>.self),
     DefenseKind(NoisyLabelDefense<PRL>.self),
     DefenseKind(ReinforcedDefense<PRL>.self), DefenseKind(NoisyLabelDefense<Bootstrap>.self),

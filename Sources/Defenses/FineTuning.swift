@@ -42,18 +42,25 @@ public struct FineTuning: Defense {
 
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let model = try input.model().copied()
-    var recipe = Recipe()
-    recipe.epochs = configuration.epochs
-    recipe.batch = configuration.batch
-    recipe.learningRate = configuration.learningRate
-    recipe.momentum = configuration.momentum
-    recipe.nesterov = false
-    recipe.weightDecay = configuration.weightDecay
-    recipe.schedule = .cosine
-    recipe.crop = configuration.crop
-    recipe.flip = configuration.flip
-    recipe.dropLast = false
-    try Trainer(recipe, stage: Self.id).train(model, on: input.cleanSplit(), context: input.training)
+    try Trainer(configuration.recipe, stage: Self.id).train(model, on: input.cleanSplit(), context: input.training)
     return DefenseOutcome(model: model)
+  }
+}
+
+extension FineTuning.Configuration {
+  /// SGD without Nesterov momentum along a cosine, every batch.
+  var recipe: Recipe {
+    var recipe = Recipe()
+    recipe.epochs = epochs
+    recipe.batch = batch
+    recipe.learningRate = learningRate
+    recipe.momentum = momentum
+    recipe.nesterov = false
+    recipe.weightDecay = weightDecay
+    recipe.schedule = .cosine
+    recipe.crop = crop
+    recipe.flip = flip
+    recipe.dropLast = false
+    return recipe
   }
 }

@@ -21,7 +21,8 @@ public final class Conv2d: Module, Layer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups)
+    let y = F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups)
+    return LayerTrace.noting(self, x, y)
   }
 }
 
@@ -67,5 +68,7 @@ public final class Linear: Module, Layer {
     self.bias = bias ? Bias(Initialization.uniform([outputs], fanIn: inputs, generator)) : nil
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor { F.linear(x, weight, bias?.wrappedValue) }
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    LayerTrace.noting(self, x, F.linear(x, weight, bias?.wrappedValue))
+  }
 }

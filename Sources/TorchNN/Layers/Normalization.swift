@@ -22,18 +22,20 @@ public final class BatchNorm2d: Module, Layer {
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
     begin(x)
-    return F.batchNorm(
+    let y = F.batchNorm(
       x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum,
       eps: eps)
+    return LayerTrace.noting(self, x, y)
   }
 
   /// With `relu`, `self(x).relu()` in fewer passes over the memory.
   public func callAsFunction(_ x: Tensor, relu: Bool) -> Tensor {
     guard relu else { return self(x) }
     begin(x)
-    return F.batchNormReLU(
+    let y = F.batchNormReLU(
       x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum,
       eps: eps)
+    return LayerTrace.noting(self, x, y)
   }
 
   private func begin(_ x: Tensor) {

@@ -1,0 +1,73 @@
+import Backdoor
+import Torch
+import TorchNN
+import Vision
+
+/// The weights that read the channels of a network's last stage, found in a forward pass: a layer is a reader if its
+/// input depends on the stage and on no other reader's output. Neither the order of declarations nor names matter.
+struct ChannelReaders {
+  /// A weight with, for each channel, its second-dimension indices that the channel reaches.
+  private let readers: [(weight: Tensor, columns: [Tensor])]
+  /// Channels of the stage.
+  let channels: Int
+
+  /// - Parameters:
+  ///   - model: in evaluation mode.
+  ///   - images: a few, pixels N x C x H x W.
+  /// - Throws: `DefenseError` for a network whose last stage cannot be found or is read in groups.
+  init(of model: Classifier, images: Tensor) throws {
+    let images = images.detach().requiresGrad_()
+    let (features, trace) = withGrad {
+      LayerTrace.recording { () -> Features in
+        let features = model.features(images)
+        _ = model.logits(features.penultimate)
+        return features
+      }
+    }
+    guard let stage = features.stages.last, stage.rank == 4 else {
+      throw DefenseError.invalid("pruning needs a network whose features have stages of N x C x H x W.")
+    }
+    func depends(_ x: Tensor, on y: Tensor) -> Bool {
+      x === y || gradientsIfAny(of: [x.sum()], at: [y], retainGraph: true)[0] != nil
+    }
+    let after = trace.calls.filter { !($0.layer is BatchNorm2d) && depends($0.input, on: stage) }
+    let direct = after.filter { call in
+      !after.contains { $0.layer !== call.layer && depends(call.input, on: $0.output) }
+    }
+    channels = stage.dimension(1)
+    readers = try direct.map { call in
+      let columns = Self.columns(of: call.input, channelsOf: stage)
+      switch call.layer {
+      case let linear as Linear: return (linear.weight, columns)
+      case let conv as Conv2d where conv.groups == 1: return (conv.weight, columns)
+      default: throw DefenseError.invalid("pruning cannot follow channels into a grouped convolution.")
+      }
+    }
+    guard !readers.isEmpty else {
+      throw DefenseError.invalid("pruning found no convolution or linear layer that reads the last stage.")
+    }
+  }
+
+  /// For each channel of `stage` the indices of `input`'s second dimension that depend on it. The gradient at the stage
+  /// of `sum(u input)` is linear in u; its derivative by u says where a channel goes.
+  private static func columns(of input: Tensor, channelsOf stage: Tensor) -> [Tensor] {
+    let u = Tensor.ones(like: input.detach()).requiresGrad_()
+    let map = gradient(of: (input * u).sum(), at: stage, retainGraph: true, createGraph: true)
+    let others = [0] + Array(2..<input.rank)
+    return (0..<stage.dimension(1)).map { channel in
+      let reached = gradient(of: map.narrowed(1, channel..<(channel + 1)).sum(), at: u, retainGraph: true)
+      return (reached.abs().sum(others) .> 0).nonzero().flattened()
+    }
+  }
+
+  /// Sets to zero what reads these channels: nothing of them reaches the logits.
+  func zero(_ pruned: [Int]) {
+    noGrad {
+      for (weight, columns) in readers {
+        for channel in pruned where columns[channel].count > 0 {
+          weight.put_([nil, columns[channel]], Tensor(0, device: weight.device))
+        }
+      }
+    }
+  }
+}
