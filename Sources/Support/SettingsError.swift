@@ -46,7 +46,7 @@ public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable 
   /// ...`
   public var description: String {
     var lines = zip(issues, places).prefix(Self.mostShown).map { issue, place in
-      [place, issue.path.isEmpty ? nil : shortened(issue.path, 120), shortened(issue.message, 2_000)]
+      [place, issue.path.isEmpty ? nil : escaped(issue.path, limit: 120), escaped(issue.message, limit: 2000)]
         .compactMap { $0 }.joined(separator: ": ")
     }
     if issues.count > Self.mostShown { lines.append("... and \(issues.count - Self.mostShown) more") }
@@ -59,11 +59,6 @@ extension SettingsError {
   public static func unknownName(what: String, name: String, known: [String]) -> SettingsError {
     let question = Nearest.question(name, among: known)
     let hint = (question.isEmpty ? "" : question + " ") + "Known: \(known.joined(separator: ", "))."
-    return SettingsError("", "unknown \(what) \"\(shortened(name, 120))\". \(hint)")
+    return SettingsError("", "unknown \(what) \"\(escaped(name, limit: 120))\". \(hint)")
   }
-}
-
-/// The beginning of a text that may be anything, such as a key of a file.
-private func shortened(_ text: String, _ limit: Int) -> String {
-  text.count > limit ? text.prefix(limit) + "..." : text
 }

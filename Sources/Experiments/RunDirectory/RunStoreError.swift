@@ -31,9 +31,13 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
         Open it with the version that wrote it\(found > RunRecord.supportedFormat ? ", or update antidote" : "").
         """
     case .damaged(let path, let reason):
-      return "\(path) is damaged: \(reason). Restore it from a copy, or remove the run's folder and run again."
+      return
+        "\(path) is damaged: \(escaped(reason, limit: 2000)). Restore it from a copy, or remove the run's folder and "
+        + "run again."
     case .damagedLine(let path, let line, let reason):
-      return "\(path), line \(line) is damaged: \(reason). Remove that line, or remove the run's folder and run again."
+      return
+        "\(path), line \(line) is damaged: \(escaped(reason, limit: 2000)). Remove that line, or remove the "
+        + "run's folder and run again."
     case .replaced(let path):
       return "\(path) is not the file that this run made: its SHA-256 is not the one in \(RunDirectory.recordName). "
         + "Put the file back, or remove it to make it again."

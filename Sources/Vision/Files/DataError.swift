@@ -34,7 +34,7 @@ public enum DataError: Error, Equatable, Sendable, CustomStringConvertible {
         : "The file is too long for its format: it may be another file under this name; copy or download it again."
       return "\(path): \(formatCount(found)) bytes, expected \(formatCount(expected)) (\(layout)). \(fix)"
     case .malformed(let path, let problem, let fix):
-      return "\(path): \(problem). \(fix)"
+      return "\(path): \(escaped(problem, limit: 2000)). \(fix)"
     case .sizesDiffer(let path, let found, let expected):
       return
         "\(path): the image is \(found), the first image is \(expected). Set the image size, so that all are resized "

@@ -71,7 +71,10 @@ public enum TinyImageNetFiles {
       let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(\.trimmedBlanks)
       guard fields.count >= 2, !fields[0].contains("/"), let label = labels[fields[1]] else {
         throw DataError.malformed(
-          path: file, problem: "line \(index + 1) is '\(line)', expected a file name, a tab and a class of wnids.txt",
+          path: file,
+          problem:
+            "line \(index + 1) is '\(escaped(String(line), limit: 120))', expected a file name, a tab and a class of "
+            + "wnids.txt",
           fix: DataError.copyAgain)
       }
       return (path: Path.join(images, fields[0]), label: label)
