@@ -70,6 +70,11 @@ for rule in ("spl", "prl", "bootstrap"):
         loss, rows = rule_loss(rule, z, labels, eps=eps)
         (g,) = torch.autograd.grad(loss, z)
         book.add(f"rules/{rule}/{eps}", rows=rows, loss=loss, grad_logits=g)
+for alpha in (0.3, 1.0):
+    z = logits.clone().requires_grad_()
+    loss, rows = rule_loss("bootstrap", z, labels, alpha=alpha)
+    (g,) = torch.autograd.grad(loss, z)
+    book.add(f"rules/bootstrap_alpha/{alpha}", loss=loss, grad_logits=g)
 orders = [choose(rule, logits, labels, eps=0.0)[0].tolist() for rule in ("spl", "prl")]
 assert orders[0] != orders[1], "the rules must differ somewhere"
 tied = [i for i in orders[1] if i in (3, 6, 9, 11)]

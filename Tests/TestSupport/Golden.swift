@@ -39,11 +39,25 @@ public struct Golden {
   public func settings(of name: String) -> JSON { settings["cases"][name] }
 
   public func tensor(_ key: String) throws -> Tensor {
-    guard let tensor = tensors[key] else { throw GoldenError(description: "\(name).safetensors has no \(key)") }
+    guard let tensor = tensorIfAny(key) else { throw GoldenError(description: "\(name).safetensors has no \(key)") }
     return tensor
   }
-  public func tensorIfAny(_ key: String) -> Tensor? { tensors[key] }
+  public func tensorIfAny(_ key: String) -> Tensor? {
+    GoldenReads.note("\(name)/\(key)")
+    return tensors[key]
+  }
   public var keys: [String] { tensors.keys.sorted() }
+}
+
+/// Where `ANTIDOTE_GOLDEN_READS` names a file, the keys that tests ask for are added to it, for `unread.py`.
+private enum GoldenReads {
+  private static let path = ProcessInfo.processInfo.environment["ANTIDOTE_GOLDEN_READS"]
+
+  static func note(_ key: String) {
+    guard let path, let file = fopen(path, "a") else { return }
+    fputs(key + "\n", file)
+    fclose(file)
+  }
 }
 
 public struct GoldenError: Error, CustomStringConvertible {

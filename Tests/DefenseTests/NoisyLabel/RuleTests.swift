@@ -40,6 +40,19 @@ import Training
     }
   }
 
+  /// The label's weight is `alpha`, the prediction's the rest.
+  @Test(arguments: [0.3, 1]) func bootstrapMixes(_ alpha: Double) throws {
+    let golden = try Golden("noisy_label")
+    let labels = try golden.tensor("rules/labels")
+    var rule = Bootstrap()
+    rule.alpha = alpha
+    let logits = try golden.tensor("rules/logits").clone().requiresGrad_()
+    let loss = F.crossEntropy(logits, rule.choose(logits.detach(), labels, epoch: 0).targets)
+    let key = "rules/bootstrap_alpha/\(alpha)"
+    expectClose(loss.detach(), try golden.tensor("\(key)/loss"), "loss")
+    expectClose(gradient(of: loss, at: logits), try golden.tensor("\(key)/grad_logits"), "gradient")
+  }
+
   /// exp(0), exp(log 3) and label 1: p = (1/4, 3/4).
   @Test func byHand() {
     let logits = Tensor([0, 1.0986123, 0, 1.0986123] as [Float], shape: [2, 2])
