@@ -48,11 +48,11 @@ import Vision
 
   private static let cases: [String: @Sendable (inout AdversarialNeuronPruning.Configuration) -> Void] = [
     "as published": { _ in },
-    "code, two steps": { ($0.project, $0.steps, $0.momentum, $0.alpha, $0.iterations) = (false, 2, 0.4, 0.7, 20) },
+    "code, two steps": { ($0.project, $0.steps, $0.momentum, $0.alpha) = (false, 2, 0.4, 0.7) },
     "running statistics": {
-      ($0.batchStatistics, $0.crop, $0.flip, $0.epsilon, $0.iterations) = (false, 1, false, 0.2, 20)
+      ($0.batchStatistics, $0.crop, $0.flip, $0.epsilon) = (false, 1, false, 0.2)
     },
-    "no perturbation": { ($0.epsilon, $0.learningRate, $0.threshold, $0.iterations) = (0, 1.5, 0.97, 20) },
+    "no perturbation": { ($0.epsilon, $0.learningRate, $0.threshold) = (0, 1.5, 0.97) },
   ]
 
   /// Runs with the method written out here.
