@@ -184,6 +184,8 @@ struct MaskedBatchNorms {
 
   /// Uniform in +-epsilon: delta and xi of each layer in turn.
   func noise(_ epsilon: Double, _ generator: Generator) -> [Tensor] {
-    weights.flatMap { [generator.uniform($0.shape, -epsilon, epsilon), generator.uniform($0.shape, -epsilon, epsilon)] }
+    weights.flatMap {
+      [generator.uniform($0.shape, -epsilon, epsilon), generator.uniform($0.shape, -epsilon, epsilon)]
+    }
   }
 }

@@ -18,6 +18,7 @@ public struct DefenseKind: Sendable {
     DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self),
     DefenseKind(VanillaAdversarialTraining.self), DefenseKind(FinePruning.self),
     DefenseKind(AdversarialNeuronPruning.self), DefenseKind(EntropyPruning.self), DefenseKind(NeuralCleanse.self),
+    DefenseKind(AttentionDistillation.self), DefenseKind(ImplicitUnlearning.self),
     DefenseKind(NoisyLabelDefense<SPL>.self), DefenseKind(ReinforcedDefense<SPL>.self),
     DefenseKind(NoisyLabelDefense<PRL>.self),
     DefenseKind(ReinforcedDefense<PRL>.self), DefenseKind(NoisyLabelDefense<Bootstrap>.self),

@@ -21,6 +21,12 @@ import Vision
     let filter: JSONValue = ["rounds": 2, "bags": 1, "share": 0.4, "stopAt": 4, "learner": short]
     let trained = ["spl", "spl-at", "prl", "prl-at", "bootstrap", "bootstrap-at", "noisy-at", "at", "cat"]
     return Dictionary(uniqueKeysWithValues: trained.map { ($0, recipe) }).merging([
+      "fp": ["share": 0.3, "finetune": short],
+      "anp": ["iterations": 3, "batch": 12, "threshold": 0.98, "learningRate": 1],
+      "ep": ["deviations": 0.9, "images": 30],
+      "nc": ["epochs": 1, "batch": 12, "falseAlarms": 1, "simulations": 100, "unlearning": short],
+      "nad": ["epochs": 1, "teacherEpochs": 1, "batch": 12, "cutout": 5],
+      "i-bau": ["rounds": 1, "batch": 12],
       "prl-simclr": ["pretraining": stage, "recipe": short],
       "ispl": filter, "self-expansion": ["filter": filter, "recipe": short],
       "dbd": [
@@ -109,9 +115,11 @@ import Vision
   }
 
   /// Whoever purifies a model may go on with the one that he gave: layout, modes, device and what trains in it stay.
-  @Test(arguments: DefenseKind.all.filter { $0.stage == .model }.map(\.id), [MemoryFormat.contiguous, .channelsLast])
+  @Test(
+    arguments: DefenseKind.all.filter { $0.stage == .model && $0.requires == [.model, .cleanSplit] }.map(\.id),
+    [MemoryFormat.contiguous, .channelsLast])
   func purifyingLeavesTheModelAsItWas(_ id: String, _ format: MemoryFormat) throws {
-    let (defense, _) = try DefenseKind.named(id).make(["epochs": 1, "batch": 12])
+    let (defense, _) = try DefenseKind.named(id).make(Self.quick[id] ?? ["epochs": 1, "batch": 12])
     for training in [true, false] {
       let given = try resources(size: 16)
       given.model.to(format).train(training)

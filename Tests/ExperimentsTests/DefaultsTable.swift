@@ -265,6 +265,79 @@ enum DefaultsTable {
     crop = 4                           # B: SGD .01, cosine, 100 epochs, batch 256
     flip = true                        # B: SGD .01, cosine, 100 epochs, batch 256
 
+    [defenses fp]
+    tolerance = 0.1                    # B: 10% of the accuracy
+    step = 0.01                        # B: 1% of the channels
+    share = null                       # R Liu et al. 2018, section 3: by accuracy
+    validation = 0.2                   # D
+    finetune.* = @defenses ft
+
+    [defenses anp]
+    iterations = 2000                  # R Wu and Wang 2021, section 5.1
+    batch = 128                        # R Wu and Wang 2021, section 5.1
+    learningRate = 0.2                 # R Wu and Wang 2021, section 5.1
+    momentum = 0.9                     # R Wu and Wang 2021, section 5.1
+    epsilon = 0.4                      # R Wu and Wang 2021, section 5.1
+    steps = 1                          # R Wu and Wang 2021, section 5.1
+    project = true                     # R Wu and Wang 2021, equation 3; C: off
+    alpha = 0.2                        # R Wu and Wang 2021, section 5.1
+    threshold = 0.2                    # R Wu and Wang 2021, section 5.1; P2: .4
+    batchStatistics = true             # C
+    crop = 4                           # C
+    flip = true                        # C
+
+    [defenses ep]
+    deviations = 3.0                   # R Zheng et al. 2022, section 5.1: u = 3
+    images = 500                       # D
+    binWidth = 0.1                     # C
+
+    [defenses nc]
+    epochs = 1000                      # C: 1,000 steps; B: 80
+    batch = 32                         # C
+    learningRate = 0.1                 # C
+    initialCost = 0.001                # C
+    zeroStart = true                   # C
+    multiplier = 2.0                   # C
+    patience = 5                       # C
+    success = 0.99                     # R Wang et al. 2019, IV-B: 99%
+    stopPatience = 25                  # C: 5 times the patience
+    stopThreshold = 1.0                # C; B: .99
+    together = 16                      # D
+    rule = calibrated                  # D
+    falseAlarms = 0.05                 # D
+    null = normal                      # R Wang et al. 2019, IV-C: the MAD's constant is a normal's
+    simulations = 20000                # D
+    threshold = 2.0                    # R Wang et al. 2019, IV-C: 2
+    stamped = 0.2                      # R Wang et al. 2019, VI-C: 20%
+    unlearning.* = @defenses ft
+    unlearning.epochs = 1              # R Wang et al. 2019, VI-C: 1 epoch
+
+    [defenses nad]
+    teacherEpochs = 10                 # R Li et al. 2021, 4.1: 10
+    epochs = 20                        # C
+    batch = 64                         # R Li et al. 2021, 4.1: 64
+    rates = [0.1, 0.01, 0.0001]        # R Li et al. 2021, 4.1: from .1; C: the rest
+    milestones = [2, 20]               # C
+    momentum = 0.9                     # C
+    weightDecay = 0.0001               # R Li et al. 2021, 4.1: 1e-4
+    betas = [500.0, 1000.0, 1000.0]    # C
+    power = 2.0                        # R Li et al. 2021, 4.1: p = 2
+    crop = 4                           # R Li et al. 2021, 4.1: 4
+    flip = true                        # R Li et al. 2021, 4.1: flip
+    cutout = 9                         # R Li et al. 2021, 4.1: 9
+
+    [defenses i-bau]
+    rounds = 5                         # C
+    batch = 100                        # C
+    learningRate = 0.001               # C; B: 1e-4
+    amsgrad = false                    # C; B: on
+    iterations = 5                     # C
+    innerRate = 10.0                   # C
+    penalty = 0.001                    # C
+    mapStep = 0.1                      # C
+    portion = 0.01                     # C
+    radius = null                      # C
+
     [defenses sau]
     epochs = 100                       # P2 C.2: 100; Tiny ImageNet 20
     batch = 256                        # C

@@ -54,6 +54,18 @@ enum SettingsArriveCases {
     Case("defense ft", "", ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]),
     Case("defense sau", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
     Case("defense vanilla-at", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
+    Case("defense fp", "", ["finetune": ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]]),
+    Case("defense anp", "", ["iterations": 6, "batch": 9, "crop": 1, "threshold": 0.8, "learningRate": 1]),
+    Case("defense ep", "", ["deviations": 0.8, "images": 20]),
+    Case(
+      "defense nc", "",
+      [
+        "epochs": 9, "batch": 9, "falseAlarms": 1, "simulations": 200, "patience": 1, "success": 0.4,
+        "unlearning": ["epochs": 2, "batch": 9, "crop": 1],
+      ]),
+    Case(
+      "defense nad", "", ["teacherEpochs": 1, "epochs": 3, "batch": 9, "crop": 1, "cutout": 3, "milestones": [1, 2]]),
+    Case("defense i-bau", "", ["rounds": 2, "batch": 9, "portion": 0.5]),
     Case("defense spl*", "", ["recipe": recipe]), Case("defense prl*", "", ["recipe": recipe]),
     Case("defense bootstrap*", "", ["recipe": recipe]), Case("defense noisy-at", "", ["recipe": recipe]),
     Case("defense prl-simclr", "", ["pretraining": stage, "labeled": 0.7, "recipe": ["crop": 0]]),
@@ -108,6 +120,9 @@ enum SettingsArriveCases {
     Case("defense self-expansion", "filter.classDivisor", ["filter": ["rounds": 1]]),
     Case("defense dbd", "supervised.*", ["variant": "no-ssl"]),
     Case("defense dbd*", "tune.gceQ", ["tune": ["loss": "gce"]]),
+    Case("defense anp", "project", ["steps": 2]),
+    Case("defense nc", "threshold", ["rule": "published"]),
+    Case("defense nc", "stopThreshold", ["stopPatience": 2]), Case("defense nc", "stopPatience", ["stopPatience": 3]),
   ]
 
   /// The same for groups of settings that many methods have: a setting by which the group is known, the setting in
@@ -143,6 +158,14 @@ enum SettingsArriveCases {
     Case("*", "*learner.period", 1), Case("*", "*learner.gamma", 1), Case("*", "*learner.warmup", 0.9),
     Case("*", "*period", 7), Case("*", "*classDivisor", 1), Case("*", "*stopAt", 30), Case("*", "*extraIterations", 1),
     Case("*", "*firstEpochs", 5), Case("*", "*laterEpochs", 5),
+    Case("defense fp", "tolerance", 0.9), Case("defense fp", "step", 0.4), Case("defense fp", "share", 0.6),
+    Case("defense fp", "validation", 0.6), Case("defense anp", "iterations", 3), Case("defense anp", "threshold", 0.3),
+    Case("defense ep", "deviations", 0.1), Case("defense ep", "images", 5), Case("defense ep", "binWidth", 1.5),
+    Case("defense nc", "falseAlarms", 0), Case("defense nc", "simulations", 900), Case("defense nc", "stamped", 0.7),
+    Case("defense nc", "success", 0.7), Case("defense nc", "patience", 3), Case("defense nc", "epochs", 4),
+    Case("defense nad", "rates", [0.1, 0.05, 0.0001]), Case("defense nad", "milestones", [1, 3]),
+    Case("defense nad", "betas", [500, 1000, 100]), Case("defense i-bau", "radius", 0.3),
+    Case("defense i-bau", "portion", 0.9),
   ]
 
   /// Settings that cannot change the result; with a value, that value alone cannot.

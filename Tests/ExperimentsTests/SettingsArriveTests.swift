@@ -116,6 +116,7 @@ import Vision
           bytes.add(outcome.suspicion ?? [])
           for score in outcome.scores { bytes.add(score.values + [score.threshold ?? -1]) }
           for embedding in outcome.embeddings { bytes.add([embedding.features]) }
+          if let verdict = outcome.verdict { bytes.add([verdict.value, verdict.threshold, verdict.pValue]) }
           for exhibit in outcome.exhibits { bytes.add([exhibit.images, exhibit.perturbations]) }
           return bytes.data
         }

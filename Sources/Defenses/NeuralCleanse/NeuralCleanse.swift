@@ -71,7 +71,9 @@ public struct NeuralCleanse: Defense {
       Setting("initialCost", "First weight of the mask's norm.", range: 0...1000, source: "authors' code"),
       Setting(
         "zeroStart", "Begin without weight until the trigger has worked.", source: "authors' code: on; benchmarks: off"),
-      Setting("multiplier", "Factor of the weight's rises; it falls by its power 1.5.", range: 1...100, source: "authors' code"),
+      Setting(
+        "multiplier", "Factor of the weight's rises; it falls by its power 1.5.", range: 1...100,
+        source: "authors' code"),
       Setting(
         "patience", "Epochs of success, or of failure, before the weight changes.", unit: "epochs", range: 1...10_000,
         source: "authors' code"),
@@ -84,7 +86,8 @@ public struct NeuralCleanse: Defense {
       Setting(
         "stopThreshold", "Share of the smallest norm so far that a mask must be under to count as smaller.",
         unit: "fraction", range: 0...1, source: "authors' code: 1; benchmarks: .99"),
-      Setting("together", "Classes in one forward pass: speed and memory alone.", unit: "classes", range: 1...100_000,
+      Setting(
+        "together", "Classes in one forward pass: speed and memory alone.", unit: "classes", range: 1...100_000,
         source: "decided here"),
       Setting(
         "rule", "Compare the index with clean models of as many classes, or with a number.",

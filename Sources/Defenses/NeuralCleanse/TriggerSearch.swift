@@ -128,7 +128,9 @@ private final class TriggerCandidates: Module {
     @Parameter var mask: Tensor
     @Parameter var pattern: Tensor
     init(shape: Shape, _ generator: Generator) {
-      func start(_ shape: Shape) -> Tensor { ((generator.uniform(shape) - 0.5) * 2).clamped(-0.999999, 0.999999).atanh() }
+      func start(_ shape: Shape) -> Tensor {
+        ((generator.uniform(shape) - 0.5) * 2).clamped(-0.999999, 0.999999).atanh()
+      }
       mask = start([1] + shape.dropFirst())
       pattern = start(shape)
     }

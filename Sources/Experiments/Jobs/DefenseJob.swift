@@ -35,6 +35,8 @@ public struct DefenseJob {
     /// On the test split; nil where there is none, and `before` also where there was no model before.
     public let before: BackdoorMetrics?
     public let after: BackdoorMetrics?
+    /// What the defense said about the model, in a sentence, if it judges models.
+    public let verdict: String?
   }
 
   public init(
@@ -119,7 +121,10 @@ public struct DefenseJob {
       try outcome.model?.save(output)
       return Result(
         model: outcome.model, filtered: outcome.filtered, cleanCount: clean.count, before: before,
-        after: outcome.model.flatMap { measurer?.measure($0, context).metrics })
+        after: outcome.model.flatMap { measurer?.measure($0, context).metrics },
+        verdict: outcome.verdict.map {
+          RunRecord.ModelVerdict($0).sentence(naming: suspect?.classNames ?? clean.classNames)
+        })
     }
   }
 

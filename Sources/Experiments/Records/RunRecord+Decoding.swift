@@ -7,7 +7,7 @@ extension RunRecord {
     case formatVersion, id, title, status, failure, created, finished, seconds, command, configuration, environment,
       dataset, poison
     case defense, stages, measurements, riskSearch, defenseEffectiveness, flags, samples, perturbations, findings,
-      lastEpochs
+      lastEpochs, verdict
     case artifacts
   }
 
@@ -42,6 +42,7 @@ extension RunRecord {
     samples = try fields.decodeIfPresent([Sample].self, forKey: .samples) ?? []
     perturbations = try fields.decodeIfPresent([Perturbation].self, forKey: .perturbations) ?? []
     findings = try fields.decodeIfPresent(Findings.self, forKey: .findings)
+    verdict = try fields.decodeIfPresent(ModelVerdict.self, forKey: .verdict)
     lastEpochs = try fields.decodeIfPresent(EpochMeans.self, forKey: .lastEpochs)
     artifacts = try fields.decodeIfPresent([String: Artifact].self, forKey: .artifacts) ?? [:]
   }

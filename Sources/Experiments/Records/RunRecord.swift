@@ -44,6 +44,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
   public var perturbations: [Perturbation] = []
   /// What the defense said about the training samples, if it said anything.
   public var findings: Findings?
+  /// What the defense said about the model that it was given, if it judges models.
+  public var verdict: ModelVerdict?
   /// Of a training-time defense: a last epoch may be a lucky or an unlucky one.
   public var lastEpochs: EpochMeans?
   /// What was made for the parts of the run that others take over, by file name.

@@ -190,6 +190,10 @@ public final class ExperimentRunner {
       record.findings = try samples.record(pictures: configuration.evaluation.samples, in: directory)
       try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))
     }
+    if let verdict = outcome.verdict {
+      record.verdict = RunRecord.ModelVerdict(verdict)
+      try SampleGallery.write(verdict.trigger, to: &record, in: directory)
+    }
     try store()
 
     let model = try outcome.model ?? retrain(cell, outcome)

@@ -83,6 +83,18 @@ struct SampleGallery {
     }
   }
 
+  /// The trigger that a defense reconstructed, on black, and where it shows.
+  static func write(_ trigger: ReconstructedTrigger?, to record: inout RunRecord, in directory: RunDirectory) throws {
+    guard let trigger else { return }
+    let (shown, mask) = ("\(RunDirectory.samplesName)/trigger.png", "\(RunDirectory.samplesName)/trigger-mask.png")
+    for (name, picture) in [(shown, trigger.picture), (mask, trigger.mask)] {
+      try AtomicFile.write(
+        try DecodedImage(picture.detach().to(.cpu).quantized()).encodePNG(), to: directory.file(name))
+    }
+    record.verdict?.trigger = shown
+    record.verdict?.mask = mask
+  }
+
   /// A signed difference around middle gray.
   private func shown(_ difference: Tensor, _ magnification: Double) -> Tensor {
     (difference * magnification + 0.5).quantized()

@@ -38,7 +38,14 @@ extension ReportPage {
 
   static func defense(_ record: RunRecord) -> [Fact] {
     guard let defense = record.defense else { return [] }
-    return [Fact(name: "Defense", text: defense.name)] + (defense.summary.map { [Fact(name: "How", text: $0)] } ?? [])
+    var facts = [Fact(name: "Defense", text: defense.name)]
+    if let summary = defense.summary { facts.append(Fact(name: "How", text: summary)) }
+    if let verdict = record.verdict {
+      facts.append(
+        Fact(name: "The model given", text: verdict.sentence(naming: record.dataset?.classNames ?? [])))
+      if let trigger = verdict.trigger { facts.append(Fact(name: "Trigger found", text: trigger)) }
+    }
+    return facts
   }
 
   static func dataset(_ record: RunRecord) -> [Fact] {

@@ -74,6 +74,7 @@ struct DefendCommand: ParsableCommand {
     if let (kept, rejected) = result.filtered {
       try Output.write("kept \(formatCount(kept.count)) training samples, rejected \(formatCount(rejected.count))\n")
     }
+    if let verdict = result.verdict { try Output.write("the model is \(verdict)\n") }
     if let after = result.after {
       let columns = result.before.map { [("before", $0), ("after", after)] } ?? [("model", after)]
       try Output.write(MetricsTable.text(columns))
