@@ -51,6 +51,14 @@ enum SettingsArriveCases {
     Case("defense at", "", threats), Case("defense cat", "", threats),
     Case("defense self-expansion", "", ["filter": filter, "recipe": recipe]), Case("defense ispl", "", filter),
     Case("defense dbd", "", ["finetune": ["epochs": 2, "iterations": 3, "batch": 6], "supervised": recipe]),
+    Case("defense spectral", "", ["eps": 0.1]),
+    Case("defense activation-clustering", "", ["components": 2, "least": 4, "rule": "smaller"]),
+    Case(
+      "defense abl", "",
+      [
+        "isolationEpochs": 2, "tuningEpochs": 2, "unlearningEpochs": 2, "batch": 9, "isolated": 0.2, "gamma": 1.4,
+        "unlearningRate": 0.05, "crop": 1, "tuningMilestone": 1,
+      ]),
     Case("defense dbd*", "", ["pretrain": stage, "tune": stage, "embeddings": 5]), Case("recipe", "", recipe),
   ]
 
@@ -87,6 +95,10 @@ enum SettingsArriveCases {
     Case("defense self-expansion", "filter.classDivisor", ["filter": ["rounds": 1]]),
     Case("defense dbd", "supervised.*", ["variant": "no-ssl"]),
     Case("defense dbd*", "tune.gceQ", ["tune": ["loss": "gce"]]),
+    Case("defense spectral", "percentile", ["rule": "percentile"]),
+    Case("defense spectral", "classLimit", ["eps": 0.6]),
+    Case("defense activation-clustering", "relativeSize", ["rule": "relative-size"]),
+    Case("defense activation-clustering", "silhouette", ["rule": "silhouette"]),
   ]
 
   /// The same for groups of settings that many methods have: a setting by which the group is known, the setting in
@@ -113,6 +125,8 @@ enum SettingsArriveCases {
     Case("*", "*l1.share", 0.2), Case("*", "*.queue", 20), Case("*", "*rounds", 1), Case("*", "*selfTraining", 0),
     Case("*", "*learner.period", 1), Case("*", "*learner.gamma", 1), Case("*", "*learner.warmup", 0.9),
     Case("*", "*period", 7), Case("*", "*classDivisor", 1), Case("*", "*stopAt", 30), Case("*", "*extraIterations", 1),
+    Case("defense activation-clustering", "least", 11), Case("defense activation-clustering", "relativeSize", 0.1),
+    Case("defense activation-clustering", "silhouette", 1), Case("defense activation-clustering", "starts", 1),
     Case("*", "*firstEpochs", 5), Case("*", "*laterEpochs", 5),
   ]
 
