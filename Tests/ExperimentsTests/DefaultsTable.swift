@@ -345,6 +345,13 @@ enum DefaultsTable {
 
     [defenses oracle-filter]
 
+    [defenses dpsgd]
+    clip = 1.0                         # R Abadi et al. 2016
+    noise = 1.0                        # D
+    delta = 1e-05                      # R Abadi et al. 2016
+    groups = 16                        # D
+    recipe.* = @recipes adversarial    # D
+
     [defenses abl]
     ascent = batch                     # C; R Li et al. 2021, equation 3: sample
     gamma = 0.5                        # R Li et al. 2021, 4

@@ -59,6 +59,7 @@ enum SettingsArriveCases {
         "isolationEpochs": 2, "tuningEpochs": 2, "unlearningEpochs": 2, "batch": 9, "isolated": 0.2, "gamma": 1.4,
         "unlearningRate": 0.05, "crop": 1, "tuningMilestone": 1,
       ]),
+    Case("defense dpsgd", "", ["recipe": recipe, "groups": 1]),
     Case("defense dbd*", "", ["pretrain": stage, "tune": stage, "embeddings": 5]), Case("recipe", "", recipe),
   ]
 
@@ -146,6 +147,8 @@ enum SettingsArriveCases {
     Case("defense self-expansion", "filter.ballot"),
     // Handed over as one value: looked at in ispl.
     Case("defense self-expansion", "filter.learner.*"),
+    // Of what is said of the model, not of the model.
+    Case("defense dpsgd", "delta"),
     // Speed alone.
     Case("*", "*together"),
   ]

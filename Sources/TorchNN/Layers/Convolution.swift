@@ -1,7 +1,8 @@
 public import Torch
 
 /// 2-D convolution. Input N x in x H x W, weight out x in/groups x k x k.
-public final class Conv2d: Module, Layer {
+public final class Conv2d: Module, ObservableLayer {
+  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
   @Parameter public var weight: Tensor
   public let bias: Bias?
   public let stride: Int
@@ -21,7 +22,9 @@ public final class Conv2d: Module, Layer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups)
+    let y = F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups)
+    observer?(x, y)
+    return y
   }
 }
 
@@ -58,7 +61,8 @@ public final class ConvTranspose2d: Module, Layer {
 }
 
 /// `x W^T + b`; weight out x in.
-public final class Linear: Module, Layer {
+public final class Linear: Module, ObservableLayer {
+  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
   @Parameter public var weight: Tensor
   public let bias: Bias?
 
@@ -67,5 +71,9 @@ public final class Linear: Module, Layer {
     self.bias = bias ? Bias(Initialization.uniform([outputs], fanIn: inputs, generator)) : nil
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor { F.linear(x, weight, bias?.wrappedValue) }
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let y = F.linear(x, weight, bias?.wrappedValue)
+    observer?(x, y)
+    return y
+  }
 }
