@@ -24,6 +24,8 @@ public enum Resource: String, Sendable, Codable, CaseIterable {
   case cleanSplit = "clean split"
   /// Clean images without labels.
   case unlabeled = "unlabeled images"
+  /// Which training samples are poisoned. Only an experiment knows: what asks for it is an oracle, not a defense.
+  case truth = "true list of poisoned samples"
 }
 
 public enum DefenseError: Error, CustomStringConvertible, Sendable {
@@ -37,6 +39,9 @@ public enum DefenseError: Error, CustomStringConvertible, Sendable {
     case .missing(let defense, .unlabeled):
       "defense \(defense) needs \(Resource.unlabeled.rawValue), and there are none: --set clean.unlabeled=0.8 takes so "
         + "many from the data set."
+    case .missing(let defense, .truth):
+      "defense \(defense) is an oracle: it needs the \(Resource.truth.rawValue), which an experiment alone has: "
+        + "antidote run."
     case .missing(let defense, let resource): "defense \(defense) needs a \(resource.rawValue), and none was given."
     case .notGranted(let resource): "the defense uses a \(resource.rawValue) without declaring it in `requires`."
     case .noArchitecture:

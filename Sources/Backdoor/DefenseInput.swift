@@ -17,14 +17,17 @@ public struct DefenseInput {
   private let suspect: Classifier?
   private let cleanSet: ImageDataset?
   private let unlabeledSet: ImageDataset?
+  private let poisoned: Set<Int>?
 
   /// Hands over those resources that `defense` requires.
-  /// - Parameter architecture: what a defense that trains should train.
+  /// - Parameters:
+  ///   - architecture: what a defense that trains should train.
+  ///   - truth: positions of the poisoned samples in the training set, for oracles; nil where nobody knows.
   /// - Throws: `DefenseError.missing` if one that it requires is not given.
   public init(
     for defense: any Defense.Type, training: TrainingContext, seed: Seed, architecture: Architecture? = nil,
     poisonedTrain: ImageDataset? = nil, model: Classifier? = nil, cleanSplit: ImageDataset? = nil,
-    unlabeled: ImageDataset? = nil
+    unlabeled: ImageDataset? = nil, truth: Set<Int>? = nil
   ) throws(DefenseError) {
     self.training = training
     self.seed = seed
@@ -34,9 +37,10 @@ public struct DefenseInput {
     suspect = resources.contains(.model) ? model : nil
     cleanSet = resources.contains(.cleanSplit) ? cleanSplit : nil
     unlabeledSet = resources.contains(.unlabeled) ? unlabeled : nil
+    poisoned = resources.contains(.truth) ? truth : nil
     let given: [(Resource, Bool)] = [
       (.poisonedTrain, trainSet != nil), (.model, suspect != nil), (.cleanSplit, (cleanSet?.count ?? 0) > 0),
-      (.unlabeled, unlabeledSet != nil),
+      (.unlabeled, unlabeledSet != nil), (.truth, poisoned != nil),
     ]
     for (resource, present) in given where resources.contains(resource) && !present {
       throw .missing(defense: defense.id, resource: resource)
@@ -47,6 +51,8 @@ public struct DefenseInput {
   public func model() throws(DefenseError) -> Classifier { try granted(.model, suspect) }
   public func cleanSplit() throws(DefenseError) -> ImageDataset { try granted(.cleanSplit, cleanSet) }
   public func unlabeled() throws(DefenseError) -> ImageDataset { try granted(.unlabeled, unlabeledSet) }
+  /// Positions of the poisoned samples in the training set.
+  public func truth() throws(DefenseError) -> Set<Int> { try granted(.truth, poisoned) }
 
   /// A new model of the architecture that the user chose, on the context's device, in channels-last layout.
   /// - Parameter name: of its random stream; another name gives other weights.

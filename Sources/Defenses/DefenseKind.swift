@@ -26,7 +26,9 @@ public struct DefenseKind: Sendable {
     DefenseKind(SemiSupervisedDefense<PRL>.self), DefenseKind(AdversarialTraining.self),
     DefenseKind(CompositeAdversarialTraining.self),
     DefenseKind(SelfExpansion.self), DefenseKind(InverseSelfPacedLearning.self), DefenseKind(DecouplingDefense.self),
-    DefenseKind(DecouplingFilter.self),
+    DefenseKind(DecouplingFilter.self), DefenseKind(SpectralSignatures.self), DefenseKind(ActivationClustering.self),
+    DefenseKind(RandomFilter.self), DefenseKind(OracleFilter.self), DefenseKind(AntiBackdoorLearning.self),
+    DefenseKind(DifferentiallyPrivateTraining.self),
   ]
 
   init<D: Defense>(_ type: D.Type) {

@@ -19,7 +19,7 @@ import Vision
     let recipe: JSONValue = ["recipe": short]
     let stage: JSONValue = ["epochs": 1, "batch": 32]
     let filter: JSONValue = ["rounds": 2, "bags": 1, "share": 0.4, "stopAt": 4, "learner": short]
-    let trained = ["spl", "spl-at", "prl", "prl-at", "bootstrap", "bootstrap-at", "noisy-at", "at", "cat"]
+    let trained = ["spl", "spl-at", "prl", "prl-at", "bootstrap", "bootstrap-at", "noisy-at", "at", "cat", "dpsgd"]
     return Dictionary(uniqueKeysWithValues: trained.map { ($0, recipe) }).merging([
       "fp": ["share": 0.3, "finetune": short],
       "anp": ["iterations": 3, "batch": 12, "threshold": 0.98, "learningRate": 1],
@@ -33,6 +33,8 @@ import Vision
         "pretrain": stage, "tune": stage, "finetune": ["epochs": 1, "iterations": 2, "batch": 6], "embeddings": 5,
       ],
       "dbd-filter": ["pretrain": stage, "tune": stage, "embeddings": 5],
+      "spectral": [:], "activation-clustering": ["least": 4], "random-filter": [:], "oracle-filter": [:],
+      "abl": ["isolationEpochs": 1, "tuningEpochs": 1, "unlearningEpochs": 1, "batch": 12, "isolated": 0.1],
     ]) { $1 }
   }()
 
@@ -53,7 +55,7 @@ import Vision
     let input = try DefenseInput(
       for: type(of: defense), training: context, seed: seed, architecture: given.train.tinyArchitecture,
       poisonedTrain: given.train,
-      model: given.model, cleanSplit: given.clean, unlabeled: given.clean)
+      model: given.model, cleanSplit: given.clean, unlabeled: given.clean, truth: [2, 5])
     return try defense.run(input)
   }
 
@@ -165,12 +167,12 @@ import Vision
     let context = TrainingContext()
     let input = try DefenseInput(
       for: type, training: context, seed: 1, poisonedTrain: given.train, model: given.model, cleanSplit: given.clean,
-      unlabeled: given.clean
+      unlabeled: given.clean, truth: [2]
     )
     let granted: [(Resource, () throws -> Any)] = [
       (.poisonedTrain, { try input.poisonedTrain() }), (.model, { try input.model() }),
       (.cleanSplit, { try input.cleanSplit() }),
-      (.unlabeled, { try input.unlabeled() }),
+      (.unlabeled, { try input.unlabeled() }), (.truth, { try input.truth() }),
     ]
     for (resource, get) in granted {
       if kind.requires.contains(resource) {
@@ -185,7 +187,7 @@ import Vision
           for: type, training: context, seed: 1, poisonedTrain: missing == .poisonedTrain ? nil : given.train,
           model: missing == .model ? nil : given.model,
           cleanSplit: missing == .cleanSplit ? given.clean.prefix(0) : given.clean,
-          unlabeled: missing == .unlabeled ? nil : given.clean)
+          unlabeled: missing == .unlabeled ? nil : given.clean, truth: missing == .truth ? nil : [2])
       }
       #expect(error?.description.contains(missing.rawValue) == true && error?.description.contains(id) == true)
     }

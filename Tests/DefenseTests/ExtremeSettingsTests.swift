@@ -23,11 +23,13 @@ import Vision
   private static let quick: [String: JSONValue] = [
     "epochs": 1, "batch": 2, "crop": 0, "steps": 1, "rounds": 1, "bags": 1, "share": 0.5, "stopAt": 1, "iterations": 2,
     "embeddings": 3, "hidden": 4, "projection": 4, "queue": 4, "searchIterations": 1,
+    "isolationEpochs": 1, "tuningEpochs": 1, "unlearningEpochs": 1, "starts": 1, "isolated": 0.5,
   ]
   /// Settings that say how often something is done: at their upper end they only cost time and memory.
   private static let counts: Set<String> = [
     "epochs", "steps", "rounds", "bags", "iterations", "views", "firstEpochs", "laterEpochs", "selfTraining", "hidden",
     "projection", "queue", "viewSize", "searchIterations", "bisections",
+    "isolationEpochs", "tuningEpochs", "unlearningEpochs", "starts", "components",
   ]
 
   /// Settings by their full name, with the groups that lead to them.
@@ -103,7 +105,7 @@ import Vision
     let context = TrainingContext(precision: .float32, seed: 5)
     let input = try DefenseInput(
       for: type(of: defense), training: context, seed: 5, architecture: data.tinyArchitecture, poisonedTrain: data,
-      model: Classifier.tiny(for: data), cleanSplit: data, unlabeled: data)
+      model: Classifier.tiny(for: data), cleanSplit: data, unlabeled: data, truth: [0])
     do {
       try Interruption.simulated(afterChecks: 12) { _ = try defense.run(input) }
     } catch is Interrupted {

@@ -579,6 +579,53 @@ enum DefaultsTable {
     flip = true                        # C
     embeddings = 100000                # P4 A, figure 1: all
 
+    [defenses spectral]
+    rule = count                       # R Tran et al. 2018, algorithm 1; B: percentile
+    eps = 0.01                         # R Tran et al. 2018: 500 of 50,000
+    factor = 1.5                       # R Tran et al. 2018, algorithm 1
+    percentile = 85.0                  # B: 85; R Tran et al., script
+    classLimit = 0.5                   # D
+    centred = true                     # R Tran et al. 2018, algorithm 1
+
+    [defenses activation-clustering]
+    reduction = ica                    # R Chen et al. 2018, 4.1; B: pca
+    components = 10                    # R Chen et al. 2018, 4.1
+    rule = relative-size               # R Chen et al. 2018, 4.2; B: smaller
+    relativeSize = 0.35                # R Adversarial Robustness Toolbox
+    silhouette = 0.1                   # R Chen et al. 2018: .10 to .15
+    starts = 10                        # D
+    least = 10                         # D
+
+    [defenses random-filter]
+    share = 0.15                       # D: as many as the 85th percentile
+
+    [defenses oracle-filter]
+
+    [defenses dpsgd]
+    clip = 1.0                         # R Abadi et al. 2016
+    noise = 1.0                        # D
+    delta = 1e-05                      # R Abadi et al. 2016
+    groups = 16                        # D
+    recipe.* = @recipes adversarial    # D
+
+    [defenses abl]
+    ascent = batch                     # C; R Li et al. 2021, equation 3: sample
+    gamma = 0.5                        # R Li et al. 2021, 4
+    isolated = 0.01                    # R Li et al. 2021, 4
+    isolationEpochs = 20               # R Li et al. 2021, 4
+    tuningEpochs = 60                  # R Li et al. 2021, 4
+    unlearningEpochs = 20              # R Li et al. 2021, 4
+    batch = 64                         # R Li et al. 2021; B: 256
+    learningRate = 0.1                 # R Li et al. 2021, 4
+    tuningRate = 0.1                   # C
+    tuningMilestone = 40               # C
+    unlearningRate = 0.0001            # B
+    momentum = 0.9                     # R Li et al. 2021, 4
+    nesterov = true                    # C; B
+    weightDecay = 0.0001               # B
+    crop = 4                           # R Li et al. 2021, 4
+    flip = true                        # R Li et al. 2021, 4
+
     [recipes fast]
     epochs = 10                        # D
     batch = 128                        # D

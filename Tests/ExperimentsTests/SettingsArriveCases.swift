@@ -72,6 +72,15 @@ enum SettingsArriveCases {
     Case("defense at", "", threats), Case("defense cat", "", threats),
     Case("defense self-expansion", "", ["filter": filter, "recipe": recipe]), Case("defense ispl", "", filter),
     Case("defense dbd", "", ["finetune": ["epochs": 2, "iterations": 3, "batch": 6], "supervised": recipe]),
+    Case("defense spectral", "", ["eps": 0.1]),
+    Case("defense activation-clustering", "", ["components": 2, "least": 4, "rule": "smaller"]),
+    Case(
+      "defense abl", "",
+      [
+        "isolationEpochs": 2, "tuningEpochs": 2, "unlearningEpochs": 2, "batch": 9, "isolated": 0.2, "gamma": 1.4,
+        "unlearningRate": 0.05, "crop": 1, "tuningMilestone": 1,
+      ]),
+    Case("defense dpsgd", "", ["recipe": recipe, "groups": 1]),
     Case("defense dbd*", "", ["pretrain": stage, "tune": stage, "embeddings": 5]), Case("recipe", "", recipe),
   ]
 
@@ -123,6 +132,10 @@ enum SettingsArriveCases {
     Case("defense anp", "project", ["steps": 2]),
     Case("defense nc", "threshold", ["rule": "published"]),
     Case("defense nc", "stopThreshold", ["stopPatience": 2]), Case("defense nc", "stopPatience", ["stopPatience": 3]),
+    Case("defense spectral", "percentile", ["rule": "percentile"]),
+    Case("defense spectral", "classLimit", ["eps": 0.6]),
+    Case("defense activation-clustering", "relativeSize", ["rule": "relative-size"]),
+    Case("defense activation-clustering", "silhouette", ["rule": "silhouette"]),
   ]
 
   /// The same for groups of settings that many methods have: a setting by which the group is known, the setting in
@@ -157,6 +170,8 @@ enum SettingsArriveCases {
     Case("*", "*l1.share", 0.2), Case("*", "*.queue", 20), Case("*", "*rounds", 1), Case("*", "*selfTraining", 0),
     Case("*", "*learner.period", 1), Case("*", "*learner.gamma", 1), Case("*", "*learner.warmup", 0.9),
     Case("*", "*period", 7), Case("*", "*classDivisor", 1), Case("*", "*stopAt", 30), Case("*", "*extraIterations", 1),
+    Case("defense activation-clustering", "least", 11), Case("defense activation-clustering", "relativeSize", 0.1),
+    Case("defense activation-clustering", "silhouette", 1), Case("defense activation-clustering", "starts", 1),
     Case("*", "*firstEpochs", 5), Case("*", "*laterEpochs", 5),
     Case("defense fp", "tolerance", 0.9), Case("defense fp", "step", 0.4), Case("defense fp", "share", 0.6),
     Case("defense fp", "validation", 0.6), Case("defense anp", "iterations", 3), Case("defense anp", "threshold", 0.3),
@@ -189,6 +204,8 @@ enum SettingsArriveCases {
     Case("defense self-expansion", "filter.ballot"), Case("defense self-expansion", "filter.minimumVotes"),
     // Handed over as one value: looked at in ispl.
     Case("defense self-expansion", "filter.learner.*"),
+    // Of what is said of the model, not of the model.
+    Case("defense dpsgd", "delta"),
     // Speed alone.
     Case("*", "*together"),
   ]

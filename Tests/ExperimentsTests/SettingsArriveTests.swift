@@ -108,7 +108,9 @@ import Vision
           let defense = try kind.make(settings).defense
           let input = try DefenseInput(
             for: type(of: defense), training: context(), seed: 5, architecture: architecture, poisonedTrain: data,
-            model: architecture(Generator(seed: 2)), cleanSplit: data.prefix(23), unlabeled: data.subset([3, 7, 8, 20]))
+            model: architecture(Generator(seed: 2)), cleanSplit: data.prefix(23),
+            unlabeled: data.subset([3, 7, 8, 20]),
+            truth: [1, 6])
           let outcome = try defense.run(input)
           var bytes = Bytes()
           bytes.add(outcome.model?.snapshot().map(\.tensor) ?? [])

@@ -60,8 +60,12 @@ public struct DefenseJob {
       throw Self.nothingToDo
     }
     if kind.requires.contains(.model), model == nil {
-      throw JobError.invalid("defense \(kind.id) purifies a model: name its file with --model.")
+      throw JobError.invalid(
+        kind.stage == .data
+          ? "defense \(kind.id) judges samples by a model that was trained on them: name its file with --model."
+          : "defense \(kind.id) purifies a model: name its file with --model.")
     }
+    if kind.requires.contains(.truth) { throw DefenseError.missing(defense: kind.id, resource: .truth) }
     let context = try configuration.makeContext(
       progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     try OutputCheck.file(output)

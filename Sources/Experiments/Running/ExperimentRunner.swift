@@ -181,7 +181,7 @@ public final class ExperimentRunner {
       for: type(of: defense), training: context, seed: context.seed.stream("defense"),
       architecture: { try self.configuration.makeModel(for: cell.trainSet, $0) }, poisonedTrain: cell.trainSet,
       model: backdoored,
-      cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled)
+      cleanSplit: cell.cleanSplit, unlabeled: cell.unlabeled, truth: Set(poisoned))
     let outcome = try defense.run(input)
     let samples = SampleFindings(
       outcome, data: cell.trainSet, poisoned: poisoned, covers: cell.attackOutcome?.train.covers ?? [])

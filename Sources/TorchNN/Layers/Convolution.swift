@@ -1,7 +1,8 @@
 public import Torch
 
 /// 2-D convolution. Input N x in x H x W, weight out x in/groups x k x k.
-public final class Conv2d: Module, Layer {
+public final class Conv2d: Module, ObservableLayer {
+  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
   @Parameter public var weight: Tensor
   public let bias: Bias?
   public let stride: Int
@@ -22,6 +23,7 @@ public final class Conv2d: Module, Layer {
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let y = F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups)
+    observer?(x, y)
     return LayerTrace.noting(self, x, y)
   }
 }
@@ -59,7 +61,8 @@ public final class ConvTranspose2d: Module, Layer {
 }
 
 /// `x W^T + b`; weight out x in.
-public final class Linear: Module, Layer {
+public final class Linear: Module, ObservableLayer {
+  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
   @Parameter public var weight: Tensor
   public let bias: Bias?
 
@@ -69,6 +72,8 @@ public final class Linear: Module, Layer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    LayerTrace.noting(self, x, F.linear(x, weight, bias?.wrappedValue))
+    let y = F.linear(x, weight, bias?.wrappedValue)
+    observer?(x, y)
+    return LayerTrace.noting(self, x, y)
   }
 }

@@ -1,7 +1,12 @@
 public import Torch
 
-/// Batch normalisation over N, H and W of N x C x H x W.
-public final class BatchNorm2d: Module, Layer {
+/// Batch normalisation over N, H and W of N x C x H x W; with `groups`, group normalisation of each image by itself.
+public final class BatchNorm2d: Module, ObservableLayer {
+  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
+  /// Groups of channels over which an image is normalised, in place of the batch: the same weights, and running
+  /// statistics that nothing reads. nil is batch normalisation. Where they do not divide the channels, the largest
+  /// number that divides both is taken.
+  public var groups: Int?
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor
   @Buffer public var runningMean: Tensor
@@ -21,6 +26,7 @@ public final class BatchNorm2d: Module, Layer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
+    if let groups { return grouped(x, groups) }
     begin(x)
     let y = F.batchNorm(
       x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum,
@@ -31,11 +37,24 @@ public final class BatchNorm2d: Module, Layer {
   /// With `relu`, `self(x).relu()` in fewer passes over the memory.
   public func callAsFunction(_ x: Tensor, relu: Bool) -> Tensor {
     guard relu else { return self(x) }
+    if let groups { return grouped(x, groups).relu() }
     begin(x)
     let y = F.batchNormReLU(
       x, mean: runningMean, variance: runningVar, weight: weight, bias: bias, training: isTraining, momentum: momentum,
       eps: eps)
     return LayerTrace.noting(self, x, y)
+  }
+
+  /// The groups that `groups` amounts to for this layer's channels.
+  public static func divisor(_ groups: Int, of channels: Int) -> Int {
+    var (a, b) = (max(groups, 1), channels)
+    while b != 0 { (a, b) = (b, a % b) }
+    return a
+  }
+  private func grouped(_ x: Tensor, _ groups: Int) -> Tensor {
+    let y = F.groupNorm(x, groups: Self.divisor(groups, of: weight.count), weight: weight, bias: bias, eps: eps)
+    observer?(x, y)
+    return y
   }
 
   private func begin(_ x: Tensor) {

@@ -52,6 +52,12 @@ open class Classifier: Module, Layer {
   /// The last linear layer: N x D to N x K logits. Subclasses override it.
   open func logits(_ penultimate: Tensor) -> Tensor { fatalError("\(type(of: self)) must override logits(_:)") }
 
+  /// Puts group normalisation in the place of batch normalisation, in all layers. The model's file says so.
+  public func normalizeGroups(_ groups: Int) {
+    for case let norm as BatchNorm2d in modules().map(\.module) { norm.groups = groups }
+    spec?.shape.groups = groups
+  }
+
   /// Logits (N x K, float32) of pixel images (N x C x H x W, [0, 1]).
   public final func callAsFunction(_ pixels: Tensor) -> Tensor { logits(features(pixels).penultimate).to(.float32) }
   /// Stage outputs and penultimate activations of pixel images.

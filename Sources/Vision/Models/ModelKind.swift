@@ -1,5 +1,6 @@
 public import Support
 public import Torch
+import TorchNN
 
 /// The architectures by name, with how each one is built: the model zoo. Adding a model is adding a row.
 public struct ModelKind: Sendable {
@@ -17,6 +18,7 @@ public struct ModelKind: Sendable {
   /// A new model with random weights that fits `shape`.
   public func make(_ shape: ModelShape, _ generator: Generator) -> Classifier {
     let model = build(shape, generator)
+    if let groups = shape.groups { model.normalizeGroups(groups) }
     model.spec = ModelSpec(kind: id, shape: shape)
     return model
   }
@@ -121,6 +123,8 @@ public struct ModelShape: Sendable, Codable, Hashable {
   /// Side of the square images in pixels, within `imageSizes`: models choose their stem by it.
   public var imageSize: Int
   public var normalization: Normalization
+  /// Group normalisation with so many groups in the place of batch normalisation; nil, and absent in files, without.
+  public var groups: Int?
 
   /// The sides that models take, in pixels.
   public static let imageSizes = 8...2048

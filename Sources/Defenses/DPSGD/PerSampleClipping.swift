@@ -1,0 +1,81 @@
+// Gradients of single samples, vectorised: one backward pass to the layers' outputs gives every sample's gradient there,
+// and with the layers' inputs the norms of all samples' weight gradients, layer by layer, without keeping them. A second
+// backward pass of the losses, each weighted by its clipping factor, is the sum of the clipped gradients. (Goodfellow,
+// Efficient Per-Example Gradient Computations, 2015; Lee and Kifer, 2020, for convolutions.)
+
+import Backdoor
+import Torch
+import TorchNN
+
+struct PerSampleClipping {
+  let parameters: [Tensor]
+  private let layers: [any ObservableLayer]
+
+  /// - Throws: `DefenseError` for a model with parameters whose gradients of single samples are not known here.
+  init(_ model: Module, id: String) throws(DefenseError) {
+    parameters = model.parameters()
+    var layers: [any ObservableLayer] = []
+    for (path, module) in model.modules() {
+      let own = module.namedParameters().count - module.children.reduce(0) { $0 + $1.module.namedParameters().count }
+      guard own > 0 else { continue }
+      switch module {
+      case let layer as Conv2d where layer.groups == 1: layers.append(layer)
+      case let layer as Linear: layers.append(layer)
+      case let layer as BatchNorm2d where layer.groups != nil: layers.append(layer)
+      default:
+        throw .invalid(
+          "defense \(id): gradients of single samples are known for convolutions without groups, linear layers and "
+            + "group normalisation, and \(path) of the model is a \(type(of: module)). Choose another model.")
+      }
+    }
+    self.layers = layers
+  }
+
+  /// The sum over the batch of gradients that are scaled down to a 2-norm of at most `bound` each.
+  /// - Parameter losses: the forward pass, to one loss a sample (float B); each layer is used once.
+  /// - Returns: one gradient for each parameter; the losses; the norms before clipping, float32 B.
+  func callAsFunction(bound: Double, _ losses: () -> Tensor) -> (gradients: [Tensor], losses: Tensor, norms: Tensor) {
+    var seen: [(layer: any ObservableLayer, input: Tensor, output: Tensor)] = []
+    for layer in layers { layer.observer = { seen.append((layer, $0, $1)) } }
+    defer { for layer in layers { layer.observer = nil } }
+    let values = losses()
+    require(seen.count == layers.count, "PerSampleClipping: a layer was used more than once, or not at all")
+    let atOutputs = gradients(of: [values.sum()], at: seen.map(\.output), retainGraph: true)
+    let norms = noGrad {
+      zip(seen, atOutputs).reduce(Tensor.zeros([values.count], device: values.device)) { sum, entry in
+        sum + Self.squaredNorms(entry.0.layer, entry.0.input.detach().to(.float32), entry.1.to(.float32))
+      }.sqrt()
+    }
+    let factors = noGrad { (norms.clamped(min: 1e-12).reciprocal() * bound).clamped(max: 1) }
+    return (gradients(of: [(values * factors).sum()], at: parameters), values.detach(), norms)
+  }
+
+  /// Squared 2-norms of each sample's gradient of the layer's parameters, float32 B.
+  private static func squaredNorms(_ layer: any ObservableLayer, _ x: Tensor, _ g: Tensor) -> Tensor {
+    switch layer {
+    case let layer as Linear:
+      // The gradient is an outer product.
+      let outer = g.square().sum([1])
+      return outer * x.square().sum([1]) + (layer.bias == nil ? outer * 0 : outer)
+    case let layer as Conv2d:
+      let (height, width) = (g.dimension(2), g.dimension(3))
+      let flat = g.flattened(2)
+      let padded = x.padded([layer.padding, layer.padding, layer.padding, layer.padding])
+      var sum = layer.bias == nil ? Tensor.zeros([x.dimension(0)], device: x.device) : flat.sum([2]).square().sum([1])
+      // One product of matrices for each of the kernel's places.
+      for row in 0..<layer.weight.dimension(2) {
+        let rows = padded.narrowed(2, row..<(row + layer.stride * (height - 1) + 1), step: layer.stride)
+        for column in 0..<layer.weight.dimension(3) {
+          let part = rows.narrowed(3, column..<(column + layer.stride * (width - 1) + 1), step: layer.stride)
+          sum = sum + flat.matmul(part.flattened(2).transposed(1, 2)).square().sum([1, 2])
+        }
+      }
+      return sum
+    case let layer as BatchNorm2d:
+      let groups = BatchNorm2d.divisor(layer.groups ?? 1, of: layer.weight.count)
+      let normalized = F.groupNorm(x, groups: groups, weight: nil, bias: nil, eps: layer.eps)
+      return (g * normalized).sum([2, 3]).square().sum([1]) + g.sum([2, 3]).square().sum([1])
+    default: preconditionFailure("PerSampleClipping: \(type(of: layer))")
+    }
+  }
+}
