@@ -19,6 +19,11 @@ extension SafePickle {
     for name in ["_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"] {
       reader.builders[PickleGlobal("torch._utils", name)] = tensor
     }
+    for module in ["builtins", "__builtin__"] {
+      for name in ["set", "frozenset"] {
+        reader.builders[PickleGlobal(module, name)] = { .list($0.arguments.first?.list ?? []) }
+      }
+    }
     for name in ["_rebuild_parameter", "_rebuild_parameter_with_state"] {
       reader.builders[PickleGlobal("torch._utils", name)] = { $0.arguments.first ?? .none }
     }

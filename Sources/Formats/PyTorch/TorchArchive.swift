@@ -136,6 +136,15 @@ public struct TorchArchive: Sendable {
   ///   all tensors together repeat the file's bytes far too often; `Interrupted`.
   public func read(_ tensors: [StoredTensor], _ body: (Int, [UInt8]) throws -> Void) throws {
     let file = try InputFile(path)
+    for tensor in tensors {
+      let held = try location(of: tensor.storage.key).size, end = tensor.span.upperBound * tensor.type.size
+      guard end <= held else {
+        throw FormatError.malformed(
+          path: path,
+          problem: "the storage \(tensor.storage.key) holds \(formatCount(held)) bytes, a tensor in it ends at "
+            + "\(formatCount(end))", fix: FormatError.copyAgain)
+      }
+    }
     let total = tensors.reduce(0.0) { $0 + Double($1.byteCount) }
     guard total <= 64 * Double(size) + Double(1 << 26) else {
       throw FormatError.malformed(
@@ -149,12 +158,6 @@ public struct TorchArchive: Sendable {
       for place in places {
         let tensor = tensors[place]
         let wanted = tensor.span.lowerBound * tensor.type.size..<tensor.span.upperBound * tensor.type.size
-        guard wanted.upperBound <= storage.size else {
-          throw FormatError.malformed(
-            path: path,
-            problem: "the storage \(key) holds \(formatCount(storage.size)) bytes, a tensor in it ends at "
-              + "\(formatCount(wanted.upperBound))", fix: FormatError.copyAgain)
-        }
         let raw: [UInt8]
         if let entry = storage.deflated, case .zip(let zip, _) = layout {
           let bytes = try inflated ?? zip.read(entry, of: file)

@@ -25,7 +25,7 @@ public struct RecognizedModel {
   /// - Throws: `ModelFileError` that names the nearest architecture and what differs from it.
   public init(_ entries: [(key: String, shape: Shape)], path: String) throws {
     var best: (score: Double, candidate: Candidate, missing: [String], unexpected: [String])?
-    let all = try Self.candidates()
+    let all = Self.candidates
     for prefix in Self.prefixes(entries.map(\.key)) {
       for naming in KeyNaming.known {
         var naming = naming
@@ -90,7 +90,7 @@ public struct RecognizedModel {
   private static func isCounter(_ key: String) -> Bool { key.hasSuffix("num_batches_tracked") }
 
   /// One architecture with one of its stems, at its smallest.
-  private struct Candidate {
+  private struct Candidate: Sendable {
     let kind: String
     let stem: Stem?
     let width: Int
@@ -118,25 +118,23 @@ public struct RecognizedModel {
     }
   }
 
-  private static func candidates() throws -> [Candidate] {
-    ModelKind.all.flatMap { kind in
-      var found: [Candidate] = []
-      for stem in Stem.allCases {
-        var shape = ModelShape(classes: 2, width: kind.widthStep, imageSize: stem.typicalSize)
-        shape.stem = stem
-        let entries = kind.make(shape, Generator(seed: 0)).stateDict().entries
-          .filter { !isCounter($0.key) }.map { (key: $0.key, shape: $0.tensor.shape) }
-        if let other = found.first, other.entries.elementsEqual(entries, by: { $0 == $1 }) {
-          // One stem only.
-          return [
-            Candidate(kind: kind.id, stem: nil, width: other.width, entries: other.entries, keys: other.keys)
-          ]
-        }
-        found.append(
-          Candidate(
-            kind: kind.id, stem: stem, width: kind.widthStep, entries: entries, keys: Set(entries.map(\.key))))
+  private static let candidates: [Candidate] = ModelKind.all.flatMap { kind -> [Candidate] in
+    var found: [Candidate] = []
+    for stem in Stem.allCases {
+      var shape = ModelShape(classes: 2, width: kind.widthStep, imageSize: stem.typicalSize)
+      shape.stem = stem
+      let entries = kind.make(shape, Generator(seed: 0)).stateDict().entries
+        .filter { !isCounter($0.key) }.map { (key: $0.key, shape: $0.tensor.shape) }
+      if let other = found.first, other.entries.elementsEqual(entries, by: { $0 == $1 }) {
+        // One stem only.
+        return [
+          Candidate(kind: kind.id, stem: nil, width: other.width, entries: other.entries, keys: other.keys)
+        ]
       }
-      return found
+      found.append(
+        Candidate(
+          kind: kind.id, stem: stem, width: kind.widthStep, entries: entries, keys: Set(entries.map(\.key))))
     }
+    return found
   }
 }

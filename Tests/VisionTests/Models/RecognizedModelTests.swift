@@ -33,7 +33,7 @@ import Vision
     ("densenet121_small_stem", "densenet121", .small), ("small_cnn", "cnn", nil),
   ])
   func theZoo(_ golden: String, _ kind: String, _ stem: Stem?) throws {
-    for prefix in ["", "module.", "_orig_mod.module.", "model."] {
+    for prefix in ["", "_orig_mod.module."] {
       let found = try RecognizedModel(try entries(golden).map { (prefix + $0.key, $0.shape) }, path: "m.pt")
       #expect(found.kind == kind && found.shape.stem == stem && found.naming.prefix == prefix)
       #expect(found.shape.width == (try ModelKind.named(kind).defaultWidth))
