@@ -160,9 +160,8 @@ public struct TorchArchive: Sendable {
         let wanted = tensor.span.lowerBound * tensor.type.size..<tensor.span.upperBound * tensor.type.size
         let raw: [UInt8]
         if let entry = storage.deflated, case .zip(let zip, _) = layout {
-          let bytes = try inflated ?? zip.read(entry, of: file)
-          inflated = bytes
-          raw = Array(bytes[wanted])
+          if inflated == nil { inflated = try zip.read(entry, of: file) }
+          raw = Array((inflated ?? [])[wanted])
         } else {
           raw = try file.read(wanted.count, at: storage.start + wanted.lowerBound)
         }

@@ -24,9 +24,14 @@ public struct RecognizedModel {
 
   /// - Throws: `ModelFileError` that names the nearest architecture and what differs from it.
   public init(_ entries: [(key: String, shape: Shape)], path: String) throws {
+    (kind, shape, naming) = try Self.search(entries, path)
+  }
+
+  private static func search(
+    _ entries: [(key: String, shape: Shape)], _ path: String
+  ) throws -> (kind: String, shape: ModelShape, naming: KeyNaming) {
     var best: (score: Double, candidate: Candidate, missing: [String], unexpected: [String])?
-    let all = Self.candidates
-    for prefix in Self.prefixes(entries.map(\.key)) {
+    for prefix in prefixes(entries.map(\.key)) {
       for naming in KeyNaming.known {
         var naming = naming
         naming.prefix = prefix
@@ -34,14 +39,13 @@ public struct RecognizedModel {
           let key = naming.key(entry.key)
           return (key: key, shape: naming.shape(entry.shape, key))
         }
-        .filter { !Self.isCounter($0.key) }
+        .filter { !isCounter($0.key) }
         let keys = Set(found.map(\.key))
-        for candidate in all {
+        for candidate in candidates {
           let common = keys.intersection(candidate.keys).count
           let score = Double(common) / Double(keys.count + candidate.keys.count - common)
           if score == 1, let shape = candidate.fitted(to: found) {
-            (kind, self.shape, self.naming) = (candidate.kind, shape, naming)
-            return
+            return (candidate.kind, shape, naming)
           }
           if score > best?.score ?? 0 {
             best = (
@@ -51,7 +55,7 @@ public struct RecognizedModel {
         }
       }
     }
-    throw ModelFileError(description: Self.unknown(path, best))
+    throw ModelFileError(description: unknown(path, best))
   }
 
   private static func unknown(
