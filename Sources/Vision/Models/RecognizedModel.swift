@@ -31,6 +31,8 @@ public struct RecognizedModel {
     _ entries: [(key: String, shape: Shape)], _ path: String
   ) throws -> (kind: String, shape: ModelShape, naming: KeyNaming) {
     var best: (score: Double, candidate: Candidate, missing: [String], unexpected: [String])?
+    // No architecture has so many; a hostile file may.
+    guard entries.count <= 20_000 else { throw ModelFileError(description: unknown(path, nil)) }
     for prefix in prefixes(entries.map(\.key)) {
       for naming in KeyNaming.known {
         var naming = naming
