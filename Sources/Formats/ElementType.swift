@@ -1,14 +1,18 @@
 /// Types of the numbers in an array.
 public enum ElementType: String, Sendable, CaseIterable, CustomStringConvertible {
   case bool, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float16, bfloat16, float32, float64
+  case complex64, complex128
+  case float8e4m3 = "float8_e4m3fn"
+  case float8e5m2 = "float8_e5m2"
 
   /// Bytes an element.
   public var size: Int {
     switch self {
-    case .bool, .uint8, .int8: 1
+    case .bool, .uint8, .int8, .float8e4m3, .float8e5m2: 1
     case .uint16, .int16, .float16, .bfloat16: 2
     case .uint32, .int32, .float32: 4
-    case .uint64, .int64, .float64: 8
+    case .uint64, .int64, .float64, .complex64: 8
+    case .complex128: 16
     }
   }
 
@@ -17,9 +21,10 @@ public enum ElementType: String, Sendable, CaseIterable, CustomStringConvertible
 
   /// By numpy's kind and size in bytes, such as `f4`.
   init?(numpy code: String) {
-    guard let type = Self.allCases.first(where: { $0 != .bfloat16 && $0.numpyCode == code }) else { return nil }
+    guard let type = Self.numpyTypes.first(where: { $0.numpyCode == code }) else { return nil }
     self = type
   }
+  private static let numpyTypes = allCases.filter { ![.bfloat16, .float8e4m3, .float8e5m2].contains($0) }
   private var numpyCode: String { self == .bool ? "b1" : "\(rawValue.prefix(1))\(size)" }
 
   /// By the name in a safetensors header, such as `F32`. Unsigned types wider than a byte, which tensors here lack,
@@ -32,7 +37,7 @@ public enum ElementType: String, Sendable, CaseIterable, CustomStringConvertible
     switch self {
     case .bool: "BOOL"
     case .bfloat16: "BF16"
-    case .uint16, .uint32, .uint64: nil
+    case .uint16, .uint32, .uint64, .complex64, .complex128, .float8e4m3, .float8e5m2: nil
     default: "\(rawValue.prefix(1).uppercased())\(8 * size)"
     }
   }

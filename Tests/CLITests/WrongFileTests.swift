@@ -34,6 +34,25 @@ struct WrongFileTests {
     }
   }
 
+  @Test func aModelWithoutItsImages() throws {
+    try withTool { tool in
+      let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("Goldens/torch/module.pt").path
+      for command in [["evaluate"], ["defend", "--defense", "ft", "--out", "o"]] {
+        try tool.refuse(
+          command + ["--model", file] + Tool.tiny, ["name the images that the model is for", "--dataset"])
+      }
+      // An architecture that nothing here has; a file that would run a program.
+      let data = ["--dataset", "generated"] + Tool.tiny
+      try tool.refuse(
+        ["evaluate", "--model", file] + data, ["no architecture that is known here has such keys", "module.pt"])
+      try tool.refuse(
+        ["evaluate", "--model", file.replacingOccurrences(of: "module", with: "hostile_reduce")] + data,
+        ["asks for os.system", "will not be executed"])
+      #expect(try tool.files().isEmpty)
+    }
+  }
+
   /// All in one folder, so that the model is trained once.
   @Test func aModelFileThatDoesNotFit() throws {
     try withTool { tool in

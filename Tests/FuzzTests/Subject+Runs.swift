@@ -66,6 +66,24 @@ extension Subject {
         guard let shape = spec?.shape, shape.imageSize <= 32 else { return }
         _ = noGrad { model(Tensor.full([1, shape.channels, shape.imageSize, shape.imageSize], 0.5)) }.array(Float.self)
       },
+      try folder(
+        "torch", in: work, file: "input.pt",
+        [
+          "types.pt", "types_old.pth", "views.pt", "views_old.pt", "module.pt", "module_old.pth", "checkpoint.tar",
+          "networks.pt", "deflated.pt", "big_endian.pt", "script.pt", "protocol5_old.pt",
+        ].map { try golden("torch/\($0)") },
+        words: [
+          "PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "PK\u{6}\u{6}", "byteorder", "big", "little", "_modules",
+          "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n", "ccollections\nOrderedDict\n",
+          "cos\nsystem\n",
+          "(", "t", "R", "b", "Q", "}", "u", "s", "h\u{0}", "h\u{1}", "q\u{1}", "o", "i", "2", "0",
+        ]
+      ) { folder in
+        let path = "\(folder)/input.pt"
+        let file = try TensorFile.load(path)
+        for (_, tensor) in file.contents.tensors { _ = tensor.summary }
+        _ = try RecognizedModel(TensorFile.shapes(path), path: path)
+      },
       try subject("tensors-data-set", file: "train.safetensors", [setFile]) { folder in
         let data = try load("tensors", folder)
         _ = data.prefix(2).pixels(0..<min(2, data.count))

@@ -101,6 +101,7 @@ public struct DefenseJob {
       identity["modelEntries"] = .array(
         (model.ignored + model.renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
     }
+    if let key = model?.key { identity["modelKey"] = .string(key) }
     identity["cleanImages"] = .string(clean.fingerprint)
     if let unlabeled { identity["unlabeledImages"] = .string(unlabeled.fingerprint) }
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }

@@ -20,9 +20,12 @@ extension ModelFile {
   /// Whether the model has three image channels: by what its file says, else by what fits its tensors.
   private func takesColour(_ gray: ImageDataset) -> Bool {
     if let stored = ModelSpec.stored(in: path) { return stored.shape.channels == 3 }
-    guard let spec = try? named?.spec(for: gray.withChannels(3)) else { return false }
     var options = ModelFileOptions()
-    (options.ignored, options.renamed) = (ignored, renamed)
+    (options.ignored, options.renamed, options.key) = (ignored, renamed, key)
+    guard let named else {
+      return (try? RecognizedModel(options.shapes(of: path), path: path))?.shape.channels == 3
+    }
+    guard let spec = try? named.spec(for: gray.withChannels(3)) else { return false }
     return (try? Classifier.open(path, as: spec, options: options)) != nil
   }
 }

@@ -13,14 +13,18 @@ public struct ModelFile: Sendable {
   public var ignored: [String]
   /// Beginnings of keys, up to a dot, with what takes their place.
   public var renamed: [(from: String, to: String)]
+  /// Which state dict of a PyTorch file, as the keys that lead to it with dots; nil takes the one that is meant.
+  public var key: String?
 
   public init(
-    _ path: String, named: ModelSettings? = nil, ignored: [String] = [], renamed: [(from: String, to: String)] = []
+    _ path: String, named: ModelSettings? = nil, ignored: [String] = [], renamed: [(from: String, to: String)] = [],
+    key: String? = nil
   ) {
     self.path = path
     self.named = named
     self.ignored = ignored
     self.renamed = renamed
+    self.key = key
   }
 
   /// What messages call it.
@@ -39,7 +43,11 @@ public struct ModelFile: Sendable {
     var given = try named?.spec(for: data)
     given?.shape.classes = classNames.count
     var options = ModelFileOptions()
-    (options.ignored, options.renamed) = (ignored, renamed)
+    (options.ignored, options.renamed, options.key) = (ignored, renamed, key)
+    if given == nil, let found = try recognized(for: data, classes: classNames.count, options, progress) {
+      given = found.spec
+      options.naming = found.naming
+    }
     options.onNote = { progress.message($0) }
     let model: Classifier
     do {
@@ -79,8 +87,41 @@ public struct ModelFile: Sendable {
     return model
   }
 
+  /// The architecture of a file that does not say what it holds, by its keys and shapes.
+  /// - Throws: `ModelFileError` that names the nearest architecture and what differs.
+  private func recognized(
+    for data: ImageDataset, classes: Int, _ options: ModelFileOptions, _ progress: any ProgressReporter
+  ) throws -> (spec: ModelSpec, naming: KeyNaming)? {
+    guard ModelSpec.stored(in: path) == nil, try !hasModelMetadata() else { return nil }
+    let found = try RecognizedModel(options.shapes(of: path), path: path)
+    progress.message("\(path): recognised \(found.description)")
+    var shape = found.shape
+    guard shape.channels == data.channels else {
+      throw JobError.invalid(
+        "\(path): the model has \(shape.channels) image channels, the data set \(data.name) \(data.channels).")
+    }
+    guard shape.classes == classes else {
+      throw JobError.invalid(
+        "\(path): the model has \(shape.classes) classes, the data set \(data.name) \(classes). Name the data "
+          + "set that it was trained for.")
+    }
+    shape.imageSize = data.height
+    if shape.stem == .fitting(imageSize: data.height) { shape.stem = nil }
+    shape.normalization = try DatasetKind.named(data.name).normalization(channels: data.channels)
+    try ModelKind.named(found.kind).check(images: data.shape)
+    let mean = shape.normalization.mean, deviation = shape.normalization.standardDeviation
+    progress.message(
+      "\(path): the file does not say how its pixels were normalised; taken is what is usual for the data set "
+        + "\(data.name): " + (mean.isEmpty ? "nothing" : "means \(mean), standard deviations \(deviation)"))
+    return (ModelSpec(kind: found.kind, shape: shape), found.naming)
+  }
+
+  private func hasModelMetadata() throws -> Bool {
+    try !TensorFile.isPyTorch(path) && Safetensors.metadata(of: path)[Classifier.modelMetadataKey] != nil
+  }
+
   private var suggestion: String {
-    Path.similar(to: path).map { "Did you mean \($0)?" } ?? "Name a safetensors file with --model."
+    Path.similar(to: path).map { "Did you mean \($0)?" } ?? "Name a file of safetensors or PyTorch with --model."
   }
 
   private static func words(_ spec: ModelSpec) -> String {

@@ -15,6 +15,8 @@ struct PickleAssembler {
   let reader: SafePickle
   var byteBudget: Int
   private var done: [Int: Result] = [:]
+  /// The values whose parts are being put together.
+  private var open: Set<Int> = []
 
   init(nodes: [PickleNode], reader: SafePickle, byteBudget: Int) {
     self.nodes = nodes
@@ -29,6 +31,11 @@ struct PickleAssembler {
       return known
     }
     try checkDepth(depth + 1)
+    // Objects may refer to their owners. What they refer to is known there.
+    if reader.recordsUnknown {
+      guard open.insert(index).inserted else { return Result(value: .none, count: 1, height: 1) }
+    }
+    defer { open.remove(index) }
     var count = 1, height = 1
     func part(_ index: Int, _ assembler: inout PickleAssembler) throws -> PickleValue {
       let part = try assembler.value(of: index, depth: depth + 1)
@@ -49,11 +56,14 @@ struct PickleAssembler {
     case .object(let global, let arguments):
       let items = Self.entries(try node.items.map { try part($0, &self) })
       let state = try node.state.map { try part($0, &self) }
-      guard let build = reader.builders[global] else { throw PickleRefusal(global: global) }
-      value = try build(
-        PickleObject(
-          global: global, arguments: try part(arguments, &self).list ?? [], state: state, items: items, appended: parts)
-      )
+      let object = PickleObject(
+        global: global, arguments: try part(arguments, &self).list ?? [], state: state, items: items, appended: parts)
+      if let build = reader.builders[global] {
+        value = try build(object)
+      } else {
+        guard reader.allows(global) else { throw PickleRefusal(global: global) }
+        value = .object(object)
+      }
       try charge(value)
     case .persistent:
       guard let resolve = reader.persistent, let id = parts.first else {

@@ -5,6 +5,9 @@ struct PickleMachine {
   let bytes: [UInt8]
   var at: Int
   var nodes: [PickleNode] = []
+  /// The unknown functions and classes whose calls were recorded, each once.
+  private(set) var calls: [PickleGlobal] = []
+  private var called: Set<PickleGlobal> = []
   private let reader: SafePickle
   private var stack: [Int] = []
   /// The stacks below each open mark.
@@ -97,7 +100,20 @@ struct PickleMachine {
     case .build: try build()
     case .persistentID: try pushPersistent(try pushed(.string(try latin(try line()))))
     case .binPersistentID: try pushPersistent(try pop())
-    case .instance: throw PickleRefusal(global: PickleGlobal(try latin(try line()), try latin(try line())))
+    case .instance:
+      let global = PickleGlobal(try latin(try line()), try latin(try line()))
+      guard reader.recordsUnknown else { throw PickleRefusal(global: global) }
+      try call(global, try pushed(PickleNode(kind: .tuple, parts: try popMark())))
+    case .markedObject where reader.recordsUnknown:
+      let parts = try popMark()
+      guard let first = parts.first else { throw PickleProblem("an object without a class") }
+      try call(try callee(first), try pushed(PickleNode(kind: .tuple, parts: Array(parts.dropFirst()))))
+    case .newObjectWithKeywords where reader.recordsUnknown:
+      let parts = try pop(3)
+      try call(try callee(parts[0]), parts[1])
+    case .emptySet where reader.recordsUnknown: try push(PickleNode(kind: .list))
+    case .frozenSet where reader.recordsUnknown: try push(PickleNode(kind: .list, parts: try popMark()))
+    case .addItems where reader.recordsUnknown: try append(try popMark())
     // Framing
     case .protocolVersion:
       let version = try byte()
@@ -107,7 +123,7 @@ struct PickleMachine {
       guard length <= bytes.count - at else {
         throw PickleProblem("a frame of \(formatCount(length)) bytes: the file ends early")
       }
-    case .stop, nil:
+    case .stop, .emptySet, .addItems, .frozenSet, .newObjectWithKeywords, .markedObject, nil:
       throw PickleProblem("the opcode 0x\(String(code, radix: 16)), which plain data does not use")
     }
   }
@@ -165,9 +181,8 @@ struct PickleMachine {
 
   // MARK: Stack
 
-  private mutating func pushed(_ value: PickleValue) throws -> Int {
-    try add(PickleNode(kind: .leaf(value)))
-  }
+  private mutating func pushed(_ value: PickleValue) throws -> Int { try add(PickleNode(kind: .leaf(value))) }
+  private mutating func pushed(_ node: PickleNode) throws -> Int { try add(node) }
 
   private mutating func add(_ node: PickleNode) throws -> Int {
     guard nodes.count < reader.limits.values else {
@@ -246,24 +261,42 @@ struct PickleMachine {
   }
 
   private mutating func pushGlobal(_ global: PickleGlobal) throws {
-    guard reader.builders[global] != nil else { throw PickleRefusal(global: global) }
+    guard reader.allows(global) else { throw PickleRefusal(global: global) }
     try push(PickleNode(kind: .global(global)))
   }
 
   private mutating func call() throws {
     let parts = try pop(2)
-    guard case .global(let global) = nodes[parts[0]].kind else {
-      throw PickleProblem("a call of something that is no name")
+    try call(try callee(parts[0]), parts[1])
+  }
+
+  private func callee(_ index: Int) throws -> PickleGlobal {
+    switch nodes[index].kind {
+    case .global(let global): return global
+    // A method, say, that getattr would give.
+    case .object(let global, _) where reader.recordsUnknown && reader.builders[global] == nil: return global
+    // A class with its source, as PyTorch's old format has those of modules: ('module', class, path, source).
+    case .persistent where reader.recordsUnknown:
+      guard let id = nodes[index].parts.first, nodes[id].parts.count == 4,
+        case .global(let global) = nodes[nodes[id].parts[1]].kind
+      else { fallthrough }
+      return global
+    default: throw PickleProblem("a call of something that is no name")
     }
-    guard case .tuple = nodes[parts[1]].kind else {
+  }
+
+  private mutating func call(_ global: PickleGlobal, _ arguments: Int) throws {
+    guard reader.allows(global) else { throw PickleRefusal(global: global) }
+    guard case .tuple = nodes[arguments].kind else {
       throw PickleProblem("a call of \(global) without a tuple of arguments")
     }
-    try push(PickleNode(kind: .object(global, arguments: parts[1])))
+    if reader.builders[global] == nil, called.insert(global).inserted { calls.append(global) }
+    try push(PickleNode(kind: .object(global, arguments: arguments)))
   }
 
   private mutating func build() throws {
     let state = try pop(), target = try top()
-    guard case .object = nodes[target].kind, nodes[target].state == nil else {
+    guard case .object = nodes[target].kind, nodes[target].state == nil || reader.recordsUnknown else {
       throw PickleProblem("a state for something that takes none")
     }
     nodes[target].state = state

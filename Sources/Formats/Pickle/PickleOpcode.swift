@@ -1,5 +1,6 @@
-/// The opcodes of pickle protocols 0 to 5 that plain data uses, as CPython's `pickletools` lists them. The rest (sets,
-/// buffers from outside, the extension registry, calls with keyword arguments) are left out and so refused.
+/// The opcodes of pickle protocols 0 to 5 that data uses, as CPython's `pickletools` lists them. The rest (buffers from
+/// outside, the extension registry) are left out and so refused; those under `objects` are read only where unknown
+/// classes are recorded (`SafePickle.recordsUnknown`).
 enum PickleOpcode: UInt8 {
   case mark = 0x28
   case pop = 0x30
@@ -56,6 +57,12 @@ enum PickleOpcode: UInt8 {
   case persistentID = 0x50
   case binPersistentID = 0x51
   case instance = 0x69
+  // objects
+  case emptySet = 0x8f
+  case addItems = 0x90
+  case frozenSet = 0x91
+  case newObjectWithKeywords = 0x92
+  case markedObject = 0x6f
   case protocolVersion = 0x80
   case frame = 0x95
   case stop = 0x2e

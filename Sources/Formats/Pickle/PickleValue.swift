@@ -18,6 +18,9 @@ public indirect enum PickleValue: Sendable, Equatable {
   case global(PickleGlobal)
   /// A call that was recorded instead of made.
   case object(PickleObject)
+  /// In files of PyTorch: a tensor, and elements that tensors share.
+  case tensor(StoredTensor)
+  case storage(StoredStorage)
 }
 
 /// A key and its value in a pickled dict.

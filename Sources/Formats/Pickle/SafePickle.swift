@@ -27,6 +27,11 @@ public typealias PickleBuilder = @Sendable (PickleObject) throws -> PickleValue
 public struct SafePickle: Sendable {
   /// The names that a pickle may use, and what becomes of a call to them.
   public var builders: [PickleGlobal: PickleBuilder] = SafePickle.numpy
+  /// Keeps calls of names outside of the table as `PickleValue.object` instead of refusing the file; those in `refused`
+  /// are refused all the same. Then sets are lists, and a value that contains itself is `none` there.
+  public var recordsUnknown = false
+  /// Modules, and functions as `module.name`, that no data needs. What only a program uses is a sign of one.
+  public var refused: Set<String> = []
   /// Resolves a persistent id; nil refuses them.
   public var persistent: (@Sendable (PickleValue) throws -> PickleValue)?
   /// The most levels of nesting and values, in the file and in the resulting tree, and bytes that builders may make in
@@ -55,12 +60,20 @@ public struct SafePickle: Sendable {
   /// The value of the pickle that starts at `start`, and where it ends: some files hold several in a row.
   /// Throws as `load`.
   public func loadPrefix(_ bytes: [UInt8], from start: Int, name: String) throws -> (value: PickleValue, end: Int) {
+    let (value, _, end) = try loadRecording(bytes, from: start, name: name)
+    return (value, end)
+  }
+
+  /// As `loadPrefix`, with the unknown functions and classes that Python would call.
+  func loadRecording(
+    _ bytes: [UInt8], from start: Int, name: String
+  ) throws -> (value: PickleValue, calls: [PickleGlobal], end: Int) {
     var machine = PickleMachine(bytes: bytes, at: start, reader: self)
     do {
       let root = try machine.run()
       var assembler = PickleAssembler(
         nodes: machine.nodes, reader: self, byteBudget: min(limits.bytes, 16 * bytes.count + 1 << 20))
-      return (try assembler.value(of: root, depth: 0).value, machine.at)
+      return (try assembler.value(of: root, depth: 0).value, machine.calls, machine.at)
     } catch let refusal as PickleRefusal {
       throw FormatError.refusedGlobal(path: name, global: refusal.global.description)
     } catch let error as FormatError {
@@ -70,6 +83,15 @@ public struct SafePickle: Sendable {
         path: name, problem: "pickle, before byte \(formatCount(machine.at)): \(error)",
         fix: "The file is damaged or is no plain data: copy or download it again, or convert it to another format")
     }
+  }
+}
+
+extension SafePickle {
+  func allows(_ global: PickleGlobal) -> Bool {
+    if builders[global] != nil { return true }
+    guard recordsUnknown else { return false }
+    let top = global.module.prefix { $0 != "." }
+    return !refused.contains(String(top)) && !refused.contains(global.description)
   }
 }
 

@@ -68,7 +68,7 @@ public struct ModelKind: Sendable {
       defaultWidth: 64
     ) {
       ResNet18(
-        classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
+        classes: $0.classes, width: $0.width, channels: $0.channels, stem: $0.usedStem,
         normalization: $0.normalization, $1)
     },
     ModelKind(
@@ -92,7 +92,7 @@ public struct ModelKind: Sendable {
       widthStep: 2, leastImageSize: 8
     ) {
       DenseNet121(
-        classes: $0.classes, width: $0.width, channels: $0.channels, stem: .fitting(imageSize: $0.imageSize),
+        classes: $0.classes, width: $0.width, channels: $0.channels, stem: $0.usedStem,
         normalization: $0.normalization, $1)
     },
     ModelKind(
@@ -125,6 +125,11 @@ public struct ModelShape: Sendable, Codable, Hashable {
   public var normalization: Normalization
   /// Group normalisation with so many groups in the place of batch normalisation; nil, and absent in files, without.
   public var groups: Int?
+  /// The stem of architectures that have two; nil lets the image size choose.
+  public var stem: Stem?
+
+  /// The stem that a model of this shape gets.
+  public var usedStem: Stem { stem ?? .fitting(imageSize: imageSize) }
 
   /// The sides that models take, in pixels.
   public static let imageSizes = 8...2048

@@ -54,12 +54,10 @@ extension ModelKind {
       // Lagrange's polynomial: 1 at this width, 0 at the others.
       let share = widths.filter { $0 != small }.reduce(1.0) { $0 * (width - Double($1)) / Double(small - $1) }
       let counts = [1, 2].map { few in
-        Double(
-          make(
-            ModelShape(
-              classes: few, width: small, channels: shape.channels, imageSize: min(max(shape.imageSize, 32), 224)),
-            Generator(seed: 0)
-          ).parameterCount)
+        var least = ModelShape(
+          classes: few, width: small, channels: shape.channels, imageSize: min(max(shape.imageSize, 32), 224))
+        least.stem = shape.stem
+        return Double(make(least, Generator(seed: 0)).parameterCount)
       }
       total += share * (counts[0] + (classes - 1) * (counts[1] - counts[0]))
     }

@@ -40,7 +40,9 @@ extension Classifier {
     return copy
   }
 
-  static let metadataKey = "antidote.model"
+  /// The metadata of a safetensors file that hold the `ModelSpec`.
+  public static let modelMetadataKey = "antidote.model"
+  static let metadataKey = modelMetadataKey
   static let classNamesKey = "antidote.classes"
 
   /// Writes the state dict as safetensors, with the architecture and the class names in the metadata. PyTorch reads it
@@ -53,23 +55,25 @@ extension Classifier {
     try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
   }
 
-  /// Takes the weights of a safetensors file, and returns itself. What can be fitted without a guess is: see
+  /// Takes the weights of a safetensors file or one of PyTorch, and returns itself. What can be fitted without a guess is: see
   /// `ForeignStateDict`.
   /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network
   ///   holds.
   public func loading(_ path: String) throws -> Self {
-    _ = try take(Safetensors.load(path), path, ModelFileOptions())
+    _ = try take(TensorFile.load(path), path, ModelFileOptions())
     return self
   }
 
-  /// A model from a file that Antidote wrote, or of the given architecture from any safetensors file.
+  /// A model from a file that Antidote wrote, or of the given architecture from any file of safetensors or
+  /// PyTorch.
   /// - Parameter options: entries to leave out or to rename, and who hears what was fitted.
   /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network
   ///   holds.
   public static func open(
     _ path: String, as given: ModelSpec? = nil, options: ModelFileOptions = ModelFileOptions()
   ) throws -> Classifier {
-    let file = try Safetensors.load(path)
+    let read = try TensorFile.load(path, key: options.key)
+    let file = read.contents
     let spec: ModelSpec
     if let given {
       spec = given
@@ -87,13 +91,16 @@ extension Classifier {
           + "--set model.width=64.")
     }
     let model = try spec.make(Generator(seed: 0))
-    try model.take(file, path, options)
+    try model.take(read, path, options)
     return model
   }
 
-  private func take(_ file: Safetensors, _ path: String, _ options: ModelFileOptions) throws {
+  private func take(_ read: TensorFile, _ path: String, _ options: ModelFileOptions) throws {
+    let file = read.contents
+    for note in read.notes { options.onNote("\(path): \(note)") }
     let foreign = try ForeignStateDict(
-      StateDict(file.tensors), for: self, ignoring: options.ignored, renaming: options.renamed, source: path)
+      StateDict(options.named(file.tensors)), for: self, ignoring: options.ignored,
+      renaming: options.renamed, source: path)
     try load(foreign.state, source: path)
     let impossible = foreign.state.impossibleValues
     guard impossible.isEmpty else {
@@ -124,7 +131,34 @@ public struct ModelFileOptions: Sendable {
   public var ignored: [String] = []
   /// Beginnings of keys, up to a dot, with what takes their place.
   public var renamed: [(from: String, to: String)] = []
+  /// Which state dict of a PyTorch file, as the keys that lead to it with dots; nil takes the one that is meant.
+  public var key: String?
+  /// How the file calls what the model has under other names.
+  public var naming = KeyNaming.same
   /// Hears what was fitted, one sentence each.
   public var onNote: @Sendable (String) -> Void = { _ in }
   public init() {}
+
+  /// The entries under the zoo's names. Where the file has others, what the user leaves out or renames goes by the
+  /// file's, so it comes first; else `ForeignStateDict` does that.
+  func named(_ entries: [(key: String, tensor: Tensor)]) -> [(key: String, tensor: Tensor)] {
+    guard naming != .same else { return entries }
+    return naming.applied(
+      to: entries.filter { !isIgnored($0.key) }.map { (key: renamedKey($0.key), tensor: $0.tensor) })
+  }
+
+  private static func covers(_ name: String, _ key: String) -> Bool {
+    key == name || key.hasPrefix(name.hasSuffix(".") ? name : name + ".")
+  }
+  private func isIgnored(_ key: String) -> Bool { ignored.contains { Self.covers($0, key) } }
+  private func renamedKey(_ key: String) -> String {
+    renamed.reduce(key) { key, pair in
+      Self.covers(pair.from, key) ? pair.to + key.dropFirst(pair.from.count) : key
+    }
+  }
+
+  /// Keys and shapes of a file as recognition sees them: without what is left out, under the names that the user gives.
+  public func shapes(of path: String) throws -> [(key: String, shape: Shape)] {
+    try TensorFile.shapes(path, key: key).filter { !isIgnored($0.key) }.map { (renamedKey($0.key), $0.shape) }
+  }
 }

@@ -33,7 +33,7 @@ struct DefendCommand: ParsableCommand {
           --data path/to/data --out purified.safetensors
       """)
 
-  @Option(help: ArgumentHelp("The suspect model's safetensors file.", valueName: "file"))
+  @Option(help: ArgumentHelp("The suspect model's file: safetensors, or of PyTorch.", valueName: "file"))
   var model: String?
   @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
@@ -67,7 +67,7 @@ struct DefendCommand: ParsableCommand {
     let options = data.settings + [OptionSetting("defense.name", defense)]
     let configuration = try settings.configuration(options: options, without: ["attack"], command: "defend")
     let job = DefenseJob(
-      configuration, model: try model.map { try settings.modelFile($0, configuration, foreign) },
+      configuration, model: try model.map { try settings.modelFile($0, configuration, foreign, data: data) },
       cleanData: clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
       triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, samples: samples, work: work)
     let result = try job.run(progress: TerminalProgress.standard)

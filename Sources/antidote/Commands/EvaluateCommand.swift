@@ -19,7 +19,8 @@ struct EvaluateCommand: ParsableCommand {
           --data path/to/data --attack badnets --set attack.target=3 --json
       """)
 
-  @Option(help: ArgumentHelp("The model's safetensors file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .tar).", valueName: "file"))
   var model: String
   @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
@@ -42,7 +43,7 @@ struct EvaluateCommand: ParsableCommand {
     let configuration = try settings.configuration(options: options, without: unused, command: "evaluate")
     let triggers: TriggerSource = poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
     let job = EvaluationJob(
-      configuration, model: try settings.modelFile(model, configuration, foreign), triggers: triggers)
+      configuration, model: try settings.modelFile(model, configuration, foreign, data: data), triggers: triggers)
     let result = try job.run(progress: TerminalProgress.standard)
     if output.json { return try Output.write(json: try JSONValue(encoding: result)) }
     for trigger in result.triggers { try Output.write("trigger \(trigger)\n") }

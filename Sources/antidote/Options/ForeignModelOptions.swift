@@ -13,6 +13,11 @@ struct ForeignModelOptions: ParsableArguments {
   )
   var ignore: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Which state dict of a PyTorch file with several: the keys that lead to it, with dots.", valueName: "key"))
+  var key: String?
+
   struct Renaming: ExpressibleByArgument {
     let from: String
     let to: String

@@ -1,6 +1,7 @@
 import Files
 import Experiments
 import Support
+import Vision
 
 extension SettingsOptions {
   /// The configuration of a command that does one part of an experiment. Sections of the file for the other parts are
@@ -23,11 +24,21 @@ extension SettingsOptions {
   }
 
   /// A model's file, with the architecture where the user named one: for files that do not say what they hold.
+  /// - Parameter data: the command's own options for the data set.
+  /// - Throws: `CommandFailure` where no data set is named and the model is for other images than the generated ones,
+  ///   on which its numbers would mean nothing.
   func modelFile(
-    _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions
+    _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions, data: DatasetOptions
   ) throws -> ModelFile {
-    ModelFile(
+    if try tree(options: data.settings)["dataset"]?["name"] == nil, FileSystem.exists(path),
+      Classifier.storedClassNames(in: path) != GeneratedSigns.classNames
+    {
+      throw CommandFailure(
+        "\(path): name the images that the model is for, such as --dataset folder --data path/to/images. Without a data "
+          + "set the generated signs would be used, which are nothing to this model.")
+    }
+    return ModelFile(
       path, named: try tree(options: [])["model"] == nil ? nil : configuration.model, ignored: foreign.ignore,
-      renamed: foreign.rename.map { ($0.from, $0.to) })
+      renamed: foreign.rename.map { ($0.from, $0.to) }, key: foreign.key)
   }
 }

@@ -1,0 +1,42 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Torch
+
+/// Tensors of PyTorch's files; the bytes are compared in FormatsTests.
+@Suite struct TensorFileTests {
+  private func path(_ name: String) -> String { Golden.file("torch/\(name)") }
+
+  @Test func typesThatTensorsLackBecomeWider() throws {
+    let file = try TensorFile.load(path("types.pt"))
+    let numbers = [0.0, 1, 2.5, 3, 64, 120]
+    for (key, tensor) in file.contents.tensors {
+      let values = tensor.to(.float64).array(Double.self)
+      switch key {
+      case "bool": #expect(values == [0, 1, 1, 1, 1, 1])
+      case "complex64", "complex128": #expect(tensor.shape == [2, 3, 2] && values == numbers.flatMap { [$0, 0] })
+      case "float8_e5m2": #expect(tensor.dtype == .float32 && values == [0, 1, 2.5, 3, 64, 128])
+      case _ where key.contains("float"): #expect(values == numbers, "\(key)")
+      default: #expect(values == numbers.map { $0.rounded(.down) }, "\(key)")
+      }
+    }
+    #expect(file.contents["uint16"]?.dtype == .int32 && file.contents["uint64"]?.dtype == .int64)
+    #expect(file.notes.contains { $0.contains("uint32 to int64") })
+  }
+
+  @Test func eightBitFloats() {
+    #expect(TensorFile.float8(0x01, 3) == 0x1p-9 && TensorFile.float8(0xfe, 3) == -448)
+    #expect(TensorFile.float8(0x7f, 3).isNaN && TensorFile.float8(0x7c, 2) == .infinity)
+    #expect(TensorFile.float8(0x7b, 2) == 57344 && TensorFile.float8(0x01, 2) == 0x1p-16)
+  }
+
+  @Test func notesSayWhatWasFound() throws {
+    #expect(try TensorFile.load(path("checkpoint.tar")).notes == ["the state dict is the one under 'state_dict'"])
+    #expect(try TensorFile.load(path("module.pt")).notes.first?.contains("class __main__.Net") == true)
+    #expect(try TensorFile.load(path("script.pt")).notes.first?.contains("TorchScript") == true)
+    #expect(try TensorFile.load(path("checkpoint.tar"), key: "ema").contents["head.bias"]?.shape == [3])
+    #expect(try TensorFile.shapes(path("networks.pt")).map(\.key).contains("head.weight"))
+    #expect(throws: (any Error).self) { try TensorFile.load(Golden.file("io.safetensors"), key: "a") }
+  }
+}

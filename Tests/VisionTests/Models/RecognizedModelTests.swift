@@ -1,0 +1,115 @@
+import Foundation
+import TestFiles
+import TestSupport
+import Testing
+import Torch
+import Vision
+
+/// Architectures by keys and shapes. The originals' keys and shapes are in models.json, made with PyTorch.
+@Suite struct RecognizedModelTests {
+  struct Index: Decodable { let models: [String: Entry] }
+  struct Entry: Decodable {
+    let full: [String: Int]
+    let keys: [String]
+    let shapes: [[Int]]
+  }
+  private let models: [String: Entry]
+
+  init() throws {
+    models = try JSONDecoder().decode(
+      Index.self, from: Data(contentsOf: URL(fileURLWithPath: Golden.file("models.json")))
+    ).models
+  }
+
+  private func entries(_ name: String) throws -> [(key: String, shape: Shape)] {
+    let entry = try #require(models[name])
+    return zip(entry.keys, entry.shapes).map { ($0, $1) }
+  }
+
+  @Test(arguments: [
+    ("preact_resnet18", "preactresnet18", Stem?.none), ("resnet18", "resnet18", .small),
+    ("resnet18_large", "resnet18", .large), ("resnet32", "resnet32", nil), ("vgg19", "vgg19", nil),
+    ("vgg19_bn", "vgg19_bn", nil), ("densenet121", "densenet121", .large),
+    ("densenet121_small_stem", "densenet121", .small), ("small_cnn", "cnn", nil),
+  ])
+  func theZoo(_ golden: String, _ kind: String, _ stem: Stem?) throws {
+    for prefix in ["", "_orig_mod.module."] {
+      let found = try RecognizedModel(try entries(golden).map { (prefix + $0.key, $0.shape) }, path: "m.pt")
+      #expect(found.kind == kind && found.shape.stem == stem && found.naming.prefix == prefix)
+      #expect(found.shape.width == (try ModelKind.named(kind).defaultWidth))
+      #expect(found.shape.classes == 10 && found.shape.channels == 3)
+      #expect(found.description.contains("\(kind) of width \(found.shape.width): 10 classes, 3 image channels"))
+    }
+  }
+
+  private func renamed(_ golden: String, _ words: [(String, String)]) throws -> [(key: String, shape: Shape)] {
+    try entries(golden).map { entry in
+      (words.reduce(entry.key) { $0.replacingOccurrences(of: $1.0, with: $1.1) }, entry.shape)
+    }
+  }
+
+  @Test func theNamesOfOtherCode() throws {
+    // TorchVision's names on a 3x3 stem, CIFAR code's on a 7x7 one.
+    let small = try RecognizedModel(renamed("resnet18", [("shortcut", "downsample"), ("linear", "fc")]), path: "m")
+    #expect(small.kind == "resnet18" && small.shape.stem == .small && small.description.contains("TorchVision's names"))
+    #expect(small.naming.key("layer2.0.downsample.0.weight") == "layer2.0.shortcut.0.weight")
+    #expect(small.naming.key("fc.bias") == "linear.bias")
+    let large = try RecognizedModel(
+      renamed("resnet18_large", [("downsample", "shortcut"), ("fc", "linear")]), path: "m")
+    #expect(large.kind == "resnet18" && large.shape.stem == .large && large.naming.key("linear.bias") == "fc.bias")
+    // timm's VGG has convolutions in place of the first two linear layers.
+    let vgg = try entries("vgg19_bn").map { entry -> (key: String, shape: Shape) in
+      let key = entry.key.replacingOccurrences(of: "classifier.0", with: "pre_logits.fc1")
+        .replacingOccurrences(of: "classifier.3", with: "pre_logits.fc2")
+        .replacingOccurrences(of: "classifier.6", with: "head.fc")
+      let side = key.hasPrefix("pre_logits.fc1.w") ? 7 : 1
+      return (
+        key,
+        key.hasPrefix("pre_logits") && entry.shape.count == 2
+          ? [entry.shape[0], entry.shape[1] / side / side, side, side] : entry.shape
+      )
+    }
+    let timm = try RecognizedModel(vgg, path: "m")
+    #expect(timm.kind == "vgg19_bn" && timm.shape.width == 64 && timm.naming.hasConvolutionalHead)
+  }
+
+  @Test func widthClassesAndChannelsShow() throws {
+    for id in ModelKind.all.map(\.id) {
+      let kind = try ModelKind.named(id)
+      let shape = ModelShape(classes: 7, width: 3 * kind.widthStep, channels: 1)
+      let model = kind.make(shape, Generator(seed: 0))
+      let found = try RecognizedModel(model.stateDict().entries.map { ($0.key, $0.tensor.shape) }, path: "m")
+      #expect(found.kind == id && found.shape.width == shape.width && found.shape.classes == 7, "\(id)")
+      #expect(found.shape.channels == 1)
+    }
+  }
+
+  @Test func theNearestIsNamed() throws {
+    let other = try entries("resnet18").filter { !$0.key.hasPrefix("layer4.1") } + [("extra.weight", [3])]
+    let error = #expect(throws: ModelFileError.self) { try RecognizedModel(other, path: "m.pt") }?.description ?? ""
+    #expect(error.contains("m.pt: the architecture is not known. The nearest is resnet18:"))
+    #expect(error.contains("it lacks keys of it (10): layer4.1.bn1.bias"))
+    #expect(error.contains("it has others (1): extra.weight"))
+    let none = #expect(throws: ModelFileError.self) { try RecognizedModel([("a", [1])], path: "m.pt") }
+    #expect(none?.description.contains("no architecture that is known here") == true)
+  }
+
+  /// A file of TorchVision's names gives the logits of the model that it was made from.
+  @Test func aForeignFileOpens() throws {
+    let folder = try TemporaryFolder()
+    let model = try ModelSpec(kind: "resnet18", shape: ModelShape(classes: 3, width: 2)).make(Generator(seed: 1)).eval()
+    let path = folder.path("m.safetensors")
+    try Safetensors.save(
+      model.stateDict().entries.map { entry in
+        let key = entry.key.replacingOccurrences(of: "shortcut", with: "downsample")
+          .replacingOccurrences(of: "linear", with: "fc")
+        return ("module.\(key)", entry.tensor)
+      }, to: path)
+    let found = try RecognizedModel(TensorFile.shapes(path), path: path)
+    var options = ModelFileOptions()
+    options.naming = found.naming
+    let copy = try Classifier.open(path, as: ModelSpec(kind: found.kind, shape: found.shape), options: options).eval()
+    let x = Generator(seed: 5).uniform([2, 3, 32, 32])
+    expectSame(noGrad { copy(x) }, noGrad { model(x) }, "logits")
+  }
+}
