@@ -1,5 +1,6 @@
 import Files
 public import Torch
+import TorchNN
 
 /// The architecture that a state dict belongs to, by its keys and shapes alone.
 public struct RecognizedModel {

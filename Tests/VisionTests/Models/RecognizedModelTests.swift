@@ -3,6 +3,7 @@ import TestFiles
 import TestSupport
 import Testing
 import Torch
+import TorchNN
 import Vision
 
 /// Architectures by keys and shapes. The originals' keys and shapes are in models.json, made with PyTorch.
