@@ -24,7 +24,7 @@ import Vision
       { ($0.tune.scoring, $0.tune.statistics, $0.flip, $0.pretrain.flip) = (.augmented, .moving, true, false) }
     ),
     ("first split, gce", { ($0.resplit, $0.tune.loss, $0.tune.gceQ, $0.within) = (false, .gce, 0.4, .class) }),
-    ("no-ssl", { ($0.variant, $0.flip, $0.tune.scoring) = (.noSSL, true, .augmented) }),
+    ("no-ssl", { ($0.variant, $0.tune.scoring) = (.noSSL, .augmented) }),
     ("ss-ce", { ($0.variant, $0.tune.warmup) = (.ssCE, 0) }),
     ("ss-sce-tuning", { ($0.variant, $0.credible, $0.embeddings) = (.ssSCETuning, 0.6, 9) }),
   ]
