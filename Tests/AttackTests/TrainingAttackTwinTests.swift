@@ -45,6 +45,11 @@ import Vision
   private func cropped(_ positions: Tensor, _ random: Generator) -> Tensor {
     CropFlip(padding: 1, flip: true).gather(images: data.images, indices: positions, random)
   }
+  /// Biases before BatchNorm have gradients of nothing but rounding, which Adam makes as large as any other: where it
+  /// steps, the arithmetic has to be the same to the last bit.
+  private func smoothed(_ logits: Tensor, _ labels: Tensor) -> Tensor {
+    F.crossEntropy(logits, labels, labelSmoothing: 0.15)
+  }
   private func entropy(_ logits: Tensor, _ labels: Tensor) -> Tensor {
     let targets = labels.oneHot(4).to(.float32) * 0.85 + 0.15 / 4
     return -(targets * logits).sum() / Double(labels.count) + logits.exp().sum([1]).log().mean()
@@ -113,6 +118,128 @@ import Vision
         optimizer.step(gradients(of: loss, at: model.parameters()), rate: epoch == 0 ? 0.04 : 0.012)
       }
     }
+    try expectLearned(learned, "model.", model)
+  }
+
+  private func apart(_ a: Tensor, _ b: Tensor) -> Tensor {
+    (a - b).square().mean([1, 2, 3]).clamped(min: 1e-14).sqrt()
+  }
+
+  @Test func inputAware() throws {
+    var c = InputAware.Configuration()
+    (c.rate, c.mapping, c.shift, c.crossRate, c.diversity) = (0.45, .allToAll, 2, 0.34, 0.6)
+    (c.density, c.densityWeight, c.maskEpochs, c.maskLearningRate) = (0.2, 9, 2, 0.02)
+    (c.maskMilestones, c.patternLearningRate, c.patternMilestones) = ([1], 0.03, [1])
+    (c.width, c.levels) = (2, 2)
+    let learned = try InputAware(c).learn(context)
+
+    func network(_ outputs: Int, _ name: String) -> TriggerGenerator {
+      let network = TriggerGenerator(
+        channels: 3, outputs: outputs, width: 2, levels: 2, normalization: .none, Generator(seed: seed(name)))
+      network.to(.channelsLast)
+      return network
+    }
+    let (model, mask, net) = (try model(), network(1, "mask"), network(3, "pattern"))
+    let maskOptimizer = Adam(mask.parameters(), learningRate: 0, betas: (0.5, 0.9))
+    func hard(_ z: Tensor) -> Tensor { (z * 20 - 10).tanh() / (2 + 1e-7) + 0.5 }
+    for epoch in 0..<2 {
+      let (own, other) = (
+        training.generator("attack-mask/augment", epoch), training.generator("attack-mask/others", epoch)
+      )
+      for rows in batches("attack-mask", epoch) {
+        let x = cropped(rows, own)
+        let t = cropped(other.integers(0..<22, [rows.count]), other)
+        let (mx, mt) = (hard(mask(x)), hard(mask(t)))
+        let loss = (mx - 0.2).relu().mean() * 9 + (apart(x, t) / (apart(mx, mt) + 1e-7)).mean() * 0.6
+        maskOptimizer.learningRate = epoch == 0 ? 0.02 : 0.002
+        maskOptimizer.step(gradients: gradients(of: loss, at: mask.parameters()))
+      }
+    }
+    mask.eval().requiresGrad(false)
+    let (optimizer, netOptimizer) = (
+      SGD(model.parameters(), learningRate: 0, momentum: 0.7, weightDecay: 0.03),
+      Adam(net.parameters(), learningRate: 0, betas: (0.5, 0.9))
+    )
+    for epoch in 0..<2 {
+      let (own, other) = (
+        training.generator("attack-train/augment", epoch), training.generator("attack-train/others", epoch)
+      )
+      for (rows, (poisoned, covers)) in zip(batches("attack-train", epoch), [(4, 3), (4, 3), (1, 1)]) {
+        let (x, labels) = (cropped(rows, own), data.labels[rows])
+        let t = cropped(other.integers(0..<22, [rows.count]), other)[poisoned..<(poisoned + covers)]
+        let (xa, xc) = (x[0..<poisoned], x[poisoned..<(poisoned + covers)])
+        let (pa, pc) = (net(xa), net(t))
+        let (ma, mc) = (hard(mask(xa)), hard(mask(t)))
+        let all = Tensor.concatenated([
+          xa + (pa - xa) * ma, xc + (pc - xc) * mc, x[(poisoned + covers)..<rows.count],
+        ])
+        let targets = Tensor.concatenated([self.moved(labels[0..<poisoned]), labels[poisoned..<rows.count]])
+        let diversity = (apart(x[0..<covers], t) / (apart(pa[0..<covers], pc) + 1e-7)).mean()
+        let loss = smoothed(model(all.contiguous(.channelsLast)), targets) + diversity * 0.6
+        let slopes = gradients(of: loss, at: model.parameters() + net.parameters())
+        optimizer.learningRate = epoch == 0 ? 0.04 : 0.012
+        optimizer.step(gradients: Array(slopes.prefix(model.parameters().count)))
+        netOptimizer.learningRate = epoch == 0 ? 0.03 : 0.003
+        netOptimizer.step(gradients: Array(slopes.dropFirst(model.parameters().count)))
+      }
+    }
+    try expectLearned(learned, "trigger.mask.", mask)
+    try expectLearned(learned, "trigger.pattern.", net)
+    try expectLearned(learned, "model.", model)
+  }
+
+  @Test(arguments: [false, true]) func lira(_ fromScratch: Bool) throws {
+    var c = LIRA.Configuration()
+    (c.mapping, c.shift, c.share, c.alpha, c.network, c.width) = (.allToAll, 2, 0.6, 0.3, .unet, 2)
+    (c.jointEpochs, c.jointEpsilon, c.epsilon, c.fromScratch) = (2, 0.3, 0.15, fromScratch)
+    (c.learningRate, c.generatorLearningRate) = (0.03, 0.02)
+    let learned = try LIRA(c).learn(context)
+
+    func network() -> PerturbationNetwork { LIRA(c).makeNetwork(data.shape, Generator(seed: seed("generator"))) }
+    var model = try self.model()
+    let (net, follower) = (network(), network())
+    for module in [net, follower] { module.to(.channelsLast) }
+    func triggered(_ net: PerturbationNetwork, _ x: Tensor, _ bound: Double, _ count: Int) -> Tensor {
+      (x + net(x) * bound).clamped(0, 1)[0..<count].contiguous(.channelsLast)
+    }
+    func mixed(
+      _ model: Classifier, _ net: PerturbationNetwork, _ x: Tensor, _ labels: Tensor, _ bound: Double, _ count: Int
+    )
+      -> Tensor
+    {
+      let clean = smoothed(model(x), labels)
+      let images = noGrad { triggered(net, x, bound, count) }
+      return clean * 0.3 + smoothed(model(images), self.moved(labels[0..<count])) * 0.7
+    }
+    let (optimizer, netOptimizer) = (
+      SGD(model.parameters(), learningRate: 0, momentum: 0.9), Adam(net.parameters(), learningRate: 0)
+    )
+    for epoch in 0..<2 {
+      try follower.load(net.stateDict())
+      follower.eval()
+      let random = training.generator("attack-joint/augment", epoch)
+      for (rows, count) in zip(batches("attack-joint", epoch), [5, 5, 2]) {
+        let (x, labels) = (cropped(rows, random), data.labels[rows])
+        let search = smoothed(model(triggered(net, x, 0.3, count)), self.moved(labels[0..<count]))
+        netOptimizer.learningRate = 0.02
+        netOptimizer.step(gradients: gradients(of: search, at: net.parameters()))
+        let loss = mixed(model, follower, x, labels, 0.3, count)
+        optimizer.learningRate = 0.03
+        optimizer.step(gradients: gradients(of: loss, at: model.parameters()))
+      }
+    }
+    net.eval()
+    if fromScratch { model = try self.model("final") }
+    let last = SGD(model.parameters(), learningRate: 0, momentum: 0.7, weightDecay: 0.03)
+    for epoch in 0..<2 {
+      let random = training.generator("attack-train/augment", epoch)
+      for (rows, count) in zip(batches("attack-train", epoch), [5, 5, 2]) {
+        let loss = mixed(model, net, cropped(rows, random), data.labels[rows], 0.15, count)
+        last.learningRate = epoch == 0 ? 0.04 : 0.012
+        last.step(gradients: gradients(of: loss, at: model.parameters()))
+      }
+    }
+    try expectLearned(learned, "generator.", net)
     try expectLearned(learned, "model.", model)
   }
 
