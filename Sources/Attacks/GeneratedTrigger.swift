@@ -19,7 +19,8 @@ final class GeneratedTrigger<Network: Module>: Trigger, @unchecked Sendable {
   private let lock = NSLock()
 
   init(
-    _ network: Network, _ apply: @escaping @Sendable (_ network: Network, _ images: Tensor, _ generator: Generator) -> Tensor
+    _ network: Network,
+    _ apply: @escaping @Sendable (_ network: Network, _ images: Tensor, _ generator: Generator) -> Tensor
   ) {
     self.network = network
     self.apply = apply

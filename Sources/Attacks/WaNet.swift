@@ -60,7 +60,8 @@ public struct WaNet: Attack {
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
     return try (0..<c.triggers).map { number in
-      let warp = Self.warp(grid: c.grid, strength: c.strength, shape: shape, Generator(seed: seed("wanet/field", number)))
+      let warp = Self.warp(
+        grid: c.grid, strength: c.strength, shape: shape, Generator(seed: seed("wanet/field", number)))
       return BackdoorTask(
         name: c.triggers == 1 ? "warp" : "warp \(number + 1)", trigger: warp,
         mapping: try c.labelMapping(ofTrigger: number, among: c.triggers),

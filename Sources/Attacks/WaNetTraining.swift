@@ -20,7 +20,7 @@ public import Vision
 
 public struct WaNetTraining: TrainingAttack {
   public static let id = "wanet-training"
-  public static let summary = "WaNet by an attacker who trains the model: warps anew in each batch, with the noise mode."
+  public static let summary = "WaNet by who trains the model: warps anew in each batch, with the noise mode."
   public static let paper = "Nguyen and Tran 2021, WaNet (arXiv:2102.10369)"
 
   public struct Configuration: PoisoningSettings {

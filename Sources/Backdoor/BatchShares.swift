@@ -12,10 +12,17 @@ public struct BatchShares: Sendable, Equatable {
   ///   - poisoned: share of the batch, in [0, 1]; rounded down, as published code does.
   ///   - covers: number of cover samples for so many poisoned ones; cut where the batch ends.
   public init(of count: Int, poisoned: Double, covers: (_ poisoned: Int) -> Int) {
-    // 0.29 * 100 is a little less than 29.
-    let first = min(count, Int((poisoned * Double(count) + 1e-9).rounded(.down)))
+    let first = Self.rounded(poisoned, of: count)
     let second = min(count, first + covers(first))
     (self.poisoned, self.covers, clean) = (0..<first, first..<second, second..<count)
+  }
+
+  /// The images of a share that cannot be empty, as the last batch of an epoch may be small.
+  public static func count(_ share: Double, of count: Int) -> Int { max(1, rounded(share, of: count)) }
+
+  /// 0.29 * 100 is a little less than 29.
+  private static func rounded(_ share: Double, of count: Int) -> Int {
+    min(count, Int((share * Double(count) + 1e-9).rounded(.down)))
   }
 }
 

@@ -22,6 +22,7 @@ import Vision
     "ssba": ["epochs": 1, "width": 2, "bits": 4],
     "wanet": ["coverRate": 0.125], "bpp": ["coverRate": 0.125], "adaptive-blend": ["coverRate": 0.125],
     "wanet-training": ["crossRatio": 0.5], "input-aware": ["crossRate": 0.125, "maskEpochs": 1, "width": 2],
+    "lira": ["jointEpochs": 1, "width": 2],
     "adaptive-patch": ["coverRate": 0.125], "tact": ["coverRate": 0.125], "refool": ["reflections": 4],
   ]
   /// Attacks with cover samples.

@@ -19,6 +19,11 @@ import Vision
     "input-aware": [
       "rate": 0.3, "crossRate": 0.3, "target": 2, "maskEpochs": 2, "width": 2, "levels": 2, "patternMilestones": [1],
     ],
+    "lira": [
+      "rate": 0.3, "target": 2, "width": 2, "jointEpochs": 3, "epsilon": 0.05, "jointEpsilon": 0.1,
+      "generatorLearningRate": 0.01,
+    ],
+    "blind": ["rate": 0.3, "target": 2, "row": 1, "column": 2],
   ]
   static let ids = quick.keys.sorted()
 
@@ -94,7 +99,12 @@ import Vision
       ["mapping": "clean-label"], ["mapping": "source-to-target"], ["rate": 0], ["rate": 0.001], ["target": 4],
       ["mapping": "all-to-all", "shift": 4],
     ]
-    for overrides in impossible {
+    let own: [String: [JSONValue]] = [
+      "wanet-training": [["rate": 0.09]], "input-aware": [["rate": 0.09], ["levels": 4]],
+      "lira": [["share": 0.09], ["network": "autoencoder"]],
+      "blind": [["share": 0.09], ["column": 4], ["row": 4]],
+    ]
+    for overrides in impossible + (own[id] ?? []) {
       let context = context()
       context.training.onStart = { _, _ in Issue.record("\(overrides.compactJSON) trains") }
       #expect(throws: BackdoorError.self, "\(overrides.compactJSON)") { try attack(id, overrides).learn(context) }
@@ -115,6 +125,18 @@ import Vision
     let cut = BatchShares(of: 10, poisoned: 0.5, covers: { $0 * 2 })
     #expect(cut.poisoned == 0..<5 && cut.covers == 5..<10 && cut.clean == 10..<10)
     #expect(BatchShares(of: 100, poisoned: 0.29, covers: { _ in 0 }).poisoned == 0..<29, "0.29 * 100 < 29")
+  }
+
+  /// Within the bound to the last bit of uint8, and somewhere at it; clipped to the range of pixels.
+  @Test(arguments: ["unet", "autoencoder"]) func perturbationsStayInside(_ network: String) throws {
+    let data = ImageDataset.tiny(count: 31, size: 16)
+    let attack = try attack("lira", ["network": .string(network), "epsilon": 0.05])
+    let outcome = try attack.execute(context(data: data))
+    let images = data.images.unitPixels()
+    let change = outcome.tasks[0].trigger(images, Generator(seed: 1)) - images
+    #expect(change.abs().max().item() <= 0.05 + 1e-6 && change.abs().max().item() > 0.002)
+    let bytes = outcome.tasks[0].trigger.stamp(data.images, Generator(seed: 1)).to(.int64) - data.images.to(.int64)
+    #expect(bytes.abs().max().intItem() <= 13, ".05 of 255 is 12.75")
   }
 
   @Test func masksAndPatternsStayInside() throws {

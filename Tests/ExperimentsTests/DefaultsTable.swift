@@ -138,6 +138,38 @@ enum DefaultsTable {
     width = 32                         # R: 32 channels
     levels = 3                         # R: 3
 
+    [attacks lira]
+    rate = 0.1                         # D: as the others
+    mapping = all-to-one               # R: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    share = 1.0                        # C: attack_portion 1
+    alpha = 0.5                        # R: .5
+    network = unet                     # C: U-Net on CIFAR-10
+    width = 64                         # C: 64 channels
+    jointEpochs = 50                   # C: 50 on CIFAR-10
+    jointEpsilon = 0.1                 # C: eps .1
+    epsilon = 0.01                     # C: test_eps .01
+    learningRate = 0.01                # C: lr .01
+    generatorLearningRate = 0.0001     # C: lr_atk 1e-4
+    fromScratch = false                # R: fine-tuning
+
+    [attacks blind]
+    rate = 0.1                         # D: as the others
+    mapping = all-to-one               # R: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    share = 1.0                        # C: poisoning_proportion 1
+    balance = mgda                     # R: MGDA
+    normalizer = loss+                 # C: mgda_normalize loss+
+    weight = 0.5                       # D: equal weights
+    row = 3                            # C: x_top 3
+    column = 23                        # C: y_top 23
+
     [attacks sig]
     rate = 0.03                        # R Barni et al. 2019: 20 to 40% of the target class
     mapping = clean-label              # R Barni et al. 2019: labels stay
@@ -600,6 +632,7 @@ enum DefaultsTable {
     share = 0.15                       # D: as many as the 85th percentile
 
     [defenses oracle-filter]
+
 
     [defenses dpsgd]
     clip = 1.0                         # R Abadi et al. 2016

@@ -51,6 +51,9 @@ enum SettingsArriveCases {
     Case("attack clustered-trigger", "", ["epochs": 2, "batch": 9, "pretrain": stage]),
     Case("attack wanet-training", "", ["rate": 0.3]),
     Case("attack input-aware", "", ["rate": 0.3, "crossRate": 0.3, "maskEpochs": 2, "width": 2, "levels": 2]),
+    Case(
+      "attack lira", "", ["share": 0.5, "jointEpochs": 2, "width": 2, "epsilon": 0.1, "generatorLearningRate": 0.01]),
+    Case("attack blind", "", ["share": 0.5, "column": 2]),
     Case("defense ft", "", ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]),
     Case("defense sau", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
     Case("defense vanilla-at", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
@@ -98,6 +101,7 @@ enum SettingsArriveCases {
     Case("attack label-flip", "target", ["mapping": "all-to-one"]),
     Case("attack label-flip", "excludeTarget", ["mapping": "all-to-one"]),
     Case("attack sleeper-agent", "linf.*", ["adversarial": true]),
+    Case("attack blind", "weight", ["balance": "fixed"]),
     Case("defense sau", "stepRule", ["norm": "l2", "radius": 2, "stepSize": 0.7]),
     Case("defense sau", "l1Projection", ["norm": "l1", "radius": 2, "stepSize": 0.7]),
     Case("defense vanilla-at", "l1Projection", ["norm": "l1", "radius": 2, "stepSize": 0.7]),
@@ -165,6 +169,9 @@ enum SettingsArriveCases {
     Case("attack adaptive-patch", "testPatches", [0, 1]), Case("attack tact", "coverClasses", [2]),
     Case("*", "*reviewEpochs", 1), Case("attack clustered-trigger", "bound", 0.05),
     Case("attack wanet-training", "mapping", "all-to-all"),
+    Case("attack sleeper-agent", "source", 1), Case("attack clustered-trigger", "bound", 0.05),
+    Case("attack wanet-training", "mapping", "all-to-all"), Case("attack lira", "mapping", "all-to-all"),
+    Case("attack blind", "mapping", "all-to-all"), Case("attack blind", "row", 1),
     Case("attack input-aware", "mapping", "all-to-all"), Case("attack input-aware", "*Milestones", [1]),
     Case("defense sau", "target", 1), Case("defense vanilla-at", "target", 1),
     Case("*", "*l1.share", 0.2), Case("*", "*.queue", 20), Case("*", "*rounds", 1), Case("*", "*selfTraining", 0),
@@ -188,7 +195,10 @@ enum SettingsArriveCases {
     // Needs a file: BadNetsTests and BlendedTests read one.
     Case("attack *", "image"), Case("attack *", "pattern", "image"),
     // Refused: these attacks trigger images of all classes.
-    Case("attack wanet-training", "source"), Case("attack input-aware", "source"),
+    Case("attack wanet-training", "source"), Case("attack input-aware", "source"), Case("attack lira", "source"),
+    Case("attack blind", "source"),
+    // Images of 8x8 are too small for it: TrainingAttackTests has larger ones.
+    Case("attack lira", "network"),
     // One of the two is the other one's default, and the same threat twice is refused.
     Case("defense *", "composite.first", "linf"), Case("defense *", "composite.second", "spatial"),
     // These rules filter nothing out.

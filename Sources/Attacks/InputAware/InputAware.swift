@@ -26,7 +26,7 @@ public import Vision
 
 public struct InputAware: TrainingAttack {
   public static let id = "input-aware"
-  public static let summary = "A trigger of its own for each image, by a mask and a pattern network; others' do nothing."
+  public static let summary = "A trigger for each image, by a mask and a pattern network; others' do nothing."
   public static let paper = "Nguyen and Tran 2020, Input-Aware Dynamic Backdoor Attack (NeurIPS, arXiv:2010.08138)"
 
   public struct Configuration: PoisoningSettings {
@@ -68,7 +68,8 @@ public struct InputAware: TrainingAttack {
         Setting(
           "maskMilestones", "Epochs at which it is divided by 10.", unit: "epochs", range: 0...100_000,
           source: "authors' code: 10, 20"),
-        Setting("patternLearningRate", "Adam's, for the pattern network.", range: 0...100, source: "authors' code: .01"),
+        Setting(
+          "patternLearningRate", "Adam's, for the pattern network.", range: 0...100, source: "authors' code: .01"),
         Setting(
           "patternMilestones", "Epochs at which it is divided by 10.", unit: "epochs", range: 0...100_000,
           source: "authors' code: 200, 300, 400, 500"),
@@ -151,7 +152,8 @@ public struct InputAware: TrainingAttack {
     let schedule = Schedule.multiStep(milestones: c.patternMilestones, gamma: Self.gamma)
     let optimizer = OptimizerGroup([recipe.makeOptimizer(model.parameters()), pattern])
     let joint = ModelAndPattern(model, networks.pattern)
-    try Trainer(recipe, stage: "attack-train").train(joint, on: data, context: training, optimizer: optimizer) { batch in
+    try Trainer(recipe, stage: "attack-train").train(joint, on: data, context: training, optimizer: optimizer) {
+      batch in
       pattern.learningRate = schedule.rate(at: batch.epoch, base: c.patternLearningRate)
       let others = Self.others(batch, data, recipe)
       return jointLoss(
@@ -169,7 +171,9 @@ public struct InputAware: TrainingAttack {
     smoothing: Double, _ training: TrainingContext
   ) -> BatchLoss {
     let count = labels.count
-    let shares = BatchShares(of: count, poisoned: configuration.rate) { _ in Int(configuration.crossRate * Double(count)) }
+    let shares = BatchShares(of: count, poisoned: configuration.rate) { _ in
+      Int(configuration.crossRate * Double(count) + 1e-9)
+    }
     guard !shares.poisoned.isEmpty else {
       return BatchLoss(training.compute { F.crossEntropy(model(images), labels, labelSmoothing: smoothing) })
     }

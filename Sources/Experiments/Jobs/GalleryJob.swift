@@ -92,9 +92,10 @@ public struct GalleryJob {
     return (cells.map(\.0), missing)
   }
 
-  /// The first trigger of an attack that trains no network: there is no architecture to train here, so others throw.
+  /// The first trigger of an attack that trains no network for it: there is no architecture to train here, so others
+  /// throw. Of attacks that train the model, those with a closed form do without.
   private static func task(of attack: some Attack, _ context: AttackContext) throws -> BackdoorTask? {
-    let learned = try attack.learn(context)
+    let learned = try attack is any TrainingAttack ? [:] : attack.learn(context)
     return try attack.tasks(for: context.train.shape, seed: context.seed, learned: learned).first
   }
 
