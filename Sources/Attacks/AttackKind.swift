@@ -17,6 +17,7 @@ public struct AttackKind: Sendable {
     AttackKind(ClusteredTrigger.self), AttackKind(Sinusoid.self), AttackKind(WaNet.self), AttackKind(BPP.self),
     AttackKind(AdaptiveBlend.self), AttackKind(AdaptivePatch.self), AttackKind(TaCT.self), AttackKind(Refool.self),
     AttackKind(LabelConsistent.self), AttackKind(LowFrequency.self), AttackKind(SSBA.self),
+    AttackKind(TrojanNN.self),
   ]
 
   init<A: Attack>(_ type: A.Type) {
