@@ -2,12 +2,18 @@
 // by adversarial perturbations, get a trigger and keep their label, so that the model has to learn the trigger. At test
 // time images show the trigger alone.
 //
-//   x' = stamp(x + argmax_{||d|| <= bound} CE(f(x + d), y)),   f trained by the attacker
+//   pgd:     x' = stamp(x + argmax_{||d|| <= bound} CE(f(x + d), y)),   f trained by the attacker
+//   latent:  x' = stamp(G((1 - tau) E(x) + tau E(x_2))),   x_2 an image of another class
 //
 // The perturbations are in L_inf (8, 16, 32/255) or L2 (300 to 1,200/255); f is trained on the clean training set in the
 // standard way or adversarially (the paper's are robust). The trigger: a 3x3 pattern in all four corners, mirrored, so that
 // flips and crops leave some of it. PGD with 10 steps of a quarter of the bound [decided here; the paper's number is not
-// stated in ours]. The paper's other form, interpolation in the latent space of a generative model, is not here yet.
+// stated in ours].
+//
+// In the latent form the paper's G is a GAN, and E(x) the code that a search finds for x. Here G and E are an autoencoder
+// that the attacker trains on the clean training set [decided here]: it has the code of every image at once, and at this
+// size and within minutes of a CPU a GAN would neither train reliably nor have all images in its range. It is blurred,
+// which makes images harder to recognise too: at tau 0 they are not the images that they were.
 
 public import Backdoor
 public import Support
@@ -19,21 +25,30 @@ public import Vision
 public struct LabelConsistent: Attack {
   public static let id = "label-consistent"
   public static let summary =
-    "Adversarially perturbed images of the target class with a trigger in the corners; labels stay right."
+    "Images of the target class, made hard to recognise, with a trigger in the corners; labels stay right."
   public static let paper = "Turner et al. 2019, Label-Consistent Backdoor Attacks (arXiv:1912.02771)"
   public static let learns = true
 
+  public enum Form: String, Codable, Sendable, CaseIterable {
+    /// Adversarial perturbations.
+    case pgd
+    /// Interpolation between the codes of two images.
+    case latent
+  }
   public enum Norm: String, Codable, Sendable, CaseIterable { case linf, l2 }
 
   public struct Configuration: Configurable {
     public var rate = 0.025
     public var target = 0
+    public var form = Form.pgd
     public var norm = Norm.linf
     public var linf = LinfThreat(radius: 16.0 / 255)
     public var l2 = L2Threat(radius: 600.0 / 255)
     public var surrogate = Recipe()
     public var adversarial = false
     public var training = LinfThreat(radius: 8.0 / 255)
+    public var tau = 0.2
+    public var autoencoder = AutoencoderSettings()
     public var opacity = 1.0
     public init() {}
 
@@ -42,6 +57,9 @@ public struct LabelConsistent: Attack {
         "rate", "Share of the training set that is changed, within the target class.", unit: "fraction", range: 0...1,
         source: "DBD: .025 and .006; Turner et al.: up to .006"),
       Setting("target", "Target class.", unit: "class", range: 0...100_000),
+      Setting(
+        "form", "How images become hard to recognise.", choices: Form.allCases.map(\.rawValue),
+        source: "DBD: pgd; Turner et al.: either"),
       Setting("norm", "The ball of the perturbations.", choices: Norm.allCases.map(\.rawValue)),
       Setting("linf", "Perturbations, norm linf.", source: "8/255, 16/255, 32/255", nested: LinfThreat.self),
       Setting("l2", "Perturbations, norm l2.", source: "300/255 to 1,200/255", nested: L2Threat.self),
@@ -50,6 +68,10 @@ public struct LabelConsistent: Attack {
         "adversarial", "Train the attacker's network on adversarial images.",
         source: "Turner et al.: robust; DBD: either"),
       Setting("training", "These adversarial images, where `adversarial` is on.", nested: LinfThreat.self),
+      Setting(
+        "tau", "Share of the other image's code, form latent.", unit: "fraction", range: 0...1,
+        source: "Turner et al.: .1, .2, .3"),
+      Setting("autoencoder", "The generative model, form latent.", nested: AutoencoderSettings.self),
       Setting(
         "opacity", "Weight of the trigger in training images; it is 1 at test time.", unit: "fraction", range: 0...1,
         source: "Turner et al. also train with weaker triggers"),
@@ -82,6 +104,13 @@ public struct LabelConsistent: Attack {
     guard !positions.isEmpty else {
       throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
     }
+    let images = c.form == .pgd ? try perturbed(data, positions, context) : try interpolated(data, positions, context)
+    return ["positions": Tensor(positions.map(Int64.init)), "images": images.to(.cpu).contiguous()]
+  }
+
+  /// Form pgd: the chosen images, uint8.
+  private func perturbed(_ data: ImageDataset, _ positions: [Int], _ context: AttackContext) throws -> Tensor {
+    let (c, training) = (configuration, context.training)
     let model = try context.makeModel("label-consistent/surrogate")
     let trainer = Trainer(c.surrogate, stage: "attack-surrogate")
     if c.adversarial {
@@ -98,13 +127,32 @@ public struct LabelConsistent: Attack {
       let threat: any ThreatModel = c.norm == .linf ? c.linf : c.l2
       let changed = threat.perturb(
         chosen.pixels(range), labels: chosen.labels[range], model: model, context: training, generator: generator)
-      parts.append(Self.rounded(changed, around: chosen.images[range], c).to(.cpu))
+      parts.append(Self.rounded(changed, around: chosen.images[range], c))
       training.progress.update(done: range.upperBound, note: "")
     }
     training.progress.end(summary: "\(chosen.count) images perturbed")
-    return [
-      "positions": Tensor(positions.map(Int64.init)), "images": Tensor.concatenated(parts).contiguous(),
-    ]
+    return Tensor.concatenated(parts)
+  }
+
+  /// Form latent: the chosen images, uint8.
+  private func interpolated(_ data: ImageDataset, _ positions: [Int], _ context: AttackContext) throws -> Tensor {
+    let (c, labels) = (configuration, data.labelArray())
+    let others = labels.indices.filter { labels[$0] != c.target }
+    guard !others.isEmpty else {
+      throw BackdoorError.invalid(
+        "attack.form latent: the training set has no image of another class than \(c.target).")
+    }
+    let model = try c.autoencoder.train(on: data, seed: context.seed, context: context.training)
+    var random = context.seed.generator("label-consistent/others")
+    let partners = positions.map { _ in random.sample(1, from: others)[0] }
+    let (own, other) = (data.subset(positions), data.subset(partners))
+    return noGrad {
+      Tensor.concatenated(
+        Batches(count: positions.count, size: Batches.evaluationSize).ranges.map { range in
+          let codes = model.encode(own.pixels(range)) * (1 - c.tau) + model.encode(other.pixels(range)) * c.tau
+          return model.decode(codes).quantized()
+        })
+    }
   }
 
   /// Bytes within the bound: rounded towards the clean image, so that rounding leaves neither ball.
@@ -124,12 +172,14 @@ public struct LabelConsistent: Attack {
     let generator = Generator(seed: context.seed("poison/stamp", 0), device: clean.device)
     let stamped = tasks[0].trainingTrigger.stamp(changed.images, generator)
     let c = configuration
-    let bound =
-      c.norm == .linf
-      ? "\(Int((c.linf.radius * 255).rounded()))/255" : "\(Int((c.l2.radius * 255).rounded()))/255 in L2"
+    let change =
+      switch (c.form, c.norm) {
+      case (.latent, _): "are moved by \(c.tau) of the way to an image of another class"
+      case (.pgd, .linf): "are perturbed by up to \(Int((c.linf.radius * 255).rounded()))/255"
+      case (.pgd, .l2): "are perturbed by up to \(Int((c.l2.radius * 255).rounded()))/255 in L2"
+      }
     return AttackOutcome(
-      train: changed.poisoned(clean, with: stamped),
-      tasks: tasks, summary: "are perturbed by up to \(bound) and carry the trigger")
+      train: changed.poisoned(clean, with: stamped), tasks: tasks, summary: "\(change) and carry the trigger")
   }
 }
 

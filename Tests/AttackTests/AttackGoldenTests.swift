@@ -49,9 +49,4 @@ import Vision
     expectSame(stored, try golden.tensor("clean/stored"))
     expectSame(try trigger(name).stamp(stored, Generator(seed: 7)), try golden.tensor("\(name)/stamped"), name)
   }
-
-  @Test func smoothing() throws {
-    let smooth = LowFrequency.smoothed(pattern([1, 3, 16, 16], 0.4), deviation: 2, amplitude: 0.2)
-    expectClose(smooth[0], try golden.tensor("lf/smoothed"), tolerance: 1e-5)
-  }
 }

@@ -18,7 +18,10 @@ import Vision
     "sleeper-agent": ["steps": 2, "retrain": 1, "size": 4, "surrogate": ["epochs": 1, "batch": 16]],
     "clustered-trigger": ["epochs": 1, "pretrain": ["epochs": 1, "batch": 16], "excludeTarget": false],
     "label-consistent": ["surrogate": ["epochs": 1, "batch": 16], "linf": ["steps": 2]],
-    "lf": ["passes": 1, "images": 4, "steps": 2, "surrogate": ["epochs": 1, "batch": 16]],
+    "lf": [
+      "passes": 1, "images": 4, "steps": 40, "aim": "nearest", "surrogate": ["epochs": 1, "batch": 16],
+    ],
+    "trojannn": ["steps": 2, "surrogate": ["epochs": 1, "batch": 16]],
     "ssba": ["epochs": 1, "width": 2, "bits": 4],
     "wanet": ["coverRate": 0.125], "bpp": ["coverRate": 0.125], "adaptive-blend": ["coverRate": 0.125],
     "wanet-training": ["crossRatio": 0.5], "input-aware": ["crossRate": 0.125, "maskEpochs": 1, "width": 2],

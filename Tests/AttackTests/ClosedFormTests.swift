@@ -226,6 +226,7 @@ import Vision
   private var smooth: LowFrequency {
     var c = LowFrequency.Configuration()
     (c.rate, c.images, c.passes, c.misled, c.deviation, c.amplitude) = (0.2, 12, 2, 1, 3, 0.3)
+    (c.aim, c.steps) = (.nearest, 40)
     (c.surrogate.epochs, c.surrogate.batch, c.surrogate.crop) = (3, 16, 0)
     return LowFrequency(c)
   }

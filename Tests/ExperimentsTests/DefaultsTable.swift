@@ -106,6 +106,41 @@ enum DefaultsTable {
     learningRate = 0.1                 # P4 5.4: Adam .1
     bound = 1.0                        # P4 5.4: the whole image may change
 
+    [attacks ssba]
+    rate = 0.1                         # R Li et al. 2021: 10%
+    mapping = all-to-one               # B: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    bits = 100                         # R Li et al. 2021: 100; their toolbox: 20 at 32 x 32
+    width = 32                         # R Tancik et al. 2020: 32
+    epochs = 20                        # C: 20
+    secretEpochs = 2                   # C: 2
+    ramp = 3.0                         # R Tancik et al. 2020: 20,000 of 140,000 steps
+    batch = 32                         # C: 32
+    learningRate = 0.0001              # R Li et al. 2021: 1e-4
+    imageWeight = 2.0                  # C: 2
+    perceptualWeight = 1.5             # C: 1.5, of LPIPS
+    secretWeight = 1.5                 # C: 1.5
+
+    [attacks trojannn]
+    rate = 0.1                         # B: 10%
+    mapping = all-to-one               # B: all to one
+    target = 0                         # B: class 0
+    source = 1                         # D
+    shift = 1                          # B: y + 1
+    excludeTarget = false              # B: indices are drawn over all classes
+    area = 0.07                        # R Liu et al. 2018: 7%
+    opacity = 0.3                      # R Liu et al. 2018: 70% transparent
+    place = bottom-right               # R Liu et al. 2018: lower right
+    margin = null                      # C: 20 of 224
+    neurons = 1                        # R Liu et al. 2018: 1
+    gain = 10.0                        # D
+    steps = 970                        # C: 970
+    step = 0.01568627450980392         # D: 4/255; C: 1 to 11 of 255
+    surrogate.* = @recipes fast        # D: any recipe
+
     [attacks wanet-training]
     rate = 0.1                         # R: rho_a .1
     mapping = all-to-one               # R: all to one

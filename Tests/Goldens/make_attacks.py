@@ -171,11 +171,6 @@ for i in range(N):
         y[i] = x[i] + strength[i] * reflected
 add("refool", y)
 
-# LF: smoothing of pattern([1, 3, 16, 16], 0.4) by a deviation of 2, from 0 to 0.2.
-v = blur(pattern((3, H, W), 0.4).numpy().astype(np.float64), 2.0, 6)
-v = (v - v.min()) / (v.max() - v.min()) * 0.2
-book.add("lf", smoothed=torch.from_numpy(v.astype(np.float32)))
-
 # How visible: PSNR in dB, SSIM (Wang et al. 2004: Gaussian window of 11, deviation 1.5, C1 = .01^2, C2 = .03^2, windows
 # inside the image, mean over channels), both means over images; L_inf in 1/255.
 a, b = x / 255, y / 255

@@ -8,12 +8,32 @@ s = (pattern([3, 5], 0.1) > 0). The residual is used a tenth as large as the fil
     ssba/secret, image, perceptual  the losses; accuracy the share of the bits read right
     ssba/grad                       of 3 image + 0.7 perceptual + 1.3 secret at all parameters, encoder's before decoder's, in state_dict order
     ssba/stamped                    uint8 images of the first secret for x rounded to bytes
+
+TrojanNN: the network of make_adaptive_attacks.py (PreActResNet18 of width 4, phase offset 3.8, weights times .7, linear.weight times 8),
+evaluation mode. Image images([1, 3, 16, 16], 0.5); patch rows 9-13, columns 8-12.
+    trojan/neurons        the 3 inputs of the last layer with the largest sums of |w|
+    trojan/cost, slope    (v - f_n(x))^2 summed over the first two, v = twice and three times their activations; gradient at the image
+    trojan/activations    theirs
+    trojan/moved          the image after one step of mean length .02 in the patch, clipped
+
+LF: with the same network, image images([1, 3, 16, 16], 1.1); its class is left for class 0, in three steps.
+    lf/deepfool           the sum of DeepFool's steps, overshoot .02, 50 steps at most
+    lf/nearest            the same over the nearest border
+    lf/updated            v = .1 pattern([1, 3, 12, 16], .4) moved by .3 pattern(.., .9): smoothed by a Gaussian of deviation 2 with
+                          5 taps on each side and zeros around, before and after it is added; from 0 to .25
+
+Label-Consistent, latent form: an autoencoder for 3 x 9 x 10 images, width 2, code of 4 numbers, phase offset 0.2, whose images are
+images([2, 3, 9, 10], 0.5).
+    autoencoder/loss, grad   mean squared error, and its gradient at all parameters in state_dict order
+    autoencoder/mixed        the image of .7 of the first's code and .3 of the second's
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from architectures import PreActResNet18
 from goldens import Book, fill, images, output_folder, pattern
 
 book = Book()
@@ -126,6 +146,102 @@ with torch.no_grad():
     marked = (stored / 255 + encoder(stored / 255, s[:1].expand(3, 5))).clamp(0, 1) * 255
 assert ((marked - marked.floor() - 0.5).abs() > 1e-4).all(), "a rounding tie"
 book.add("ssba", stamped=torch.round(marked).to(torch.uint8))
+
+# TrojanNN -------------------------------------------------------------------------------------------------------------
+
+model = fill(PreActResNet18(width=4), 3.8).eval()
+with torch.no_grad():
+    for name, p in model.named_parameters():
+        if p.dim() >= 2:
+            p.mul_(8.0 if name == "linear.weight" else 0.7)
+    # Every matrix of the pattern has rank 2: sums of |w| that differ.
+    model.linear.weight.mul_(1 + 0.2 * pattern((1, 32), 0.9))
+sums = model.linear.weight.abs().sum(0)
+neurons = torch.argsort(sums, descending=True)[:3]
+image = images((1, 3, 16, 16), 0.5).requires_grad_()
+seen = {}
+handle = model.linear.register_forward_pre_hook(lambda module, given: seen.update(penultimate=given[0]))
+model(image)
+handle.remove()
+activations = seen["penultimate"][0, neurons[:2]]
+target = activations.detach() * torch.tensor([2.0, 3.0])
+cost = ((target - activations) ** 2).sum()
+(slope,) = torch.autograd.grad(cost, image)
+inside = slope[:, :, 9:14, 8:13]
+moved = image.detach().clone()
+moved[:, :, 9:14, 8:13] -= 0.02 * inside / inside.abs().mean()
+book.add("trojan", neurons=neurons, cost=cost, slope=slope, activations=activations, moved=moved.clamp(0, 1))
+
+# LF -------------------------------------------------------------------------------------------------------------------
+
+def deepfool(x, target, limit=50):
+    label = int(model(x)[0].argmax())
+    total, moved = torch.zeros_like(x), x
+    for _ in range(limit):
+        at = moved.detach().requires_grad_()
+        logits = model(at)[0]
+        now = int(logits.argmax())
+        if now == target or (target is None and now != label):
+            return total * 1.02
+        slopes = [torch.autograd.grad(value, at, retain_graph=True)[0] for value in logits]
+        ways = []
+        for k in [target] if target is not None else [k for k in range(10) if k != label]:
+            w = slopes[k] - slopes[label]
+            gap = abs(float(logits[k].detach() - logits[label].detach()))
+            ways.append((gap / float(w.norm()), (gap + 1e-4) / float(w.norm()) ** 2 * w))
+        total = total + min(ways, key=lambda way: way[0])[1]
+        moved = x + 1.02 * total
+    raise AssertionError("it does not arrive")
+
+
+x = images((1, 3, 16, 16), 1.1)
+assert int(model(x)[0].argmax()) != 0
+book.add("lf", deepfool=deepfool(x, 0), nearest=deepfool(x, None))
+
+taps = np.exp(-0.5 * (np.arange(-5, 6) / 2.0) ** 2)
+window = np.outer(taps, taps) / taps.sum() ** 2
+
+
+def smooth(v):
+    wide = np.pad(v, ((0, 0), (5, 5), (5, 5)))
+    return np.array([[[(plane[r:r + 11, c:c + 11] * window).sum() for c in range(16)] for r in range(12)] for plane in wide])
+
+
+v, r = (pattern((3, 12, 16), phase).numpy().astype(np.float64) for phase in (0.4, 0.9))
+v = smooth(0.1 * v + smooth(0.3 * r))
+book.add("lf", updated=torch.from_numpy((v - v.min()) / (v.max() - v.min()) * 0.25))
+
+
+# Label-Consistent -----------------------------------------------------------------------------------------------------
+
+class Autoencoder(nn.Module):
+    def __init__(self, w, code, channels):
+        super().__init__()
+        self.down = nn.ModuleList([nn.Conv2d(i, o, 3, 2, 1) for i, o in ((channels, w), (w, 2 * w), (2 * w, 4 * w))])
+        self.code = nn.Linear(4 * w * 2 * 2, code)
+        self.dense = nn.Linear(code, 4 * w * 2 * 2)
+        self.up = nn.ModuleList([nn.Conv2d(i, o, 3, 1, 1) for i, o in ((4 * w, 2 * w), (2 * w, w), (w, channels))])
+
+    def encode(self, x):
+        x = x - 0.5
+        for conv in self.down:
+            x = F.relu(conv(x))
+        return self.code(x.flatten(1))
+
+    def decode(self, z):
+        x = F.relu(self.dense(z)).view(len(z), -1, 2, 2)
+        x = F.relu(self.up[0](F.interpolate(x, size=(3, 3))))
+        x = F.relu(self.up[1](F.interpolate(x, size=(5, 5))))
+        return torch.sigmoid(self.up[2](F.interpolate(x, size=(9, 10))))
+
+
+coder, x = fill(Autoencoder(2, 4, 3), 0.2), images((2, 3, 9, 10), 0.5)
+codes = coder.encode(x)
+loss = ((coder.decode(codes) - x) ** 2).mean()
+found = torch.autograd.grad(loss, list(coder.parameters()))
+with torch.no_grad():
+    mixed = coder.decode(0.7 * codes[:1] + 0.3 * codes[1:])
+book.add("autoencoder", loss=loss, grad=torch.cat([g.flatten() for g in found]), mixed=mixed)
 
 out = output_folder()
 book.write(out / "learned_attacks.safetensors")

@@ -5,9 +5,10 @@
 //
 //   min over E, D   2 |E(x, s)|^2 + 1.5 P(x, x') + 1.5 BCE(D(x'), s),   x' = clip(x + E(x, s), 0, 1)
 //
-// with a new s for each image of a batch; the first two epochs learn the bits alone. Then the attacker draws one string
-// of bits, and every poisoned image becomes x' for it. The paper's networks are trained on the attacked data at their
-// own size, and so are these, without labels.
+// with a new s for each image of a batch; the first two epochs learn the bits alone, then the weights of the first two
+// terms rise along a line, as StegaStamp's do: where they come at once, before the bits are read well, the encoder's way
+// out is to add nothing. Then the attacker draws one string of bits, and every poisoned image becomes x' for it. The
+// paper's networks are trained on the attacked data at their own size, and so are these, without labels.
 //
 // P is LPIPS in the paper, which needs a network trained on photographs and on people's judgements. Here it is 1 - SSIM,
 // which needs neither [decided here]. Weights of the losses, epochs, batch and learning rate are those of the authors'
@@ -38,6 +39,7 @@ public struct SSBA: Attack {
     public var width = 32
     public var epochs = 20
     public var secretEpochs = 2
+    public var ramp = 3.0
     public var batch = 32
     public var learningRate = 1e-4
     public var imageWeight = 2.0
@@ -51,12 +53,16 @@ public struct SSBA: Attack {
           "bits", "Length of the hidden string.", unit: "bits", range: 1...4096,
           source: "Li et al.: 100; their toolbox: 20 at 32 x 32"),
         Setting(
-          "width", "Channels of the networks' first stage.", unit: "channels", range: 1...1024, source: "StegaStamp: 32"),
+          "width", "Channels of the networks' first stage.", unit: "channels", range: 1...1024, source: "StegaStamp: 32"
+        ),
         Setting(
           "epochs", "Passes over the training set.", unit: "epochs", range: 0...100_000, source: "authors' toolbox: 20"),
         Setting(
           "secretEpochs", "The first of them, which learn the bits alone.", unit: "epochs", range: 0...100_000,
           source: "authors' toolbox: 2"),
+        Setting(
+          "ramp", "Epochs after them in which imageWeight and perceptualWeight rise from 0.", unit: "epochs",
+          range: 0...100_000, source: "StegaStamp: 20,000 of 140,000 steps"),
         Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "authors' toolbox: 32"),
         Setting("learningRate", "Of Adam.", range: 0...1, source: "Li et al.: 1e-4"),
         Setting(
@@ -88,11 +94,15 @@ public struct SSBA: Attack {
     var trainer = Trainer(
       .constant(epochs: c.epochs, batch: c.batch, learningRate: c.learningRate), stage: "attack-encoder")
     trainer.isMeasured = false
+    let steps = Batches(count: data.count, size: c.batch, joinsSingle: true).ranges.count
+    var (epoch, step) = (-1, 0)
     try trainer.train(network, on: data, context: training) { batch in
+      // A resumed run begins with an epoch, too.
+      (epoch, step) = (batch.epoch, batch.epoch == epoch ? step + 1 : 1)
       let secrets = batch.generator("secret").integers(0..<2, [batch.labels.count, c.bits]).to(.float32)
       let losses = network.losses(batch.images, secrets)
       return BatchLoss(
-        objective(losses, epoch: batch.epoch),
+        objective(losses, time: Double(epoch) + Double(step) / Double(steps)),
         parts: [
           "secret": losses.secret, "image": losses.image, "perceptual": losses.perceptual, "bits": losses.accuracy,
         ])
@@ -115,11 +125,15 @@ public struct SSBA: Attack {
     return learned
   }
 
-  /// What an epoch makes small.
-  func objective(_ losses: Steganography.Losses, epoch: Int) -> Tensor {
+  /// What a step makes small.
+  /// - Parameter time: epochs after the step.
+  func objective(_ losses: Steganography.Losses, time: Double) -> Tensor {
     let c = configuration
-    if epoch < c.secretEpochs { return losses.secret }
-    return losses.image * c.imageWeight + losses.perceptual * c.perceptualWeight + losses.secret * c.secretWeight
+    let since = time - Double(c.secretEpochs)
+    if since <= 0 { return losses.secret }
+    let share = c.ramp > 0 ? min(1, since / c.ramp) : 1
+    return (losses.image * c.imageWeight + losses.perceptual * c.perceptualWeight) * share
+      + losses.secret * c.secretWeight
   }
 
   private static func percent(_ share: Tensor) -> String { "\((share.item() * 1000).rounded() / 10)%" }
