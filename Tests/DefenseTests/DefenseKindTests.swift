@@ -19,7 +19,10 @@ import Vision
     let recipe: JSONValue = ["recipe": short]
     let stage: JSONValue = ["epochs": 1, "batch": 32]
     let filter: JSONValue = ["rounds": 2, "bags": 1, "share": 0.4, "stopAt": 4, "learner": short]
-    let trained = ["spl", "spl-at", "prl", "prl-at", "bootstrap", "bootstrap-at", "noisy-at", "at", "cat", "dpsgd", "shrinkpad-training"]
+    let trained = [
+      "spl", "spl-at", "prl", "prl-at", "bootstrap", "bootstrap-at", "noisy-at", "at", "cat", "dpsgd",
+      "shrinkpad-training",
+    ]
     return Dictionary(uniqueKeysWithValues: trained.map { ($0, recipe) }).merging([
       "prl-simclr": ["pretraining": stage, "recipe": short],
       "ispl": filter, "self-expansion": ["filter": filter, "recipe": short],
