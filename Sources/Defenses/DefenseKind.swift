@@ -28,7 +28,8 @@ public struct DefenseKind: Sendable {
     DefenseKind(SelfExpansion.self), DefenseKind(InverseSelfPacedLearning.self), DefenseKind(DecouplingDefense.self),
     DefenseKind(DecouplingFilter.self), DefenseKind(SpectralSignatures.self), DefenseKind(ActivationClustering.self),
     DefenseKind(RandomFilter.self), DefenseKind(OracleFilter.self), DefenseKind(AntiBackdoorLearning.self),
-    DefenseKind(DifferentiallyPrivateTraining.self),
+    DefenseKind(DifferentiallyPrivateTraining.self), DefenseKind(ShrinkPadGuard.self),
+    DefenseKind(ShrinkPadTraining.self),
   ]
 
   init<D: Defense>(_ type: D.Type) {

@@ -669,6 +669,14 @@ enum DefaultsTable {
     [defenses oracle-filter]
 
 
+    [defenses shrinkpad]
+    share = 0.1                        # P1 5: 10%
+    random = false                     # D; R Li et al. 2021: random
+
+    [defenses shrinkpad-training]
+    transform.* = @defenses shrinkpad
+    recipe.* = @recipes adversarial    # P1 5
+
     [defenses dpsgd]
     clip = 1.0                         # R Abadi et al. 2016
     noise = 1.0                        # D

@@ -87,6 +87,7 @@ enum SettingsArriveCases {
         "isolationEpochs": 2, "tuningEpochs": 2, "unlearningEpochs": 2, "batch": 9, "isolated": 0.2, "gamma": 1.4,
         "unlearningRate": 0.05, "crop": 1, "tuningMilestone": 1,
       ]),
+    Case("defense shrinkpad-training", "", ["transform": ["share": 0.5], "recipe": recipe]),
     Case("defense dpsgd", "", ["recipe": recipe, "groups": 1]),
     Case("defense dbd*", "", ["pretrain": stage, "tune": stage, "embeddings": 5]), Case("recipe", "", recipe),
   ]
@@ -225,6 +226,8 @@ enum SettingsArriveCases {
     Case("defense self-expansion", "filter.ballot"), Case("defense self-expansion", "filter.minimumVotes"),
     // Handed over as one value: looked at in ispl.
     Case("defense self-expansion", "filter.learner.*"),
+    // The guard changes what the model sees, not its weights: ShrinkPadTests looks.
+    Case("defense shrinkpad", "share"), Case("defense shrinkpad", "random"),
     // Of what is said of the model, not of the model.
     Case("defense dpsgd", "delta"),
     // Speed alone.

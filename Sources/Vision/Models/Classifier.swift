@@ -23,6 +23,8 @@ open class Classifier: Module, Layer {
   public var spec: ModelSpec?
   /// The names of the classes in the order of the logits, where they are known. They travel with model files.
   public var classNames: [String]?
+  /// What is done to images before the normaliser, as a guard; nil is nothing. It travels with model files.
+  public var shrinkPad: ShrinkPad?
   private let mean: [Float]
   private let deviation: [Float]
   private var constants: Constant?
@@ -61,7 +63,9 @@ open class Classifier: Module, Layer {
   /// Logits (N x K, float32) of pixel images (N x C x H x W, [0, 1]).
   public final func callAsFunction(_ pixels: Tensor) -> Tensor { logits(features(pixels).penultimate).to(.float32) }
   /// Stage outputs and penultimate activations of pixel images.
-  public final func features(_ pixels: Tensor) -> Features { features(normalized: normalize(pixels)) }
+  public final func features(_ pixels: Tensor) -> Features {
+    features(normalized: normalize(shrinkPad.map { $0(pixels) } ?? pixels))
+  }
   /// Logits with the features that they came from, in one pass.
   public final func logitsAndFeatures(_ pixels: Tensor) -> (logits: Tensor, features: Features) {
     let features = features(pixels)

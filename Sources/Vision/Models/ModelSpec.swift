@@ -34,7 +34,7 @@ extension Classifier {
   /// - Throws: `ModelFileError` for an architecture that is not in the zoo and does not override `rebuilt`.
   public func copied() throws -> Classifier {
     let copy = try rebuilt()
-    (copy.spec, copy.classNames) = (spec, classNames)
+    (copy.spec, copy.classNames, copy.shrinkPad) = (spec, classNames, shrinkPad)
     try copy.load(stateDict())
     copy.to(device).train(isTraining)
     return copy
@@ -44,6 +44,7 @@ extension Classifier {
   public static let modelMetadataKey = "antidote.model"
   static let metadataKey = modelMetadataKey
   static let classNamesKey = "antidote.classes"
+  static let shrinkPadKey = "antidote.shrinkpad"
 
   /// Writes the state dict as safetensors, with the architecture and the class names in the metadata. PyTorch reads it
   /// with `safetensors.torch.load_file`.
@@ -52,6 +53,7 @@ extension Classifier {
     var metadata = ["format": "pt"]
     if let spec { metadata[Self.metadataKey] = try JSONValue(encoding: spec).compactJSON }
     if let classNames { metadata[Self.classNamesKey] = try JSONValue(encoding: classNames).compactJSON }
+    if let shrinkPad { metadata[Self.shrinkPadKey] = try JSONValue(encoding: shrinkPad).compactJSON }
     try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
   }
 
@@ -111,6 +113,14 @@ extension Classifier {
           + "\nIts training failed, or the file is damaged. Take an earlier checkpoint.")
     }
     for note in foreign.notes { options.onNote("\(path): \(note)") }
+    if let text = file.metadata[Self.shrinkPadKey] {
+      guard let found = try? JSONValue(json: text).decode(ShrinkPad.self), (0..<1).contains(found.share) else {
+        throw ModelFileError(
+          description: "\(path): its metadata '\(Self.shrinkPadKey)' is no share below 1 of an image's side. Write the "
+            + "file again.")
+      }
+      shrinkPad = found
+    }
     if let text = file.metadata[Self.classNamesKey] {
       guard let names = (try? JSONValue(json: text))?.arrayValue?.compactMap(\.stringValue), names.count == classes
       else {
