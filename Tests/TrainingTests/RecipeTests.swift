@@ -15,7 +15,9 @@ import Training
       #expect(try SettingsTree.resolve(Recipe.self, overrides: tree) == preset.recipe)
     }
     #expect(
-      Recipe.presets.map(\.name) == ["fast", "benchmark", "adversarial", "decoupled", "self-expansion", "noisy-label"])
+      Recipe.presets.map(\.name) == [
+        "fast", "benchmark", "adversarial", "decoupled", "decoupled-imagenet", "self-expansion", "noisy-label",
+      ])
   }
 
   /// The papers' values: optimizer, rate, weight decay, epochs, batch, schedule, milestones, augmentation.
