@@ -11,7 +11,7 @@ struct DependabilityTests {
       try tool.succeed(Self.train + ["--out", "m.safetensors"])
       mkfifo(tool.path("pipe"), 0o600)
       for file in ["pipe", "/dev/zero"] {
-        try tool.refuse(["evaluate", "--model", file] + Tool.tiny, ["pipe or a device"])
+        try tool.refuse(["evaluate", "--dataset", "generated", "--model", file] + Tool.tiny, ["pipe or a device"])
         try tool.refuse(["evaluate", "--model", "m.safetensors", "--poison", file] + Tool.tiny, ["pipe or a device"])
         try tool.refuse(Self.train + ["--config", file, "--out", "n"], ["pipe or a device"])
         for name in ["record.json", "metrics.jsonl"] {

@@ -59,7 +59,7 @@ struct WrongFileTests {
       try tool.succeed(["train", "--epochs", "0", "--out", "model.safetensors"] + Tool.tiny + Tool.tinyModel)
       let before = try tool.files()
       func evaluate(_ model: String, _ arguments: [String], _ words: [String]) throws {
-        try tool.refuse(["evaluate", "--model", model] + Tool.tiny + arguments, words)
+        try tool.refuse(["evaluate", "--dataset", "generated", "--model", model] + Tool.tiny + arguments, words)
       }
       try evaluate("modle.safetensors", [], ["modle.safetensors: no such file", "Did you mean model.safetensors?"])
       try evaluate(

@@ -297,6 +297,13 @@ enum DefaultsTable {
     [attacks label-consistent]
     rate = 0.025                       # P4 A: 2.5% on CIFAR-10
     target = 0                         # B: class 0
+    form = pgd                         # P4 A: pgd; R Turner et al. 2019: either
+    tau = 0.2                          # R Turner et al. 2019: .1, .2, .3
+    autoencoder.epochs = 30            # D
+    autoencoder.batch = 64             # D
+    autoencoder.learningRate = 0.001   # D
+    autoencoder.code = 256             # D
+    autoencoder.width = 32             # D
     norm = linf                        # P4 A: L_inf 16/255
     linf.* = @attacks sleeper-agent linf
     linf.radius = 0.06274509803921569  # P4 A: 16/255
@@ -317,9 +324,10 @@ enum DefaultsTable {
     images = 100                       # C: 100
     passes = 50                        # C: 50
     misled = 0.2                       # C: .2
+    aim = target                       # C: to one class
     deviation = 6.0                    # C: 6
     amplitude = 0.2                    # C: .2
-    steps = 10                         # D: 10
+    steps = 200                        # D: until DeepFool arrives
     overshoot = 0.02                   # R Moosavi-Dezfooli et al. 2016: .02
     surrogate.* = @recipes fast        # D: any recipe
 

@@ -106,7 +106,8 @@ public struct InputAware: TrainingAttack {
 
   private func check(_ shape: ImageShape) throws(BackdoorError) {
     let side = min(shape.height, shape.width)
-    guard side >= 1 << configuration.levels else {
+    // Batch normalisation needs more than one value a channel, of a single image too.
+    guard side >= 2 << configuration.levels else {
       throw .invalid(
         "attack.levels \(configuration.levels): images of \(shape.height)x\(shape.width) cannot be halved so often. "
           + "Lower it, or enlarge the images (dataset.size).")
