@@ -82,7 +82,8 @@ extension Subject {
         let path = "\(folder)/input.pt"
         let file = try TensorFile.load(path)
         for (_, tensor) in file.contents.tensors { _ = tensor.summary }
-        _ = try RecognizedModel(TensorFile.shapes(path), path: path)
+        // Most of these hold no network: it has to return or throw.
+        _ = try? RecognizedModel(TensorFile.shapes(path), path: path)
       },
       try subject("tensors-data-set", file: "train.safetensors", [setFile]) { folder in
         let data = try load("tensors", folder)
