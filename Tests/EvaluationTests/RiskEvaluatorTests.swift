@@ -73,6 +73,10 @@ import Vision
     #expect(
       found.shared == Double(labels.indices.count { own[$0] != labels[$0] && own[$0] == other[$0] })
         / Double(labels.count))
+    // The second of two triggers alone aims at something: at where images go by themselves.
+    let there = labels.indices.map { own[$0] != labels[$0] ? own[$0] : nil }
+    let second = evaluator(reference, adversary(0), targets: [labels.map { _ in nil }, there])
+    #expect(second.measure(model, context: context).targeted == 1)
     let poisoned = classes(model, triggered(data)[0])
     #expect(found.backdoor == Double(aimed.count { poisoned[$0] == 0 }) / Double(aimed.count))
   }

@@ -39,7 +39,7 @@ import Vision
       { ($0.norm, $0.radius, $0.stepSize, $0.l1Projection, $0.start) = (.l1, 50, 0.15, .euclidean, .random) }
     ),
     ("target", { ($0.target, $0.lambda3, $0.adversarialWeight, $0.start) = (2, 0.5, 0.8, .zero) }),
-    ("target, universal", { ($0.target, $0.universal, $0.start, $0.lambda4) = (1, true, .uniform, 3) }),
+    ("target, universal", { ($0.target, $0.universal, $0.start, $0.lambda3, $0.lambda4) = (1, true, .uniform, 0, 3) }),
     ("target, equations", { ($0.target, $0.innerSamples, $0.mask, $0.lambda3) = (1, .all, .wrong, 0.5) }),
     ("A + D", { ($0.outer, $0.lambda1, $0.lambda2) = (.vanilla, 0.7, 1.6) }),
     ("C + B", { ($0.inner, $0.amsgrad) = (.vanilla, false) }),
