@@ -1,14 +1,15 @@
 public import Torch
 
-/// What the layers with weights read and gave during one forward pass, in the order of their calls: from it and from
-/// the graph of gradients follows which layer reads which, whatever the order in which a network declares them.
+/// What the layers with weights read and gave during one forward pass, in the order of their calls. From it and from
+/// the graph of gradients follows which layer reads which, whatever the order in which a network declares them, and
+/// with the gradient at a layer's output the gradient of every single sample.
 ///
-/// Convolutions, linear layers and BatchNorm take part.
+/// Convolutions, linear layers and `BatchNorm2d` take part.
 public final class LayerTrace: @unchecked Sendable {
   public struct Call {
     public let layer: Module
     public let input: Tensor
-    /// Of a BatchNorm with its ReLU in one, after the ReLU.
+    /// Of a `BatchNorm2d` with its ReLU in one, after the ReLU; of one with groups, before it.
     public let output: Tensor
   }
 

@@ -40,7 +40,6 @@ import Vision
       }
       expectClose(gradient, expected, tolerance: 1e-4, floor: 0.1, "parameter \(index)")
     }
-    #expect(model.modules().allSatisfy { ($0.module as? any ObservableLayer)?.observer == nil })
   }
 
   @Test func runIsTheMethod() throws {

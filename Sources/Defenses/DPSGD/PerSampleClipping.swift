@@ -9,37 +9,36 @@ import TorchNN
 
 struct PerSampleClipping {
   let parameters: [Tensor]
-  private let layers: [any ObservableLayer]
+  /// Layers with parameters.
+  private let layerCount: Int
 
   /// - Throws: `DefenseError` for a model with parameters whose gradients of single samples are not known here.
   init(_ model: Module, id: String) throws(DefenseError) {
     parameters = model.parameters()
-    var layers: [any ObservableLayer] = []
+    var count = 0
     for (path, module) in model.modules() {
       let own = module.namedParameters().count - module.children.reduce(0) { $0 + $1.module.namedParameters().count }
       guard own > 0 else { continue }
       switch module {
-      case let layer as Conv2d where layer.groups == 1: layers.append(layer)
-      case let layer as Linear: layers.append(layer)
-      case let layer as BatchNorm2d where layer.groups != nil: layers.append(layer)
+      case let layer as Conv2d where layer.groups == 1: count += 1
+      case is Linear: count += 1
+      case let layer as BatchNorm2d where layer.groups != nil: count += 1
       default:
         throw .invalid(
           "defense \(id): gradients of single samples are known for convolutions without groups, linear layers and "
             + "group normalisation, and \(path) of the model is a \(type(of: module)). Choose another model.")
       }
     }
-    self.layers = layers
+    layerCount = count
   }
 
   /// The sum over the batch of gradients that are scaled down to a 2-norm of at most `bound` each.
   /// - Parameter losses: the forward pass, to one loss a sample (float B); each layer is used once.
   /// - Returns: one gradient for each parameter; the losses; the norms before clipping, float32 B.
   func callAsFunction(bound: Double, _ losses: () -> Tensor) -> (gradients: [Tensor], losses: Tensor, norms: Tensor) {
-    var seen: [(layer: any ObservableLayer, input: Tensor, output: Tensor)] = []
-    for layer in layers { layer.observer = { seen.append((layer, $0, $1)) } }
-    defer { for layer in layers { layer.observer = nil } }
-    let values = losses()
-    require(seen.count == layers.count, "PerSampleClipping: a layer was used more than once, or not at all")
+    let (values, trace) = LayerTrace.recording(losses)
+    let seen = trace.calls
+    require(seen.count == layerCount, "PerSampleClipping: a layer was used more than once, or not at all")
     let atOutputs = gradients(of: [values.sum()], at: seen.map(\.output), retainGraph: true)
     let norms = noGrad {
       zip(seen, atOutputs).reduce(Tensor.zeros([values.count], device: values.device)) { sum, entry in
@@ -51,7 +50,7 @@ struct PerSampleClipping {
   }
 
   /// Squared 2-norms of each sample's gradient of the layer's parameters, float32 B.
-  private static func squaredNorms(_ layer: any ObservableLayer, _ x: Tensor, _ g: Tensor) -> Tensor {
+  private static func squaredNorms(_ layer: Module, _ x: Tensor, _ g: Tensor) -> Tensor {
     switch layer {
     case let layer as Linear:
       // The gradient is an outer product.

@@ -1,8 +1,7 @@
 public import Torch
 
 /// 2-D convolution. Input N x in x H x W, weight out x in/groups x k x k.
-public final class Conv2d: Module, ObservableLayer {
-  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
+public final class Conv2d: Module, Layer {
   @Parameter public var weight: Tensor
   public let bias: Bias?
   public let stride: Int
@@ -22,9 +21,8 @@ public final class Conv2d: Module, ObservableLayer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    let y = F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups)
-    observer?(x, y)
-    return LayerTrace.noting(self, x, y)
+    LayerTrace.noting(
+      self, x, F.conv2d(x, weight, bias?.wrappedValue, stride: stride, padding: padding, groups: groups))
   }
 }
 
@@ -61,8 +59,7 @@ public final class ConvTranspose2d: Module, Layer {
 }
 
 /// `x W^T + b`; weight out x in.
-public final class Linear: Module, ObservableLayer {
-  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
+public final class Linear: Module, Layer {
   @Parameter public var weight: Tensor
   public let bias: Bias?
 
@@ -72,8 +69,6 @@ public final class Linear: Module, ObservableLayer {
   }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    let y = F.linear(x, weight, bias?.wrappedValue)
-    observer?(x, y)
-    return LayerTrace.noting(self, x, y)
+    LayerTrace.noting(self, x, F.linear(x, weight, bias?.wrappedValue))
   }
 }

@@ -1,8 +1,7 @@
 public import Torch
 
 /// Batch normalisation over N, H and W of N x C x H x W; with `groups`, group normalisation of each image by itself.
-public final class BatchNorm2d: Module, ObservableLayer {
-  public var observer: ((_ input: Tensor, _ output: Tensor) -> Void)?
+public final class BatchNorm2d: Module, Layer {
   /// Groups of channels over which an image is normalised, in place of the batch: the same weights, and running
   /// statistics that nothing reads. nil is batch normalisation. Where they do not divide the channels, the largest
   /// number that divides both is taken.
@@ -52,9 +51,8 @@ public final class BatchNorm2d: Module, ObservableLayer {
     return a
   }
   private func grouped(_ x: Tensor, _ groups: Int) -> Tensor {
-    let y = F.groupNorm(x, groups: Self.divisor(groups, of: weight.count), weight: weight, bias: bias, eps: eps)
-    observer?(x, y)
-    return y
+    LayerTrace.noting(
+      self, x, F.groupNorm(x, groups: Self.divisor(groups, of: weight.count), weight: weight, bias: bias, eps: eps))
   }
 
   private func begin(_ x: Tensor) {
