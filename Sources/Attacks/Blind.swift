@@ -116,7 +116,9 @@ public struct Blind: TrainingAttack {
     _ main: (loss: Tensor, gradients: [Tensor]), _ backdoor: (loss: Tensor, gradients: [Tensor])
   ) -> Double {
     guard configuration.balance == .mgda else { return 1 - configuration.weight }
-    func product(_ a: [Tensor], _ b: [Tensor]) -> Double { zip(a, b).reduce(0) { $0 + ($1.0 * $1.1).sum().item() } }
+    func product(_ a: [Tensor], _ b: [Tensor]) -> Double {
+      Tensor.stacked(zip(a, b).map { ($0 * $1).sum().to(.float64) }).sum().item()
+    }
     let squares = (product(main.gradients, main.gradients), product(backdoor.gradients, backdoor.gradients))
     func scale(_ loss: Tensor, _ square: Double) -> Double {
       switch configuration.normalizer {
