@@ -21,6 +21,7 @@ public struct Refool: Attack {
   public static let summary = "Reflections of other images over images of the target class that keep their label."
   public static let paper = "Liu et al. 2020, Reflection Backdoor (ECCV, arXiv:2007.02343)"
   public static let learns = true
+  public static let trainsNetworks = false
 
   public struct Configuration: PoisoningSettings {
     public var rate = 0.02

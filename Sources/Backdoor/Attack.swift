@@ -75,6 +75,8 @@ public protocol Attack: Sendable {
 
   /// Whether `learn` does anything.
   static var learns: Bool { get }
+  /// Whether `learn` trains networks, which takes more than moments.
+  static var trainsNetworks: Bool { get }
   /// What costs the attacker networks and hours: tensors by name, from which the rest follows at once. They are kept
   /// with the run and with the poisoned data. Its stages have names that begin with `attack-`. By default: nothing.
   /// - Throws: `BackdoorError`, `TrainingError`, `Interrupted`.
@@ -93,6 +95,7 @@ public protocol Attack: Sendable {
 
 extension Attack {
   public static var learns: Bool { false }
+  public static var trainsNetworks: Bool { learns }
   public func learn(_ context: AttackContext) throws -> [String: Tensor] { [:] }
 
   /// The triggers of an attack that learns nothing.

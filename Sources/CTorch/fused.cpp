@@ -433,6 +433,8 @@ CTTensor ct_mix_bytes(CTTensor xh, CTTensor ph, CTTensor wh) {
     const uint8_t *from = x.const_data_ptr<uint8_t>();
     const int32_t *at = places.const_data_ptr<int32_t>();
     const float *share = weights.const_data_ptr<float>();
+    for (int64_t i = 0; i < places.numel(); ++i)
+      TORCH_CHECK(at[i] >= 0 && at[i] < size, "place ", at[i], " of ", size);
     uint8_t *to = y.mutable_data_ptr<uint8_t>();
     at::parallel_for(0, planes, 48, [&](int64_t begin, int64_t end) {
       std::vector<float> plane(size);

@@ -15,7 +15,7 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
     case .malformed(let path, let problem, let fix): return escaped("\(path): \(problem). \(fix).")
     case .refusedGlobal(let path, let global):
       return escaped(
-        "\(path): the pickle asks for \(global), which is not on the list of plain data. It will not be executed. "
+        "\(path): the pickle asks for \(global), which no model and no data need. It will not be executed. "
           + "Do not load this file with Python's pickle; get the data in another format from somebody you trust.")
     }
   }

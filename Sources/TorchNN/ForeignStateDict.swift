@@ -12,20 +12,9 @@ public struct ForeignStateDict {
   /// What was changed, one sentence each.
   public private(set) var notes: [String] = []
 
-  /// - Parameters:
-  ///   - ignoring: keys that are left out: whole keys, or beginnings that end with a dot (`ema.`).
-  ///   - renaming: beginnings of keys, up to a dot or the whole key, with what takes their place (`fc` to `linear`).
-  /// - Throws: `StateDictError` for a renaming that would give two tensors one key.
-  public init(
-    _ state: StateDict, for module: Module, ignoring: [String] = [], renaming: [(from: String, to: String)] = [],
-    source: String = "the state dict"
-  ) throws(StateDictError) {
+  public init(_ state: StateDict, for module: Module) {
     self.state = state
     let own = module.stateDict()
-    if !ignoring.isEmpty {
-      self.state = StateDict(state.entries.filter { entry in !ignoring.contains { Self.covers($0, entry.key) } })
-    }
-    for (from, to) in renaming { try rename(from, to, source) }
     stripPrefix(own)
     convert(own)
     addCounters(own)
@@ -35,17 +24,24 @@ public struct ForeignStateDict {
     key == name || key.hasPrefix(name.hasSuffix(".") ? name : name + ".")
   }
 
-  private mutating func rename(_ from: String, _ to: String, _ source: String) throws(StateDictError) {
-    let entries = state.entries.map { key, tensor in
-      (key: Self.covers(from, key) ? to + key.dropFirst(from.count) : key, tensor: tensor)
+  /// Entries of any kind without those that are left out, the others under the names that the user gives.
+  /// - Parameters:
+  ///   - ignoring: keys that are left out: whole keys, or beginnings that end with a dot (`ema.`).
+  ///   - renaming: beginnings of keys, up to a dot or the whole key, with what takes their place (`fc` to `linear`).
+  /// - Throws: `StateDictError` for a renaming that would give two of them one key.
+  public static func renamed<Value>(
+    _ entries: [(key: String, value: Value)], ignoring: [String], renaming: [(from: String, to: String)], source: String
+  ) throws(StateDictError) -> [(key: String, value: Value)] {
+    var entries = entries.filter { entry in !ignoring.contains { covers($0, entry.key) } }
+    for (from, to) in renaming {
+      entries = entries.map { (covers(from, $0.key) ? to + $0.key.dropFirst(from.count) : $0.key, $0.value) }
+      guard Set(entries.map(\.key)).count == entries.count else {
+        var error = StateDictError(source: source)
+        error.advice = "Renaming \(from) to \(to) gives two tensors one key. Leave it out, or ignore one of the two."
+        throw error
+      }
     }
-    let renamed = StateDict(entries)
-    guard renamed.count == state.count else {
-      var error = StateDictError(source: source)
-      error.advice = "Renaming \(from) to \(to) gives two tensors one key. Leave it out, or ignore one of the two."
-      throw error
-    }
-    state = renamed
+    return entries
   }
 
   /// Tries the prefixes that all keys share, the shortest first.

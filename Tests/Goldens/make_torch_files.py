@@ -158,6 +158,16 @@ plain = fill(Plain()).eval()
 torch.jit.script(plain).save(str(folder / "script.pt"))
 note("script.pt", {"": plain.state_dict()}, script=True)
 
+# A part that refers to its owner comes before the owner.
+owned = fill(Plain())
+owned.head.__dict__["owner"] = owned
+save("owner.pt", {"head": owned.head, "model": owned},
+     {"head": owned.head.state_dict(), "model": owned.state_dict()}, more={"chosen": "model"})
+
+# Names that hold those of optimizers and averages in a word.
+save("words.pt", {"clampnet": {"w": numbers}, "netEMA": {"w": numbers * 2}},
+     {"clampnet": {"w": numbers}, "netEMA": {"w": numbers * 2}}, more={"chosen": "clampnet"})
+
 optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9)
 plain(torch.ones(1, 2, 2, 2)).sum().backward()
 optimizer.step()
@@ -244,6 +254,7 @@ for name, words, program, data in [
     ("overflow", "in a storage of 4 elements", tensor(4, 0, [2**62, 4], [2**62, 2**62]), bytes(16)),
     ("repeats", "in a storage of 4 elements", tensor(4, 0, [2**40], [0]), bytes(16)),
     ("storage", "holds 16 bytes, a tensor in it ends at 4,294,967,296", tensor(2**30, 0, [2**30], [1]), bytes(16)),
+    ("product", "in a storage of", tensor(2**63 - 1, 2**62, [1], [1]), bytes(16)),
     ("negative", "a storage of -4 elements", tensor(-4, 0, [0], [1]), bytes(16)),
 ]:
     zipped(f"hostile_{name}.pt", program, [("m/data/0", data)])

@@ -8,14 +8,23 @@ import TorchNN
   private let source = Sample(1)
   private let target = Sample(2)
 
+  private func foreign(
+    _ entries: [(key: String, tensor: Tensor)], ignoring: [String] = [],
+    renaming: [(from: String, to: String)] = []
+  ) throws -> ForeignStateDict {
+    let renamed = try ForeignStateDict.renamed(
+      entries.map { ($0.key, $0.tensor) }, ignoring: ignoring, renaming: renaming, source: "the file")
+    return ForeignStateDict(StateDict(renamed.map { ($0.key, $0.value) }), for: target)
+  }
+
   /// Loads what `change` makes of the source's entries, and returns the notes.
   @discardableResult
   private func load(
     ignoring: [String] = [], renaming: [(from: String, to: String)] = [],
     _ change: ((key: String, tensor: Tensor)) -> (key: String, tensor: Tensor)?
   ) throws -> [String] {
-    let state = StateDict(source.stateDict().entries.compactMap(change))
-    let foreign = try ForeignStateDict(state, for: target, ignoring: ignoring, renaming: renaming)
+    let entries = source.stateDict().entries.compactMap(change)
+    let foreign = try foreign(entries, ignoring: ignoring, renaming: renaming)
     try target.load(foreign.state)
     return foreign.notes
   }
@@ -71,19 +80,16 @@ import TorchNN
     let state =
       source.stateDict().entries.map { (key: $0.key.replacing("classifier.fc.", with: "head."), tensor: $0.tensor) }
       + [(key: "ema.conv1.weight", tensor: Tensor(1.0)), (key: "epoch", tensor: Tensor(3.0))]
-    let foreign = try ForeignStateDict(
-      StateDict(state), for: target, ignoring: ["ema.", "epoch"], renaming: [("head", "classifier.fc")])
+    let foreign = try foreign(state, ignoring: ["ema.", "epoch"], renaming: [("head", "classifier.fc")])
     try target.load(foreign.state)
     expectTaken()
     // A whole key or a beginning up to a dot: "layer" covers no "layer1".
     #expect(throws: StateDictError.self) {
       try target.load(
-        ForeignStateDict(
-          StateDict(state), for: target, ignoring: ["em", "epoch"], renaming: [("hea", "classifier.fc")]
-        ).state)
+        self.foreign(state, ignoring: ["em", "epoch"], renaming: [("hea", "classifier.fc")]).state)
     }
     let error = #expect(throws: StateDictError.self) {
-      _ = try ForeignStateDict(source.stateDict(), for: target, renaming: [("bn1.weight", "bn1.bias")])
+      _ = try self.foreign(source.stateDict().entries, renaming: [("bn1.weight", "bn1.bias")])
     }
     #expect(error.map { "\($0)" }?.contains("gives two tensors one key") == true)
   }

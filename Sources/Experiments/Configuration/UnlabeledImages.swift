@@ -22,21 +22,23 @@ extension CleanSettings {
       }
       return own
     }
-    let other = try load(unlabeledFrom, like: train, onNote)
+    let other = try load(unlabeledFrom, like: train, seed, onNote)
     let drawn = other.sample(count: unlabeledCount ?? other.count, seed: seed, stream: "unlabeledFrom")
     let found = other.subset(drawn).withoutLabels().to(train.device)
     onNote("images without labels: \(formatCount(found.count)) of \(unlabeledFrom)")
     return own.map { $0.joined(with: found) } ?? found
   }
 
-  private func load(_ name: String, like train: ImageDataset, _ onNote: (String) -> Void) throws -> ImageDataset {
+  private func load(_ name: String, like train: ImageDataset, _ seed: Seed, _ onNote: (String) -> Void) throws -> ImageDataset {
     var settings = DatasetSettings()
     (settings.name, settings.path, settings.size) = (name, unlabeledPath, train.height)
     guard unlabeledPath != nil || name == "generated" else {
       throw JobError.invalid("clean.unlabeledPath: data set \(name) needs a folder with its files.")
     }
-    // Generated images are independent of each other: no more than are used.
-    if name == "generated" { settings.train = unlabeledCount }
+    // Generated images are independent of each other: no more than are used, and none of the training set's.
+    if name == "generated" {
+      (settings.train, settings.seed) = (unlabeledCount, Int(seed("unlabeledFrom/generated") >> 33))
+    }
     var images: ImageDataset
     do {
       images = try ImageDataset.load(settings, .unlabeled, onNote: onNote)

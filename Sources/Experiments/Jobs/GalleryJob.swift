@@ -63,12 +63,18 @@ public struct GalleryJob {
       train: splits.train, seed: configuration.seed.stream("attack"),
       training: TrainingContext(seed: configuration.seed, progress: progress))
     for kind in AttackKind.all where kind.id != LabelFlip.id {
-      if let known = learned.first(where: { $0.name == kind.id }) {
-        shown += known.tasks.prefix(1).map { (kind.id, $0, known.seed) }
-      } else if let task = try? Self.task(of: kind.make([:]).attack, context) {
-        shown.append((kind.id, task, configuration.seed))
-      } else {
-        missing.append(kind.id)
+      let known = learned.filter { $0.name == kind.id }
+      if !known.isEmpty {
+        shown += known.flatMap { one in one.tasks.prefix(1).map { (kind.id, $0, one.seed) } }
+        continue
+      }
+      do {
+        let task = try Self.task(of: kind.make([:]).attack, context)
+        task.map { shown.append((kind.id, $0, configuration.seed)) } ?? missing.append(kind.id)
+      } catch let interrupted as Interrupted {
+        throw interrupted
+      } catch {
+        progress.message("\(kind.id) is not shown: \(error)")
       }
     }
 
@@ -92,11 +98,16 @@ public struct GalleryJob {
     return (cells.map(\.0), missing)
   }
 
-  /// The first trigger of an attack that trains no network for it: there is no architecture to train here, so others
-  /// throw. Of attacks that train the model, those with a closed form do without.
-  private static func task(of attack: some Attack, _ context: AttackContext) throws -> BackdoorTask? {
-    let learned = try attack is any TrainingAttack ? [:] : attack.learn(context)
-    return try attack.tasks(for: context.train.shape, seed: context.seed, learned: learned).first
+  /// The first trigger of an attack that trains no network for it, nil for others. Of attacks that train the model,
+  /// those with a closed form do without.
+  private static func task<A: Attack>(of attack: A, _ context: AttackContext) throws -> BackdoorTask? {
+    if A.trainsNetworks, !(attack is any TrainingAttack) { return nil }
+    let learned = A.trainsNetworks ? [:] : try attack.learn(context)
+    do {
+      return try attack.tasks(for: context.train.shape, seed: context.seed, learned: learned).first
+    } catch BackdoorError.notLearned {
+      return nil
+    }
   }
 
   /// Images as columns of a white board, enlarged to about 96 pixels.

@@ -9,6 +9,8 @@ struct PickleAssembler {
     let count: Int
     /// Levels of the tree, 1 for a leaf.
     let height: Int
+    /// A reference to an object that is being put together is left out in it.
+    var isCut = false
   }
 
   let nodes: [PickleNode]
@@ -31,16 +33,18 @@ struct PickleAssembler {
       return known
     }
     try checkDepth(depth + 1)
-    // Objects may refer to their owners. What they refer to is known there.
+    // Objects may refer to their owners: such a reference is left out. Elsewhere the object is whole, so what lacks
+    // something is not kept; the limit on values bounds how often it is put together again.
     if reader.recordsUnknown {
-      guard open.insert(index).inserted else { return Result(value: .none, count: 1, height: 1) }
+      guard open.insert(index).inserted else { return Result(value: .none, count: 1, height: 1, isCut: true) }
     }
     defer { open.remove(index) }
-    var count = 1, height = 1
+    var count = 1, height = 1, isCut = false
     func part(_ index: Int, _ assembler: inout PickleAssembler) throws -> PickleValue {
       let part = try assembler.value(of: index, depth: depth + 1)
       count += part.count
       height = max(height, part.height + 1)
+      isCut = isCut || part.isCut
       guard count <= assembler.reader.limits.values else {
         throw PickleProblem(
           "more than \(formatCount(assembler.reader.limits.values)) values, shared ones counted where they are used")
@@ -73,8 +77,8 @@ struct PickleAssembler {
     case .leaf(let value): return Result(value: value, count: 1, height: 1)
     case .global(let global): return Result(value: .global(global), count: 1, height: 1)
     }
-    let result = Result(value: value, count: count, height: height)
-    done[index] = result
+    let result = Result(value: value, count: count, height: height, isCut: isCut)
+    if !isCut { done[index] = result }
     return result
   }
 

@@ -16,9 +16,7 @@ extension SafePickle {
     }
     reader.builders[PickleGlobal("collections", "OrderedDict")] = orderedDict
     reader.builders[PickleGlobal("torch", "Size")] = { .tuple($0.arguments.first?.list ?? []) }
-    for name in ["_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"] {
-      reader.builders[PickleGlobal("torch._utils", name)] = tensor
-    }
+    for function in tensorFunctions { reader.builders[function] = tensor }
     for module in ["builtins", "__builtin__"] {
       for name in ["set", "frozenset"] {
         reader.builders[PickleGlobal(module, name)] = { .list($0.arguments.first?.list ?? []) }
@@ -46,20 +44,15 @@ extension SafePickle {
   private static let tensorFunctions = Set(
     ["_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"].map { PickleGlobal("torch._utils", $0) })
 
-  /// Python modules and functions that act on the machine or run code.
+  /// Python modules and functions that act on the machine or run code, which no model needs. Nothing would be executed:
+  /// a file that names them is hostile.
   private static let programs: Set<String> = [
-    "os", "posix", "nt", "posixpath", "ntpath", "sys", "subprocess", "shutil", "socket", "ssl", "pty", "runpy", "code",
-    "codeop", "imp", "importlib", "ctypes", "cffi", "marshal", "pickle", "_pickle", "cPickle", "dill", "cloudpickle",
-    "webbrowser", "commands", "platform", "signal", "threading", "multiprocessing", "asyncio", "urllib", "urllib2",
-    "http", "httplib", "ftplib", "smtplib", "telnetlib", "requests", "tempfile", "io", "timeit", "cProfile", "profile",
-    "pdb", "bdb", "trace", "pip", "ensurepip", "venv", "site", "sysconfig", "distutils", "setuptools", "types",
-    "gc", "inspect", "pydoc", "doctest", "zipimport", "pkgutil", "builtins.eval", "builtins.exec", "builtins.compile",
-    "builtins.open", "builtins.__import__", "builtins.input", "builtins.breakpoint", "builtins.globals",
-    "builtins.setattr", "builtins.delattr", "builtins.exit", "__builtin__.eval", "__builtin__.execfile",
-    "__builtin__.compile", "__builtin__.open", "__builtin__.file", "__builtin__.__import__", "__builtin__.apply",
-    "torch.load", "torch.hub.load", "torch.jit.load", "torch.serialization.load", "torch.utils.cpp_extension.load",
-    "torch.storage._load_from_bytes", "numpy.load", "numpy.testing._private.utils.runstring", "pandas.read_pickle",
-    "joblib.load", "operator.attrgetter", "operator.methodcaller",
+    "os", "posix", "nt", "posixpath", "ntpath", "sys", "subprocess", "shutil", "socket", "pty", "runpy", "code",
+    "importlib", "ctypes", "marshal", "webbrowser", "commands", "pip", "timeit", "pdb", "bdb", "builtins.eval",
+    "builtins.exec", "builtins.compile", "builtins.open", "builtins.__import__", "__builtin__.eval",
+    "__builtin__.execfile", "__builtin__.compile", "__builtin__.open", "__builtin__.file", "__builtin__.__import__",
+    "__builtin__.apply", "torch.load", "torch.hub.load", "torch.jit.load", "torch.serialization.load",
+    "torch.utils.cpp_extension.load", "torch.storage._load_from_bytes", "numpy.testing._private.utils.runstring",
   ]
 
   private static let orderedDict: PickleBuilder = { object in

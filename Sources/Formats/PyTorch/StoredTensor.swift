@@ -37,7 +37,9 @@ public struct StoredTensor: Sendable, Equatable {
         "a tensor of shape \(shape), strides \(strides) and offset \(offset) in a storage of \(formatCount(held)) "
           + "elements")
     }
-    guard type.byteCount(shape) != nil, shape.count == strides.count, offset >= 0, storage.count >= 0,
+    // What it claims to hold is a number of the file: no product of it may overflow.
+    guard type.byteCount(shape) != nil, type.byteCount([held]) != nil, shape.count == strides.count, offset >= 0,
+      storage.count >= 0,
       strides.allSatisfy({ $0 >= 0 })
     else { throw problem() }
     if !shape.contains(0) {

@@ -1,3 +1,5 @@
+import Files
+
 /// A set of named tensors that a PyTorch file holds: a state dict, or what a module's would be.
 public struct StoredState: Sendable {
   /// The keys that lead to it, `checkpoint.netC`; empty where the file holds nothing else.
@@ -13,9 +15,11 @@ public struct StoredState: Sendable {
 
 extension TorchArchive {
   /// All sets of named tensors, without those of optimizers and the like.
-  public var states: [StoredState] {
+  public var states: [StoredState] { states(all: false) }
+
+  private func states(all: Bool) -> [StoredState] {
     var found: [StoredState] = []
-    collect(value, [], &found)
+    collect(value, [], &found, all: all)
     return found
   }
 
@@ -24,7 +28,7 @@ extension TorchArchive {
   /// - Parameter key: the keys that lead to it, with dots (`--key`).
   /// - Throws: `FormatError.malformed` that lists the candidates.
   public func state(_ key: String? = nil) throws -> StoredState {
-    let all = states
+    let all = states(all: key != nil)
     func list(_ states: [StoredState]) -> String {
       let rest = states.count > 12 ? ", and \(states.count - 12) more" : ""
       return states.prefix(12)
@@ -52,14 +56,12 @@ extension TorchArchive {
       throw FormatError.malformed(
         path: path,
         problem: matches.isEmpty
-          ? "no state dict under '\(escapedKey(key))'; there is: \(list(all))"
-          : "'\(escapedKey(key))' names several: \(list(matches))",
+          ? "no state dict under '\(escaped(key, limit: 100))'; there is: \(list(all))"
+          : "'\(escaped(key, limit: 100))' names several: \(list(matches))",
         fix: "Name one of them with --key")
     }
     return matches[0]
   }
-
-  private func escapedKey(_ key: String) -> String { String(key.prefix(100)) }
 
   private static let usualNames: Set<String> = [
     "state_dict", "model_state_dict", "model_state", "model", "net", "netC", "net_state_dict", "network", "classifier",
@@ -67,16 +69,30 @@ extension TorchArchive {
   ]
 
   private static func isAverage(_ name: String) -> Bool {
-    let name = name.lowercased()
-    return name.contains("ema") && !name.contains("schema") || name.contains("swa")
+    words(name).contains { ["ema", "swa"].contains($0) }
   }
 
   private static func isNoModel(_ name: String) -> Bool {
-    let name = name.lowercased()
-    return ["optim", "sched", "scaler", "amp", "rng", "callbacks", "loops"].contains { name.contains($0) }
+    words(name).contains { word in
+      ["scaler", "amp", "rng", "callbacks", "loops"].contains(word) || word.hasPrefix("optim")
+        || word.hasPrefix("sched")
+    }
   }
 
-  private func collect(_ value: PickleValue, _ path: [String], _ found: inout [StoredState]) {
+  /// `netEMA` and `net_ema` as `net` and `ema`.
+  private static func words(_ name: String) -> [String] {
+    var words: [String] = [""]
+    var isLower = false
+    for character in name {
+      if !character.isLetter || character.isUppercase && isLower { words.append("") }
+      if character.isLetter { words[words.count - 1] += character.lowercased() }
+      isLower = character.isLowercase
+    }
+    return words
+  }
+
+  /// - Parameter all: of optimizers and the like too.
+  private func collect(_ value: PickleValue, _ path: [String], _ found: inout [StoredState], all: Bool) {
     guard path.count <= 6, found.count < 1000 else { return }
     if case .object(let object) = value {
       var entries: [(key: String, tensor: StoredTensor)] = []
@@ -84,7 +100,7 @@ extension TorchArchive {
       if !entries.isEmpty {
         found.append(StoredState(path: path, entries: entries, module: object.global))
       } else if let state = object.state, case .dict = state {
-        collect(state, path, &found)
+        collect(state, path, &found, all: all)
       }
       return
     }
@@ -98,8 +114,8 @@ extension TorchArchive {
       found.append(StoredState(path: path, entries: Self.unique(tensors), module: nil))
     }
     for item in items {
-      guard let key = item.key.text, !Self.isNoModel(key) else { continue }
-      collect(item.value, path + [key], &found)
+      guard let key = item.key.text, all || !Self.isNoModel(key) else { continue }
+      collect(item.value, path + [key], &found, all: all)
     }
   }
 

@@ -118,7 +118,8 @@ public struct ZipDirectory: Sendable {
   }
 
   /// The whole content of an entry.
-  /// - Throws: `FileError`, or `FormatError.malformed` where it is not what its header says; `Interrupted`.
+  /// - Throws: `FileError`, or `FormatError.malformed` where a compressed one is not what its
+  ///   header says; `Interrupted`. Stored ones are not checked: PyTorch may be told to write no checksums.
   public func read(_ entry: Entry, of file: borrowing InputFile) throws -> [UInt8] {
     let bytes = try file.read(entry.compressedSize, at: entry.start)
     guard entry.isDeflated else { return bytes }

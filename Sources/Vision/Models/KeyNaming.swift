@@ -5,16 +5,21 @@ public import Torch
 public struct KeyNaming: Sendable, Hashable {
   /// Whose names they are, for messages.
   public var origin: String
-  /// Words between dots, `head.fc`, and what takes their place wherever they stand.
-  public var words: [String: String]
+  /// What stands between dots in a key, `head.fc`, and what takes its place.
+  public struct Word: Sendable, Hashable {
+    public let from: String
+    public let to: String
+  }
+  /// The first of them that a key holds is replaced.
+  public var words: [Word]
   /// Linear layers are stored as convolutions over the whole map, as timm's VGG has them.
   public var hasConvolutionalHead = false
   /// The code base's name in front of all keys, with its dot.
   public var prefix = ""
 
-  public init(_ origin: String, _ words: [String: String] = [:], hasConvolutionalHead: Bool = false) {
+  public init(_ origin: String, _ words: [(String, String)] = [], hasConvolutionalHead: Bool = false) {
     self.origin = origin
-    self.words = words
+    self.words = words.map { Word(from: $0.0, to: $0.1) }
     self.hasConvolutionalHead = hasConvolutionalHead
   }
 
@@ -24,13 +29,14 @@ public struct KeyNaming: Sendable, Hashable {
   /// shortcut and last layer; the first pair of names belongs to the 3x3 stem here, the other one to the 7x7 stem.
   static let known: [KeyNaming] = [
     same,
-    KeyNaming("TorchVision's names", ["downsample": "shortcut", "fc": "linear"]),
-    KeyNaming("names of CIFAR code", ["shortcut": "downsample", "linear": "fc"]),
-    KeyNaming("the last layer called fc", ["fc": "linear"]),
-    KeyNaming("the last layer called classifier", ["classifier": "linear"]),
-    KeyNaming("the last layer called head", ["head": "linear"]),
+    KeyNaming("TorchVision's names", [("downsample", "shortcut"), ("fc", "linear")]),
+    KeyNaming("names of CIFAR code", [("shortcut", "downsample"), ("linear", "fc")]),
+    KeyNaming("the last layer called fc", [("fc", "linear")]),
+    KeyNaming("the last layer called classifier", [("classifier", "linear")]),
+    KeyNaming("the last layer called head", [("head", "linear")]),
     KeyNaming(
-      "timm's names", ["pre_logits.fc1": "classifier.0", "pre_logits.fc2": "classifier.3", "head.fc": "classifier.6"],
+      "timm's names",
+      [("pre_logits.fc1", "classifier.0"), ("pre_logits.fc2", "classifier.3"), ("head.fc", "classifier.6")],
       hasConvolutionalHead: true),
   ]
 
@@ -39,8 +45,9 @@ public struct KeyNaming: Sendable, Hashable {
     var key = key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : key
     guard !words.isEmpty else { return key }
     key = ".\(key)."
-    for (from, to) in words where key.contains(".\(from).") {
-      if let range = key.firstRange(of: ".\(from).") { key.replaceSubrange(range, with: ".\(to).") }
+    for word in words {
+      guard let range = key.firstRange(of: ".\(word.from).") else { continue }
+      key.replaceSubrange(range, with: ".\(word.to).")
       break
     }
     return String(key.dropFirst().dropLast())

@@ -42,7 +42,6 @@ extension Classifier {
 
   /// The metadata of a safetensors file that hold the `ModelSpec`.
   public static let modelMetadataKey = "antidote.model"
-  static let metadataKey = modelMetadataKey
   static let classNamesKey = "antidote.classes"
   static let shrinkPadKey = "antidote.shrinkpad"
 
@@ -51,7 +50,7 @@ extension Classifier {
   /// - Throws: an error that names the file; then nothing is left under its name.
   public func save(_ path: String) throws {
     var metadata = ["format": "pt"]
-    if let spec { metadata[Self.metadataKey] = try JSONValue(encoding: spec).compactJSON }
+    if let spec { metadata[Self.modelMetadataKey] = try JSONValue(encoding: spec).compactJSON }
     if let classNames { metadata[Self.classNamesKey] = try JSONValue(encoding: classNames).compactJSON }
     if let shrinkPad { metadata[Self.shrinkPadKey] = try JSONValue(encoding: shrinkPad).compactJSON }
     try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
@@ -79,10 +78,10 @@ extension Classifier {
     let spec: ModelSpec
     if let given {
       spec = given
-    } else if let text = file.metadata[metadataKey] {
+    } else if let text = file.metadata[modelMetadataKey] {
       guard let found = ModelSpec(metadata: text), found.isPlausible(for: file) else {
         throw ModelFileError(
-          description: "\(path): its metadata '\(metadataKey)' does not fit its tensors. "
+          description: "\(path): its metadata '\(modelMetadataKey)' does not fit its tensors. "
             + "Name the model and width: --set model.name=preactresnet18 --set model.width=64.")
       }
       spec = found
@@ -100,9 +99,11 @@ extension Classifier {
   private func take(_ read: TensorFile, _ path: String, _ options: ModelFileOptions) throws {
     let file = read.contents
     for note in read.notes { options.onNote("\(path): \(note)") }
-    let foreign = try ForeignStateDict(
-      StateDict(options.named(file.tensors)), for: self, ignoring: options.ignored,
-      renaming: options.renamed, source: path)
+    // What the user leaves out or renames goes by the file's own names.
+    let entries = try ForeignStateDict.renamed(
+      file.tensors.map { ($0.key, $0.tensor) }, ignoring: options.ignored, renaming: options.renamed, source: path)
+    let foreign = ForeignStateDict(
+      StateDict(options.naming.applied(to: entries.map { ($0.key, $0.value) })), for: self)
     try load(foreign.state, source: path)
     let impossible = foreign.state.impossibleValues
     guard impossible.isEmpty else {
@@ -149,26 +150,10 @@ public struct ModelFileOptions: Sendable {
   public var onNote: @Sendable (String) -> Void = { _ in }
   public init() {}
 
-  /// The entries under the zoo's names. Where the file has others, what the user leaves out or renames goes by the
-  /// file's, so it comes first; else `ForeignStateDict` does that.
-  func named(_ entries: [(key: String, tensor: Tensor)]) -> [(key: String, tensor: Tensor)] {
-    guard naming != .same else { return entries }
-    return naming.applied(
-      to: entries.filter { !isIgnored($0.key) }.map { (key: renamedKey($0.key), tensor: $0.tensor) })
-  }
-
-  private static func covers(_ name: String, _ key: String) -> Bool {
-    key == name || key.hasPrefix(name.hasSuffix(".") ? name : name + ".")
-  }
-  private func isIgnored(_ key: String) -> Bool { ignored.contains { Self.covers($0, key) } }
-  private func renamedKey(_ key: String) -> String {
-    renamed.reduce(key) { key, pair in
-      Self.covers(pair.from, key) ? pair.to + key.dropFirst(pair.from.count) : key
-    }
-  }
-
   /// Keys and shapes of a file as recognition sees them: without what is left out, under the names that the user gives.
   public func shapes(of path: String) throws -> [(key: String, shape: Shape)] {
-    try TensorFile.shapes(path, key: key).filter { !isIgnored($0.key) }.map { (renamedKey($0.key), $0.shape) }
+    try ForeignStateDict.renamed(
+      TensorFile.shapes(path, key: key).map { ($0.key, $0.shape) }, ignoring: ignored, renaming: renamed, source: path
+    ).map { ($0.key, $0.value) }
   }
 }

@@ -47,7 +47,7 @@ public struct RecognizedModel {
         for candidate in candidates {
           let common = keys.intersection(candidate.keys).count
           let score = Double(common) / Double(keys.count + candidate.keys.count - common)
-          if score == 1, let shape = candidate.fitted(to: found) {
+          if score == 1, keys.count == found.count, let shape = candidate.fitted(to: found) {
             return (candidate.kind, shape, naming)
           }
           if score > best?.score ?? 0 {
