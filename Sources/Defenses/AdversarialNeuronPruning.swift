@@ -82,6 +82,8 @@ public struct AdversarialNeuronPruning: Defense {
     for model in [result, working] { model.to(context.device).to(.channelsLast).eval() }
     let layers = try BatchNormLayers.require(working, by: Self.id, for: "masks on its scales")
     let perturbed = MaskedBatchNorms(layers)
+    // The masks alone learn.
+    working.requiresGrad(false)
     let masks = NeuronMasks(layers)
     let optimizer = SGD(masks.parameters(), learningRate: c.learningRate, momentum: c.momentum)
     let rounds = (c.iterations + Self.roundSize - 1) / Self.roundSize

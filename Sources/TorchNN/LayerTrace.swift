@@ -9,7 +9,8 @@ public final class LayerTrace: @unchecked Sendable {
   public struct Call {
     public let layer: Module
     public let input: Tensor
-    /// Of a `BatchNorm2d` with its ReLU in one, after the ReLU; of one with groups, before it.
+    /// Of a `BatchNorm2d` with its ReLU in one, after the ReLU; of one with groups, before it. What the network adds
+    /// to it in place is in it.
     public let output: Tensor
   }
 

@@ -54,6 +54,10 @@ public struct DifferentiallyPrivateTraining: Defense {
     let model = try input.makeModel()
     if model.modules().contains(where: { $0.module is BatchNorm2d }) { model.normalizeGroups(c.groups) }
     let clipping = try PerSampleClipping(model, id: Self.id)
+    let batches = Batches(count: data.count, size: c.recipe.batch, dropLast: c.recipe.dropLast, joinsSingle: true)
+    let steps = c.recipe.epochs * batches.ranges.count
+    let rate = Double(min(c.recipe.batch, data.count)) / Double(data.count)
+    let epsilon = PrivacyAccountant(rate: rate, noise: c.noise).epsilon(steps: steps, delta: c.delta)
     try Trainer(c.recipe, stage: Self.id).train(model, on: data, context: context) { batch in
       let (sums, losses, norms) = clipping(bound: c.clip) {
         context.compute {
@@ -71,10 +75,6 @@ public struct DifferentiallyPrivateTraining: Defense {
         parts: ["gradientNorm": norms.mean(), "clippedShare": noGrad { (norms .> c.clip).to(.float32).mean() }],
         gradients: gradients)
     }
-    let size = min(c.recipe.batch, data.count)
-    let steps = c.recipe.epochs * max(1, data.count / size + (c.recipe.dropLast || data.count % size == 0 ? 0 : 1))
-    let epsilon = PrivacyAccountant(rate: Double(size) / Double(data.count), noise: c.noise).epsilon(
-      steps: steps, delta: c.delta)
     context.progress.message(
       "\(Self.id): (epsilon \(epsilon.isFinite ? String(format: "%.2f", epsilon) : "infinite"), delta \(c.delta)) "
         + "differential privacy for each sample after \(formatCount(steps)) steps")

@@ -38,7 +38,9 @@ struct PerSampleClipping {
   func callAsFunction(bound: Double, _ losses: () -> Tensor) -> (gradients: [Tensor], losses: Tensor, norms: Tensor) {
     let (values, trace) = LayerTrace.recording(losses)
     let seen = trace.calls
-    require(seen.count == layerCount, "PerSampleClipping: a layer was used more than once, or not at all")
+    require(
+      seen.count == layerCount && Set(seen.map { ObjectIdentifier($0.layer) }).count == layerCount,
+      "PerSampleClipping: a layer was used more than once, or not at all")
     let atOutputs = gradients(of: [values.sum()], at: seen.map(\.output), retainGraph: true)
     let norms = noGrad {
       zip(seen, atOutputs).reduce(Tensor.zeros([values.count], device: values.device)) { sum, entry in

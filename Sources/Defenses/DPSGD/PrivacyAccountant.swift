@@ -24,7 +24,9 @@ public struct PrivacyAccountant: Sendable {
     if rate <= 0 { return 0 }
     if noise <= 0 { return .infinity }
     let variance = noise * noise
-    if rate >= 1 { return order / (2 * variance) }
+    // Without sampling: what it is at rate 1, and a bound at any. The integral would take a million points for so little
+    // noise, whose epsilon means nothing.
+    if rate >= 1 || noise < 0.02 { return order / (2 * variance) }
     let step = noise / 16
     let first = Int((-40 * noise / step).rounded(.down))
     let last = Int(((order + 40 * noise) / step).rounded(.up))

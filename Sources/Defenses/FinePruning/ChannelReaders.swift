@@ -60,14 +60,12 @@ struct ChannelReaders {
     }
   }
 
-  /// Sets to zero what reads these channels: nothing of them reaches the logits.
-  func zero(_ pruned: [Int]) {
-    noGrad {
-      for (weight, columns) in readers {
-        for channel in pruned where columns[channel].count > 0 {
-          weight.put_([nil, columns[channel]], Tensor(0, device: weight.device))
-        }
-      }
+  /// Sets to zero what reads these channels, each time that it is called: nothing of them reaches the logits.
+  func eraser(of pruned: [Int]) -> () -> Void {
+    let parts = readers.compactMap { weight, columns -> (weight: Tensor, columns: Tensor, zero: Tensor)? in
+      let gone = pruned.map { columns[$0] }.filter { $0.count > 0 }
+      return gone.isEmpty ? nil : (weight, Tensor.concatenated(gone), Tensor(0, device: weight.device))
     }
+    return { noGrad { for part in parts { part.weight.put_([nil, part.columns], part.zero) } } }
   }
 }

@@ -12,6 +12,7 @@
 // The pruned weights are zero in the state dict, and every step of fine-tuning keeps them so.
 
 public import Backdoor
+import Files
 public import Support
 import Torch
 import TorchNN
@@ -38,7 +39,7 @@ public struct FinePruning: Defense {
         source: "benchmarks: 10%"),
       Setting(
         "step", "Channels pruned between two looks at the accuracy, as a share of the stage's.", unit: "fraction",
-        range: 0...1, source: "benchmarks: 1%"),
+        range: 0...0.5, source: "benchmarks: 1%"),
       Setting(
         "share", "Share of the channels to prune whatever the accuracy; empty prunes by the accuracy.",
         unit: "fraction", range: 0...1, source: "decided here"),
@@ -60,7 +61,7 @@ public struct FinePruning: Defense {
     let readers = try ChannelReaders(of: model, images: clean.pixels(0..<min(2, clean.count)))
     let pruned = try prune(model, readers, clean, input)
     try Trainer(configuration.finetune.recipe, stage: Self.id).train(
-      model, on: clean, context: context, afterStep: { readers.zero(pruned) }
+      model, on: clean, context: context, afterStep: readers.eraser(of: pruned)
     ) { configuration.finetune.recipe.crossEntropy(model, $0, context: context) }
     return DefenseOutcome(model: model)
   }
@@ -79,26 +80,27 @@ public struct FinePruning: Defense {
     let ranked = Self.ranking(of: model, on: clean.subset(clean.complement(of: held)), context)
     if let share = c.share {
       let pruned = Array(ranked.prefix(Int((share * Double(ranked.count)).rounded())))
-      readers.zero(pruned)
+      readers.eraser(of: pruned)()
       context.progress.message("fp: pruned \(pruned.count) of \(ranked.count) channels of the last stage")
       return pruned
     }
     let validation = clean.subset(held)
     let first = accuracy(model, validation, context)
     let size = max(1, Int((c.step * Double(ranked.count)).rounded()))
-    var (kept, last) = (model.stateDict().copied(), first)
-    var count = 0
+    let whole = model.stateDict().copied()
+    var (count, last) = (0, first)
     while count + size < ranked.count {
-      readers.zero(Array(ranked[count..<(count + size)]))
+      readers.eraser(of: Array(ranked[count..<(count + size)]))()
       let now = accuracy(model, validation, context)
       guard now >= (1 - c.tolerance) * first else { break }
-      (kept, last) = (model.stateDict().copied(), now)
+      last = now
       count += size
     }
-    try model.load(kept)
+    try model.load(whole)
+    readers.eraser(of: Array(ranked.prefix(count)))()
     context.progress.message(
       "fp: pruned \(count) of \(ranked.count) channels of the last stage; accuracy on \(held.count) clean images that "
-        + "were held out: \(percent(first)) before, \(percent(last)) after")
+        + "were held out: \(formatPercent(first)) before, \(formatPercent(last)) after")
     return Array(ranked.prefix(count))
   }
 
@@ -117,6 +119,4 @@ public struct FinePruning: Defense {
   private func accuracy(_ model: Classifier, _ data: ImageDataset, _ context: TrainingContext) -> Double {
     (model.logits(of: data, context: context).argmax(1) .== data.labels).to(.float64).mean().item()
   }
-
-  private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10)%" }
 }

@@ -20,8 +20,9 @@ enum Hypergradient {
     let byPerturbation = direct[0] ?? Tensor.zeros(like: d.detach())
     // The map with its graph, which every product below goes back through.
     let mapped = d - gradient(of: inner(d), at: d, createGraph: true) * step
-    var v = Tensor.zeros(like: d.detach())
-    for _ in 0..<iterations {
+    // The first repetition, from 0.
+    var v = iterations > 0 ? byPerturbation : Tensor.zeros(like: d.detach())
+    for _ in 1..<max(iterations, 1) {
       let before = v
       let back = gradientsIfAny(of: [mapped], at: [d], seeds: [v], retainGraph: true)[0]
       v = noGrad { (back ?? Tensor.zeros(like: v)) + byPerturbation }

@@ -159,14 +159,14 @@ public struct NeuralCleanse: Defense {
     let clean = AnomalyIndex.Simulation(classes: norms.count, null: c.null, models: c.simulations)
     let threshold = c.rule == .published ? c.threshold.nextUp : clean.index(reachedBy: c.falseAlarms)
     let pValue = clean.share(reaching: largest)
-    let isSuspicious = c.rule == .published ? largest > c.threshold : pValue <= c.falseAlarms
     let flagged = order.filter { indices[$0] >= threshold }
     return (
       ModelVerdict(
-        isSuspicious: isSuspicious, statistic: "anomaly index", value: largest, threshold: threshold, pValue: pValue,
+        isSuspicious: largest >= threshold, statistic: "anomaly index", value: largest, threshold: threshold,
+        pValue: pValue,
         null: "norms of \(norms.count) classes are independent and \(c.null.rawValue)", label: order[0],
         classScores: ("L1 norm of the mask, in pixels", norms)),
-      isSuspicious ? (flagged.isEmpty ? [order[0]] : flagged) : [], order
+      flagged, order
     )
   }
 

@@ -57,11 +57,12 @@ struct TriggerSearch {
         let active = (0..<classes).filter { !schedules[$0].isStopped }
         let order = context.generator("\(Self.stage)/shuffle", epoch).permutation(clean.count)
         var sums = Tensor.zeros([2, active.count], dtype: .float64, device: context.device)
+        let parts = Batches(count: active.count, size: together).ranges.map { Array(active[$0]) }
         for range in ranges {
           let pixels = clean.pixels(at: order[range])
           optimizer.zeroGrad()
           var (losses, values): ([Tensor], [Tensor]) = ([], [])
-          for part in active.chunked(together) {
+          for part in parts {
             let step = Self.losses(
               model, pixels, masks: part.map { candidates.list[$0].mask },
               patterns: part.map { candidates.list[$0].pattern }, targets: part, costs: part.map { schedules[$0].cost },
@@ -143,12 +144,5 @@ private final class TriggerCandidates: Module {
     list = (0..<classes).map {
       Candidate(shape: shape, context.generator("\(TriggerSearch.stage)/start", $0))
     }
-  }
-}
-
-extension Array {
-  /// Parts of at most so many elements.
-  fileprivate func chunked(_ size: Int) -> [[Element]] {
-    stride(from: 0, to: count, by: Swift.max(size, 1)).map { Array(self[$0..<Swift.min($0 + size, count)]) }
   }
 }

@@ -29,7 +29,9 @@ extension CleanSettings {
     return own.map { $0.joined(with: found) } ?? found
   }
 
-  private func load(_ name: String, like train: ImageDataset, _ seed: Seed, _ onNote: (String) -> Void) throws -> ImageDataset {
+  private func load(
+    _ name: String, like train: ImageDataset, _ seed: Seed, _ onNote: (String) -> Void
+  ) throws -> ImageDataset {
     var settings = DatasetSettings()
     (settings.name, settings.path, settings.size) = (name, unlabeledPath, train.height)
     guard unlabeledPath != nil || name == "generated" else {
