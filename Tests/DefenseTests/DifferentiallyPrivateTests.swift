@@ -102,12 +102,12 @@ import Vision
 
   @Test func epsilonOfOtherAccountants() throws {
     let golden = try Golden("privacy").settings
-    for entry in golden["epsilons"].array {
+    for entry in try golden["epsilons"].list() {
       let accountant = PrivacyAccountant(rate: entry["rate"].double!, noise: entry["noise"].double!)
       let found = accountant.epsilon(steps: entry["steps"].int!, delta: entry["delta"].double!)
       expectClose(found, entry["epsilon"].double!, tolerance: 1e-6)
     }
-    for entry in golden["orders"].array {
+    for entry in try golden["orders"].list() {
       let accountant = PrivacyAccountant(rate: entry["rate"].double!, noise: entry["noise"].double!)
       expectClose(accountant.renyi(entry["order"].double!), entry["renyi"].double!, tolerance: 1e-7, floor: 1e-9)
     }
