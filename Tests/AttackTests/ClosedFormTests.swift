@@ -21,13 +21,6 @@ import Vision
     change(&value)
     return value
   }
-  private func error(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "no error"
-    } catch { return "\(error)" }
-  }
-
   /// Each is stamped differently, and leads to a target of its own.
   @Test(arguments: ["badnets", "blended", "sig", "wanet", "bpp", "adaptive-blend"])
   func severalTriggersHaveSeveralTargets(_ id: String) throws {
@@ -40,7 +33,7 @@ import Vision
     let clean = try AttackKind.named(id).make(["triggers": 2, "mapping": "clean-label"]).attack
     #expect(try clean.tasks(for: shape, seed: 3).map(\.mapping) == [.cleanLabel(target: 0), .cleanLabel(target: 1)])
     let shifted = try AttackKind.named(id).make(["triggers": 2, "mapping": "all-to-all"]).attack
-    #expect(error { _ = try shifted.tasks(for: shape, seed: 3) }.contains("several triggers need attack.mapping"))
+    #expect(errorText { _ = try shifted.tasks(for: shape, seed: 3) }.contains("several triggers need attack.mapping"))
   }
 
   @Test func sigIsStrongerAtTestTimeWhereAsked() throws {
@@ -83,7 +76,7 @@ import Vision
     let others = try TaCT(with(c) { $0.coverClasses = [] }).execute(
       AttackContext(train: data, seed: 3, training: TrainingContext()))
     #expect(others.train.covers.allSatisfy { ![1, 2].contains(old[$0]) })
-    let message = error { _ = try TaCT(with(c) { $0.coverClasses = [2] }).tasks(for: shape, seed: 1) }
+    let message = errorText { _ = try TaCT(with(c) { $0.coverClasses = [2] }).tasks(for: shape, seed: 1) }
     #expect(message.contains("attack.source"))
   }
 
@@ -111,7 +104,7 @@ import Vision
 
   @Test func dynamicPatchesNeedADistribution() throws {
     func message(_ change: (inout BadNets.Configuration) -> Void) -> String {
-      error { _ = try BadNets(with(BadNets.Configuration(), change)).tasks(for: shape, seed: 1) }
+      errorText { _ = try BadNets(with(BadNets.Configuration(), change)).tasks(for: shape, seed: 1) }
     }
     #expect(message { ($0.varies, $0.pattern) = (.pattern, .white) }.contains("Choose random or color"))
     #expect(message { ($0.varies, $0.triggers) = (.place, 2) }.contains("told apart by their places"))
@@ -138,18 +131,18 @@ import Vision
 
   @Test func badInput() throws {
     let small = ImageShape(channels: 1, height: 5, width: 5)
-    #expect(error { _ = try LabelConsistent().tasks(for: small, seed: 1) }.contains("do not fit images of 5x5"))
+    #expect(errorText { _ = try LabelConsistent().tasks(for: small, seed: 1) }.contains("do not fit images of 5x5"))
     let large = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.size = 3 })
-    #expect(error { _ = try large.tasks(for: small, seed: 1) }.contains("overlap"))
+    #expect(errorText { _ = try large.tasks(for: small, seed: 1) }.contains("overlap"))
     let none = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.testPatches = [4] })
-    #expect(error { _ = try none.tasks(for: shape, seed: 1) }.contains("patches 0 to 3"))
+    #expect(errorText { _ = try none.tasks(for: shape, seed: 1) }.contains("patches 0 to 3"))
     let levels = BPP(with(BPP.Configuration()) { ($0.levels, $0.triggers) = (2, 2) })
-    #expect(error { _ = try levels.tasks(for: shape, seed: 1) }.contains("Raise attack.levels"))
+    #expect(errorText { _ = try levels.tasks(for: shape, seed: 1) }.contains("Raise attack.levels"))
     for id in ["sig", "label-consistent", "refool"] {
       let attack = try AttackKind.named(id).make(["rate": 0.3]).attack
       let context = AttackContext(
         train: data, seed: 1, training: TrainingContext(), architecture: data.tinyArchitecture)
-      #expect(error { _ = try attack.execute(context) }.contains("The largest possible rate is 0.25"), "\(id)")
+      #expect(errorText { _ = try attack.execute(context) }.contains("The largest possible rate is 0.25"), "\(id)")
     }
     for id in ["lf", "refool", "label-consistent"] {
       let attack = try AttackKind.named(id).make([:]).attack
@@ -166,16 +159,9 @@ import Vision
 }
 
 /// Attacks that train a network first.
-@Suite struct SurrogateAttackTests {
-  private let data = ImageDataset.tiny(count: 80)
-  private struct Stop: Error {}
+@Suite struct SurrogateAttackTests: LearningAttackSuite {
+  let data = ImageDataset.tiny(count: 80)
 
-  private func context(_ training: TrainingContext) -> AttackContext {
-    AttackContext(train: data, seed: 5, training: training, architecture: data.tinyArchitecture)
-  }
-  private func training(_ checkpoints: (any CheckpointStore)? = nil) -> TrainingContext {
-    TrainingContext(precision: .float32, seed: 5, checkpoints: checkpoints)
-  }
   private func consistent(_ change: (inout LabelConsistent.Configuration) -> Void = { _ in }) -> LabelConsistent {
     var c = LabelConsistent.Configuration()
     (c.rate, c.target, c.opacity) = (0.1, 1, 0.5)
@@ -242,27 +228,50 @@ import Vision
     #expect(fine < 0.02 * all, "\(fine / all) of the energy is at high frequencies")
   }
 
-  /// On a linear model one step is exact: the nearest border, and a little beyond.
+  /// On a linear model one step is exact: for logits w x + b the distance to the border with class k is
+  /// (z_label - z_k) / |w_k - w_label|. 1e-4 of a logit is added to the way, and the overshoot multiplies it.
   @Test func deepFoolOnALinearModel() throws {
-    let model = try Classifier.tiny(for: data)
-    model.eval()
     let image = data.pixels(0..<1)
-    let label = noGrad { model(image).argmax(1) }.intItem()
-    let step = try #require(LowFrequency.deepFool(model, image, label: label, steps: 50, overshoot: 0.02))
-    #expect(noGrad { model(image + step).argmax(1) }.intItem() != label, "the class changes")
-    #expect(noGrad { model(image + step * 0.5).argmax(1) }.intItem() == label, "half of the way does not do")
-    let left = LowFrequency.deepFool(model, image, label: (label + 1) % 4, steps: 5, overshoot: 0.02)
+    // The border of class 2 is the nearest, but the logit of class 1 is nearer than that of class 2.
+    let rows = [1, 0.5, 3, 0.2].map { [random = Generator(seed: 3)] in random.normal([768]) * (0.1 * $0) }
+    let weight = Tensor.stacked(rows)
+    let wanted = Tensor([Float(2), 1.5, 1.2, 0.1])
+    let model = LinearModel(weight, wanted - weight.matmul(image.reshaped(768)))
+    expectClose(noGrad { model(image)[0] }, wanted, tolerance: 1e-4)
+    let (z, lengths) = ([2, 1.5, 1.2, 0.1], (0..<4).map { (rows[$0] - rows[0]).norm(2).item() })
+    let distances = (1..<4).map { (z[0] - z[$0]) / lengths[$0] }
+    #expect(distances[1] < 0.9 * distances[0] && distances[1] < 0.9 * distances[2])
+
+    func way(_ k: Int) -> Tensor {
+      ((rows[k] - rows[0]) * ((z[0] - z[k] + 1e-4) / (lengths[k] * lengths[k]) * 1.02)).reshaped(image.shape)
+    }
+    let nearest = try #require(LowFrequency.deepFool(model, image, label: 0, steps: 1, overshoot: 0.02))
+    expectClose(nearest, way(2), tolerance: 1e-4, floor: 0)
+    #expect(noGrad { model(image + nearest).argmax(1) }.intItem() == 2, "beyond the border")
+    let aimed = try #require(LowFrequency.deepFool(model, image, label: 0, toward: 1, steps: 1, overshoot: 0.02))
+    expectClose(aimed, way(1), tolerance: 1e-4, floor: 0)
+    let left = LowFrequency.deepFool(model, image, label: 1, steps: 5, overshoot: 0.02)
     #expect(left == nil, "it is no longer in the class that it has to leave")
   }
 
   @Test(arguments: ["label-consistent", "lf"]) func aKilledAttackGoesOnToTheSameBits(_ name: String) throws {
     let attack: any Attack = name == LowFrequency.id ? smooth : consistent()
-    let undisturbed = try attack.learn(context(training()))
-    let store = MemoryCheckpoints()
-    let killed = training(store)
-    killed.onEpoch = { report in if report.epoch == 2 { throw Stop() } }
-    #expect(throws: Stop.self) { try attack.learn(context(killed)) }
-    let learned = try attack.learn(context(training(store)))
-    for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
+    try expectResumes(attack, stages: 1)
   }
+}
+
+/// `w x + b` of all pixels.
+private final class LinearModel: Classifier {
+  private let layer: Linear
+
+  init(_ weight: Tensor, _ bias: Tensor) {
+    layer = Linear(weight.dimension(1), weight.dimension(0), Generator(seed: 0))
+    super.init(classes: weight.dimension(0), normalization: .none)
+    noGrad {
+      layer.weight.copy_(weight)
+      layer.bias?.wrappedValue.copy_(bias)
+    }
+  }
+  override func features(normalized x: Tensor) -> Features { Features(stages: [], penultimate: x.flattened(1)) }
+  override func logits(_ penultimate: Tensor) -> Tensor { layer(penultimate) }
 }

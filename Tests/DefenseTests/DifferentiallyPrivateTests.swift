@@ -2,6 +2,7 @@ import Backdoor
 import Foundation
 import Support
 import TestData
+import TestFiles
 import TestSupport
 import Testing
 import Torch
@@ -44,13 +45,14 @@ import Vision
 
   @Test func runIsTheMethod() throws {
     var c = DifferentiallyPrivateTraining.Configuration()
-    (c.clip, c.noise, c.groups) = (0.7, 0.3, 2)
+    (c.clip, c.noise, c.delta, c.groups) = (0.7, 0.3, 2e-3, 2)
     (c.recipe.epochs, c.recipe.batch, c.recipe.dropLast, c.recipe.schedule) = (2, 5, false, .constant)
     (c.recipe.learningRate, c.recipe.momentum, c.recipe.weightDecay) = (0.2, 0.4, 0.03)
     (c.recipe.crop, c.recipe.flip, c.recipe.labelSmoothing) = (1, false, 0.2)
     let data = ImageDataset.tiny(count: 12, size: 8, seed: 8)
     let seed = Seed(21)
-    let context = TrainingContext(precision: .float32, seed: seed)
+    let progress = RecordingProgress()
+    let context = TrainingContext(precision: .float32, seed: seed, progress: progress)
     let input = try DefenseInput(
       for: DifferentiallyPrivateTraining.self, training: context, seed: 5, architecture: data.tinyArchitecture,
       poisonedTrain: data)
@@ -81,6 +83,10 @@ import Vision
     }
     for (a, b) in zip(found.snapshot(), twin.snapshot()) { expectClose(a.tensor, b.tensor, tolerance: 1e-4, a.key) }
     #expect(found.spec?.shape.groups == 2)
+    // Two epochs of three batches of 5 of 12.
+    let epsilon = PrivacyAccountant(rate: 5.0 / 12, noise: 0.3).epsilon(steps: 6, delta: 2e-3)
+    let said = "(epsilon \(String(format: "%.2f", epsilon)), delta 0.002) differential privacy"
+    #expect(progress.messages.contains { $0.contains(said) }, "\(progress.messages), expected \(said)")
   }
 
   /// A model without batch normalisation comes back from its file without it.
@@ -89,11 +95,12 @@ import Vision
     let model = try Classifier.tiny(for: data).eval()
     let before = noGrad { model(data.pixels(0..<6)) }
     model.normalizeGroups(3)
-    let path = NSTemporaryDirectory() + "groups-\(UUID().uuidString).safetensors"
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try model.save(path)
+    let opened = try withTemporaryFolder { folder in
+      try model.save("\(folder)/groups.safetensors")
+      return try Classifier.open("\(folder)/groups.safetensors").eval()
+    }
     let logits = noGrad { model(data.pixels(0..<6)) }
-    expectSame(noGrad { try! Classifier.open(path).eval()(data.pixels(0..<6)) }, logits)
+    expectSame(noGrad { opened(data.pixels(0..<6)) }, logits)
     expectSame(noGrad { try! model.copied()(data.pixels(0..<6)) }, logits)
     #expect((logits - before).abs().max().item() > 1e-3)
     // Each image by itself: the others do not matter.
@@ -102,12 +109,12 @@ import Vision
 
   @Test func epsilonOfOtherAccountants() throws {
     let golden = try Golden("privacy").settings
-    for entry in golden["epsilons"].array {
+    for entry in try golden["epsilons"].list() {
       let accountant = PrivacyAccountant(rate: entry["rate"].double!, noise: entry["noise"].double!)
       let found = accountant.epsilon(steps: entry["steps"].int!, delta: entry["delta"].double!)
       expectClose(found, entry["epsilon"].double!, tolerance: 1e-6)
     }
-    for entry in golden["orders"].array {
+    for entry in try golden["orders"].list() {
       let accountant = PrivacyAccountant(rate: entry["rate"].double!, noise: entry["noise"].double!)
       expectClose(accountant.renyi(entry["order"].double!), entry["renyi"].double!, tolerance: 1e-7, floor: 1e-9)
     }

@@ -18,7 +18,7 @@ public struct Golden {
     self.tensors = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.tensor) })
     self.settings =
       FileManager.default.fileExists(atPath: settings)
-      ? try JSON(contentsOf: URL(fileURLWithPath: settings)) : JSON(nil)
+      ? try JSON(contentsOf: URL(fileURLWithPath: settings)) : JSON(nil, "\(name).json")
   }
 
   /// The path of a file beside the goldens.
@@ -68,14 +68,32 @@ public struct GoldenError: Error, CustomStringConvertible {
 /// JSON of unknown structure: a path that leads nowhere gives nil at its end.
 public struct JSON {
   private let value: Any?
+  private let path: String
 
-  public init(contentsOf file: URL) throws { value = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) }
-  init(_ value: Any?) { self.value = value }
+  public init(contentsOf file: URL) throws {
+    self.init(try JSONSerialization.jsonObject(with: Data(contentsOf: file)), file.lastPathComponent)
+  }
+  init(_ value: Any?, _ path: String) { (self.value, self.path) = (value, path) }
 
-  public subscript(key: String) -> JSON { JSON((value as? [String: Any])?[key]) }
-  public subscript(index: Int) -> JSON { JSON(array.indices.contains(index) ? array[index].value : nil) }
+  public subscript(key: String) -> JSON { JSON((value as? [String: Any])?[key], "\(path).\(key)") }
+  public subscript(index: Int) -> JSON {
+    JSON(array.indices.contains(index) ? array[index].value : nil, "\(path)[\(index)]")
+  }
   public var keys: [String] { (value as? [String: Any])?.keys.sorted() ?? [] }
-  public var array: [JSON] { (value as? [Any])?.map { JSON($0) } ?? [] }
+  public var array: [JSON] { (value as? [Any])?.enumerated().map { JSON($1, "\(path)[\($0)]") } ?? [] }
+  /// The elements of a list that has to be there: a loop over none would show nothing.
+  public func list() throws -> [JSON] {
+    let array = array
+    guard !array.isEmpty else { throw GoldenError(description: "\(path) is no list, or an empty one") }
+    return array
+  }
+  /// Numbers of which there has to be one at least.
+  public func numbers() throws -> [Double] {
+    try list().map { element in
+      guard let number = element.double else { throw GoldenError(description: "\(element.path) is no number") }
+      return number
+    }
+  }
   public var double: Double? { (value as? NSNumber)?.doubleValue }
   public var int: Int? { (value as? NSNumber)?.intValue }
   public var bool: Bool? { (value as? NSNumber)?.boolValue }

@@ -71,7 +71,7 @@ import Training
       var rule = PRL()
       rule.rate = try #require(ramp["rate"].double)
       rule.ramp = try #require(ramp["ramp"].int)
-      for (epoch, expected) in ramp["rates"].doubles.enumerated() {
+      for (epoch, expected) in try ramp["rates"].numbers().enumerated() {
         expectClose(rule.dropRate(epoch: epoch), expected, "\(rule) \(epoch)")
       }
       #expect(rule.dropRate(epoch: .max) == rule.rate, "the verdict is at the full rate")

@@ -36,7 +36,7 @@ import Vision
   }
 
   @Test func costFollowsTheSchedule() throws {
-    let rows = try Golden("purifiers").settings["nc"]["schedule"].array.map(\.doubles)
+    let rows = try Golden("purifiers").settings["nc"]["schedule"].list().map { try $0.numbers() }
     var rule = CostSchedule.Rule()
     (rule.initial, rule.patience, rule.multiplier, rule.stopPatience, rule.stopThreshold) = (0.004, 3, 1.5, 6, 0.99)
     var schedule = CostSchedule(rule)
@@ -58,12 +58,10 @@ import Vision
   }
 
   @Test func indexIsNumpys() throws {
-    for item in try Golden("purifiers").settings["nc"]["index"].array {
-      let (norms, expected) = (item[0].doubles, item[1].doubles)
-      for (found, value) in zip(AnomalyIndex.indices(of: norms), expected) {
-        expectClose(found, value, tolerance: 1e-12)
-      }
-      #expect(!norms.isEmpty && norms.count == expected.count)
+    for item in try Golden("purifiers").settings["nc"]["index"].list() {
+      let (found, expected) = (AnomalyIndex.indices(of: try item[0].numbers()), try item[1].numbers())
+      try #require(found.count == expected.count)
+      for (index, value) in zip(found, expected) { expectClose(index, value, tolerance: 1e-12) }
     }
   }
 
@@ -174,7 +172,9 @@ import Vision
     }
     if name == "one by one" { #expect(!stops.isEmpty && Set(stops).count < 16, "\(stops)") }
     let norms = masks.map { $0.sum().item() }
-    for (a, b) in zip(verdict.classScores?.values ?? [], norms) { expectClose(a, b, tolerance: 1e-3) }
+    let scores = try #require(verdict.classScores?.values)
+    try #require(scores.count == norms.count)
+    for (a, b) in zip(scores, norms) { expectClose(a, b, tolerance: 1e-3) }
     let smallest = try #require(norms.indices.min { norms[$0] < norms[$1] })
     #expect(verdict.label == smallest && verdict.isSuspicious)
     let trigger = try #require(verdict.trigger)

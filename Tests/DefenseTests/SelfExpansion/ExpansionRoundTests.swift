@@ -119,12 +119,14 @@ import Torch
     settings.share = try #require(golden["share"].double)
     let plan = settings.plan(active: active, total: total)
     expectClose(plan.p, try #require(golden["p"].double), tolerance: 1e-12)
-    #expect(plan.betas.count == golden["betas"].doubles.count && plan.betas.count == golden["steps"].array.count)
+    let (betas, steps) = (try golden["betas"].numbers(), try golden["steps"].list())
+    try #require(plan.betas.count == betas.count && plan.betas.count == steps.count)
     var running = Tensor.zeros([active])
-    for (iteration, step) in golden["steps"].array.enumerated() {
-      expectClose(plan.betas[iteration], golden["betas"][iteration].double ?? -1, tolerance: 1e-12)
-      running = ComponentSearch.running(mean: running, losses: Tensor(step["loss"].doubles.map(Float.init)), eta: eta)
-      expectClose(running, Tensor(step["running"].doubles.map(Float.init)), tolerance: 1e-6)
+    for (iteration, step) in steps.enumerated() {
+      expectClose(plan.betas[iteration], betas[iteration], tolerance: 1e-12)
+      running = ComponentSearch.running(
+        mean: running, losses: Tensor(try step["loss"].numbers().map(Float.init)), eta: eta)
+      expectClose(running, Tensor(try step["running"].numbers().map(Float.init)), tolerance: 1e-6)
       let kept = Trimming.kept(
         losses: running.array(Float.self), labels: golden["labels"].ints, beta: plan.betas[iteration],
         classShare: plan.p / settings.classDivisor)
