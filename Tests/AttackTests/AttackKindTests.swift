@@ -1,8 +1,10 @@
 import Attacks
 import Backdoor
 import Files
+import Foundation
 import Support
 import TestData
+import TestFiles
 import TestSupport
 import Testing
 import Torch
@@ -156,6 +158,39 @@ import Vision
       #expect(throws: BackdoorError.self, "there is nothing to learn from") { try run(id, .tiny(), ["rate": 0]) }
     } else {
       #expect(try run(id, .tiny(), ["rate": 0]).train.indices.isEmpty)
+    }
+  }
+
+  private static let withImages = AttackKind.all.filter { $0.configuration.settings.contains { $0.key == "image" } }
+
+  /// A file's picture takes the place of the pattern, another one another's.
+  @Test(arguments: withImages.map(\.id)) func imageFromAFile(_ id: String) throws {
+    let kind = try AttackKind.named(id)
+    let isChoice = kind.configuration.settings.contains { $0.key == "pattern" && $0.choices?.contains("image") == true }
+    let shape = ImageShape(channels: 3, height: 16, width: 16)
+    let images = storedImages(6, height: 16, width: 16)
+    func stamped(_ settings: JSONValue) throws -> [Tensor] {
+      try kind.make(settings).attack.tasks(for: shape, seed: 3).flatMap { task in
+        [task.trigger, task.trainingTrigger].map { $0.stamp(images, Generator(seed: 1)) }
+      }
+    }
+    try withTemporaryFolder { folder in
+      let pictures = try [1, 2].map { number in
+        let file = "\(folder)/\(number).png"
+        let bytes = Generator(seed: UInt64(number)).integers(0..<256, [16 * 16 * 3]).to(.uint8).array(UInt8.self)
+        try Data(DecodedImage(width: 16, height: 16, channels: 3, pixels: bytes).encodePNG()).write(
+          to: URL(fileURLWithPath: file))
+        let settings: JSONValue = ["image": .string(file)]
+        return try stamped(isChoice ? SettingsTree.merge(settings, ["pattern": "image"]) : settings)
+      }
+      for (pattern, (one, other)) in zip(try stamped([:]), zip(pictures[0], pictures[1])) {
+        #expect((one .!= pattern).any().intItem() == 1 && (one .!= other).any().intItem() == 1)
+        #expect((one .!= images).any().intItem() == 1)
+      }
+    }
+    if isChoice {
+      let error = #expect(throws: BackdoorError.self) { _ = try stamped(["pattern": "image"]) }
+      #expect(error?.description.contains("attack.image") == true)
     }
   }
 

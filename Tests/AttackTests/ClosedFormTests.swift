@@ -242,16 +242,30 @@ import Vision
     #expect(fine < 0.02 * all, "\(fine / all) of the energy is at high frequencies")
   }
 
-  /// On a linear model one step is exact: the nearest border, and a little beyond.
+  /// On a linear model one step is exact: for logits w x + b the distance to the border with class k is
+  /// (z_label - z_k) / |w_k - w_label|. 1e-4 of a logit is added to the way, and the overshoot multiplies it.
   @Test func deepFoolOnALinearModel() throws {
-    let model = try Classifier.tiny(for: data)
-    model.eval()
     let image = data.pixels(0..<1)
-    let label = noGrad { model(image).argmax(1) }.intItem()
-    let step = try #require(LowFrequency.deepFool(model, image, label: label, steps: 50, overshoot: 0.02))
-    #expect(noGrad { model(image + step).argmax(1) }.intItem() != label, "the class changes")
-    #expect(noGrad { model(image + step * 0.5).argmax(1) }.intItem() == label, "half of the way does not do")
-    let left = LowFrequency.deepFool(model, image, label: (label + 1) % 4, steps: 5, overshoot: 0.02)
+    // The border of class 2 is the nearest, but the logit of class 1 is nearer than that of class 2.
+    let random = Generator(seed: 3)
+    let rows = [0.1, 0.05, 0.3, 0.02].map { random.normal([768]) * $0 }
+    let weight = Tensor.stacked(rows)
+    let wanted = Tensor([Float(2), 1.5, 1.2, 0.1])
+    let model = LinearModel(weight, wanted - weight.matmul(image.reshaped(768)))
+    expectClose(noGrad { model(image)[0] }, wanted, tolerance: 1e-4)
+    let (z, lengths) = ([2, 1.5, 1.2, 0.1], (0..<4).map { (rows[$0] - rows[0]).norm(2).item() })
+    let distances = (1..<4).map { (z[0] - z[$0]) / lengths[$0] }
+    #expect(distances[1] < 0.9 * distances[0] && distances[1] < 0.9 * distances[2])
+
+    func way(_ k: Int) -> Tensor {
+      ((rows[k] - rows[0]) * ((z[0] - z[k] + 1e-4) / (lengths[k] * lengths[k]) * 1.02)).reshaped(image.shape)
+    }
+    let nearest = try #require(LowFrequency.deepFool(model, image, label: 0, steps: 1, overshoot: 0.02))
+    expectClose(nearest, way(2), tolerance: 1e-4, floor: 0)
+    #expect(noGrad { model(image + nearest).argmax(1) }.intItem() == 2, "beyond the border")
+    let aimed = try #require(LowFrequency.deepFool(model, image, label: 0, toward: 1, steps: 1, overshoot: 0.02))
+    expectClose(aimed, way(1), tolerance: 1e-4, floor: 0)
+    let left = LowFrequency.deepFool(model, image, label: 1, steps: 5, overshoot: 0.02)
     #expect(left == nil, "it is no longer in the class that it has to leave")
   }
 
@@ -265,4 +279,20 @@ import Vision
     let learned = try attack.learn(context(training(store)))
     for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
   }
+}
+
+/// `w x + b` of all pixels.
+private final class LinearModel: Classifier {
+  private let layer: Linear
+
+  init(_ weight: Tensor, _ bias: Tensor) {
+    layer = Linear(weight.dimension(1), weight.dimension(0), Generator(seed: 0))
+    super.init(classes: weight.dimension(0), normalization: .none)
+    noGrad {
+      layer.weight.copy_(weight)
+      layer.bias?.wrappedValue.copy_(bias)
+    }
+  }
+  override func features(normalized x: Tensor) -> Features { Features(stages: [], penultimate: x.flattened(1)) }
+  override func logits(_ penultimate: Tensor) -> Tensor { layer(penultimate) }
 }

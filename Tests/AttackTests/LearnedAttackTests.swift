@@ -166,16 +166,6 @@ import Vision
     #expect(outcome.summary.contains("0.35 of the way"))
   }
 
-  /// tau 0 is the image's own reconstruction, whichever the partner; tau 1 the partner's alone.
-  @Test func tauIsTheShareOfTheOther() throws {
-    let ends = try [0, 1].map { tau in
-      try #require(try latent { $0.tau = tau }.learn(context(training()))["images"]).to(.float32)
-    }
-    let half = try #require(try latent { $0.tau = 0.01 }.learn(context(training()))["images"]).to(.float32)
-    #expect((half - ends[0]).abs().mean().item() < (half - ends[1]).abs().mean().item())
-    #expect((ends[0] .!= ends[1]).any().intItem() == 1)
-  }
-
   @Test func aKilledAutoencoderGoesOnToTheSameBits() throws {
     let undisturbed = try latent().learn(context(training()))
     let store = MemoryCheckpoints()

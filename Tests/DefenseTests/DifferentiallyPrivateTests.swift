@@ -44,13 +44,14 @@ import Vision
 
   @Test func runIsTheMethod() throws {
     var c = DifferentiallyPrivateTraining.Configuration()
-    (c.clip, c.noise, c.groups) = (0.7, 0.3, 2)
+    (c.clip, c.noise, c.delta, c.groups) = (0.7, 0.3, 2e-3, 2)
     (c.recipe.epochs, c.recipe.batch, c.recipe.dropLast, c.recipe.schedule) = (2, 5, false, .constant)
     (c.recipe.learningRate, c.recipe.momentum, c.recipe.weightDecay) = (0.2, 0.4, 0.03)
     (c.recipe.crop, c.recipe.flip, c.recipe.labelSmoothing) = (1, false, 0.2)
     let data = ImageDataset.tiny(count: 12, size: 8, seed: 8)
     let seed = Seed(21)
-    let context = TrainingContext(precision: .float32, seed: seed)
+    let progress = RecordingProgress()
+    let context = TrainingContext(precision: .float32, seed: seed, progress: progress)
     let input = try DefenseInput(
       for: DifferentiallyPrivateTraining.self, training: context, seed: 5, architecture: data.tinyArchitecture,
       poisonedTrain: data)
@@ -81,6 +82,10 @@ import Vision
     }
     for (a, b) in zip(found.snapshot(), twin.snapshot()) { expectClose(a.tensor, b.tensor, tolerance: 1e-4, a.key) }
     #expect(found.spec?.shape.groups == 2)
+    // Two epochs of three batches of 5 of 12.
+    let epsilon = PrivacyAccountant(rate: 5.0 / 12, noise: 0.3).epsilon(steps: 6, delta: 2e-3)
+    let said = "(epsilon \(String(format: "%.2f", epsilon)), delta 0.002) differential privacy"
+    #expect(progress.messages.contains { $0.contains(said) }, "\(progress.messages), expected \(said)")
   }
 
   /// A model without batch normalisation comes back from its file without it.

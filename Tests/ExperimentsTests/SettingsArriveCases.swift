@@ -203,7 +203,7 @@ enum SettingsArriveCases {
 
   /// Settings that cannot change the result; with a value, that value alone cannot.
   static let exceptions: [Case] = [
-    // Needs a file: BadNetsTests and BlendedTests read one.
+    // Needs a file: AttackKindTests writes one for every attack that reads one.
     Case("attack *", "image"), Case("attack *", "pattern", "image"),
     // Refused: these attacks trigger images of all classes.
     Case("attack wanet-training", "source"), Case("attack input-aware", "source"), Case("attack lira", "source"),
@@ -227,7 +227,7 @@ enum SettingsArriveCases {
     Case("defense self-expansion", "filter.learner.*"),
     // The guard changes what the model sees, not its weights: ShrinkPadTests looks.
     Case("defense shrinkpad", "share"), Case("defense shrinkpad", "random"),
-    // Of what is said of the model, not of the model.
+    // Of what is said of the model, not of the model: DifferentiallyPrivateTests.
     Case("defense dpsgd", "delta"),
     // A recipe is handed over as one value, of which `epochs` and `learningRate` stand for all; all of its settings are
     // looked at in recipe.

@@ -58,11 +58,12 @@ import Vision
     settings.searchRate = 0.006
     settings.augmentedScores = true
     settings.ballot = .component
-    settings.selfTraining = 5
+    settings.selfTraining = 3
     settings.review = .running
     settings.reviewEpochs = 2
-    settings.reviewEta = 0.7
+    settings.reviewEta = 0.5
     settings.learner = learner()
+    settings.learner.learningRate = 0.2
     settings.together = 2
     return settings
   }
@@ -138,8 +139,14 @@ import Vision
     #expect(search.bags[0] != search.bags[1] && Set(search.bags.map(\.count)) == [isCode ? 3 : 2])
     #expect(accepted.count > 5 && kept != accepted && kept.count < 60)
     #expect(Set(dissent).count > 3)
+    if isCode {
+      var usual = settings
+      usual.reviewEta = ExpansionSettings().reviewEta
+      let other = Twin(data: data, settings: usual, context: twin.context, seed: 7)
+      #expect(other.running(accepted) != kept, "at the default weight the vote keeps others")
+    }
     #expect(stages.count { $0 == "ispl-search" } == (isCode ? 12 : 8))
-    #expect(stages.count { $0.hasPrefix("ispl-self-training") } == (isCode ? 10 : 3))
+    #expect(stages.count { $0.hasPrefix("ispl-self-training") } == (isCode ? 6 : 3))
     #expect(stages.count { $0 == "self-expansion" } == 3)
   }
 }
@@ -281,7 +288,7 @@ private struct Twin {
     }
   }
   private func cosine(_ epoch: Int, of epochs: Int) -> Double {
-    0.03 * (1 + cos(Double.pi * Double(epoch) / Double(epochs))) / 2
+    settings.learner.learningRate * (1 + cos(Double.pi * Double(epoch) / Double(epochs))) / 2
   }
 
   /// Samples whose label is the modal vote with enough votes; a draw decides between equally frequent classes.
@@ -328,17 +335,19 @@ private struct Twin {
     return kept
   }
 
-  /// Five turns of two epochs of one model, each with a fresh optimizer; above one half, the running vote keeps.
+  /// Turns of some epochs of one model, each with a fresh optimizer; above one half, the running vote keeps.
   func running(_ accepted: [Int]) -> [Int] {
     var kept = accepted
     var agreement = [Double](repeating: 0.5, count: count)
     let model = make("ispl-self-training")
-    for turn in 0..<5 {
+    let epochs = settings.reviewEpochs ?? settings.learner.epochs
+    for turn in 0..<settings.selfTraining {
       let optimizer = optimizer(model)
-      for epoch in 0..<2 {
-        model.reseedDropout(context.seed("ispl-self-training/dropout", turn * 2 + epoch) &+ 1)
+      for epoch in 0..<epochs {
+        model.reseedDropout(context.seed("ispl-self-training/dropout", turn * epochs + epoch) &+ 1)
         learn(
-          model, optimizer, on: kept, stream: "ispl-self-training", epoch: turn * 2 + epoch, rate: cosine(epoch, of: 2))
+          model, optimizer, on: kept, stream: "ispl-self-training", epoch: turn * epochs + epoch,
+          rate: cosine(epoch, of: epochs))
       }
       let found = predicted(model, Array(0..<count), "ispl-self-training/score", turn)
       agreement = (0..<count).map {
