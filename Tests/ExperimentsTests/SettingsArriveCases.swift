@@ -191,11 +191,11 @@ enum SettingsArriveCases {
     Case("defense activation-clustering", "least", 11), Case("defense activation-clustering", "relativeSize", 0.5),
     Case("defense activation-clustering", "silhouette", 1), Case("defense activation-clustering", "starts", 1),
     Case("*", "*firstEpochs", 5), Case("*", "*laterEpochs", 5),
-    Case("defense fp", "tolerance", 0.9), Case("defense fp", "step", 0.4), Case("defense fp", "share", 0.6),
-    Case("defense fp", "validation", 0.6), Case("defense anp", "iterations", 3), Case("defense anp", "threshold", 0.3),
-    Case("defense ep", "deviations", 0.1), Case("defense ep", "images", 5), Case("defense ep", "binWidth", 1.5),
+    Case("defense fp", "step", 0.4), Case("defense fp", "share", 0.6), Case("defense anp", "iterations", 3),
+    Case("defense anp", "threshold", 0.3),
+    Case("defense ep", "images", 5), Case("defense ep", "binWidth", 1.5),
     Case("defense nc", "falseAlarms", 0), Case("defense nc", "simulations", 900), Case("defense nc", "stamped", 0.7),
-    Case("defense nc", "success", 0.7), Case("defense nc", "patience", 3), Case("defense nc", "epochs", 4),
+    Case("defense nc", "patience", 3), Case("defense nc", "epochs", 4),
     Case("defense nad", "rates", [0.1, 0.05, 0.0001]),
     Case("defense nad", "betas", [500, 1000, 100]), Case("defense i-bau", "radius", 0.001),
     Case("defense i-bau", "portion", 0.9),
@@ -277,6 +277,40 @@ enum SettingsArriveCases {
     case .double(let value): return [.double(value == 0 ? 0.3 : value / 2)]
     default: return []
     }
+  }
+
+  /// The rows of the tables that change nothing for any setting of these methods.
+  static func unused(_ methods: [(name: String, settings: [SettingDescription])]) -> [String] {
+    let all = methods.flatMap { method in method.settings.map { (method: method.name, line: $0) } }
+    func exception(_ method: String, _ key: String) -> Int? { exceptions.firstIndex { $0.matches(method, key) } }
+    let varied = all.filter { item in
+      exception(item.method, item.line.key).map { exceptions[$0].value != nil } ?? true
+    }
+    func text(_ table: String, _ row: Case) -> String { "\(table): \(row.method) \(row.key)" }
+    var found: [String] = []
+    for row in quick where !methods.contains(where: { row.matches($0.name, "") }) { found.append(text("quick", row)) }
+    for row in needs where !varied.contains(where: { row.matches($0.method, $0.line.key) }) {
+      found.append(text("needs", row))
+    }
+    let first = Set(
+      varied.compactMap { item in given.firstIndex { $0.matches(item.method, item.line.key) } })
+    for (number, row) in given.enumerated() where !first.contains(number) { found.append(text("given", row)) }
+    for (number, row) in exceptions.enumerated() {
+      let isUsed = all.contains { item in
+        exception(item.method, item.line.key) == number
+          && (row.value == nil || item.line.choices?.contains { .string($0) == row.value } == true)
+      }
+      if !isUsed { found.append(text("exceptions", row)) }
+    }
+    for row in groupNeeds {
+      let isUsed = varied.contains { item in
+        guard item.line.key == row.key || item.line.key.hasSuffix("." + row.key) else { return false }
+        let marker = item.line.key.dropLast(row.key.count) + row.marker
+        return all.contains { $0.method == item.method && $0.line.key == marker }
+      }
+      if !isUsed { found.append("groupNeeds: \(row.marker) \(row.key)") }
+    }
+    return found
   }
 
   static func tree(_ path: some Collection<String>, _ value: JSONValue) -> JSONValue {

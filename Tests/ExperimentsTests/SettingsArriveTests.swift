@@ -43,8 +43,7 @@ import Vision
       results[name] = result
       return result
     }
-    let lines = SettingsTree.describe(kind.configuration)
-    let keys = lines.filter { line in !lines.contains { $0.key.hasPrefix(line.key + ".") } }
+    let keys = kind.keys
     for line in keys {
       let exception = SettingsArriveCases.exceptions.first { $0.matches(method, line.key) }
       if exception?.value == nil, exception != nil { continue }
@@ -68,11 +67,23 @@ import Vision
     }
   }
 
+  /// A row that no setting makes use of is left from something that is gone, or hides behind another one.
+  @Test func everyCaseMatters() throws {
+    let unused = SettingsArriveCases.unused(try Self.methods.map { ($0, try Kind($0).keys) })
+    #expect(unused.isEmpty, "\(unused.joined(separator: "\n"))")
+  }
+
   /// A method by name, as bytes of what it makes.
   private struct Kind {
     let configuration: any Configurable.Type
     let resolve: (JSONValue) throws -> JSONValue
     let run: (JSONValue) throws -> Data
+
+    /// Its settings and those of its groups.
+    var keys: [SettingDescription] {
+      let lines = SettingsTree.describe(configuration)
+      return lines.filter { line in !lines.contains { $0.key.hasPrefix(line.key + ".") } }
+    }
 
     init(_ method: String) throws {
       let words = method.split(separator: " ").map(String.init)
