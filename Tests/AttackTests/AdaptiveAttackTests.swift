@@ -21,13 +21,7 @@ import Vision
 
   init() throws {
     golden = try Golden("adaptive_attacks")
-    model = PreActResNet18(classes: 10, width: 4, Generator(seed: 0)).fillWithPattern(phaseOffset: 3.8)
-    noGrad {
-      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 {
-        tensor.mul_(key == "linear.weight" ? 8 : 0.7)
-      }
-    }
-    model.eval()
+    model = goldenNetwork().eval()
   }
 
   private func labels(_ count: Int) -> Tensor { Tensor([Int64](repeating: 3, count: count)) }
@@ -90,16 +84,8 @@ import Vision
 }
 
 /// What both attacks do with a data set.
-@Suite struct AdaptiveAttackTests {
-  private let data = ImageDataset.tiny(count: 80)
-  private struct Stop: Error {}
-
-  private func context(_ training: TrainingContext) -> AttackContext {
-    AttackContext(train: data, seed: 5, training: training, architecture: data.tinyArchitecture)
-  }
-  private func training(_ checkpoints: (any CheckpointStore)? = nil) -> TrainingContext {
-    TrainingContext(precision: .float32, seed: 5, checkpoints: checkpoints)
-  }
+@Suite struct AdaptiveAttackTests: LearningAttackSuite {
+  let data = ImageDataset.tiny(count: 80)
 
   private var sleeper: SleeperAgent {
     var c = SleeperAgent.Configuration()
@@ -194,39 +180,14 @@ import Vision
     #expect(try #require(learned["trigger"]).abs().max().item() <= 8.0 / 255 + 1e-7)
   }
 
-  /// Stops after each epoch of each stage in turn; every time the rest is done in a new process, so to speak.
   @Test(arguments: ["sleeper-agent", "clustered-trigger"]) func aKilledAttackGoesOnToTheSameBits(_ name: String) throws
   {
     let attack: any Attack = name == SleeperAgent.id ? sleeper : clustered
-    let undisturbed = try attack.learn(context(training()))
-    let store = MemoryCheckpoints()
-    var runs = 0
-    while true {
-      runs += 1
-      let training = training(store)
-      var stage = ""
-      // Every stage is killed at its beginning and within itself.
-      training.onStart = { name, finished in
-        if finished == 0, store.mark(name) { throw Stop() }
-        stage = name
-      }
-      training.onEpoch = { report in if report.epoch == 2, store.mark("\(stage)-2") { throw Stop() } }
-      do {
-        let learned = try attack.learn(context(training))
-        for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
-        break
-      } catch is Stop {}
-    }
-    #expect(runs > 4, "\(runs) runs")
+    try expectResumes(attack, stages: 2)
   }
 
   @Test func badInput() throws {
-    func error(_ attack: some Attack) -> String {
-      do {
-        _ = try attack.execute(context(training()))
-        return "no error"
-      } catch { return "\(error)" }
-    }
+    func error(_ attack: some Attack) -> String { errorText { _ = try attack.execute(context(training())) } }
     #expect(
       error(SleeperAgent(with(sleeper.configuration) { $0.rate = 0.5 })).contains("The largest possible rate is 0.25"))
     #expect(error(SleeperAgent(with(sleeper.configuration) { $0.source = 1 })).contains("both class 1"))
@@ -241,14 +202,5 @@ import Vision
     #expect(throws: BackdoorError.self) {
       try sleeper.execute(AttackContext(train: data, seed: 5, training: training()))
     }
-  }
-}
-
-extension MemoryCheckpoints {
-  /// True the first time for a name.
-  fileprivate func mark(_ name: String) -> Bool {
-    if (try? load(stage: "mark-\(name)")) != nil { return false }
-    try? save(Checkpoint(epoch: 0, tensors: []), stage: "mark-\(name)")
-    return true
   }
 }

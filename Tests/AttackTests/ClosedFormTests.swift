@@ -21,13 +21,6 @@ import Vision
     change(&value)
     return value
   }
-  private func error(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "no error"
-    } catch { return "\(error)" }
-  }
-
   /// Each is stamped differently, and leads to a target of its own.
   @Test(arguments: ["badnets", "blended", "sig", "wanet", "bpp", "adaptive-blend"])
   func severalTriggersHaveSeveralTargets(_ id: String) throws {
@@ -40,7 +33,7 @@ import Vision
     let clean = try AttackKind.named(id).make(["triggers": 2, "mapping": "clean-label"]).attack
     #expect(try clean.tasks(for: shape, seed: 3).map(\.mapping) == [.cleanLabel(target: 0), .cleanLabel(target: 1)])
     let shifted = try AttackKind.named(id).make(["triggers": 2, "mapping": "all-to-all"]).attack
-    #expect(error { _ = try shifted.tasks(for: shape, seed: 3) }.contains("several triggers need attack.mapping"))
+    #expect(errorText { _ = try shifted.tasks(for: shape, seed: 3) }.contains("several triggers need attack.mapping"))
   }
 
   @Test func sigIsStrongerAtTestTimeWhereAsked() throws {
@@ -83,7 +76,7 @@ import Vision
     let others = try TaCT(with(c) { $0.coverClasses = [] }).execute(
       AttackContext(train: data, seed: 3, training: TrainingContext()))
     #expect(others.train.covers.allSatisfy { ![1, 2].contains(old[$0]) })
-    let message = error { _ = try TaCT(with(c) { $0.coverClasses = [2] }).tasks(for: shape, seed: 1) }
+    let message = errorText { _ = try TaCT(with(c) { $0.coverClasses = [2] }).tasks(for: shape, seed: 1) }
     #expect(message.contains("attack.source"))
   }
 
@@ -111,7 +104,7 @@ import Vision
 
   @Test func dynamicPatchesNeedADistribution() throws {
     func message(_ change: (inout BadNets.Configuration) -> Void) -> String {
-      error { _ = try BadNets(with(BadNets.Configuration(), change)).tasks(for: shape, seed: 1) }
+      errorText { _ = try BadNets(with(BadNets.Configuration(), change)).tasks(for: shape, seed: 1) }
     }
     #expect(message { ($0.varies, $0.pattern) = (.pattern, .white) }.contains("Choose random or color"))
     #expect(message { ($0.varies, $0.triggers) = (.place, 2) }.contains("told apart by their places"))
@@ -138,18 +131,18 @@ import Vision
 
   @Test func badInput() throws {
     let small = ImageShape(channels: 1, height: 5, width: 5)
-    #expect(error { _ = try LabelConsistent().tasks(for: small, seed: 1) }.contains("do not fit images of 5x5"))
+    #expect(errorText { _ = try LabelConsistent().tasks(for: small, seed: 1) }.contains("do not fit images of 5x5"))
     let large = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.size = 3 })
-    #expect(error { _ = try large.tasks(for: small, seed: 1) }.contains("overlap"))
+    #expect(errorText { _ = try large.tasks(for: small, seed: 1) }.contains("overlap"))
     let none = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.testPatches = [4] })
-    #expect(error { _ = try none.tasks(for: shape, seed: 1) }.contains("patches 0 to 3"))
+    #expect(errorText { _ = try none.tasks(for: shape, seed: 1) }.contains("patches 0 to 3"))
     let levels = BPP(with(BPP.Configuration()) { ($0.levels, $0.triggers) = (2, 2) })
-    #expect(error { _ = try levels.tasks(for: shape, seed: 1) }.contains("Raise attack.levels"))
+    #expect(errorText { _ = try levels.tasks(for: shape, seed: 1) }.contains("Raise attack.levels"))
     for id in ["sig", "label-consistent", "refool"] {
       let attack = try AttackKind.named(id).make(["rate": 0.3]).attack
       let context = AttackContext(
         train: data, seed: 1, training: TrainingContext(), architecture: data.tinyArchitecture)
-      #expect(error { _ = try attack.execute(context) }.contains("The largest possible rate is 0.25"), "\(id)")
+      #expect(errorText { _ = try attack.execute(context) }.contains("The largest possible rate is 0.25"), "\(id)")
     }
     for id in ["lf", "refool", "label-consistent"] {
       let attack = try AttackKind.named(id).make([:]).attack
@@ -166,16 +159,9 @@ import Vision
 }
 
 /// Attacks that train a network first.
-@Suite struct SurrogateAttackTests {
-  private let data = ImageDataset.tiny(count: 80)
-  private struct Stop: Error {}
+@Suite struct SurrogateAttackTests: LearningAttackSuite {
+  let data = ImageDataset.tiny(count: 80)
 
-  private func context(_ training: TrainingContext) -> AttackContext {
-    AttackContext(train: data, seed: 5, training: training, architecture: data.tinyArchitecture)
-  }
-  private func training(_ checkpoints: (any CheckpointStore)? = nil) -> TrainingContext {
-    TrainingContext(precision: .float32, seed: 5, checkpoints: checkpoints)
-  }
   private func consistent(_ change: (inout LabelConsistent.Configuration) -> Void = { _ in }) -> LabelConsistent {
     var c = LabelConsistent.Configuration()
     (c.rate, c.target, c.opacity) = (0.1, 1, 0.5)
@@ -271,13 +257,7 @@ import Vision
 
   @Test(arguments: ["label-consistent", "lf"]) func aKilledAttackGoesOnToTheSameBits(_ name: String) throws {
     let attack: any Attack = name == LowFrequency.id ? smooth : consistent()
-    let undisturbed = try attack.learn(context(training()))
-    let store = MemoryCheckpoints()
-    let killed = training(store)
-    killed.onEpoch = { report in if report.epoch == 2 { throw Stop() } }
-    #expect(throws: Stop.self) { try attack.learn(context(killed)) }
-    let learned = try attack.learn(context(training(store)))
-    for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
+    try expectResumes(attack, stages: 1)
   }
 }
 

@@ -10,36 +10,14 @@ import Training
 import Vision
 
 /// LF's search and Label-Consistent's latent form: against Python torch, and beside their procedures written out.
-@Suite struct LearnedAttackTests {
-  private let data = ImageDataset.tiny(count: 40)
-  private let seed: Seed = 5
-  private struct Stop: Error {}
-
-  private func training(_ checkpoints: (any CheckpointStore)? = nil) -> TrainingContext {
-    TrainingContext(precision: .float32, seed: 5, checkpoints: checkpoints)
-  }
-  private func context(_ training: TrainingContext) -> AttackContext {
-    AttackContext(train: data, seed: seed, training: training, architecture: data.tinyArchitecture)
-  }
-  private func message(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "no error"
-    } catch { return "\(error)" }
-  }
+@Suite struct LearnedAttackTests: LearningAttackSuite {
+  let data = ImageDataset.tiny(count: 40)
 
   // MARK: LF
 
   @Test func deepFoolAgreesWithPython() throws {
     let golden = try Golden("learned_attacks")
-    let model = PreActResNet18(classes: 10, width: 4, Generator(seed: 0)).fillWithPattern(phaseOffset: 3.8)
-    noGrad {
-      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 {
-        tensor.mul_(key == "linear.weight" ? 8 : 0.7)
-        if key == "linear.weight" { tensor.mul_(1 + 0.2 * pattern([1, 32], 0.9)) }
-      }
-    }
-    model.eval()
+    let model = goldenNetwork(isTilted: true).eval()
     let image = imagePattern([1, 3, 16, 16], 1.1)
     let label = noGrad { model(image).argmax(1) }.intItem()
     let aimed = LowFrequency.deepFool(model, image, label: label, toward: 0, steps: 50, overshoot: 0.02)
@@ -101,7 +79,7 @@ import Vision
     (c.surrogate.epochs, c.surrogate.batch, c.surrogate.crop) = (3, 16, 0)
     let one = data.relabeled(Tensor([Int64](repeating: 0, count: 40)))
     let context = AttackContext(train: one, seed: seed, training: training(), architecture: data.tinyArchitecture)
-    #expect(message { _ = try LowFrequency(c).learn(context) }.contains("Raise attack.steps"))
+    #expect(errorText { _ = try LowFrequency(c).learn(context) }.contains("Raise attack.steps"))
   }
 
   // MARK: Label-Consistent, latent form
@@ -166,19 +144,11 @@ import Vision
     #expect(outcome.summary.contains("0.35 of the way"))
   }
 
-  @Test func aKilledAutoencoderGoesOnToTheSameBits() throws {
-    let undisturbed = try latent().learn(context(training()))
-    let store = MemoryCheckpoints()
-    let killed = training(store)
-    killed.onEpoch = { report in if report.epoch == 2 { throw Stop() } }
-    #expect(throws: Stop.self) { try latent().learn(context(killed)) }
-    let learned = try latent().learn(context(training(store)))
-    for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
-  }
+  @Test func aKilledAutoencoderGoesOnToTheSameBits() throws { try expectResumes(latent(), stages: 1) }
 
   @Test func oneClassHasNobodyToMoveTo() {
     let one = data.relabeled(Tensor([Int64](repeating: 1, count: 40)))
     let context = AttackContext(train: one, seed: seed, training: training(), architecture: data.tinyArchitecture)
-    #expect(message { _ = try latent().learn(context) }.contains("no image of another class than 1"))
+    #expect(errorText { _ = try latent().learn(context) }.contains("no image of another class than 1"))
   }
 }

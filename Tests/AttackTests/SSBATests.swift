@@ -10,16 +10,9 @@ import TorchNN
 import Training
 import Vision
 
-@Suite struct SSBATests {
-  private let data = ImageDataset.tiny(count: 24, size: 8)
-  private struct Stop: Error {}
+@Suite struct SSBATests: LearningAttackSuite {
+  let data = ImageDataset.tiny(count: 24, size: 8)
 
-  private func training(_ checkpoints: (any CheckpointStore)? = nil) -> TrainingContext {
-    TrainingContext(precision: .float32, seed: 5, checkpoints: checkpoints)
-  }
-  private func context(_ training: TrainingContext) -> AttackContext {
-    AttackContext(train: data, seed: 5, training: training)
-  }
   /// Everything off its default.
   private var attack: SSBA {
     var c = SSBA.Configuration()
@@ -127,16 +120,7 @@ import Vision
     #expect((second.stamp(data.images, Generator(seed: 1)) .!= stamped).any().intItem() == 1)
   }
 
-  @Test func aKilledAttackGoesOnToTheSameBits() throws {
-    let undisturbed = try attack.learn(context(training()))
-    let store = MemoryCheckpoints()
-    let killed = training(store)
-    killed.onEpoch = { report in if report.epoch == 2 { throw Stop() } }
-    #expect(throws: Stop.self) { try attack.learn(context(killed)) }
-    let learned = try attack.learn(context(training(store)))
-    #expect(learned.keys.sorted() == undisturbed.keys.sorted())
-    for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
-  }
+  @Test func aKilledAttackGoesOnToTheSameBits() throws { try expectResumes(attack, stages: 1) }
 
   /// With weight on the bits, they are read from bytes; the image stays close.
   @Test func bitsAreLearned() throws {
@@ -149,10 +133,7 @@ import Vision
 
   @Test func badInput() throws {
     func message(_ learned: [String: Tensor]) -> String {
-      do {
-        _ = try attack.tasks(for: data.shape, seed: 5, learned: learned)
-        return "no error"
-      } catch { return "\(error)" }
+      errorText { _ = try attack.tasks(for: data.shape, seed: 5, learned: learned) }
     }
     #expect(message([:]).contains("its secret is not at hand"))
     #expect(message(["secret": Tensor.zeros([5], dtype: .uint8)]).contains("not one of 6 bits"))

@@ -20,12 +20,7 @@ import Vision
   init() throws { golden = try Golden("training_attacks") }
 
   private func classifier() -> Classifier {
-    let model = PreActResNet18(classes: 10, width: 4, Generator(seed: 0)).fillWithPattern(phaseOffset: 3.8)
-    noGrad {
-      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 {
-        tensor.mul_(key == "linear.weight" ? 8 : 0.7)
-      }
-    }
+    let model = goldenNetwork()
     model.to(.channelsLast)
     return model
   }

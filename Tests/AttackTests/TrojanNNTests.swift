@@ -9,17 +9,9 @@ import TorchNN
 import Training
 import Vision
 
-@Suite struct TrojanNNTests {
-  private let data = ImageDataset.tiny(count: 40)
-  private let seed: Seed = 5
-  private struct Stop: Error {}
+@Suite struct TrojanNNTests: LearningAttackSuite {
+  let data = ImageDataset.tiny(count: 40)
 
-  private func training(_ checkpoints: (any CheckpointStore)? = nil) -> TrainingContext {
-    TrainingContext(precision: .float32, seed: 5, checkpoints: checkpoints)
-  }
-  private func context(_ training: TrainingContext) -> AttackContext {
-    AttackContext(train: data, seed: seed, training: training, architecture: data.tinyArchitecture)
-  }
   /// Everything off its default.
   private func attack(_ change: (inout TrojanNN.Configuration) -> Void = { _ in }) -> TrojanNN {
     var c = TrojanNN.Configuration()
@@ -33,14 +25,7 @@ import Vision
   /// Choice of the neurons, cost, gradient and a step against Python torch.
   @Test func agreesWithPython() throws {
     let golden = try Golden("learned_attacks")
-    let model = PreActResNet18(classes: 10, width: 4, Generator(seed: 0)).fillWithPattern(phaseOffset: 3.8)
-    noGrad {
-      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 {
-        tensor.mul_(key == "linear.weight" ? 8 : 0.7)
-        if key == "linear.weight" { tensor.mul_(1 + 0.2 * pattern([1, 32], 0.9)) }
-      }
-    }
-    model.eval()
+    let model = goldenNetwork(isTilted: true).eval()
     let three = try TrojanNN.neurons(of: model, inputs: 32, count: 3)
     expectSame(three, try golden.tensor("trojan/neurons"))
     let neurons = three[0..<2]
@@ -139,27 +124,13 @@ import Vision
     #expect(places.allSatisfy { (1...23).contains($0.row) && (1...23).contains($0.column) })
   }
 
-  @Test func aKilledAttackGoesOnToTheSameBits() throws {
-    let undisturbed = try attack().learn(context(training()))
-    let store = MemoryCheckpoints()
-    let killed = training(store)
-    killed.onEpoch = { report in if report.epoch == 2 { throw Stop() } }
-    #expect(throws: Stop.self) { try attack().learn(context(killed)) }
-    let learned = try attack().learn(context(training(store)))
-    for key in undisturbed.keys { expectSame(learned[key]!, undisturbed[key]!, key) }
-  }
+  @Test func aKilledAttackGoesOnToTheSameBits() throws { try expectResumes(attack(), stages: 1) }
 
   @Test func badInput() throws {
-    func message(_ body: () throws -> Void) -> String {
-      do {
-        try body()
-        return "no error"
-      } catch { return "\(error)" }
-    }
-    #expect(message { _ = try attack { $0.area = 1 }.learn(context(training())) }.contains("Lower attack.area"))
-    #expect(message { _ = try attack { $0.neurons = 17 }.learn(context(training())) }.contains("has 16 inputs"))
-    #expect(message { _ = try attack().tasks(for: data.shape, seed: 1, learned: [:]) }.contains("not at hand"))
+    #expect(errorText { _ = try attack { $0.area = 1 }.learn(context(training())) }.contains("Lower attack.area"))
+    #expect(errorText { _ = try attack { $0.neurons = 17 }.learn(context(training())) }.contains("has 16 inputs"))
+    #expect(errorText { _ = try attack().tasks(for: data.shape, seed: 1, learned: [:]) }.contains("not at hand"))
     let wrong = ["trigger": Tensor.zeros([3, 4, 4]), "neurons": Tensor([Int64(1), 2])]
-    #expect(message { _ = try attack().tasks(for: data.shape, seed: 1, learned: wrong) }.contains("does not fit"))
+    #expect(errorText { _ = try attack().tasks(for: data.shape, seed: 1, learned: wrong) }.contains("does not fit"))
   }
 }

@@ -2,6 +2,7 @@ import Backdoor
 import Foundation
 import Support
 import TestData
+import TestFiles
 import TestSupport
 import Testing
 import Torch
@@ -94,11 +95,12 @@ import Vision
     let model = try Classifier.tiny(for: data).eval()
     let before = noGrad { model(data.pixels(0..<6)) }
     model.normalizeGroups(3)
-    let path = NSTemporaryDirectory() + "groups-\(UUID().uuidString).safetensors"
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try model.save(path)
+    let opened = try withTemporaryFolder { folder in
+      try model.save("\(folder)/groups.safetensors")
+      return try Classifier.open("\(folder)/groups.safetensors").eval()
+    }
     let logits = noGrad { model(data.pixels(0..<6)) }
-    expectSame(noGrad { try! Classifier.open(path).eval()(data.pixels(0..<6)) }, logits)
+    expectSame(noGrad { opened(data.pixels(0..<6)) }, logits)
     expectSame(noGrad { try! model.copied()(data.pixels(0..<6)) }, logits)
     #expect((logits - before).abs().max().item() > 1e-3)
     // Each image by itself: the others do not matter.

@@ -1,8 +1,8 @@
 import Backdoor
 import Files
-import Foundation
 import Support
 import TestData
+import TestFiles
 import TestSupport
 import Testing
 import Torch
@@ -39,10 +39,10 @@ import Vision
     let small = ShrinkPad(share: 0.3, seed: random ? Seed(5)("shrinkpad") : nil)(data.pixels(0..<6))
     let expected = noGrad { model(small) }
     expectClose(noGrad { guarded(data.pixels(0..<6)) }, expected, tolerance: 1e-5)
-    let path = NSTemporaryDirectory() + "shrinkpad-\(UUID().uuidString).safetensors"
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try guarded.save(path)
-    let opened = try Classifier.open(path).eval()
+    let opened = try withTemporaryFolder { folder in
+      try guarded.save("\(folder)/guarded.safetensors")
+      return try Classifier.open("\(folder)/guarded.safetensors").eval()
+    }
     expectClose(noGrad { opened(data.pixels(0..<6)) }, expected, tolerance: 1e-5)
     #expect((expected - noGrad { model(data.pixels(0..<6)) }).abs().max().item() > 1e-4)
     let again = try DefenseInput(

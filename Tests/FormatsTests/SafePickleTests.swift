@@ -1,5 +1,6 @@
 import Files
 import Formats
+import TestFiles
 import Testing
 
 @Suite struct SafePickleTests {

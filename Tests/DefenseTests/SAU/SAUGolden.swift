@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import TestData
 import TestSupport
 import Torch
 import TorchNN
@@ -30,13 +31,8 @@ struct SAUGolden {
       let scale = facts["weight_scale"].double,
       let linearScale = facts["linear_weight_scale"].double
     else { throw GoldenError(description: "sau.json does not describe the model") }
-    let model = PreActResNet18(classes: 10, width: width, Generator(seed: 0)).fillWithPattern(phaseOffset: offset)
-    noGrad {
-      for (key, tensor) in model.namedParameters() where tensor.rank >= 2 {
-        tensor.mul_(key == "linear.weight" ? linearScale : scale)
-      }
-    }
-    return model.eval()
+    return PreActResNet18(classes: 10, width: width, Generator(seed: 0)).fillWithPattern(phaseOffset: offset)
+      .scaleWeights(by: scale, linear: linearScale).eval()
   }
 
   var samples: [Int] { settings["samples"].ints }

@@ -1,14 +1,7 @@
 import Files
 import Formats
-import Foundation
-import TestSupport
 import Testing
 import Vision
-
-/// A committed file of Tests/Goldens/vision.
-func golden(_ name: String) throws -> [UInt8] {
-  [UInt8](try Data(contentsOf: URL(fileURLWithPath: Golden.file("vision/\(name)"))))
-}
 
 /// The error that the body throws, as the user sees it; records an issue where it throws nothing or an error that is
 /// not ours.
