@@ -1,9 +1,12 @@
-import Experiments
+import Files
 import Support
 import TestData
+import TestFiles
 import Testing
 import Torch
 import Vision
+
+@testable import Experiments
 
 /// Which images are the defender's: drawn by the seed from the whole training set, by number before share.
 @Suite struct CleanSettingsTests {
@@ -50,5 +53,30 @@ import Vision
     #expect(CleanSettings().unlabeledPositions(in: data, seed: 4).isEmpty)
     let most = self.settings { ($0.count, $0.unlabeled) = (20, 0.9) }
     #expect(most.unlabeledPositions(in: data, seed: 4).count == 70, "no more than are left")
+  }
+
+  /// The clean images have to be of the size that the suspicious ones have.
+  @Test func cleanImagesOfAnotherSize() throws {
+    try withTemporaryFolder { parent in
+      let configuration = try TinyRun().configuration(["defense": ["name": "ft", "epochs": 0]])
+      let names = try ImageDataset.load(configuration.dataset, .train).classNames
+      try TensorFiles.write(
+        ImageDataset(
+          name: "tensors", images: .zeros([10, 3, 20, 24], dtype: .uint8), labels: Tensor((0..<10).map(Int64.init)),
+          classNames: names),
+        split: .train, folder: "\(parent)/clean")
+      let model = "\(parent)/m.safetensors"
+      try ModelSpec(kind: "cnn", shape: ModelShape(classes: 10, width: 4, imageSize: 28)).make(Generator(seed: 1))
+        .save(model)
+      var clean = DatasetSettings()
+      (clean.name, clean.path) = ("tensors", "\(parent)/clean")
+      let job = DefenseJob(configuration, model: ModelFile(model), cleanData: clean, output: "\(parent)/out")
+      let error = #expect(throws: JobError.self) { try job.run(progress: SilentProgress()) }
+      let text = error.map { "\($0)" } ?? ""
+      #expect(
+        text.contains("\(parent)/clean: the clean images are 24x20 pixels, those of the data set generated 28x28"))
+      #expect(text.contains("--set dataset.size=28"))
+      #expect(!FileSystem.exists("\(parent)/out") && !FileSystem.exists("\(parent)/out.work"))
+    }
   }
 }

@@ -6,7 +6,7 @@ import Torch
 @testable import Experiments
 
 /// `attack.safetensors` comes from anywhere, and everything after it computes with its tensors.
-struct LearnedAttackTests {
+@Suite struct LearnedAttackFileTests {
   private func read(_ tensor: Tensor) throws -> [String: Tensor] {
     try withTemporaryFolder { folder in
       let path = "\(folder)/\(LearnedAttack.fileName)"
