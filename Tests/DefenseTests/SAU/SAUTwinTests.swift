@@ -39,7 +39,13 @@ import Vision
       { ($0.norm, $0.radius, $0.stepSize, $0.l1Projection, $0.start) = (.l1, 50, 0.15, .euclidean, .random) }
     ),
     ("target", { ($0.target, $0.lambda3, $0.adversarialWeight, $0.start) = (2, 0.5, 0.8, .zero) }),
-    ("target, universal", { ($0.target, $0.universal, $0.start, $0.lambda3, $0.lambda4) = (1, true, .uniform, 0, 3) }),
+    (
+      "target, universal",
+      {
+        ($0.target, $0.universal, $0.start, $0.lambda3, $0.lambda4) = (2, true, .uniform, 0, 3)
+        ($0.radius, $0.stepSize) = (0.5, 0.2)
+      }
+    ),
     ("target, equations", { ($0.target, $0.innerSamples, $0.mask, $0.lambda3) = (1, .all, .wrong, 0.5) }),
     ("A + D", { ($0.outer, $0.lambda1, $0.lambda2) = (.vanilla, 0.7, 1.6) }),
     ("C + B", { ($0.inner, $0.amsgrad) = (.vanilla, false) }),
@@ -82,6 +88,9 @@ import Vision
       SharedAdversarialUnlearning(settings(edit, like: SharedAdversarialUnlearning.self)).run(input).model)
     var twin = SAUTwin(settings: try settings(edit, like: SharedAdversarialUnlearning.self), stage: "sau", seed: seed)
     try agree(found, twin.run(model, clean), model)
+    if twin.settings.outer == .shared {
+      #expect(0 < twin.seen.masked && twin.seen.masked < twin.seen.outer, "the mask is mixed: \(twin.seen)")
+    }
 
     let vanilla = try DefenseInput(
       for: VanillaAdversarialTraining.self, training: context, seed: 3, model: model, cleanSplit: clean)
@@ -124,7 +133,8 @@ private struct SAUTwin<D: UnlearningDefaults> {
   let seed: Seed
   /// Counts over all batches, and over all inner steps for the first three.
   struct Seen {
-    var samples = 0, fooled = 0, fooledReference = 0, shared = 0, outer = 0, moved = 0, wrong = 0, erring = 0
+    var samples = 0, fooled = 0, fooledReference = 0, shared = 0, outer = 0, moved = 0, wrong = 0, masked = 0
+    var erring = 0
   }
   var seen = Seen()
 
@@ -256,6 +266,7 @@ private struct SAUTwin<D: UnlearningDefaults> {
     let mask = labels.indices.map { i in
       (settings.mask == .wrong ? wrong[i] : moved[i]) && (settings.target.map { t[i] == $0 } ?? true)
     }
+    seen.masked += mask.count { $0 }
     let p = F.softmax(z, 1).gathered(1, Tensor(t.map(Int64.init)).unsqueezed(1)).squeezed(1)
     let terms = -(((1 - p).clamped(max: 0.999) + 1e-6).log() + (1 + 1e-6 - p.clamped(min: 0.001)).log())
     return clean + (terms * real(mask)).sum() * (settings.lambda2 / (2 * size)) + adversarial
