@@ -233,7 +233,8 @@ import Vision
   @Test func deepFoolOnALinearModel() throws {
     let image = data.pixels(0..<1)
     // The border of class 2 is the nearest, but the logit of class 1 is nearer than that of class 2.
-    let rows = [1, 0.5, 3, 0.2].map { [random = Generator(seed: 3)] in random.normal([768]) * (0.1 * $0) }
+    let random = Generator(seed: 3)
+    let rows = [0.1, 0.05, 0.3, 0.02].map { random.normal([768]) * $0 }
     let weight = Tensor.stacked(rows)
     let wanted = Tensor([Float(2), 1.5, 1.2, 0.1])
     let model = LinearModel(weight, wanted - weight.matmul(image.reshaped(768)))
