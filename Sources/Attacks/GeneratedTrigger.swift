@@ -7,7 +7,7 @@ import Vision
 /// A trigger that a trained network makes for each image.
 ///
 /// The network is in evaluation mode and its weights are constants, so an image's trigger does not depend on what else
-/// is in the batch. It computes in float32, whatever it was trained in.
+/// is in the batch. It computes in float32, whatever it was trained in and wherever it is called.
 final class GeneratedTrigger<Network: Module>: Trigger, @unchecked Sendable {
   /// Images that one forward pass takes while stamping.
   private static var batch: Int { 256 }
@@ -30,7 +30,7 @@ final class GeneratedTrigger<Network: Module>: Trigger, @unchecked Sendable {
   func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
     lock.withLock {
       if network.device != images.device { network.to(images.device) }
-      return autocast(nil, on: images.device) {
+      return withoutAutocast(on: images.device) {
         apply(network, images.contiguous(.channelsLast), generator).clamped(0, 1).contiguous()
       }
     }

@@ -16,8 +16,8 @@
 // attack's target then. Here the target is a setting and DeepFool goes there (aim).
 //
 // DeepFool (Moosavi-Dezfooli et al. 2016): the shortest linearised way over a border between classes, up to 200 steps,
-// overshoot .02; what does not arrive is left out. All classes' gradients come from one backward pass over copies of the
-// image.
+// overshoot .02; what does not arrive is left out. The gradients of all classes in question come from one backward pass
+// over copies of the image.
 
 public import Backdoor
 public import Support
@@ -154,51 +154,66 @@ public struct LowFrequency: Attack {
   /// - Parameters:
   ///   - image: 1 x C x H x W; label: the class that it has to leave.
   ///   - target: the class that it has to reach; nil for any other one.
-  /// - Returns: 1 x C x H x W; nil where the image has left the class already, where no gradient leads out, or where so
-  ///   many steps do not lead there.
+  /// - Returns: 1 x C x H x W; nil where the image has left the class already, where it has nowhere to go, where no
+  ///   gradient leads out, or where so many steps do not lead there.
   static func deepFool(
     _ model: Classifier, _ image: Tensor, label: Int, toward target: Int? = nil, steps: Int, overshoot: Double
   ) -> Tensor? {
-    var moved = image
-    var total: Tensor?
-    for taken in 0...steps {
-      let (logits, slopes) = logitsAndSlopes(model, moved)
-      let values = logits.array(Float.self).map(Double.init)
-      let now = values.indices.max { values[$0] < values[$1] }
-      if taken == 0, now != label { return nil }
-      if target == nil ? now != label : now == target { break }
-      if taken == steps { return nil }
-      let wanted = slopes - slopes[label..<(label + 1)]
-      let lengths = wanted.flattened(1).norm(2, [1]).array(Float.self).map(Double.init)
-      let reachable = values.indices.filter {
-        $0 != label && lengths[$0] > 1e-8 && (target == nil || $0 == target)
+    let others = target.map { [$0] } ?? Array(0..<model.classes)
+    let goals = others.filter { $0 != label }
+    guard !goals.isEmpty else { return nil }
+    return model.withFrozenParameters { () -> Tensor? in
+      var moved = image
+      var total: Tensor?
+      for taken in 0...steps {
+        let borders = Borders(model, moved, label: label, goals: goals)
+        let values = borders.logits
+        let now = values.indices.max { values[$0] < values[$1] }
+        if taken == 0, now != label { return nil }
+        if target == nil ? now != label : now == target { break }
+        if taken == steps { return nil }
+        let ways = borders.slopes()
+        let lengths = ways.flattened(1).norm(2, [1]).array(Float.self).map(Double.init)
+        let heights = goals.map { abs(values[label] - values[$0]) }
+        guard
+          let nearest = goals.indices.filter({ lengths[$0] > 1e-8 }).min(by: {
+            heights[$0] / lengths[$0] < heights[$1] / lengths[$1]
+          })
+        else { return nil }
+        let length = lengths[nearest]
+        let step = ways[nearest..<(nearest + 1)] * ((heights[nearest] + 1e-4) / (length * length))
+        total = total.map { $0 + step } ?? step
+        moved = image + (total ?? step) * (1 + overshoot)
       }
-      guard
-        let nearest = reachable.min(by: {
-          abs(values[label] - values[$0]) / lengths[$0] < abs(values[label] - values[$1]) / lengths[$1]
-        })
-      else { return nil }
-      let length = lengths[nearest]
-      let step =
-        wanted[nearest..<(nearest + 1)] * ((abs(values[label] - values[nearest]) + 1e-4) / (length * length))
-      total = total.map { $0 + step } ?? step
-      moved = image + (total ?? step) * (1 + overshoot)
+      return total.map { $0 * (1 + overshoot) }
     }
-    return total.map { $0 * (1 + overshoot) }
   }
 
-  /// The logits of one image, K, and the gradient of each with respect to it, K x C x H x W.
-  private static func logitsAndSlopes(_ model: Classifier, _ image: Tensor) -> (Tensor, Tensor) {
-    model.withFrozenParameters {
-      withGrad {
-        let classes = noGrad { model(image.contiguous(.channelsLast)) }.dimension(1)
-        let shape = [classes] + image.shape.dropFirst()
-        let copies = image.detach().expanded(shape).contiguous(.channelsLast).requiresGrad_()
-        let logits = model(copies)
-        let own = Tensor.arange(classes, device: image.device).reshaped(classes, 1)
-        return (logits[0].detach(), gradient(of: logits.gathered(1, own).sum(), at: copies).contiguous())
+  /// The logits of one image, and a graph from it to the borders between its class and G others. The model's parameters
+  /// are constants.
+  private struct Borders {
+    let logits: [Double]
+    /// The image, G times.
+    private let copies: Tensor
+    /// Of each copy the logit of its goal less that of the image's class, G x 1.
+    private let differences: Tensor
+
+    init(_ model: Classifier, _ image: Tensor, label: Int, goals: [Int]) {
+      let copies = image.detach().expanded([goals.count] + image.shape.dropFirst()).contiguous(.channelsLast)
+        .requiresGrad_()
+      let goal = Tensor(goals.map(Int64.init), shape: [goals.count, 1]).to(image.device)
+      (logits, differences) = withGrad {
+        let all = model(copies)
+        return (
+          all[0].detach().array(Float.self).map(Double.init),
+          all.gathered(1, goal) - all.narrowed(1, label..<(label + 1))
+        )
       }
+      self.copies = copies
     }
+
+    /// The gradient of each goal's logit less that of the image's class, G x C x H x W.
+    func slopes() -> Tensor { gradient(of: differences.sum(), at: copies).contiguous() }
   }
 
   /// The next perturbation: without high frequencies, from 0 to the amplitude; a constant becomes 0.

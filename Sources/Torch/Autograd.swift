@@ -92,9 +92,21 @@ public func withGrad<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
 /// is.
 public func autocast<R, E: Error>(_ dtype: DType?, on device: Device = .cpu, _ body: () throws(E) -> R) throws(E) -> R {
   guard let dtype else { return try body() }
+  return try casting(true, dtype.rawValue, on: device, body)
+}
+
+/// Runs `body` in the tensors' own types, also inside `autocast`.
+public func withoutAutocast<R, E: Error>(on device: Device = .cpu, _ body: () throws(E) -> R) throws(E) -> R {
+  guard ct_autocast_enabled(device.type) else { return try body() }
+  return try casting(false, ct_autocast_dtype(device.type), on: device, body)
+}
+
+private func casting<R, E: Error>(
+  _ enabled: Bool, _ dtype: Int32, on device: Device, _ body: () throws(E) -> R
+) throws(E) -> R {
   let wasOn = ct_autocast_enabled(device.type)
   let before = ct_autocast_dtype(device.type)
-  done(ct_autocast_enter(device.type, true, dtype.rawValue), "autocast")
+  done(ct_autocast_enter(device.type, enabled, dtype), "autocast")
   defer { done(ct_autocast_exit(device.type, wasOn, before), "autocast") }
   return try body()
 }

@@ -153,4 +153,13 @@ import Vision
     let crossed = cover(images, Generator(seed: 1))
     #expect(((crossed - stamped).abs().flattened(1).max(1).0 .> 0).all().intItem() == 1, "of another image, for each")
   }
+
+  /// A trigger is the same inside of a computation in bfloat16, to the bit.
+  @Test(arguments: ["lira", "input-aware"]) func triggersAreInFloat32(_ id: String) throws {
+    let trigger = try attack(id).execute(context()).tasks[0].trigger
+    let images = data.images.unitPixels()
+    let low = TrainingContext(precision: .bfloat16, seed: 5)
+    #expect(low.autocastType == .bfloat16)
+    expectSame(low.compute { trigger(images, Generator(seed: 1)) }, trigger(images, Generator(seed: 1)))
+  }
 }

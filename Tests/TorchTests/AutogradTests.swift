@@ -182,4 +182,16 @@ import Torch
       }
     }
   }
+
+  @Test func withoutAutocasting() {
+    let (x, w) = (pattern([4, 8], 0), pattern([3, 8], 1))
+    let exact = F.linear(x, w)
+    autocast(.bfloat16) {
+      expectSame(withoutAutocast { F.linear(x, w) }, exact)
+      #expect(withoutAutocast { autocast(.bfloat16) { F.linear(x, w).dtype } } == .bfloat16)
+      #expect(F.linear(x, w).dtype == .bfloat16, "as before")
+    }
+    expectSame(withoutAutocast { F.linear(x, w) }, exact)
+    #expect(F.linear(x, w).dtype == .float32)
+  }
 }
