@@ -23,7 +23,7 @@ let package = Package(
       targets: [
         "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor",
         "Attacks", "Defenses",
-        "Evaluation", "Experiments", "Reporting",
+        "Evaluation", "Experiments", "Grids", "Reporting",
       ]),
     .executable(name: "antidote", targets: ["antidote"]),
   ],
@@ -55,12 +55,16 @@ let package = Package(
     layer(
       "Experiments",
       ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
-    layer("Reporting", ["Files", "Support", "Experiments", .product(name: "Mustache", package: "swift-mustache")]),
+    layer(
+      "Grids",
+      ["Files", "Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Experiments"]),
+    layer(
+      "Reporting", ["Files", "Support", "Experiments", "Grids", .product(name: "Mustache", package: "swift-mustache")]),
     .executableTarget(
       name: "antidote",
       dependencies: [
         "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
-        "Experiments",
+        "Experiments", "Grids",
         "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
@@ -122,6 +126,7 @@ let package = Package(
         "Reporting",
       ]),
     tests("CLITests", ["Files", "antidote", "TestFiles"]),
+    tests("GridsTests", ["Files", "Support", "Training", "Experiments", "Grids", "TestFiles"]),
     tests("ReportingTests", ["Files", "Support", "Evaluation", "Experiments", "Reporting", "TestFiles"]),
   ],
   swiftLanguageModes: [.v6],

@@ -33,6 +33,38 @@ public enum AtomicFile {
     try write(Array(text.utf8), to: path, followingLink: followingLink)
   }
 
+  /// Writes text as a new file: whole, and only where nothing has the name, which one process of all that try at the
+  /// same time succeeds in, on network file systems too.
+  /// - Returns: Whether this call made the file; false where the name was taken.
+  /// - Throws: `FileError`.
+  public static func create(_ text: String, at path: String) throws(FileError) -> Bool {
+    let item = try TemporaryItem(for: path)
+    defer { item.discard() }
+    try Array(text.utf8).withFileBytes { bytes throws(FileError) in
+      try writeAll(bytes, to: item.descriptor, path: path)
+    }
+    guard fsync(item.descriptor) == 0 else { throw FileError(.write, path) }
+    let code = link(item.path, path) == 0 ? 0 : errno
+    // A network file system may lose the answer to a request that it carried out: the count of names tells.
+    var status = stat()
+    if code == 0 || (fstat(item.descriptor, &status) == 0 && status.st_nlink > 1) { return true }
+    if code == EEXIST { return false }
+    guard [EPERM, ENOTSUP, ENOSYS, EMLINK].contains(code) else { throw FileError(.write, path, code: code) }
+    return try createWithoutLinks(text, at: path)
+  }
+
+  /// The same where the file system has no hard links: others may see the file before it is whole.
+  private static func createWithoutLinks(_ text: String, at path: String) throws(FileError) -> Bool {
+    let file = retrying { open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+    guard file >= 0 else {
+      if errno == EEXIST { return false }
+      throw FileError(.write, path)
+    }
+    defer { close(file) }
+    try Array(text.utf8).withFileBytes { bytes throws(FileError) in try writeAll(bytes, to: file, path: path) }
+    return true
+  }
+
   /// Writes a file piece by piece.
   /// - Parameter body: Writes the content; the file is complete when it returns, and discarded when it throws.
   /// - Throws: `FileError`, and what `body` throws.
