@@ -4,7 +4,7 @@ extension SettingsTree {
   /// Reads a command line override such as `attack.rate=0.05`.
   ///
   /// The value is read as a word of a YAML file would be: `1e-3`, `true`, `null`, `text`; values that start with `[`,
-  /// `{`, `"` or `'` are read as YAML (`[1, 2]`, `{a: 1}`, `"1"` for text). Later `=` signs belong to the value.
+  /// `{`, `"` or `'` are read as YAML (`[1, 2]`, `{a: 1}`, `"1"` for text), and `[1, 2],[3, 4]` is a list of lists. Later `=` signs belong to the value.
   /// - Throws: `SettingsError` for a missing `=`, an empty name or value, or a value that is not closed.
   public static func parseAssignment(_ text: String) throws(SettingsError) -> (path: [String], value: JSONValue) {
     guard let equals = text.firstIndex(of: "=") else {
@@ -26,6 +26,12 @@ extension SettingsTree {
     do {
       return (path, try JSONValue(yaml: word))
     } catch {
+      // Lists one after the other are a list of lists: `[1, 2],[3, 4]`.
+      if first == "[", word.hasSuffix("]"), let lists = try? JSONValue(yaml: "[\(word)]"),
+        lists.arrayValue?.allSatisfy({ $0.arrayValue != nil }) == true
+      {
+        return (path, lists)
+      }
       throw SettingsError(name, "the value \(word) cannot be read: \(error.message). Put text in quotes.")
     }
   }

@@ -22,8 +22,8 @@ struct ModelFileDataTests {
           kind: "cnn", shape: ModelShape(classes: 3, width: 4, channels: channels, imageSize: 28)
         ).make(Generator(seed: 1))
         try Safetensors.save(model.stateDict().entries.map { ($0.key, $0.tensor) }, to: path)
-        let file = ModelFile(path, named: named)
-        let fitted = try file.fitted(gray, progress: SilentProgress())
+        let file = ModelFile(path, named: named, normalization: .named("half"))
+        let fitted = try file.fitted(gray, settings: DatasetSettings(), progress: SilentProgress())
         #expect(fitted.channels == channels)
         #expect(try file.open(for: fitted).spec?.shape.channels == channels)
       }

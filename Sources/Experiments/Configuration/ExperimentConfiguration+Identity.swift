@@ -9,6 +9,7 @@ extension ExperimentConfiguration {
     let resolved = try resolved()
     var tree: JSONValue = ["job": .string(job), "images": .string(images.fingerprint)]
     for key in ["seed", "precision"] + sections { tree[key] = resolved[key] ?? .null }
+    tree["model"] = tree["model"].map(Self.withoutNewDefaults)
     return tree
   }
 }

@@ -69,6 +69,13 @@ public struct ExperimentConfiguration: Sendable {
       if let width = model.width { try ModelKind.named(model.name).check(width: width) }
       return model
     }
+    // The model's images are the data set's, resized while they are loaded.
+    if let size = model.size {
+      if let other = dataset.size, other != size {
+        problems.note("model.size", "\(size), and dataset.size is \(other). Leave one of them out.")
+      }
+      dataset.size = size
+    }
     clean = try section("clean", parts["clean"] ?? [:])
     evaluation = try section("evaluation", parts["evaluation"] ?? [:])
     // Mirrored digits and signs are other classes.
@@ -193,12 +200,21 @@ public struct ExperimentConfiguration: Sendable {
       for key in ["unlabeledFrom", "unlabeledCount"] where clean[key] == .null { clean[key] = nil }
       tree["clean"] = clean
     }
+    tree["model"] = tree["model"].map(Self.withoutNewDefaults)
     // Where they have their defaults, runs keep the ids that they had before there were these.
     let usual = try SettingsTree.encode(EvaluationSettings())
     for key in ["mapPoisoned", "mapClean", "mapPoints"] where tree["evaluation"]?[key] == usual[key] {
       tree["evaluation"]?[key] = nil
     }
     return Digest.runID(tree)
+  }
+
+  /// The model's settings without those at their defaults that came later: ids and jobs are what they were before.
+  static func withoutNewDefaults(_ model: JSONValue) -> JSONValue {
+    var model = model
+    for key in ["normalization", "size"] where model[key] == .null { model[key] = nil }
+    if model["channels"]?.stringValue == ChannelOrder.rgb.rawValue { model["channels"] = nil }
+    return model
   }
 
   public func makeAttack() throws -> (any Attack)? {

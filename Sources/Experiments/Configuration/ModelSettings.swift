@@ -1,10 +1,13 @@
 public import Support
 public import Vision
 
-/// Which architecture.
+/// Which architecture, and what it does to images first.
 public struct ModelSettings: Configurable, Hashable {
   public var name = "preactresnet18"
   public var width: Int? = nil
+  public var normalization: NormalizationSetting? = nil
+  public var channels = ChannelOrder.rgb
+  public var size: Int? = nil
   public init() {}
 
   public static let settings: [Setting] = [
@@ -12,18 +15,48 @@ public struct ModelSettings: Configurable, Hashable {
     Setting(
       "width", "Channels of the first stage; empty is the published width. 16 suits a CPU.", unit: "channels",
       range: 1...4096),
+    Setting(
+      "normalization",
+      "What the model subtracts from pixels in [0, 1] and divides them by: a known name, or "
+        + "[means],[deviations] of red, green and blue. Empty is what the model's file says; of a file that says "
+        + "nothing, what fits labelled images best; of a new model, what is usual for the data set.",
+      choices: NormalizationSetting.names),
+    Setting(
+      "channels", "Order in which the model takes colours; bgr is OpenCV's.",
+      choices: ChannelOrder.allCases.map(\.rawValue)),
+    Setting(
+      "size",
+      "Side of the images that the model takes; others are resized. Empty is what the model's file says, else the data "
+        + "set's size.", unit: "pixels", range: 16...512),
   ]
 
   /// The architecture for a data set.
-  /// - Throws: `SettingsError` for unknown names, and for images that the architecture cannot take.
+  /// - Throws: `SettingsError` for unknown names, for images that the architecture cannot take, and for a normaliser of
+  ///   another number of channels.
   public func spec(for data: ImageDataset) throws -> ModelSpec {
     let kind = try ModelKind.named(name)
     try kind.check(images: data.shape)
-    let normalization = try DatasetKind.named(data.name).normalization(channels: data.channels)
     return ModelSpec(
       kind: kind.id,
       shape: ModelShape(
         classes: data.classes, width: width ?? kind.defaultWidth, channels: data.channels, imageSize: data.height,
-        normalization: normalization))
+        normalization: try normalization(for: data)))
+  }
+
+  private func normalization(for data: ImageDataset) throws -> Normalization {
+    let values =
+      try normalization?.values(channels: data.channels)
+      ?? DatasetKind.named(data.name).normalization(channels: data.channels)
+    return values.ordered(try channels.checked(data.channels))
+  }
+}
+
+extension ChannelOrder {
+  /// - Throws: `SettingsError` where gray images are to have another order.
+  func checked(_ channels: Int) throws(SettingsError) -> ChannelOrder {
+    guard self == .rgb || channels == 3 else {
+      throw SettingsError("model.channels", "bgr is an order of three channels, and the images have \(channels).")
+    }
+    return self
   }
 }

@@ -35,6 +35,8 @@ public struct DefenseJob {
     /// On the test split; nil where there is none, and `before` also where there was no model before.
     public let before: BackdoorMetrics?
     public let after: BackdoorMetrics?
+    /// How the suspect's normaliser was found; nil where its file or the user says it.
+    public let normalization: NormalizationFit?
     /// What the defense said about the model, in a sentence, if it judges models.
     public let verdict: String?
   }
@@ -88,7 +90,10 @@ public struct DefenseJob {
       unlabeled = images.to(context.device)
       train = train.subset(train.complement(of: positions))
     }
-    let suspect = try model?.open(for: clean, classes: train.classNames, progress: progress)
+    let opened = try model?.opened(
+      for: clean, classes: train.classNames, labelled: clean.count > 0 ? clean : train, seed: configuration.seed,
+      progress: progress)
+    let suspect = opened?.model
     // Settings number classes as the data set does, the data now as the model does.
     let order = try ClassNames(train.classNames).positions(
       of: ClassNames(names), source: model?.source ?? "the model", otherSource: "the data set \(train.name)")
@@ -102,6 +107,7 @@ public struct DefenseJob {
         (model.ignored + model.renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
     }
     if let key = model?.key { identity["modelKey"] = .string(key) }
+    if let normalization = opened?.normalization { identity["modelNormalization"] = .string(normalization) }
     identity["cleanImages"] = .string(clean.fingerprint)
     if let unlabeled { identity["unlabeledImages"] = .string(unlabeled.fingerprint) }
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
@@ -127,6 +133,7 @@ public struct DefenseJob {
       return Result(
         model: outcome.model, filtered: outcome.filtered, cleanCount: clean.count, before: before,
         after: outcome.model.flatMap { measurer?.measure($0, context).metrics },
+        normalization: opened?.fit,
         verdict: outcome.verdict.map {
           RunRecord.ModelVerdict($0).sentence(naming: suspect?.classNames ?? clean.classNames)
         })
@@ -140,13 +147,17 @@ public struct DefenseJob {
   private func loadData(
     _ defense: any Defense.Type, _ progress: any ProgressReporter
   ) throws -> (train: ImageDataset, test: ImageDataset?, clean: ImageDataset, names: [String]) {
-    func fitted(_ data: ImageDataset) throws -> ImageDataset { try model?.fitted(data, progress: progress) ?? data }
-    let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
-    var train = try fitted(splits.train)
-    var test = try splits.test.map { try (model?.fitted($0, progress: SilentProgress()) ?? $0) }
+    let settings = configuration.dataset
+    func fitted(_ data: ImageDataset, _ progress: any ProgressReporter) throws -> ImageDataset {
+      try model?.fitted(data, settings: settings, progress: progress) ?? data
+    }
+    let splits = try DatasetSplits.load(model?.sized(settings) ?? settings) { progress.message($0) }
+    var train = try fitted(splits.train, progress)
+    var test = try splits.test.map { try fitted($0, SilentProgress()) }
     guard let cleanData else { return (train, test, try cleanSplit(defense, train), splits.train.classNames) }
     var clean = try fitted(
-      ImageDataset.load(cleanData, .train) { progress.message($0) }.namingIdentifiers(of: configuration.dataset)
+      ImageDataset.load(model?.sized(cleanData) ?? cleanData, .train) { progress.message($0) }
+        .namingIdentifiers(of: configuration.dataset), progress
     )
     .numbered(as: train.classNames, of: "the data set \(train.name)") { progress.message($0) }
     if clean.channels != train.channels {

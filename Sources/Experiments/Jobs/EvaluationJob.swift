@@ -16,6 +16,8 @@ public struct EvaluationJob {
   public struct Result: Codable, Sendable {
     public var model: String
     public var architecture: ModelSpec?
+    /// How the normaliser was found; nil where the file or the user says it.
+    public var normalization: NormalizationFit?
     public var dataset: String
     /// The tasks in words: `square white: all classes to 0 (airplane)`.
     public var triggers: [String]
@@ -30,13 +32,15 @@ public struct EvaluationJob {
 
   public func run(progress: any ProgressReporter) throws -> Result {
     let context = try configuration.makeContext(progress: progress)
-    let loaded = try ImageDataset.load(configuration.dataset, .test) { progress.message($0) }
-    let test = try model.fitted(loaded, progress: progress)
-    let model = try model.open(for: test, progress: progress).prepared(for: context)
+    let loaded = try ImageDataset.load(model.sized(configuration.dataset), .test) { progress.message($0) }
+    let test = try model.fitted(loaded, settings: configuration.dataset, progress: progress)
+    let opened = try model.opened(for: test, seed: configuration.seed, progress: progress)
+    let model = opened.model.prepared(for: context)
     let (tasks, seed) = try triggers.tasks(configuration, for: test, named: loaded.classNames)
     let evaluator = BackdoorEvaluator(test: test.to(context.device), tasks: tasks, seed: seed)
     return Result(
-      model: self.model.path, architecture: model.spec, dataset: configuration.dataset.name,
+      model: self.model.path, architecture: model.spec, normalization: opened.fit,
+      dataset: configuration.dataset.name,
       triggers: tasks.map { "\($0.name): \($0.mapping.description(naming: test.classNames))" },
       metrics: evaluator.measure(model, context: context))
   }

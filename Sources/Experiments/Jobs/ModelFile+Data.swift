@@ -3,29 +3,73 @@ import Torch
 import Vision
 
 extension ModelFile {
-  /// The data set as the file's model sees it: with its channels, and its classes in its order, as far as the file says
-  /// what they are.
-  /// - Parameter progress: hears what was changed.
+  /// The settings with the side of the file's images, where they give none and the images may be of several sizes.
+  func sized(_ settings: DatasetSettings) -> DatasetSettings {
+    var settings = settings
+    guard settings.size == nil, settings.name == "folder", let stored = ModelSpec.stored(in: path) else {
+      return settings
+    }
+    settings.size = stored.shape.imageSize
+    return settings
+  }
+
+  /// The data set as the file's model sees it: with its channels, its size, and its classes in its order, as far as the
+  /// file says what they are.
+  /// - Parameters:
+  ///   - settings: those of the data set; a size that they give stays.
+  ///   - progress: hears what was changed.
   /// - Throws: `ClassNameError` where the model lacks a class of the data set.
-  func fitted(_ data: ImageDataset, progress: any ProgressReporter) throws -> ImageDataset {
+  func fitted(
+    _ data: ImageDataset, settings: DatasetSettings, progress: any ProgressReporter
+  ) throws -> ImageDataset {
     var data = data
+    if settings.size == nil, let side = ModelSpec.stored(in: path)?.shape.imageSize, data.shape.side != side {
+      progress.message(
+        "the images of \(data.name), \(data.height)x\(data.width) pixels, are resized to \(side)x\(side), the size "
+          + "that \(path) takes")
+      data = data.resized(to: side)
+    }
     if data.channels == 1, takesColour(data) {
       data = data.withChannels(3)
       progress.message("gray images of \(data.name) become three equal channels for \(path)")
     }
-    guard let names = Classifier.storedClassNames(in: path) else { return data }
+    let names = Classifier.storedClassNames(in: path)
+    if let classMap {
+      guard let classes = try names?.count ?? self.classes() else {
+        throw JobError.invalid(
+          "\(classMap.path): how many classes the model \(path) has does not show in its entries, so that its classes "
+            + "cannot be numbered. Leave --class-map out.")
+      }
+      return try classMap.applied(to: data, classes: classes, names: names, source: source) { progress.message($0) }
+    }
+    guard let names else { return data }
     return try data.numbered(as: names, of: source) { progress.message($0) }
+  }
+
+  /// How many classes the model has, by what its file says or by its entries.
+  private func classes() throws -> Int? {
+    if let stored = ModelSpec.stored(in: path) { return stored.shape.classes }
+    return try? RecognizedModel(options.shapes(of: path), path: path).shape.classes
+  }
+
+  private var options: ModelFileOptions {
+    var options = ModelFileOptions()
+    (options.ignored, options.renamed, options.key) = (ignored, renamed, key)
+    return options
   }
 
   /// Whether the model has three image channels: by what its file says, else by what fits its tensors.
   private func takesColour(_ gray: ImageDataset) -> Bool {
     if let stored = ModelSpec.stored(in: path) { return stored.shape.channels == 3 }
-    var options = ModelFileOptions()
-    (options.ignored, options.renamed, options.key) = (ignored, renamed, key)
     guard let named else {
       return (try? RecognizedModel(options.shapes(of: path), path: path))?.shape.channels == 3
     }
     guard let spec = try? named.spec(for: gray.withChannels(3)) else { return false }
     return (try? Classifier.open(path, as: spec, options: options)) != nil
   }
+}
+
+extension ImageShape {
+  /// The side of square images; nil of others.
+  fileprivate var side: Int? { height == width ? height : nil }
 }

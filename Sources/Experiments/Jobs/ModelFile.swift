@@ -15,36 +15,72 @@ public struct ModelFile: Sendable {
   public var renamed: [(from: String, to: String)]
   /// Which state dict of a PyTorch file, as the keys that lead to it with dots; nil takes the one that is meant.
   public var key: String?
+  /// What the model does to pixels; nil trusts the file, and tries what is known where the file does not say it.
+  public var normalization: NormalizationSetting?
+  /// In which order the model takes the channels; nil as with `normalization`.
+  public var channelOrder: ChannelOrder?
+  /// Which class of the model each class of a data set is; nil matches them by name, or by position.
+  public var classMap: ClassMap?
 
   public init(
     _ path: String, named: ModelSettings? = nil, ignored: [String] = [], renamed: [(from: String, to: String)] = [],
-    key: String? = nil
+    key: String? = nil, normalization: NormalizationSetting? = nil, channelOrder: ChannelOrder? = nil,
+    classMap: ClassMap? = nil
   ) {
     self.path = path
     self.named = named
     self.ignored = ignored
     self.renamed = renamed
     self.key = key
+    self.normalization = normalization
+    self.channelOrder = channelOrder
+    self.classMap = classMap
   }
 
   /// What messages call it.
   var source: String { "the model \(path)" }
 
-  /// Reads the model for images of a data set. Its classes are the model's own where the file names them, and the data
-  /// set's otherwise: `ImageDataset.numbered(as:of:)` brings data into their order.
-  /// - Parameter classes: the data set's classes, where `data` may be without some of them.
-  /// - Throws: `ModelFileError`, `FileError`, `FormatError`, `StateDictError`: the file is missing or damaged, or is of
-  ///   another architecture, or has other classes than the data set; everything that differs is listed.
+  /// A model with how its normaliser was found.
+  public struct Opened {
+    public let model: Classifier
+    /// nil where the file or the user said it.
+    public let fit: NormalizationFit?
+    /// What identifies the reading of the file in a job, beside its bytes; nil where it says everything itself.
+    let normalization: String?
+  }
+
+  /// As `opened`, without how the normaliser was found; that is said.
   public func open(
     for data: ImageDataset, classes: [String]? = nil, progress: any ProgressReporter = SilentProgress()
   ) throws -> Classifier {
+    try opened(for: data, classes: classes, progress: progress).model
+  }
+
+  /// Reads the model for images of a data set. Its classes are the model's own where the file names them, and the data
+  /// set's otherwise: `ImageDataset.numbered(as:of:)` brings data into their order.
+  ///
+  /// Of a file that does not say what its model does to pixels, and where the user does not say it either, the known
+  /// normalisers are tried on the labelled images, and the best one is taken where it is clearly the best
+  /// (`NormalizationFit`).
+  /// - Parameters:
+  ///   - classes: the data set's classes, where `data` may be without some of them.
+  ///   - labelled: images as those of `data`, to try normalisers on; nil takes `data` itself.
+  /// - Throws: `ModelFileError`, `FileError`, `FormatError`, `StateDictError`: the file is missing or damaged, or is of
+  ///   another architecture, or has other classes than the data set; everything that differs is listed. `JobError`
+  ///   where no normaliser is clearly the best.
+  public func opened(
+    for data: ImageDataset, classes: [String]? = nil, labelled: ImageDataset? = nil, seed: Seed = 0,
+    progress: any ProgressReporter = SilentProgress()
+  ) throws -> Opened {
     guard FileSystem.exists(path) else { throw JobError.invalid("\(path): no such file. \(suggestion)") }
     let classNames = classes ?? data.classNames
+    let stored = ModelSpec.stored(in: path)
     var given = try named?.spec(for: data)
     given?.shape.classes = classNames.count
+    if let stored { given?.shape.normalization = stored.shape.normalization }
     var options = ModelFileOptions()
     (options.ignored, options.renamed, options.key) = (ignored, renamed, key)
-    if given == nil, let found = try recognized(for: data, classes: classNames.count, options, progress) {
+    if given == nil, let found = try recognized(for: data, classes: classNames, options, progress) {
       given = found.spec
       options.naming = found.naming
     }
@@ -53,44 +89,55 @@ public struct ModelFile: Sendable {
     do {
       model = try Classifier.open(path, as: given, options: options)
     } catch let error as StateDictError {
-      guard let given, let stored = ModelSpec.stored(in: path), stored != given else { throw error }
+      guard let given, let stored, stored != given else { throw error }
       throw JobError.invalid(
         "\(error)\n  According to its metadata the file holds \(Self.words(stored)); asked for was "
           + "\(Self.words(given)).\n"
           + "  Leave out model.name and model.width to use what the metadata says.")
     }
-    if let spec = model.spec, given == nil {
-      try ModelKind.named(spec.kind).check(images: data.shape)
-      var problems: [String] = []
-      if model.classNames == nil, spec.shape.classes != classNames.count {
-        problems.append("\(spec.shape.classes) classes, the data set \(data.name) \(classNames.count)")
-      }
-      if spec.shape.channels < data.channels {
-        problems.append(
-          "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was "
-            + "trained on colour)"
-        )
-      } else if spec.shape.channels > data.channels {
-        problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
-      }
-      let side = spec.shape.imageSize
-      if side != data.height || side != data.width {
-        let found = data.height == data.width ? "\(data.height)" : "\(data.height)x\(data.width)"
-        problems.append("images of \(side) pixels, the data set \(data.name) \(found) (--set dataset.size=\(side))")
-      }
-      guard problems.isEmpty else {
-        throw JobError.invalid(
-          "\(path): the model (\(spec.kind), width \(spec.shape.width)) has " + problems.joined(separator: "; ") + ".")
-      }
-    }
+    if let spec = model.spec, given == nil { try check(spec, model, data, classNames) }
     model.classNames = model.classNames ?? classNames
-    return model
+    let fit = try settleNormalization(
+      of: model, stored: stored?.shape.normalization, on: labelled ?? data, seed: seed, progress)
+    let isOwn = stored != nil && normalization == nil && channelOrder == nil
+    return Opened(
+      model: model, fit: fit,
+      normalization: isOwn
+        ? nil : "\(model.normalization.name), \((model.normalization.channelOrder ?? .rgb).rawValue)")
+  }
+
+  /// What the file says about itself has to fit the images.
+  private func check(_ spec: ModelSpec, _ model: Classifier, _ data: ImageDataset, _ classNames: [String]) throws {
+    try ModelKind.named(spec.kind).check(images: data.shape)
+    var problems: [String] = []
+    if model.classNames == nil, spec.shape.classes != classNames.count {
+      problems.append(
+        "\(spec.shape.classes) classes, the data set \(data.name) \(Self.list(classNames)) (which class is which: "
+          + "--class-map)")
+    }
+    if spec.shape.channels < data.channels {
+      problems.append(
+        "gray images, the data set \(data.name) colour (convert its images to gray, or take a model that was "
+          + "trained on colour)"
+      )
+    } else if spec.shape.channels > data.channels {
+      problems.append("\(spec.shape.channels) image channels, the data set \(data.name) \(data.channels)")
+    }
+    let side = spec.shape.imageSize
+    if side != data.height || side != data.width {
+      let found = data.height == data.width ? "\(data.height)" : "\(data.height)x\(data.width)"
+      problems.append("images of \(side) pixels, the data set \(data.name) \(found) (--set dataset.size=\(side))")
+    }
+    guard problems.isEmpty else {
+      throw JobError.invalid(
+        "\(path): the model (\(spec.kind), width \(spec.shape.width)) has " + problems.joined(separator: "; ") + ".")
+    }
   }
 
   /// The architecture of a file that does not say what it holds, by its keys and shapes.
   /// - Throws: `ModelFileError` that names the nearest architecture and what differs.
   private func recognized(
-    for data: ImageDataset, classes: Int, _ options: ModelFileOptions, _ progress: any ProgressReporter
+    for data: ImageDataset, classes: [String], _ options: ModelFileOptions, _ progress: any ProgressReporter
   ) throws -> (spec: ModelSpec, naming: KeyNaming)? {
     guard ModelSpec.stored(in: path) == nil, try !hasModelMetadata() else { return nil }
     let found = try RecognizedModel(options.shapes(of: path), path: path)
@@ -100,19 +147,15 @@ public struct ModelFile: Sendable {
       throw JobError.invalid(
         "\(path): the model has \(shape.channels) image channels, the data set \(data.name) \(data.channels).")
     }
-    guard shape.classes == classes else {
+    guard shape.classes == classes.count else {
       throw JobError.invalid(
-        "\(path): the model has \(shape.classes) classes, the data set \(data.name) \(classes). Name the data "
-          + "set that it was trained for.")
+        "\(path): the model has \(shape.classes) classes, the data set \(data.name) \(Self.list(classes)).\n"
+          + "  Name the data set that it was trained for, or say which class is which in a file of lines "
+          + "\"ours: theirs\", such as \"\(classes.first ?? "cat"): 3\": --class-map FILE.")
     }
     shape.imageSize = data.height
     if shape.stem == .fitting(imageSize: data.height) { shape.stem = nil }
-    shape.normalization = try DatasetKind.named(data.name).normalization(channels: data.channels)
     try ModelKind.named(found.kind).check(images: data.shape)
-    let mean = shape.normalization.mean, deviation = shape.normalization.standardDeviation
-    progress.message(
-      "\(path): the file does not say how its pixels were normalised; taken is what is usual for the data set "
-        + "\(data.name): " + (mean.isEmpty ? "nothing" : "means \(mean), standard deviations \(deviation)"))
     return (ModelSpec(kind: found.kind, shape: shape), found.naming)
   }
 
@@ -122,6 +165,11 @@ public struct ModelFile: Sendable {
 
   private var suggestion: String {
     Path.similar(to: path).map { "Did you mean \($0)?" } ?? "Name a file of safetensors or PyTorch with --model."
+  }
+
+  /// `10 (airplane, automobile, ...)`
+  private static func list(_ names: [String]) -> String {
+    "\(names.count) (\(names.prefix(10).joined(separator: ", "))\(names.count > 10 ? ", ..." : ""))"
   }
 
   private static func words(_ spec: ModelSpec) -> String {

@@ -83,12 +83,12 @@ public struct DatasetKind: Sendable {
       normalization: .cifar100, flips: true
     ) { _, path, split in try CIFAR100Files.read(path, split: split) },
     DatasetKind(
-      id: "mnist", title: "MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .mnist,
+      id: "mnist", title: "MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)", normalization: .halfGray,
       flips: false
     ) { _, path, split in try IDXFiles.mnist.read(path, split: split) },
     DatasetKind(
       id: "fashion-mnist", title: "Fashion-MNIST", layout: "train-images-idx3-ubyte ... (gzip or not)",
-      normalization: .mnist, flips: true
+      normalization: .halfGray, flips: true
     ) { _, path, split in try IDXFiles.fashionMNIST.read(path, split: split) },
     DatasetKind(
       id: "gtsrb", title: "German traffic signs, 43 classes",
@@ -137,7 +137,7 @@ public struct DatasetKind: Sendable {
   /// Mean and deviation for images with this many channels.
   public func normalization(channels: Int) -> Normalization {
     normalization.mean.isEmpty || normalization.mean.count == channels
-      ? normalization : (channels == 1 ? .mnist : .half)
+      ? normalization : (channels == 1 ? .halfGray : .half)
   }
 }
 

@@ -18,3 +18,8 @@ enum Resizing {
       name: data.name, images: Tensor.concatenated(parts), labels: data.labels, classNames: data.classNames)
   }
 }
+
+extension ImageDataset {
+  /// The same images as squares of another side, bilinear with antialiasing.
+  public func resized(to side: Int) -> ImageDataset { Resizing.resize(self, to: side) }
+}

@@ -25,15 +25,19 @@ open class Classifier: Module, Layer {
   public var classNames: [String]?
   /// What is done to images before the normaliser, as a guard; nil is nothing. It travels with model files.
   public var shrinkPad: ShrinkPad?
-  private let mean: [Float]
-  private let deviation: [Float]
+  /// What is done to pixels before the network sees them. It travels with model files.
+  public var normalization: Normalization {
+    didSet {
+      spec?.shape.normalization = normalization
+      (constants, factors) = (nil, nil)
+    }
+  }
   private var constants: Constant?
   private var factors: Constant?
 
   public init(classes: Int, normalization: Normalization) {
     self.classes = classes
-    mean = normalization.mean
-    deviation = normalization.standardDeviation
+    self.normalization = normalization
   }
 
   /// Everything before the last linear layer, on normalised images. Subclasses override it.
@@ -72,14 +76,18 @@ open class Classifier: Module, Layer {
     return (logits(features.penultimate).to(.float32), features)
   }
 
-  /// `(x - mean) / std` as one multiplication and one addition.
+  /// `(x - mean) / std` as one multiplication and one addition, then the order of channels.
   private func normalize(_ pixels: Tensor) -> Tensor {
-    guard !mean.isEmpty else { return pixels }
-    let (scale, shift) = scaleAndShift(on: pixels.device)
-    return pixels * scale + shift
+    var x = pixels
+    if !normalization.mean.isEmpty {
+      let (scale, shift) = scaleAndShift(on: pixels.device)
+      x = pixels * scale + shift
+    }
+    return normalization.channelOrder == .bgr ? x.flipped(1) : x
   }
   private func scaleAndShift(on device: Device) -> (Tensor, Tensor) {
     if let factors, let constants, factors.value.device == device { return (factors.value, constants.value) }
+    let mean = normalization.mean, deviation = normalization.standardDeviation
     let shape = [1, mean.count, 1, 1]
     let scale = Tensor(deviation.map { 1 / $0 }, shape: shape).to(device)
     let shift = Tensor(zip(mean, deviation).map { -$0 / $1 }, shape: shape).to(device)
@@ -87,27 +95,4 @@ open class Classifier: Module, Layer {
     constants = Constant(shift)
     return (scale, shift)
   }
-}
-
-/// Channel means and standard deviations of a data set's pixels in [0, 1]; empty means none.
-public struct Normalization: Sendable, Codable, Hashable {
-  public var mean: [Float]
-  public var standardDeviation: [Float]
-
-  public init(mean: [Float], standardDeviation: [Float]) {
-    require(mean.count == standardDeviation.count, "as many means as standard deviations")
-    self.mean = mean
-    self.standardDeviation = standardDeviation
-  }
-
-  public static let none = Normalization(mean: [], standardDeviation: [])
-  /// The values that most benchmark code uses.
-  public static let cifar10 = Normalization(mean: [0.4914, 0.4822, 0.4465], standardDeviation: [0.247, 0.243, 0.261])
-  public static let cifar100 = Normalization(
-    mean: [0.5071, 0.4865, 0.4409], standardDeviation: [0.2673, 0.2564, 0.2762])
-  public static let tinyImageNet = Normalization(
-    mean: [0.4802, 0.4481, 0.3975], standardDeviation: [0.2302, 0.2265, 0.2262])
-  public static let imageNet = Normalization(mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
-  public static let mnist = Normalization(mean: [0.5], standardDeviation: [0.5])
-  public static let half = Normalization(mean: [0.5, 0.5, 0.5], standardDeviation: [0.5, 0.5, 0.5])
 }

@@ -23,6 +23,7 @@ extension ModelSpec {
     let held = file.tensors.reduce(0.0) { $0 + Double($1.tensor.count) }
     return shape.classes > 0 && [1, 3].contains(shape.channels) && ModelShape.imageSizes.contains(shape.imageSize)
       && mean.count == deviation.count && (mean.isEmpty || mean.count == shape.channels)
+      && (shape.normalization.channelOrder != .bgr || shape.channels == 3)
       && mean.allSatisfy(\.isFinite) && deviation.allSatisfy { $0.isFinite && $0 > 0 }
       && kind.parameterCount(shape) <= held
   }

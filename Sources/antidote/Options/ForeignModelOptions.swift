@@ -18,6 +18,12 @@ struct ForeignModelOptions: ParsableArguments {
       "Which state dict of a PyTorch file with several: the keys that lead to it, with dots.", valueName: "key"))
   var key: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "YAML file that says which class of the model each class of the data set is: lines \"ours: theirs\", theirs a "
+        + "number from 0 or a name. Classes of the model that the data lack are left out.", valueName: "file"))
+  var classMap: String?
+
   struct Renaming: ExpressibleByArgument {
     let from: String
     let to: String

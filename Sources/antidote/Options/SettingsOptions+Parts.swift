@@ -37,8 +37,13 @@ extension SettingsOptions {
         "\(path): name the images that the model is for, such as --dataset folder --data path/to/images. Without a data "
           + "set the generated signs would be used, which are nothing to this model.")
     }
+    let given = try tree(options: [])["model"]
+    let isNamed = given?["name"] != nil || given?["width"] != nil
     return ModelFile(
-      path, named: try tree(options: [])["model"] == nil ? nil : configuration.model, ignored: foreign.ignore,
-      renamed: foreign.rename.map { ($0.from, $0.to) }, key: foreign.key)
+      path, named: isNamed ? configuration.model : nil, ignored: foreign.ignore,
+      renamed: foreign.rename.map { ($0.from, $0.to) }, key: foreign.key,
+      normalization: configuration.model.normalization,
+      channelOrder: given?["channels"] == nil ? nil : configuration.model.channels,
+      classMap: try foreign.classMap.map(ClassMap.init(contentsOf:)))
   }
 }

@@ -32,10 +32,11 @@ struct ModelZooTests {
 
   @Test("A model's description builds it again", arguments: ids)
   func specs(_ id: String) throws {
-    let model = try Self.small(id, 1, 112, normalization: .mnist).eval()
+    let model = try Self.small(id, 1, 112, normalization: .halfGray).eval()
     let spec = try #require(model.spec)
     #expect(
-      spec.kind == id && spec.shape.imageSize == 112 && spec.shape.channels == 1 && spec.shape.normalization == .mnist)
+      spec.kind == id && spec.shape.imageSize == 112 && spec.shape.channels == 1
+        && spec.shape.normalization == .halfGray)
     let copy = try model.copied()
     let x = Generator(seed: 5).uniform([1, 1, 112, 112])
     #expect(deviation(noGrad { copy(x) }, noGrad { model(x) }) == 0)
@@ -60,17 +61,17 @@ struct ModelZooTests {
     let generator = Generator(seed: 4)
     let shift = Normalization(mean: [0.4, 0.3, 0.2], standardDeviation: [0.6, 0.5, 0.4])
     let models: [(model: Classifier, side: Int, channels: Int)] = [
-      (PreActResNet18(classes: 3, width: 6, channels: 1, normalization: .mnist, generator), 32, 1),
-      (ResNet18(classes: 3, width: 6, channels: 1, stem: .large, normalization: .mnist, generator), 96, 1),
+      (PreActResNet18(classes: 3, width: 6, channels: 1, normalization: .halfGray, generator), 32, 1),
+      (ResNet18(classes: 3, width: 6, channels: 1, stem: .large, normalization: .halfGray, generator), 96, 1),
       (ResNet18(classes: 3, width: 6, stem: .small, normalization: shift, generator), 96, 3),
-      (ResNet32(classes: 3, width: 6, channels: 1, normalization: .mnist, generator), 32, 1),
+      (ResNet32(classes: 3, width: 6, channels: 1, normalization: .halfGray, generator), 32, 1),
       (VGG19(classes: 3, width: 4, dropout: 0, normalization: shift, generator), 32, 3),
-      (VGG19(classes: 3, width: 4, hidden: 11, channels: 1, dropout: 0.2, normalization: .mnist, generator), 32, 1),
+      (VGG19(classes: 3, width: 4, hidden: 11, channels: 1, dropout: 0.2, normalization: .halfGray, generator), 32, 1),
       (VGG19(classes: 3, width: 4, hidden: 9, batchNorm: true, dropout: 0.8, normalization: shift, generator), 32, 3),
       (VGG19(classes: 3, width: 4, batchNorm: true, normalization: shift, generator), 32, 3),
-      (DenseNet121(classes: 3, width: 8, channels: 1, stem: .large, normalization: .mnist, generator), 96, 1),
+      (DenseNet121(classes: 3, width: 8, channels: 1, stem: .large, normalization: .halfGray, generator), 96, 1),
       (DenseNet121(classes: 3, width: 8, stem: .small, normalization: shift, generator), 32, 3),
-      (SmallCNN(classes: 3, width: 6, channels: 1, normalization: .mnist, generator), 32, 1),
+      (SmallCNN(classes: 3, width: 6, channels: 1, normalization: .halfGray, generator), 32, 1),
     ]
     let kinds = Set(models.map { ObjectIdentifier(type(of: $0.model)) })
     #expect(kinds == Set(try Self.ids.map { ObjectIdentifier(type(of: try Self.small($0))) }), "the whole zoo")
