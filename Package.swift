@@ -36,6 +36,7 @@ let package = Package(
   // Imports point down only: a target may use those before it.
   targets: [
     .systemLibrary(name: "CLibTorch", pkgConfig: "antidote-libtorch"),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CTorch", dependencies: ["CLibTorch"]),
     .target(
       name: "CImageCodecs", linkerSettings: ["png", "jpeg", "webp", "gif", "tiff", "z"].map { .linkedLibrary($0) }),
@@ -57,9 +58,14 @@ let package = Package(
       ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
     layer(
       "Grids",
-      ["Files", "Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Experiments"]),
+      [
+        "Files", "Support", "Torch", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
+        "Experiments",
+        "CSQLite",
+      ]),
     layer(
-      "Reporting", ["Files", "Support", "Experiments", "Grids", .product(name: "Mustache", package: "swift-mustache")]),
+      "Reporting",
+      ["Files", "Support", "Evaluation", "Experiments", "Grids", .product(name: "Mustache", package: "swift-mustache")]),
     .executableTarget(
       name: "antidote",
       dependencies: [
@@ -125,9 +131,14 @@ let package = Package(
         "Experiments",
         "Reporting",
       ]),
-    tests("CLITests", ["Files", "antidote", "TestFiles"]),
-    tests("GridsTests", ["Files", "Support", "Training", "Experiments", "Grids", "TestFiles"]),
-    tests("ReportingTests", ["Files", "Support", "Evaluation", "Experiments", "Reporting", "TestFiles"]),
+    tests("CLITests", ["Files", "antidote", "TestFiles", "TestRuns"]),
+    .target(name: "TestRuns", path: "Tests/TestRuns", swiftSettings: settings),
+    tests(
+      "GridsTests",
+      ["Files", "Support", "Training", "Evaluation", "Experiments", "Grids", "TestFiles", "TestRuns"]),
+    tests(
+      "ReportingTests",
+      ["Files", "Support", "Evaluation", "Experiments", "Grids", "Reporting", "TestFiles", "TestRuns"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

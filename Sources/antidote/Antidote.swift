@@ -26,7 +26,7 @@ struct Antidote: ParsableCommand {
     subcommands: [
       RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self,
       EvaluateCommand.self,
-      ReportCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
+      GridCommand.self, ReportCommand.self, RunsCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -26,7 +26,7 @@ struct InformationTests {
       let diagnosis = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
       let findings = try #require(diagnosis["findings"] as? [[String: Any]])
       let names = findings.compactMap { $0["name"] as? String }
-      for name in ["libtorch", "devices", "bfloat16", "threads", "memory", "disk", "plotly", "speed"] {
+      for name in ["libtorch", "devices", "bfloat16", "threads", "memory", "disk", "sqlite", "plotly", "speed"] {
         #expect(names.contains(name))
       }
       let absent = try tool.run(["doctor", "--data", "nowhere"])

@@ -48,6 +48,12 @@ public struct Diagnosis: Codable, Sendable {
     checkSpeed()
   }
 
+  /// Adds what a layer above knows of this machine.
+  public mutating func add(_ name: String, _ value: String) {
+    findings.insert(
+      Finding(name: name, verdict: .good, value: value), at: findings.firstIndex { $0.name == "plotly" } ?? 0)
+  }
+
   private mutating func note(_ name: String, _ value: String, _ verdict: Verdict = .good, _ advice: String? = nil) {
     findings.append(
       Finding(name: name, verdict: advice == nil ? verdict : max(verdict, .note), value: value, advice: advice))

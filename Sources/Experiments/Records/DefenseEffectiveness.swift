@@ -27,3 +27,12 @@ public enum DefenseEffectiveness {
       attackSuccessRateAfter: attackAfter)
   }
 }
+
+extension RunRecord {
+  /// The rating that the run wrote down, or else that of its measurements before and after the defense.
+  public var effectiveness: Double? {
+    if let defenseEffectiveness { return defenseEffectiveness }
+    guard let before, let after else { return nil }
+    return DefenseEffectiveness.rating(before: before, after: after)
+  }
+}

@@ -12,6 +12,10 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
   case accuracyLoss = "accuracy-loss"
   /// After the defense, robust accuracy is more than 20 points below clean accuracy while attack success is below 50%.
   case notRecovered = "not-recovered"
+  /// The defense was told which samples are poisoned.
+  case oracle
+  /// The numbers rest on one seed. Raised for a cell of a grid, never for a run.
+  case singleSeed = "single-seed"
 
   /// A few words for headings and tables.
   public var title: String {
@@ -22,6 +26,8 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
     case .fewTestImages: "Few test images"
     case .accuracyLoss: "The defense cost much accuracy"
     case .notRecovered: "Triggered images are still misclassified"
+    case .oracle: "The defense knew the poison"
+    case .singleSeed: "A single seed"
     }
   }
 
@@ -57,6 +63,16 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
       """
       The trigger no longer leads to the target, but it still leads away from the truth: the model is disturbed by the trigger \
       rather than cured of it.
+      """
+    case .oracle:
+      """
+      The defense was told which training samples are poisoned, which no defender knows. Its numbers bound what a defense \
+      of its kind can reach; they are not those of a defense, and are left out where the best ones are marked.
+      """
+    case .singleSeed:
+      """
+      Poison, initial weights and the order of batches are random. How much a number changes with them cannot be seen from \
+      one run: repeat it with other seeds before methods are ranked by small differences.
       """
     }
   }

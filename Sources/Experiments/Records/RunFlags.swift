@@ -1,3 +1,5 @@
+import Backdoor
+import Defenses
 import Files
 import Foundation
 import Support
@@ -13,7 +15,7 @@ public enum RunFlags {
     [
       chanceAccuracy(record), weakAttack(record), notFinite(record, metrics), fewTestImages(record),
       accuracyLoss(record),
-      notRecovered(record),
+      notRecovered(record), oracle(record),
     ].compactMap { $0 }
   }
 
@@ -82,5 +84,13 @@ public enum RunFlags {
     return RaisedFlag(
       .notRecovered,
       "Robust accuracy is \(formatPercent(robust)) after the defense, clean accuracy \(formatPercent(after.accuracy)).")
+  }
+
+  private static func oracle(_ record: RunRecord) -> RaisedFlag? {
+    let defense = record.configuration["defense"]
+    guard let name = defense?.stringValue ?? defense?["name"]?.stringValue, let kind = try? DefenseKind.named(name),
+      kind.requires.contains(.truth)
+    else { return nil }
+    return RaisedFlag(.oracle, "The defense \(name) was told which training samples are poisoned.")
   }
 }

@@ -10,6 +10,7 @@ import Foundation
 /// checkpoint-<stage>.safetensors   what a killed run resumes from; see FolderCheckpoints
 /// samples/                PNG images for the report
 /// report.html             the report, and plotly.min.js beside it
+/// events.out.tfevents.antidote     the epochs for TensorBoard, where it was asked for
 /// .lock                   held while a process works here
 /// ```
 public struct RunDirectory: Sendable {
@@ -18,6 +19,8 @@ public struct RunDirectory: Sendable {
   public static let modelName = "model.safetensors"
   public static let samplesName = "samples"
   public static let reportName = "report.html"
+  /// The epochs for TensorBoard, which looks for this beginning of a name.
+  public static let eventsName = "events.out.tfevents.antidote"
   static let lockName = ".lock"
 
   /// The folder's path, as given, without a slash at the end.
@@ -56,6 +59,22 @@ public struct RunDirectory: Sendable {
     let path = Path.withoutFinalSlash(path)
     guard let record = try storedRecord(in: path) else { throw RunStoreError.notARun(directory: path) }
     return RunDirectory(path: path, id: record.id, lock: nil)
+  }
+
+  /// Removes the folder of a run with everything in it.
+  ///
+  /// - Throws: ``RunStoreError``: the folder holds no run, or a process works in it. `FileError`: it cannot be removed.
+  public static func remove(_ path: String) throws {
+    let path = Path.withoutFinalSlash(path)
+    let record = path + "/" + recordName
+    guard FileSystem.isFile(record) else { throw RunStoreError.notARun(directory: path) }
+    let lock = try RunLock(path: path + "/" + lockName, directory: path)
+    defer { lock.release() }
+    // The record goes last: a process that is killed meanwhile leaves what is still known as a run.
+    for name in try FileSystem.list(path, hidden: true) where name != recordName && name != lockName {
+      try FileSystem.remove(path + "/" + name)
+    }
+    try FileSystem.remove(path)
   }
 
   /// Lets other processes write to the folder. What is asked to write through this value later is refused.
@@ -98,7 +117,9 @@ public struct RunDirectory: Sendable {
   }
 
   /// What a run leaves that failed before it made a model, a checkpoint or a picture.
-  private static let withoutResult: Set = [recordName, metricsName, PoisonManifest.fileName, samplesName, lockName]
+  private static let withoutResult: Set = [
+    recordName, metricsName, eventsName, PoisonManifest.fileName, samplesName, lockName,
+  ]
 
   private static func holdsNoResult(_ path: String) throws -> Bool {
     let samples = path + "/" + samplesName
@@ -109,7 +130,9 @@ public struct RunDirectory: Sendable {
 
   /// The record goes last: a process that is killed meanwhile leaves a failed run.
   private static func removeFailedRun(in path: String) throws {
-    for name in [metricsName, PoisonManifest.fileName, recordName] { try FileSystem.remove(path + "/" + name) }
+    for name in [metricsName, eventsName, PoisonManifest.fileName, recordName] {
+      try FileSystem.remove(path + "/" + name)
+    }
   }
 
   private static func storedRecord(in path: String) throws -> RunRecord? {

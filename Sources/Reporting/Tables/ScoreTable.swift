@@ -105,12 +105,3 @@ extension DetectionMetrics {
       + "samples."
   }
 }
-
-extension RunRecord {
-  /// The stored defense effectiveness rating, or else the one that the measurements give.
-  var effectiveness: Double? {
-    if let defenseEffectiveness { return defenseEffectiveness }
-    guard let before, let after else { return nil }
-    return DefenseEffectiveness.rating(before: before, after: after)
-  }
-}

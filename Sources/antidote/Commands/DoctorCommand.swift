@@ -2,6 +2,7 @@ import ArgumentParser
 import Experiments
 import Files
 import Foundation
+import Grids
 import Support
 
 struct DoctorCommand: ParsableCommand {
@@ -20,7 +21,8 @@ struct DoctorCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let diagnosis = Diagnosis(data: data, plotly: Plotly.path)
+    var diagnosis = Diagnosis(data: data, plotly: Plotly.path)
+    diagnosis.add("sqlite", "\(RunIndex.libraryVersion), for the index of runs")
     if output.json {
       try Output.write(json: try JSONValue(encoding: diagnosis))
     } else {

@@ -1,0 +1,168 @@
+import Experiments
+public import Files
+import Foundation
+public import Support
+
+/// Runs as a table with one row each.
+public struct RunTable {
+  private let header: [String]
+  private let isText: [Bool]
+  private let rows: [[JSONValue?]]
+  private let metrics: [ResultMetric?]
+
+  /// The columns where nobody chooses; metrics that no run has are left out.
+  private static let usual =
+    ["folder", "status", "attack.name", "attack.rate", "defense.name", "dataset.name", "seed"]
+    + ResultMetric.usual.map(\.id) + ["flags"]
+
+  /// - Parameter columns: names of settings, metrics or fields.
+  /// - Throws: `SettingsError` for a name that no run has.
+  public init(_ runs: [RunSummary], columns: [String]?) throws(SettingsError) {
+    for column in columns ?? [] { try RunQuery.check(column, in: runs) }
+    let names = columns ?? Self.usual
+    let metrics = names.map { try? ResultMetric.named($0) }
+    let readers = names.map { RunQuery.reader(of: $0) }
+    let rows = runs.map { run in readers.map { $0(run) } }
+    let kept = names.indices.filter { column in
+      columns != nil || runs.isEmpty || rows.contains { $0[column] != nil && $0[column] != .string("") }
+    }
+    header = kept.map { metrics[$0]?.abbreviation ?? names[$0].replacing(".name", with: "") }
+    self.metrics = kept.map { metrics[$0] }
+    let shown = rows.map { row in kept.map { row[$0] } }
+    self.rows = shown
+    isText = kept.indices.map { column in !shown.contains { $0[column]?.doubleValue != nil } }
+  }
+
+  /// Aligned columns for a terminal: text to the left, numbers to the right.
+  public var text: String {
+    let cells = rows.map { row in zip(row, metrics).map { Self.shown($0, $1) } }
+    var widths = header.map(\.count)
+    for row in cells {
+      for (column, cell) in row.enumerated() { widths[column] = max(widths[column], Self.width(cell)) }
+    }
+    var text = ""
+    for row in [header] + cells {
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let gap = String(repeating: " ", count: widths[column] - Self.width(cell))
+        if column > 0 { line += "  " }
+        line += isText[column] ? cell + gap : gap + cell
+      }
+      while line.utf8.last == UInt8(ascii: " ") { line.removeLast() }
+      text += line + "\n"
+    }
+    return text
+  }
+
+  /// Comma-separated values (RFC 4180): numbers in full, shares as fractions.
+  public var csv: String {
+    CSVText.text([header] + rows.map { row in row.map { $0.map { $0.isNull ? "" : $0.plainText } ?? "" } })
+  }
+
+  private static func shown(_ value: JSONValue?, _ metric: ResultMetric?) -> String {
+    guard let value else { return "-" }
+    if let metric, let number = value.doubleValue { return metric.text(number) }
+    return value.isNull ? "-" : value.plainText
+  }
+
+  /// Counting bytes is much quicker, and nearly all cells are ASCII.
+  private static func width(_ cell: String) -> Int {
+    cell.utf8.allSatisfy { $0 < 128 } ? cell.utf8.count : cell.count
+  }
+}
+
+/// Comma-separated values as RFC 4180 has them.
+public enum CSVText {
+  public static func text(_ rows: [[String]]) -> String {
+    rows.map { $0.map(quoted).joined(separator: ",") + "\n" }.joined()
+  }
+
+  private static func quoted(_ cell: String) -> String {
+    guard cell.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return cell }
+    return "\"" + cell.replacing("\"", with: "\"\"") + "\""
+  }
+
+  /// The rows of a text; a last line without its newline counts.
+  /// - Throws: `ParseError` for quotation marks that do not close, with the line on which they open.
+  public static func rows(_ text: String) throws(ParseError) -> [[String]] {
+    var rows: [[String]] = []
+    var row: [String] = []
+    var cell = String.UnicodeScalarView()
+    var isQuoted = false
+    var (line, opened) = (1, 1)
+    var scalars = Array(text.unicodeScalars)[...]
+    if scalars.first == "\u{FEFF}" { scalars = scalars.dropFirst() }
+    func end(_ cell: inout String.UnicodeScalarView, _ row: inout [String]) {
+      row.append(String(cell))
+      cell = .init()
+    }
+    while let scalar = scalars.popFirst() {
+      if scalar == "\n" { line += 1 }
+      if isQuoted {
+        if scalar != "\"" {
+          cell.append(scalar)
+        } else if scalars.first == "\"" {
+          cell.append("\"")
+          scalars = scalars.dropFirst()
+        } else {
+          isQuoted = false
+        }
+        continue
+      }
+      switch scalar {
+      case "\"" where cell.isEmpty: (isQuoted, opened) = (true, line)
+      case ",": end(&cell, &row)
+      case "\r" where scalars.first == "\n": continue
+      case "\n":
+        end(&cell, &row)
+        if row != [""] { rows.append(row) }
+        row = []
+      default: cell.append(scalar)
+      }
+    }
+    guard !isQuoted else { throw ParseError("a quotation mark opens here and is not closed.", line: opened) }
+    if !cell.isEmpty || !row.isEmpty {
+      end(&cell, &row)
+      rows.append(row)
+    }
+    return rows
+  }
+}
+
+extension ResultMetric {
+  /// A value as tables show it: a share in percent with one decimal, without the sign.
+  public func text(_ value: Double, digits: Int = 1) -> String {
+    guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "-inf" : "inf" }
+    return switch kind {
+    case .share: Self.decimal(100 * value, digits)
+    case .ratio: Self.decimal(value, digits + 2)
+    case .seconds: formatDuration(value)
+    case .count: value == value.rounded() ? String(Int(clamping: Int64(value))) : Self.decimal(value, digits)
+    }
+  }
+
+  /// Half a unit in the last place goes up, also where binary fractions put it a little below.
+  static func decimal(_ value: Double, _ digits: Int) -> String {
+    let text = String(format: "%.\(digits)f", value + (value < 0 ? -1e-9 : 1e-9))
+    return text.hasPrefix("-") && !text.contains { ("1"..."9").contains($0) } ? String(text.dropFirst()) : text
+  }
+
+  /// What the unit is, for headings: "%".
+  public var unit: String { kind == .share ? "%" : "" }
+}
+
+extension RunSummary {
+  /// The run with all its settings and values, for other programs.
+  public var json: JSONValue {
+    var tree: JSONValue = [
+      "folder": .string(folder), "id": .string(id), "title": .string(title), "status": .string(status.rawValue),
+      "settings": settings, "values": .object(values.mapValues(JSONValue.double)),
+      "flags": .array(flags.map { .string($0.id) }),
+    ]
+    if let failure { tree["failure"] = .string(failure) }
+    if let created { tree["created"] = .string(created.formatted(.iso8601)) }
+    if let finished { tree["finished"] = .string(finished.formatted(.iso8601)) }
+    if let command { tree["command"] = .string(command) }
+    return tree
+  }
+}
