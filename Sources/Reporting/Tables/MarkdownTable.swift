@@ -32,7 +32,7 @@ enum MarkdownTable {
   }
 
   /// Text that neither ends its cell nor turns into markup.
-  private static func cell(_ text: String) -> String {
+  static func cell(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
       switch scalar {

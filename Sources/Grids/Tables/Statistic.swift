@@ -1,0 +1,30 @@
+/// A number over seeds.
+public struct Statistic: Sendable, Equatable {
+  /// In the order of the runs.
+  public let values: [Double]
+
+  /// - Returns: nil where there are no values.
+  public init?(_ values: [Double]) {
+    guard !values.isEmpty else { return nil }
+    self.values = values
+  }
+
+  public var count: Int { values.count }
+  public var mean: Double { values.reduce(0, +) / Double(values.count) }
+
+  /// The standard deviation of the sample, by n - 1; nil of a single value.
+  public var deviation: Double? {
+    guard count > 1 else { return nil }
+    let mean = mean
+    return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)).squareRoot()
+  }
+}
+
+extension ResultMetric {
+  /// "91.3 ± 0.4", or "91.3" of a single value.
+  public func text(_ statistic: Statistic?, plusMinus: String = " ± ") -> String? {
+    guard let statistic else { return nil }
+    let deviation = statistic.deviation.map { plusMinus + text($0) } ?? ""
+    return text(statistic.mean) + deviation
+  }
+}

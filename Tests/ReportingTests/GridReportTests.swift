@@ -1,0 +1,140 @@
+import Experiments
+import Files
+import Foundation
+import Grids
+import TestFiles
+import TestRuns
+import Testing
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
+@testable import Reporting
+
+struct GridReportTests {
+  private func write(_ samples: [SampleRun], in folder: String) throws {
+    for (number, sample) in samples.enumerated() { try sample.write(in: folder, "runs/run-\(number)") }
+  }
+
+  private var samples: [SampleRun] {
+    ["badnets", "wanet"].flatMap { attack in
+      [("sau", 0.02), ("ft", 0.3)].flatMap { defense, rate in
+        [0, 1].map { seed in
+          SampleRun { run in
+            (run.attack, run.defense, run.seed) = (attack, defense, seed)
+            run.attackSuccessRate = rate + 0.01 * Double(seed)
+          }
+        }
+      }
+    }
+  }
+
+  private func report(
+    _ folder: String, layout: ResultGrid.Layout = .init(), charts: [GridChartRequest] = []
+  ) throws -> (html: String, markdown: String, files: Report.GridFiles) {
+    let files = try Report.writeGrid(
+      folder: folder, runs: RunIndex(of: folder).runs(), layout: layout, charts: charts,
+      command: "antidote grid report x")
+    return (
+      try String(contentsOfFile: files.page, encoding: .utf8),
+      try String(contentsOfFile: files.markdown, encoding: .utf8),
+      files
+    )
+  }
+
+  @Test func thePageHoldsTheTables() throws {
+    try withTemporaryFolder { folder in
+      try write(
+        samples + [SampleRun { ($0.defense, $0.status, $0.more) = ("nc", "failed", "\"failure\": \"no memory\"") }],
+        in: folder)
+      try Data("x".utf8).write(to: URL(fileURLWithPath: folder + "/runs/run-0/report.html"))
+      let (html, markdown, files) = try report(folder)
+      #expect(html.hasPrefix("<!DOCTYPE html>") && html.hasSuffix("</html>\n") && !html.contains("Optional("))
+      for text in [
+        "8 finished runs, 1 more not finished: 2 attacks, 2 defenses, seeds 0, 1.",
+        "means and standard deviations (n − 1) over 2 seeds", "<td data-value=\"0.025\" class=\"best\">",
+        ">2.5</a> <small>± 0.7</small>", "class=\"second\"", "<a href=\"runs/run-0/report.html\">report</a>",
+        "antidote run --attack badnets --defense sau", "no memory", "Copy LaTeX", "\\textbf{2.5} $\\pm$ 0.7",
+        "antidote grid report x", "default-src 'none'",
+      ] { #expect(html.contains(text), "\(text)") }
+      #expect(!html.contains("http://") && !html.contains("https://"))
+      #expect(
+        markdown.contains("| badnets | 97.0 ± 0.0 | 30.5 ± 0.7 | **2.5 ± 0.7** |")
+          || markdown.contains("| badnets | 97.0 ± 0.0 | *30.5 ± 0.7* | **2.5 ± 0.7** |"), "\(markdown)")
+      #expect(markdown.contains("run-8: failed: no memory"))
+      // Pictures with their numbers beside them.
+      #expect(files.figures.contains { $0.hasSuffix("figures/attackSuccessRate-map.csv") })
+      for path in files.figures where path.hasSuffix(".svg") {
+        let svg = try Data(contentsOf: URL(fileURLWithPath: path))
+        #expect(XMLParser(data: svg).parse(), "\(path)")
+      }
+    }
+  }
+
+  @Test func textFromRecordsIsEscaped() throws {
+    try withTemporaryFolder { folder in
+      let evil = "<img src=x onerror=alert(1)>"
+      try write(
+        [SampleRun { $0.more = "\"failure\": \"\(evil)\"" }, SampleRun { ($0.defense, $0.attack) = (evil, evil) }],
+        in: folder)
+      try SampleRun { $0.status = "failed" }.write(in: folder, "runs/\(evil)")
+      let (html, markdown, _) = try report(folder)
+      #expect(!html.contains("<img") && html.contains("&lt;img src=x"))
+      #expect(!markdown.contains("<img"))
+    }
+  }
+
+  @Test func aChartOverASetting() throws {
+    try withTemporaryFolder { folder in
+      let sweep = [0.01, 0.05, 0.1, 0.5].flatMap { tau in
+        [0, 1].map { seed in
+          SampleRun { run in
+            (run.defense, run.before, run.seed, run.defenseSettings) = ("prl-at", nil, seed, "\"tau\": \(tau)")
+            run.accuracy = 0.9 - tau + 0.01 * Double(seed)
+          }
+        }
+      }
+      try write(sweep, in: folder)
+      let (html, _, files) = try report(
+        folder, charts: [.init(x: "defense.tau", y: ["ACC", "ASR"], isLogarithmic: true)])
+      #expect(html.contains("Clean accuracy by defense.tau") && html.contains("defense.tau (logarithmic)"))
+      let path = try #require(files.figures.first { $0.contains("chart-1") && $0.hasSuffix(".csv") })
+      let rows = try CSVText.rows(String(contentsOfFile: path, encoding: .utf8))
+      #expect(rows.count == 5 && rows[0] == ["series", "defense.tau", "accuracy", "deviation"])
+      #expect(rows[1][1] == "0.01" && abs((Double(rows[1][2]) ?? 0) - 0.895) < 1e-12)
+      #expect(throws: (any Error).self) { try report(folder, charts: [.init(x: "defense.tua", y: ["ACC"])]) }
+      #expect(throws: (any Error).self) { try report(folder, charts: [.init(x: "attack.name", y: ["ACC"])]) }
+    }
+  }
+
+  @Test func aChartOverEpochs() throws {
+    try withTemporaryFolder { folder in
+      try write([SampleRun(), SampleRun { $0.seed = 1 }], in: folder)
+      for (run, shift) in [(0, 0.0), (1, 0.1)] {
+        let log = MetricsLog(path: folder + "/runs/run-\(run)/metrics.jsonl")
+        try log.append(MetricsEntry(stage: "train", epoch: 1, values: ["backdoorRisk": 0.9]))
+        for epoch in 1...3 {
+          try log.append(
+            MetricsEntry(stage: "purify", epoch: epoch, values: ["backdoorRisk": 0.5 / Double(epoch) + shift]))
+        }
+      }
+      let (html, _, files) = try report(folder, charts: [.init(x: "epoch", y: ["backdoorRisk", "adversarialRisk"])])
+      #expect(html.contains("badnets, sau"))
+      let path = try #require(files.figures.first { $0.contains("chart-1") && $0.hasSuffix(".csv") })
+      let rows = try CSVText.rows(String(contentsOfFile: path, encoding: .utf8))
+      // The last stage alone: three epochs, means over the two seeds.
+      #expect(rows.count == 4 && rows[1][0] == "Backdoor risk" && abs((Double(rows[1][2]) ?? 0) - 0.55) < 1e-12)
+    }
+  }
+
+  @Test func whatCannotBeReported() throws {
+    try withTemporaryFolder { folder in
+      #expect(throws: (any Error).self) { try report(folder) }
+      try SampleRun().write(in: folder, ".")
+      // A run has a report of its own under that name.
+      #expect(throws: (any Error).self) { try report(folder) }
+      #expect(!FileManager.default.fileExists(atPath: folder + "/report.html"))
+    }
+  }
+}
