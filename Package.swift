@@ -129,7 +129,7 @@ let package = Package(
       [
         "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Evaluation",
         "Experiments",
-        "Reporting",
+        "Grids", "Reporting",
       ]),
     tests("CLITests", ["Files", "antidote", "TestFiles", "TestRuns"]),
     .target(name: "TestRuns", path: "Tests/TestRuns", swiftSettings: settings),

@@ -4,6 +4,7 @@ import Evaluation
 @testable import Experiments
 import Files
 import Foundation
+@testable import Grids
 @testable import Reporting
 @testable import Support
 import Torch
@@ -151,6 +152,9 @@ extension Subject {
       _ = try (configuration.makeAttack(), configuration.makeDefense())
     }
     let json = try ExperimentConfiguration(["attack": "badnets", "defense": "sau"]).resolved().prettyJSON
+    let published =
+      "title: a paper\nunit: percent\nsettings: {dataset.name: cifar10}\nvalues:\n  - {attack: badnets, defense: sau, "
+      + "metric: ACC, value: 90.5, deviation: 1, attack.rate: 0.1, source: table 1}\n"
     return [
       Subject(
         name: "yaml", seeds: [configurations[0]],
@@ -173,6 +177,21 @@ extension Subject {
         try configure(try JSONValue(json: Data($0), source: "input"))
       },
       Subject(
+        name: "published-yaml", seeds: [Array(published.utf8)], words: ["unit: percent", "1e300", "metric: ", "- {"]
+      ) {
+        let paper = try PublishedResults(try text($0), source: "input", isCSV: false)
+        _ = GridComparison(try ResultGrid([]), named: "grid", paper).text
+      },
+      Subject(
+        name: "published-csv",
+        seeds: [Array("attack,defense,metric,value,source,unit\nbadnets,sau,poisonKept,3,\"t, 1\",percent\n".utf8)],
+        words: ["\"", ",", "\n", "1e300", "nan"]
+      ) {
+        for value in try PublishedResults(try text($0), source: "input", isCSV: true).values {
+          _ = value.metric.text(value.value)
+        }
+      },
+      Subject(
         name: "set-option",
         seeds: ["attack.rate=0.05", "defense={name: sau, epochs: 3}", "recipe.milestones=[1, 2]", "seed=7"].map {
           Array($0.utf8)
@@ -192,6 +211,13 @@ extension Subject {
       _ = try Report.write(runDirectory: folder)
       guard let record = try RunDirectory.open(folder).readRecord() else { return }
       _ = (Report.terminalTable(record), Report.markdownTable([record]), try record.encoded())
+      _ = try Report.writeTensorBoard(runDirectory: folder)
+      var run = RunSummary(record, folder: ".")
+      _ = try (RunTable([run], columns: nil).text, RunDifference(run, run).text)
+      run.status = .finished
+      let grid = try ResultGrid([run])
+      _ = GridPage(grid, title: "grid", charts: [], root: folder, command: nil).html
+      _ = (Report.gridMarkdown(grid, title: "grid"), GridComparison(grid, named: "a", grid, named: "b").text)
     }
     let data = try data()
     let manifests = try ["badnets", "blended"].map { name in

@@ -248,7 +248,7 @@ extension RunIndex {
 
 /// Dates are whole seconds since 1970, as those of records are whole seconds.
 extension Statement.Value {
-  fileprivate init(_ date: Date?) { self.init(date.map { Int($0.timeIntervalSince1970) }) }
+  fileprivate init(_ date: Date?) { self.init(date.flatMap { Int(exactly: $0.timeIntervalSince1970.rounded()) }) }
 }
 extension Statement {
   fileprivate func date(_ column: Int) -> Date? {

@@ -137,7 +137,7 @@ extension ResultMetric {
     case .share: Self.decimal(100 * value, digits)
     case .ratio: Self.decimal(value, digits + 2)
     case .seconds: formatDuration(value)
-    case .count: value == value.rounded() ? String(Int(clamping: Int64(value))) : Self.decimal(value, digits)
+    case .count: Self.decimal(value, value == value.rounded() ? 0 : digits)
     }
   }
 
