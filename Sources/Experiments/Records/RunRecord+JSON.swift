@@ -11,14 +11,17 @@ extension RunRecord {
   /// - Parameters:
   ///   - bytes: The file's content.
   ///   - path: The file's path, for messages.
+  ///   - withPictures: Whether samples, perturbations, histograms, maps and pictures are wanted, which are most of a
+  ///     record and of the time that it takes. Without them they are empty, and are not checked.
   /// - Throws: ``RunStoreError/unknownFormat(path:found:)`` for another format version,
   ///   ``RunStoreError/damaged(path:reason:)`` for anything else that is not a record.
   public static func decoded(
-    from bytes: some Collection<UInt8>, path: String = RunDirectory.recordName
+    from bytes: some Collection<UInt8>, path: String = RunDirectory.recordName, withPictures: Bool = true
   ) throws(RunStoreError) -> RunRecord {
     let record: RunRecord
     do {
-      let tree = try JSONValue(json: bytes)
+      var tree = try JSONValue(json: bytes)
+      if !withPictures { tree.dropPictures() }
       guard tree.holdsCounts else { throw ParseError("a whole number is beyond 2^53") }
       record = try tree.decode(RunRecord.self)
     } catch let error as RunRecord.UnknownFormat {
@@ -32,6 +35,13 @@ extension RunRecord {
 }
 
 extension JSONValue {
+  fileprivate mutating func dropPictures() {
+    for key in ["samples", "perturbations"] { self[key] = nil }
+    guard var findings = self["findings"], findings.objectValue != nil else { return }
+    for key in ["histograms", "maps", "pictures"] where findings[key] != nil { findings[key] = [] }
+    self["findings"] = findings
+  }
+
   /// Whether every whole number is one that reports can count with: sums of a few stay within 64 bits.
   fileprivate var holdsCounts: Bool {
     switch self {

@@ -133,10 +133,9 @@ extension RunSummary {
   public init(at root: String, _ folder: String) {
     let path = folder == "." ? root : Path.join(root, folder)
     do {
-      guard let record = try RunDirectory.open(path).readRecord() else {
-        throw RunStoreError.notARun(directory: path)
-      }
-      self.init(record, folder: folder)
+      let file = Path.join(path, RunDirectory.recordName)
+      let bytes = try FileSystem.read(file)
+      self.init(try RunRecord.decoded(from: bytes, path: file, withPictures: false), folder: folder)
     } catch {
       self.init(damaged: error, folder: folder)
     }
