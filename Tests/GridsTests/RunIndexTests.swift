@@ -75,6 +75,26 @@ struct RunIndexTests {
     }
   }
 
+  @Test func whatAFilterFound() throws {
+    try withTemporaryFolder { folder in
+      try SampleRun { run in
+        run.more = """
+          "findings": {"detection": {"keptCount": 800, "rejectedCount": 200, "poisonedCount": 100, "poisonKept": 25,
+            "cleanRejected": 125, "areaUnderROC": 0.75}, "filteringRates": [{"bound": 50, "removed": 75,
+            "poisonedRemoved": 60}], "histograms": [{"title": "loss", "lower": 0, "upper": 1, "clean": [1],
+            "poisoned": [2]}], "maps": [], "pictures": []}, "samples": []
+          """
+      }.write(in: folder)
+      let run = try #require(try RunIndex(of: folder).runs().first)
+      #expect(run.status == .finished, "\(run.failure ?? "")")
+      #expect(run.values["truePositiveRate"] == 0.75 && run.values["filteringRate.50"] == 0.8)
+      #expect(abs((run.values["falsePositiveRate"] ?? 0) - 125.0 / 900) < 1e-12 && run.values["areaUnderROC"] == 0.75)
+      #expect(run.values["poisonKept"] == 25 && run.values["poisonShareKept"] == 25.0 / 800)
+      let grid = try ResultGrid([run])
+      #expect(grid.metrics.suffix(4).map(\.abbreviation) == ["TPR", "FPR", "AUC", "SFR 50"])
+    }
+  }
+
   /// A run that a process works on stays, whole.
   @Test func removingARun() throws {
     try withTemporaryFolder { folder in
