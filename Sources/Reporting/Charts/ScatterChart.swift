@@ -19,7 +19,7 @@ struct ScatterChart {
 
   private static let width = 520.0
   private static let height = 380.0
-  private static let margin = (left: 52.0, right: 18.0, top: 14.0, bottom: 46.0)
+  private static let margin = (left: 52.0, right: 26.0, top: 14.0, bottom: 46.0)
 
   func svg() -> String {
     let points = groups.flatMap(\.points)

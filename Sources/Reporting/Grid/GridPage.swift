@@ -142,9 +142,9 @@ private struct GridPageParts {
         let flag =
           flags.isEmpty
           ? ""
-          : " <span class=\"flag\" title=\"\(HTMLText.escape(flags.map(\.message).joined(separator: " ")))\">⚑</span>"
+          : "<span class=\"flag\" title=\"\(HTMLText.escape(flags.map(\.message).joined(separator: " ")))\">⚑</span> "
         return "<td data-value=\"\(statistic.mean)\"\(style.isEmpty ? "" : " class=\"\(style)\"")>"
-          + "<a href=\"#c\(number)-\(row)-\(column)\">\(metric.text(statistic.mean))</a>\(spread)\(count)\(flag)</td>"
+          + "\(flag)<a href=\"#c\(number)-\(row)-\(column)\">\(metric.text(statistic.mean))</a>\(spread)\(count)</td>"
       }
       return "<tr><th scope=\"row\">\(HTMLText.escape(text.rowLabels[row]))</th>\(cells.joined())</tr>"
     }
@@ -209,14 +209,14 @@ private struct GridPageParts {
   private static func unfinished(_ runs: [RunSummary], root: String) -> String {
     guard !runs.isEmpty else { return "" }
     let items = runs.prefix(200).map { run in
-      "<tr><th scope=\"row\"><code>\(HTMLText.escape(run.folder))</code></th><td>\(run.status.rawValue)</td>"
+      "<tr><th scope=\"row\"><code>\(HTMLText.escape(run.folder))</code></th><td class=\"word\">\(run.status.rawValue)</td>"
         + "<td class=\"words\">\(HTMLText.escape(run.failure ?? ""))</td></tr>"
     }
     return """
       <section id="unfinished">
       <h2>Runs that do not count</h2>
       <div class="wide"><table class="plain"><thead><tr><th scope="col">Run</th><th scope="col">Status</th>\
-      <th scope="col">Reason</th></tr></thead><tbody>
+      <th scope="col" class="words">Reason</th></tr></thead><tbody>
       \(items.joined(separator: "\n"))
       </tbody></table></div>
       </section>
@@ -275,7 +275,7 @@ private struct GridDrawings {
       let map = HeatMapChart(
         title: "\(metric.title)\(name)", rows: text.rowLabels, columns: text.columnLabels,
         values: table.cells.map { $0.map { $0?[metric]?.mean } }, higherIsBetter: metric.higherIsBetter)
-      usual += Self.figure(map.title, "", map.svg(), isWide: table.columns.count > 9)
+      usual += Self.figure(map.title, "", map.svg(), style: table.columns.count > 9 ? "heat broad" : "heat")
       let rows = zip(map.rows, map.values).map { row, values in [row] + values.map { $0.map { "\($0)" } ?? "" } }
       add("\(Path.safeName(metric.id))-map\(end)", ChartFile.text(map.svg(), legend: []), [[""] + map.columns] + rows)
     }
@@ -297,8 +297,8 @@ private struct GridDrawings {
     return ScatterChart(title: title, xLabel: "ACC", yLabel: "ASR", groups: groups)
   }
 
-  private static func figure(_ title: String, _ legend: String, _ svg: String, isWide: Bool = false) -> String {
-    "<figure\(isWide ? " class=\"broad\"" : "")><figcaption>\(HTMLText.escape(title))</figcaption>\(legend)"
+  private static func figure(_ title: String, _ legend: String, _ svg: String, style: String = "") -> String {
+    "<figure\(style.isEmpty ? "" : " class=\"\(style)\"")><figcaption>\(HTMLText.escape(title))</figcaption>\(legend)"
       + "<div class=\"plot\">\(svg)</div></figure>\n"
   }
 

@@ -1,6 +1,7 @@
 /// What the page about a grid needs beside the style sheet of all reports.
 enum GridStyle {
   static let text = """
+    body { max-width: 1320px; }
     .results { margin: 0 0 28px; padding: 14px 18px 12px; background: var(--card); border: 1px solid var(--rule);
       border-radius: 12px; }
     .results figcaption { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 8px; margin-bottom: 6px; }
@@ -28,7 +29,8 @@ enum GridStyle {
     .runs { margin: 0 0 14px; padding-left: 20px; }
     .runs pre { margin: 6px 0 10px; font-size: 14px; }
     .runs a { color: var(--note); }
-    .words { text-align: left !important; }
+    .plain .words { text-align: left; }
+    .plain .word { white-space: nowrap; }
     .bar { stroke-width: 1.4; }
     .bar.s0 { stroke: var(--s0); } .bar.s1 { stroke: var(--s1); } .bar.s2 { stroke: var(--s2); } .bar.s3 { stroke: var(--s3); }
     .bar.s4 { stroke: var(--s4); } .bar.s5 { stroke: var(--s5); } .bar.s6 { stroke: var(--s6); }
@@ -40,7 +42,9 @@ enum GridStyle {
       .results { padding: 12px 12px 8px; }
       .copies { margin-left: 0; flex: 1 0 100%; }
       .sortable tbody th[scope=row] { max-width: 40vw; white-space: normal; overflow-wrap: normal; }
-      .plot text.number { font-size: 12px; }
+      .heat .plot { overflow-x: auto; }
+      .heat .plot > svg { min-width: 600px; }
+      .plot .number, .heat .plot text { font-size: 12px; }
     }
     @media print { .copies { display: none; } .results .plain th, .results .plain td { padding-right: 8px; } }
     """
