@@ -121,6 +121,8 @@ struct GridReportTests {
       }
       let (html, _, files) = try report(folder, charts: [.init(x: "epoch", y: ["backdoorRisk", "adversarialRisk"])])
       #expect(html.contains("badnets, sau"))
+      // The undefended model is that of the same runs, and has no curves of its own.
+      #expect(files.figures.count { $0.contains("chart-") && $0.hasSuffix(".csv") } == 1)
       let path = try #require(files.figures.first { $0.contains("chart-1") && $0.hasSuffix(".csv") })
       let rows = try CSVText.rows(String(contentsOfFile: path, encoding: .utf8))
       // The last stage alone: three epochs, means over the two seeds.

@@ -14,6 +14,9 @@ struct TensorBoardTests {
     #expect(MaskedChecksum.crc32c(0..<32) == 0x46DD_794E)
     #expect(MaskedChecksum.crc32c([]) == 0)
     #expect(MaskedChecksum.of([]) == 0xA282_EAD8)
+    // As TensorBoard computes them.
+    #expect(MaskedChecksum.of(Array("123456789".utf8)) == 0xC78A_B0E5)
+    #expect(MaskedChecksum.of([24, 0, 0, 0, 0, 0, 0, 0]) == 0x224B_7FA3)
   }
 
   @Test func aFileByHand() {

@@ -215,7 +215,7 @@ private struct GridPageParts {
     return """
       <section id="unfinished">
       <h2>Runs that do not count</h2>
-      <div class="wide"><table class="plain"><thead><tr><th scope="col">Run</th><th scope="col">Status</th>\
+      <div class="wide"><table class="plain"><thead><tr><th scope="col">Run</th><th scope="col" class="word">Status</th>\
       <th scope="col" class="words">Reason</th></tr></thead><tbody>
       \(items.joined(separator: "\n"))
       </tbody></table></div>
