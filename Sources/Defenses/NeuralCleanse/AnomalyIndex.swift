@@ -11,6 +11,13 @@ public enum AnomalyIndex {
     return norms.map { $0 == middle ? 0 : (middle - $0) / deviation }
   }
 
+  /// The same of the norms' logarithms. It has no upper bound, as that of the norms has (median / (1.4826 MAD)), which a
+  /// mask of any size stays below where the others are widely spread. A norm below one byte of one pixel, which changes
+  /// no image, counts as that.
+  public static func logarithmicIndices(of norms: [Double]) -> [Double] {
+    indices(of: norms.map { log(max($0, 1 / 255.0)) })
+  }
+
   /// The mean of the two middle values where their number is even, as numpy's.
   static func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
@@ -20,10 +27,11 @@ public enum AnomalyIndex {
 
   /// How norms of clean models are distributed over their classes.
   public enum Null: String, Codable, Sendable, CaseIterable {
-    /// Independent, normal: the index has neither scale nor place, so that nothing has to be known besides.
+    /// Independent, normal: the index of the norms has neither scale nor place, so that nothing has to be known besides.
     case normal
-    /// Independent, log-normal with a deviation of .4 of the logarithm: fewer clean models reach an index, since norms
-    /// have no long tail on the small side.
+    /// Independent, log-normal. For the index of the logarithms nothing has to be known besides; for that of the norms
+    /// the logarithm's deviation is .4, and fewer clean models reach an index, since such norms have no long tail on the
+    /// small side.
     case logNormal = "log-normal"
   }
 
@@ -33,6 +41,8 @@ public enum AnomalyIndex {
     private let largest: [Double]
 
     /// The same numbers for the same arguments.
+    /// - Parameter null: of the norms' index. The index of the logarithms of log-normal norms is `.normal`: it is that
+    ///   of normal values.
     public init(classes: Int, null: Null, models: Int) {
       var random = Seed(0).generator("nc/null/\(classes)")
       largest = (0..<models).map { _ -> Double in

@@ -65,6 +65,29 @@ import Vision
     }
   }
 
+  /// The index of the logarithms is that of the logarithms, has no ceiling where the norms' has one, and takes masks of
+  /// no size for those of one byte of a pixel.
+  @Test func logarithmicIndex() {
+    // A BadNets model of width 8 on CIFAR-10: the target's mask has 4 pixels, the others are widely spread.
+    let spread = [4.1, 35, 60, 88, 107, 130, 149, 180, 201, 227]
+    // numpy: m = median(log n); (m - log n) / (1.4826 median|log n - m|)
+    expectClose(AnomalyIndex.logarithmicIndices(of: spread)[0], 4.7406, tolerance: 1e-3)
+    let ceiling = AnomalyIndex.median(spread) / (1.4826 * AnomalyIndex.median(spread.map { abs($0 - 118.5) }))
+    #expect(AnomalyIndex.indices(of: spread)[0] < ceiling && ceiling < 1.5)
+    let scaled = AnomalyIndex.logarithmicIndices(of: spread.map { $0 * 7 })
+    for (a, b) in zip(scaled, AnomalyIndex.logarithmicIndices(of: spread)) { expectClose(a, b, tolerance: 1e-9) }
+    let empty = AnomalyIndex.logarithmicIndices(of: [0, 30, 34, 26])
+    #expect(empty[0].isFinite && empty == AnomalyIndex.logarithmicIndices(of: [1 / 255.0, 30, 34, 26]))
+
+    let judged = NeuralCleanse().judge(spread)
+    #expect(judged.verdict.isSuspicious && judged.flagged == [0] && judged.verdict.null.contains("log-normal"))
+    for null in AnomalyIndex.Null.allCases {
+      var c = NeuralCleanse.Configuration()
+      (c.index, c.null, c.simulations) = (.norms, null, 2000)
+      #expect(!NeuralCleanse(c).judge(spread).verdict.isSuspicious)
+    }
+  }
+
   /// The shares of clean models that the published rule flags, and the indices that 5% reach: simulated independently
   /// in Python with 20,000 models (33% at 10 classes, 3.91 and 3.46 at 10 and 43).
   @Test func cleanModelsReachTheIndexThatOften() {
@@ -85,7 +108,7 @@ import Vision
       -> (suspicious: Bool, flagged: [Int], verdict: ModelVerdict)
     {
       var c = NeuralCleanse.Configuration()
-      c.simulations = 2000
+      (c.simulations, c.index) = (2000, .norms)
       edit(&c)
       let (verdict, flagged, order) = NeuralCleanse(c).judge(norms)
       #expect(verdict.label == order.first && verdict.classScores?.values == norms)
@@ -105,6 +128,12 @@ import Vision
     #expect(judged(strong).flagged == [3, 8])
     #expect(judged(strong).verdict.pValue < 0.05 && judged(strong).verdict.threshold > 3)
     #expect(judged([5, 5, 5, 5]).suspicious == false)
+    // The logarithms' index has the same threshold, and the published rule takes the norms whatever the other one does.
+    let logarithmic = judged(strong) { $0.index = .logarithms }
+    #expect(logarithmic.flagged == [3, 8] && logarithmic.verdict.threshold == judged(strong).verdict.threshold)
+    expectClose(logarithmic.verdict.value, AnomalyIndex.logarithmicIndices(of: strong)[3], tolerance: 1e-12)
+    let published = judged(mild) { ($0.rule, $0.index) = (.published, .logarithms) }
+    #expect(published.verdict.value == judged(mild).verdict.value && published.verdict.statistic == "anomaly index")
   }
 
   private static let cases: [String: @Sendable (inout NeuralCleanse.Configuration) -> Void] = [
@@ -185,7 +214,7 @@ import Vision
       exhibit.perturbations[2], masks[smallest] * (patterns[smallest] - clean.pixels(2..<3)[0]), tolerance: 1e-3)
 
     // Unlearning with the triggers that were found: the flagged classes, smallest mask first.
-    let indices = AnomalyIndex.indices(of: norms)
+    let indices = AnomalyIndex.logarithmicIndices(of: norms)
     let threshold = AnomalyIndex.Simulation(classes: 4, null: .normal, models: 100).index(reachedBy: 1)
     let flagged = (0..<4).filter { indices[$0] >= threshold }.sorted { norms[$0] < norms[$1] }
     let used = flagged.isEmpty ? [smallest] : flagged
