@@ -1,3 +1,4 @@
+import Files
 public import Support
 public import Training
 public import Vision
@@ -61,6 +62,8 @@ public protocol Defense: Sendable {
   static var paper: String { get }
   static var stage: DefenseStage { get }
   static var requires: Set<Resource> { get }
+  /// Settings under a name, where others than the paper use the method otherwise.
+  static var presets: [SettingsPreset] { get }
 
   var configuration: Configuration { get }
   init(_ configuration: Configuration)
@@ -69,6 +72,16 @@ public protocol Defense: Sendable {
 }
 
 extension Defense {
+  public static var presets: [SettingsPreset] { [] }
+
+  /// The defaults with the settings of a preset over them.
+  /// - Throws: `SettingsError` for a name that is none of `presets`.
+  public static func configuration(preset name: String) throws(SettingsError) -> Configuration {
+    let named: JSONValue = [SettingsPreset.key: .string(name)]
+    let overrides = try SettingsPreset.applied(named, among: presets, of: "defense \(id)", at: "").overrides
+    return try SettingsTree.resolve(overrides: overrides)
+  }
+
   /// Purifies a model with clean images: the whole of a post-training defense in one call. The given model stays as it
   /// is.
   /// - Parameters:

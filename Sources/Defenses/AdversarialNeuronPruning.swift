@@ -11,6 +11,7 @@
 // The threshold is a constant; choosing it by the attack's success on test data, as published scripts do, is not offered.
 
 public import Backdoor
+import Files
 public import Support
 import Torch
 import TorchNN
@@ -23,6 +24,13 @@ public struct AdversarialNeuronPruning: Defense {
   public static let paper = "Wu and Wang 2021, Adversarial Neuron Pruning (NeurIPS)"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .cleanSplit]
+
+  public static let presets = [
+    // The benchmark chooses its threshold by test data, which is not offered.
+    SettingsPreset(
+      "backdoorbench", "BackdoorBench, config/defense/anp/config.yaml, without its threshold, chosen by test data",
+      ["batch": 256, "project": false])
+  ]
 
   public struct Configuration: Configurable {
     public var iterations = 2000

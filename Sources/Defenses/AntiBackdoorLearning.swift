@@ -14,6 +14,7 @@
 // The benchmarks' settings: batch 256 (the rest as here: 20, 60 and 20 epochs, 1%, 1e-4).
 
 public import Backdoor
+import Files
 public import Support
 import Torch
 import TorchNN
@@ -29,6 +30,10 @@ public struct AntiBackdoorLearning: Defense {
 
   /// Whose loss decides whether a step descends or ascends.
   public enum Ascent: String, Codable, Sendable, CaseIterable { case batch, sample }
+
+  public static let presets = [
+    SettingsPreset("backdoorbench", "BackdoorBench, config/defense/abl/config.yaml", ["batch": 256])
+  ]
 
   public struct Configuration: Configurable, Hashable {
     public var ascent = Ascent.batch

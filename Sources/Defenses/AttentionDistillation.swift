@@ -10,6 +10,7 @@
 // The authors' network has three stages; the weights are those of the last three that are left in.
 
 public import Backdoor
+import Files
 public import Support
 public import Torch
 import TorchNN
@@ -22,6 +23,12 @@ public struct AttentionDistillation: Defense {
   public static let paper = "Li et al. 2021, Neural Attention Distillation (ICLR)"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .cleanSplit]
+
+  public static let presets = [
+    SettingsPreset(
+      "backdoorbench", "BackdoorBench, config/defense/nad/cifar10.yaml; a constant rate in place of its cosine",
+      ["epochs": 100, "batch": 256, "rates": [0.01], "milestones": [], "cutout": 0])
+  ]
 
   public struct Configuration: Configurable {
     public var teacherEpochs = 10

@@ -78,7 +78,7 @@ extension SettingsTree {
 extension JSONValue {
   /// The value on one line as a YAML file would hold it: text without quotes where it needs none, exponents with point
   /// and sign.
-  fileprivate var inlineText: String {
+  var inlineText: String {
     switch self {
     case .array(let elements): "[" + elements.map(\.inlineText).joined(separator: ", ") + "]"
     case .double(let value) where value.isInfinite: value > 0 ? ".inf" : "-.inf"

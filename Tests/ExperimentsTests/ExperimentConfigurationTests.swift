@@ -71,7 +71,23 @@ import Vision
     #expect(seen.insert(try configuration("{dataset: {name: cifar10, train: 100}}").runID()).inserted)
   }
 
+  /// A preset is recorded by its name and by its settings, and is the same run as these.
+  @Test func presets() throws {
+    let named = try configuration("{defense: {name: i-bau, preset: backdoorbench, rounds: 2}}")
+    let spelled = try configuration(
+      "{defense: {name: i-bau, batch: 256, learningRate: 1e-4, amsgrad: true, rounds: 2}}")
+    let tree = try named.resolved()
+    #expect(tree["defense"]?["preset"] == "backdoorbench" && tree["defense"]?["batch"] == 256)
+    #expect(try spelled.resolved()["defense"]?["preset"] == nil)
+    #expect(try named.runID() == spelled.runID() && ExperimentConfiguration(tree).resolved() == tree)
+    #expect(try configuration("{defense: {name: i-bau, rounds: 2}}").runID() != named.runID())
+    let listed = try Catalog().entry("i-bau", kind: .defenses)
+    #expect(listed.presets.map(\.name) == ["backdoorbench"] && listed.json["presets"] != nil)
+  }
+
   @Test(arguments: [
+    ("{defense: {name: i-bau, preset: benchmark}}", "defense.preset", "Known: backdoorbench."),
+    ("{defense: {name: sau, preset: backdoorbench}}", "defense.preset", "has no presets"),
     ("{atack: badnets}", "atack", "Did you mean attack?"),
     ("{attack: {rte: 0.1}}", "attack.rte", "Did you mean attack.rate?"),
     ("{attack: {name: badnetz}}", "attack.name", "Did you mean badnets?"),

@@ -30,6 +30,7 @@
 //   (217).
 
 public import Backdoor
+import Files
 public import SelfSupervision
 public import Support
 import Torch
@@ -57,6 +58,11 @@ public struct DecouplingDefense: Defense {
     /// Stages 1 and 2, then stage 2 again on the credible samples.
     case ssSCETuning = "ss-sce-tuning"
   }
+
+  public static let presets = [
+    SettingsPreset(
+      "backdoorbench", "BackdoorBench, config/defense/dbd: 100 epochs of MixMatch", ["finetune": ["epochs": 100]])
+  ]
 
   public struct Configuration: DecoupledSettings {
     public var variant = Variant.full

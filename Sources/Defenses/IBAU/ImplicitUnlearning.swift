@@ -10,6 +10,7 @@
 // same for both problems. Nothing is projected or clamped unless `radius` is given (the paper's ball).
 
 public import Backdoor
+import Files
 public import Support
 import Torch
 import TorchNN
@@ -22,6 +23,12 @@ public struct ImplicitUnlearning: Defense {
   public static let paper = "Zeng et al. 2022, Adversarial Unlearning of Backdoors via Implicit Hypergradient (ICLR)"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .cleanSplit]
+
+  public static let presets = [
+    SettingsPreset(
+      "backdoorbench", "BackdoorBench, config/defense/i-bau/config.yaml",
+      ["batch": 256, "learningRate": 1e-4, "amsgrad": true])
+  ]
 
   public struct Configuration: Configurable {
     public var rounds = 5

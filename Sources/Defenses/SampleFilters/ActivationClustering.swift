@@ -33,6 +33,11 @@ public struct ActivationClustering: Defense {
     case silhouette, smaller
   }
 
+  public static let presets = [
+    SettingsPreset(
+      "backdoorbench", "BackdoorBench, config/defense/ac/config.yaml", ["reduction": "pca", "rule": "smaller"])
+  ]
+
   public struct Configuration: Configurable, Hashable {
     public var reduction = Reduction.ica
     public var components = 10

@@ -28,6 +28,12 @@ public struct SpectralSignatures: Defense {
   /// How many samples of a class are rejected.
   public enum Rule: String, Codable, Sendable, CaseIterable { case count, percentile }
 
+  public static let presets = [
+    SettingsPreset(
+      "backdoorbench", "BackdoorBench, defense/spectral.py, as the authors' script",
+      ["rule": "percentile", "centred": false])
+  ]
+
   public struct Configuration: Configurable, Hashable {
     public var rule = Rule.count
     public var eps = 0.01

@@ -10,6 +10,10 @@ extension Catalog.Entry {
       tree["facts"] = .object(Dictionary(facts.map { ($0.name, .string($0.value)) }, uniquingKeysWith: { $1 }))
     }
     tree["settings"] = .array(settings.map { $0.json(prefix: prefix) })
+    if !presets.isEmpty {
+      tree["presets"] = .array(
+        presets.map { ["name": .string($0.name), "source": .string($0.source), "settings": $0.settings] })
+    }
     return tree
   }
 }

@@ -21,6 +21,8 @@ public struct Catalog: Sendable {
     /// Other facts, such as the files that a data set needs.
     public var facts: [(name: String, value: String)] = []
     public var settings: [SettingDescription] = []
+    /// Settings that can be chosen by one name.
+    public var presets: [SettingsPreset] = []
     /// Before the names of the settings on the command line: `attack.`.
     public var prefix = ""
   }
@@ -73,8 +75,7 @@ public struct Catalog: Sendable {
         return Entry(
           kind: kind, name: defense.id, summary: defense.summary, paper: defense.paper,
           facts: [("acts on", defense.stage.rawValue), ("needs", needs)],
-          settings: SettingsTree.describe(defense.configuration),
-          prefix: "defense.")
+          settings: SettingsTree.describe(defense.configuration), presets: defense.presets, prefix: "defense.")
       }
     case .recipes:
       Recipe.presets.map { preset in

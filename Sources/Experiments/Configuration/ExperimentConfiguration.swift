@@ -206,6 +206,8 @@ public struct ExperimentConfiguration: Sendable {
     for key in ["mapPoisoned", "mapClean", "mapPoints"] where tree["evaluation"]?[key] == usual[key] {
       tree["evaluation"]?[key] = nil
     }
+    // A preset's settings stand beside its name.
+    tree["defense"]?[SettingsPreset.key] = nil
     return Digest.runID(tree)
   }
 

@@ -62,6 +62,13 @@ struct ListCommand: ParsableCommand {
       let line = notes.compactMap { $0 }.joined(separator: "; ")
       if !line.isEmpty { text += Text.paragraph("(\(line))", indent: 6) }
     }
+    if !entry.presets.isEmpty {
+      text += "\npresets (--set \(entry.prefix)preset=name; what you set yourself goes over it)\n"
+    }
+    for preset in entry.presets {
+      text += "  \(preset.name)\n" + Text.paragraph("(source: \(preset.source))", indent: 6)
+      for (key, value) in preset.leaves { text += "      \(entry.prefix)\(key) = \(value)\n" }
+    }
     try Output.write(text)
   }
 }
