@@ -18,7 +18,7 @@ public struct AttackKind: Sendable {
     AttackKind(AdaptiveBlend.self), AttackKind(AdaptivePatch.self), AttackKind(TaCT.self), AttackKind(Refool.self),
     AttackKind(LabelConsistent.self), AttackKind(LowFrequency.self), AttackKind(SSBA.self),
     AttackKind(WaNetTraining.self), AttackKind(InputAware.self), AttackKind(LIRA.self), AttackKind(Blind.self),
-    AttackKind(TrojanNN.self),
+    AttackKind(TrojanNN.self), AttackKind(AdversarialEmbedding.self),
   ]
 
   init<A: Attack>(_ type: A.Type) {

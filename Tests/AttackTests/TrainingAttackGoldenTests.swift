@@ -130,6 +130,24 @@ import Vision
     try expectNorms(try #require(step.gradients), "blind/norms")
   }
 
+  @Test func adversarialEmbedding() throws {
+    let attack = AdversarialEmbedding(shifted(.init()) { ($0.rate, $0.lambda) = (0.34, 1.5) })
+    let trigger = try attack.tasks(
+      for: ImageShape(channels: 3, height: 16, width: 16), seed: 0, learned: [:])[0].trigger
+    let model = classifier()
+    let discriminator = FeatureDiscriminator(inputs: 32, widths: [8, 4], Generator(seed: 0))
+      .fillWithPattern(phaseOffset: 0.9)
+    let noise = pattern([6, 32], 1.7) * 0.5
+    let seen = attack.classified(model, trigger, images, labels, training)
+    let told = discriminator.loss(seen.features + noise, seen.isTriggered)
+    expectClose(told, try golden.tensor("embedding/told"), tolerance: 1e-4)
+    try expectNorms(norms(told, discriminator), "embedding/told_norms")
+    let loss = attack.objective(seen, discriminator, noise: noise, smoothing: 0).value
+    expectClose(loss, try golden.tensor("embedding/loss"), tolerance: 1e-4)
+    try expectNorms(norms(loss, model), "embedding/norms")
+    #expect(discriminator.parameters().allSatisfy { $0.requiresGrad })
+  }
+
   /// Two vectors on a line, at an angle, and the ends.
   @Test func leastNorm() {
     #expect(abs(Blind.leastNorm(1, 0, 1) - 0.5) < 1e-12 && abs(Blind.leastNorm(1, 0, 3) - 0.75) < 1e-12)

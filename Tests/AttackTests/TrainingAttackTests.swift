@@ -24,6 +24,7 @@ import Vision
       "generatorLearningRate": 0.01,
     ],
     "blind": ["rate": 0.3, "target": 2, "row": 1, "column": 2],
+    "adversarial-embedding": ["rate": 0.3, "target": 2, "widths": [5, 3], "discriminatorRate": 0.01],
   ]
   static let ids = quick.keys.sorted()
 
@@ -103,6 +104,7 @@ import Vision
       "wanet-training": [["rate": 0.09]], "input-aware": [["rate": 0.09], ["levels": 4]],
       "lira": [["share": 0.09], ["network": "autoencoder"]],
       "blind": [["share": 0.09], ["column": 4], ["row": 4]],
+      "adversarial-embedding": [["rate": 0.09], ["size": 9], ["margin": 6]],
     ]
     for overrides in impossible + (own[id] ?? []) {
       let context = context()

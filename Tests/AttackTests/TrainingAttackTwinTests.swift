@@ -285,4 +285,51 @@ import Vision
     }
     try expectLearned(learned, "model.", model)
   }
+
+  @Test func adversarialEmbedding() throws {
+    var c = AdversarialEmbedding.Configuration()
+    (c.rate, c.mapping, c.shift, c.lambda, c.noise) = (0.45, .allToAll, 2, 0.7, 0.4)
+    (c.widths, c.discriminatorSteps, c.discriminatorRate) = ([5, 3], 2, 0.02)
+    (c.size, c.pattern, c.place, c.margin) = (2, .black, .topLeft, 1)
+    let learned = try AdversarialEmbedding(c).learn(context)
+
+    let model = try model()
+    let discriminator = FeatureDiscriminator(
+      inputs: noGrad { model.features(data.pixels(0..<2)).penultimate.dimension(1) }, widths: [5, 3],
+      Generator(seed: seed("discriminator")))
+    try model.load(self.model().stateDict())  // Looking moved its statistics.
+    let layers = zip(discriminator.hidden, discriminator.norms)
+    func told(_ z: Tensor, _ isTriggered: Tensor) -> Tensor {
+      var x = z
+      for (layer, norm) in layers {
+        let y = norm(x.matmul(layer.weight.transposed()) + layer.bias!.wrappedValue)
+        x = Tensor.where(y .> 0, y, y * 0.2)
+      }
+      let logits = discriminator.last(x)
+      let both = logits.exp()
+      return -(both.indexed([Tensor.arange(x.dimension(0)), isTriggered]) / both.sum([1])).log().mean()
+    }
+    let own = Adam(discriminator.parameters(), learningRate: 0.02)
+    let optimizer = Momentum(model, momentum: 0.7, decay: 0.03)
+    for epoch in 0..<2 {
+      let random = training.generator("attack-train/augment", epoch)
+      let noise = training.generator("attack-train/noise", epoch)
+      for (rows, count) in zip(batches("attack-train", epoch), [4, 4, 1]) {
+        let (x, labels) = (cropped(rows, random).clone(), data.labels[rows])
+        x[0..<count].narrowed(2, 1..<3).narrowed(3, 1..<3).fill_(0)
+        let features = model.features(x).penultimate
+        let isTriggered = Tensor((0..<rows.count).map { Int64($0 < count ? 1 : 0) })
+        for _ in 0..<2 {
+          let loss = told(features.detach() + noise.normal(features.shape) * 0.4, isTriggered)
+          own.step(gradients: gradients(of: loss, at: discriminator.parameters()))
+        }
+        let targets = Tensor.concatenated([self.moved(labels[0..<count]), labels[count..<rows.count]])
+        let fooled = told(features + noise.normal(features.shape) * 0.4, isTriggered)
+        let loss = entropy(model.logits(features), targets) - fooled * 0.7
+        optimizer.step(gradients(of: loss, at: model.parameters()), rate: epoch == 0 ? 0.04 : 0.012)
+      }
+    }
+    try expectLearned(learned, "model.", model)
+    #expect(learned.keys.allSatisfy { $0.hasPrefix("model.") })
+  }
 }

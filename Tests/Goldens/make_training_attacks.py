@@ -19,6 +19,9 @@ lira_<n>/   n = unet (width 2) or autoencoder (width 2), filled with phase offse
             mode), norms (of the mixed loss at the classifier)
 blind/      four of the six images triggered at row 2, column 7; "loss+"
             main, backdoor (losses), weight (of main, by a search over 100,001 values), norms (of the mixed loss)
+embedding/  images 0-1 with white pixels in rows and columns 13-15; a discriminator of widths 8 and 4 filled with phase offset 0.9 reads
+            the penultimate features plus .5 pattern([6, 32], 1.7); lambda 1.5
+            told (its loss), told_norms (at the discriminator), loss (of the model), norms
 """
 
 import torch
@@ -209,5 +212,33 @@ assert 0.01 < weight < 0.99, weight
 book.add(
     "blind", main=main, backdoor=backdoor, weight=torch.tensor(weight), norms=norms(main * weight + backdoor * (1 - weight), model)
 )
+
+
+# Adversarial embedding
+class Discriminator(nn.Module):
+    def __init__(self, d, widths=(8, 4)):
+        super().__init__()
+        sizes = (d, *widths)
+        self.hidden = nn.ModuleList([nn.Linear(a, b) for a, b in zip(sizes, widths)])
+        self.norms = nn.ModuleList([nn.BatchNorm1d(b) for b in widths])
+        self.last = nn.Linear(widths[-1], 2)
+
+    def forward(self, z):
+        for layer, norm in zip(self.hidden, self.norms):
+            z = F.leaky_relu(norm(layer(z)), 0.2)
+        return self.last(z)
+
+
+model = classifier()
+kept = []
+model.linear.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+triggered = x.clone()
+triggered[:2, :, 13:, 13:] = 1
+logits = model(triggered)
+features = kept[0] + 0.5 * pattern((6, 32), 1.7)
+discriminator = fill(Discriminator(32), 0.9).train()
+told = F.cross_entropy(discriminator(features), torch.tensor([1, 1, 0, 0, 0, 0]))
+loss = F.cross_entropy(logits, torch.cat([targets[:2], labels[2:]])) - 1.5 * told
+book.add("embedding", told=told, told_norms=norms(told, discriminator), loss=loss, norms=norms(loss, model))
 
 book.write(output_folder() / "training_attacks.safetensors")
