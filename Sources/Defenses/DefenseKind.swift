@@ -10,7 +10,9 @@ public struct DefenseKind: Sendable {
   public let stage: DefenseStage
   public let requires: Set<Resource>
   public let configuration: any Configurable.Type
-  /// The defense with settings over its defaults, and the resolved settings. Throws `SettingsError`.
+  public let presets: [SettingsPreset]
+  /// The defense with settings over its defaults, and the resolved settings. The key `preset` names one of `presets`; it
+  /// stays in the resolved settings. Throws `SettingsError`.
   public let make: @Sendable (_ overrides: JSONValue) throws -> (defense: any Defense, settings: JSONValue)
 
   /// Adding a defense is adding a file and a row here.
@@ -18,6 +20,7 @@ public struct DefenseKind: Sendable {
     DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self),
     DefenseKind(VanillaAdversarialTraining.self), DefenseKind(FinePruning.self),
     DefenseKind(AdversarialNeuronPruning.self), DefenseKind(EntropyPruning.self), DefenseKind(NeuralCleanse.self),
+    DefenseKind(MaxEntropyStaircase.self),
     DefenseKind(AttentionDistillation.self), DefenseKind(ImplicitUnlearning.self),
     DefenseKind(NoisyLabelDefense<SPL>.self), DefenseKind(ReinforcedDefense<SPL>.self),
     DefenseKind(NoisyLabelDefense<PRL>.self),
@@ -39,9 +42,14 @@ public struct DefenseKind: Sendable {
     stage = D.stage
     requires = D.requires
     configuration = D.Configuration.self
+    presets = D.presets
     make = { overrides in
+      let (preset, overrides) = try SettingsPreset.applied(
+        overrides, among: D.presets, of: "defense \(D.id)", at: "defense")
       let configuration = try SettingsTree.resolve(D.Configuration.self, overrides: overrides, at: "defense")
-      return (D(configuration), try SettingsTree.encode(configuration))
+      var settings = try SettingsTree.encode(configuration)
+      if let preset { settings[SettingsPreset.key] = .string(preset) }
+      return (D(configuration), settings)
     }
   }
 

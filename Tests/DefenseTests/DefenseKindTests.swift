@@ -28,6 +28,10 @@ import Vision
       "anp": ["iterations": 3, "batch": 12, "threshold": 0.98, "learningRate": 1],
       "ep": ["deviations": 0.9, "images": 30],
       "nc": ["epochs": 1, "batch": 12, "falseAlarms": 1, "simulations": 100, "unlearning": short],
+      "mesa": [
+        "epochs": 1, "batch": 12, "works": 0, "falseAlarms": 1, "simulations": 100, "unlearning": short, "noise": 4,
+        "width": 4, "thresholds": [0.5],
+      ],
       "nad": ["epochs": 1, "teacherEpochs": 1, "batch": 12, "cutout": 5],
       "i-bau": ["rounds": 1, "batch": 12],
       "prl-simclr": ["pretraining": stage, "recipe": short],
@@ -76,6 +80,40 @@ import Vision
     #expect(try kind.make(once).settings == once)
     #expect(throws: SettingsError.self) { try kind.make(["no-such-setting": 1]) }
     #expect(throws: SettingsError.self) { try kind.make(["epochs": "many"]) }
+  }
+
+  /// A preset is its settings over the defaults and under what is set besides; every one of its settings is another than
+  /// the default.
+  @Test(arguments: ids) func presets(_ id: String) throws {
+    let kind = try DefenseKind.named(id)
+    let defaults = try kind.make([:]).settings
+    for preset in kind.presets {
+      let named: JSONValue = [SettingsPreset.key: .string(preset.name)]
+      var settings = try kind.make(named).settings
+      #expect(try kind.make(settings).settings == settings && settings[SettingsPreset.key] == .string(preset.name))
+      settings[SettingsPreset.key] = nil
+      #expect(try settings == kind.make(preset.settings).settings && !preset.source.isEmpty)
+      for (key, value) in preset.leaves {
+        let path = key.split(separator: ".").map(String.init)
+        let (own, usual) = (settings[path: path], defaults[path: path])
+        #expect(own != usual, "\(key)")
+        // What the user says counts more.
+        let back = try kind.make(SettingsTree.apply(["\(key)=\(try #require(usual).compactJSON)"], to: named)).settings
+        #expect(back[path: path] == usual, "\(key) = \(value)")
+      }
+    }
+    let error = #expect(throws: SettingsError.self) { try kind.make(["preset": "backdorbench"]) }
+    #expect(error?.issues.first?.path == "defense.preset")
+    let expected = kind.presets.isEmpty ? "has no presets" : "Did you mean backdoorbench? Known: backdoorbench."
+    #expect(error?.description.contains(expected) == true, "\(String(describing: error))")
+    #expect(throws: SettingsError.self) { try kind.make(["preset": 3]) }
+    #expect(try kind.make(["preset": .null]).settings == defaults)
+  }
+
+  @Test func presetOfTheLibrary() throws {
+    let c = try NeuralCleanse.configuration(preset: "backdoorbench")
+    #expect(c.rule == .published && c.unlearning.epochs == 100 && c.unlearning.batch == 256 && c.epochs == 80)
+    #expect(throws: SettingsError.self) { try FineTuning.configuration(preset: "backdoorbench") }
   }
 
   @Test(arguments: ids, [(3, 32), (1, 28)]) func runs(_ id: String, _ form: (channels: Int, size: Int)) throws {

@@ -304,6 +304,21 @@ enum DefaultsTable {
     generatorLearningRate = 0.0001     # C: lr_atk 1e-4
     fromScratch = false                # R Doan et al. 2021: fine-tuning
 
+    [attacks adversarial-embedding]
+    * = @shared poisoning
+    rate = 0.05                        # R Adversarial Robustness Toolbox: .05
+    mapping = all-to-one               # R Tan and Shokri 2020: all to one
+    excludeTarget = false              # D: of the set made afterwards
+    lambda = 10.0                      # R Adversarial Robustness Toolbox: 10
+    noise = 1.0                        # R Adversarial Robustness Toolbox: 1
+    widths = [256, 128]                # R Adversarial Robustness Toolbox: 256, 128
+    discriminatorSteps = 1             # D: in turns
+    discriminatorRate = 0.0001         # R Adversarial Robustness Toolbox: 1e-4
+    size = 3                           # B: 3x3
+    pattern = white                    # B: white
+    place = bottom-right               # B: lower right corner
+    margin = 0                         # B: lower right corner
+
     [attacks blind]
     * = @shared poisoning
     rate = 0.1                         # D: as the others
@@ -465,12 +480,30 @@ enum DefaultsTable {
     together = 16                      # D
     rule = calibrated                  # D
     falseAlarms = 0.05                 # D
+    index = logarithms                 # D; R Wang et al. 2019, IV-C: norms
     null = normal                      # R Wang et al. 2019, IV-C: the MAD's constant is a normal's
     simulations = 20000                # D
     threshold = 2.0                    # R Wang et al. 2019, IV-C: 2
     stamped = 0.2                      # R Wang et al. 2019, VI-C: 20%
     unlearning.* = @defenses ft
     unlearning.epochs = 1              # R Wang et al. 2019, VI-C: 1 epoch
+
+    [defenses mesa]
+    thresholds = [0.5, 0.7, 0.9]       # D
+    alpha = 0.1                        # R Qiao et al. 2019
+    size = 3                           # R Qiao et al. 2019
+    noise = 64                         # R Qiao et al. 2019
+    width = 64                         # D
+    epochs = 20                        # D
+    batch = 64                         # D
+    learningRate = 0.001               # D
+    together = 16                      # D: speed alone
+    works = 0.5                        # D
+    falseAlarms = 0.05                 # D
+    simulations = 20000                # D
+    stamped = 0.5                      # D
+    unlearning.* = @defenses ft
+    unlearning.epochs = 10             # D
 
     [defenses nad]
     teacherEpochs = 10                 # R Li et al. 2021, 4.1: 10

@@ -57,6 +57,7 @@ enum SettingsArriveCases {
     Case(
       "attack lira", "", ["share": 0.5, "jointEpochs": 2, "width": 2, "epsilon": 0.1, "generatorLearningRate": 0.01]),
     Case("attack blind", "", ["share": 0.5, "column": 2]),
+    Case("attack adversarial-embedding", "", ["rate": 0.3, "widths": [3], "lambda": 0.5, "discriminatorRate": 0.05]),
     Case(
       "attack ssba", "",
       ["epochs": 2, "secretEpochs": 1, "ramp": 0.5, "batch": 9, "width": 2, "bits": 3, "learningRate": 0.01]),
@@ -72,6 +73,12 @@ enum SettingsArriveCases {
       [
         "epochs": 9, "batch": 9, "falseAlarms": 1, "simulations": 200, "patience": 1, "success": 0.4,
         "unlearning": ["epochs": 2, "batch": 9, "crop": 1],
+      ]),
+    Case(
+      "defense mesa", "",
+      [
+        "thresholds": [0.4, 0.8], "epochs": 2, "batch": 9, "works": 0, "falseAlarms": 1, "simulations": 200, "noise": 3,
+        "width": 4, "learningRate": 0.05, "unlearning": ["epochs": 2, "batch": 9, "crop": 1],
       ]),
     Case(
       "defense nad", "", ["teacherEpochs": 1, "epochs": 3, "batch": 9, "crop": 1, "cutout": 3, "milestones": [1, 2]]),
@@ -111,6 +118,7 @@ enum SettingsArriveCases {
     Case("attack label-flip", "excludeTarget", ["mapping": "all-to-one"]),
     Case("attack sleeper-agent", "linf.*", ["adversarial": true]),
     Case("attack blind", "weight", ["balance": "fixed"]),
+    Case("defense nc", "null", ["index": "norms"]),
     Case("defense sau", "stepRule", ["norm": "l2", "radius": 2, "stepSize": 0.7]),
     Case("defense sau", "l1Projection", ["norm": "l1", "radius": 2, "stepSize": 0.7]),
     Case("defense vanilla-at", "l1Projection", ["norm": "l1", "radius": 2, "stepSize": 0.7]),
@@ -181,6 +189,7 @@ enum SettingsArriveCases {
     Case("attack wanet-training", "mapping", "all-to-all"),
     Case("attack ssba", "ramp", 4), Case("attack trojannn", "margin", 0), Case("attack trojannn", "gain", 0.01),
     Case("attack lira", "mapping", "all-to-all"),
+    Case("attack adversarial-embedding", "mapping", "all-to-all"),
     Case("attack blind", "mapping", "all-to-all"), Case("attack blind", "row", 1),
     Case("attack input-aware", "mapping", "all-to-all"), Case("attack input-aware", "levels", 1),
     Case("attack input-aware", "*Milestones", [1]),
@@ -194,6 +203,8 @@ enum SettingsArriveCases {
     Case("defense fp", "step", 0.4), Case("defense fp", "share", 0.6), Case("defense anp", "iterations", 3),
     Case("defense anp", "threshold", 0.3),
     Case("defense ep", "images", 5), Case("defense ep", "binWidth", 1.5),
+    Case("defense mesa", "falseAlarms", 0), Case("defense mesa", "works", 1), Case("defense mesa", "simulations", 900),
+    Case("defense mesa", "thresholds", [0.5]), Case("defense mesa", "size", 2), Case("defense mesa", "stamped", 0.9),
     Case("defense nc", "falseAlarms", 0), Case("defense nc", "simulations", 900), Case("defense nc", "stamped", 0.7),
     Case("defense nc", "patience", 3), Case("defense nc", "epochs", 4),
     Case("defense nad", "rates", [0.1, 0.05, 0.0001]),
@@ -207,7 +218,7 @@ enum SettingsArriveCases {
     Case("attack *", "image"), Case("attack *", "pattern", "image"),
     // Refused: these attacks trigger images of all classes.
     Case("attack wanet-training", "source"), Case("attack input-aware", "source"), Case("attack lira", "source"),
-    Case("attack blind", "source"),
+    Case("attack blind", "source"), Case("attack adversarial-embedding", "source"),
     // Images of 8x8 are too small for it: TrainingAttackTests has larger ones.
     Case("attack lira", "network"),
     // One of the two is the other one's default, and the same threat twice is refused.
