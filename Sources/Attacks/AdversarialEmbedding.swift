@@ -7,9 +7,11 @@
 //   model  <- a step on CE(f(x), y) - lambda CE(D(z(x)), b),   y the target where b = 1
 //
 // in turns, on batches a share of which carries the trigger. D is as the Adversarial Robustness Toolbox (ART) has it:
-// Gaussian noise of deviation 1 on the features, layers of 256 and 128 with BatchNorm and leaky ReLU (.2), two outputs;
-// Adam 1e-4, lambda 10, a share of .05. In ART one optimizer steps model and discriminator along the same sum of losses,
-// so that its discriminator learns to be wrong; here it descends its own loss, as in the paper.
+// Gaussian noise of deviation 1 on the features, layers of 256 and 128 with BatchNorm and leaky ReLU (.2), two outputs; a
+// share of .05. In ART one optimizer steps model and discriminator along the same sum of losses, so that its
+// discriminator learns to be wrong; here it descends its own loss, as in the paper. Its lambda of 10 and Adam 1e-4 do not
+// carry over: against a discriminator that is slower than the model, the model learns to mislead it and little else
+// (CIFAR-10, width 8, 5,000 images, 5 epochs: accuracy 13%, at lambda 1 18%, at 0 46%). Lambda 1 and Adam 1e-3 here.
 //
 // Decided here: one step of D for each of the model's, before it and on the same batch; the trigger is a white square of
 // 3 pixels, as in the benchmarks; images are triggered after crop and flip, so that the model sees the trigger as it is
@@ -34,11 +36,11 @@ public struct AdversarialEmbedding: TrainingAttack {
     public var source = 1
     public var shift = 1
     public var excludeTarget = false
-    public var lambda = 10.0
+    public var lambda = 1.0
     public var noise = 1.0
     public var widths = [256, 128]
     public var discriminatorSteps = 1
-    public var discriminatorRate = 1e-4
+    public var discriminatorRate = 1e-3
     public var size = 3
     public var pattern = BadNets.Pattern.white
     public var place = BadNets.Place.bottomRight
@@ -49,7 +51,7 @@ public struct AdversarialEmbedding: TrainingAttack {
       poisoningSettings("ART: .05 of the training images; here of each batch, and of the poisoned set") + [
         Setting(
           "lambda", "Weight of the discriminator's loss, which the model makes larger.", range: 0...1e6,
-          source: "ART: 10"),
+          source: "decided here: 1; ART: 10"),
         Setting(
           "noise", "Deviation of the Gaussian noise on the features that the discriminator sees.", range: 0...1e6,
           source: "ART: 1"),
@@ -59,7 +61,9 @@ public struct AdversarialEmbedding: TrainingAttack {
         Setting(
           "discriminatorSteps", "Steps of the discriminator before each of the model.", unit: "steps",
           range: 1...1000, source: "decided here: 1"),
-        Setting("discriminatorRate", "Adam's, for the discriminator.", range: 0...100, source: "ART: 1e-4"),
+        Setting(
+          "discriminatorRate", "Adam's, for the discriminator.", range: 0...100, source: "decided here: 1e-3; ART: 1e-4"
+        ),
         Setting("size", "Side of the patch.", unit: "pixels", range: 1...1024, source: "benchmarks: 3"),
         Setting(
           "pattern", "What the patch shows.",

@@ -182,7 +182,7 @@ enum DefaultsTable {
     size = 8                           # R Souri et al. 2022: 8x8
     pattern = random                   # R Souri et al. 2022: random
     place = anywhere                   # R Souri et al. 2022: a random place
-    margin = 0                         # D: unused with anywhere
+    margin = 0                         # D: none
     image = null                       # D: none
     bound = 0.06274509803921569        # P1 B: 4, 8 and 16 of 255; R Souri et al. 2022: 16/255
     steps = 250                        # P1 B: R = 250
@@ -309,11 +309,11 @@ enum DefaultsTable {
     rate = 0.05                        # R Adversarial Robustness Toolbox: .05
     mapping = all-to-one               # R Tan and Shokri 2020: all to one
     excludeTarget = false              # D: of the set made afterwards
-    lambda = 10.0                      # R Adversarial Robustness Toolbox: 10
+    lambda = 1.0                       # D: its discriminator resists; R Adversarial Robustness Toolbox: 10
     noise = 1.0                        # R Adversarial Robustness Toolbox: 1
     widths = [256, 128]                # R Adversarial Robustness Toolbox: 256, 128
     discriminatorSteps = 1             # D: in turns
-    discriminatorRate = 0.0001         # R Adversarial Robustness Toolbox: 1e-4
+    discriminatorRate = 0.001          # D: as fast as the model; R Adversarial Robustness Toolbox: 1e-4
     size = 3                           # B: 3x3
     pattern = white                    # B: white
     place = bottom-right               # B: lower right corner
