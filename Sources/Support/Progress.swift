@@ -36,6 +36,20 @@ public final class SilentProgress: ProgressReporter {
   public func message(_ text: String) {}
 }
 
+/// Tells several others.
+public final class SharedProgress: ProgressReporter {
+  private let others: [any ProgressReporter]
+  public init(_ others: [any ProgressReporter]) { self.others = others }
+  public func begin(_ title: String, total: Int, unit: String) {
+    for other in others { other.begin(title, total: total, unit: unit) }
+  }
+  public func update(done: Int, note: @autoclosure () -> String) {
+    for other in others { other.update(done: done, note: note()) }
+  }
+  public func end(summary: String) { for other in others { other.end(summary: summary) } }
+  public func message(_ text: String) { for other in others { other.message(text) } }
+}
+
 /// Keeps what it is told, for tests.
 public final class RecordingProgress: ProgressReporter {
   /// One call.

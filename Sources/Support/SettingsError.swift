@@ -8,10 +8,13 @@ public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable 
     public var path: String
     /// What is wrong, and what would be right.
     public var message: String
+    /// The line in the file; nil where that of the setting is meant.
+    public var line: Int?
 
-    public init(path: String, message: String) {
+    public init(path: String, message: String, line: Int? = nil) {
       self.path = path
       self.message = message
+      self.line = line
     }
   }
 
@@ -33,7 +36,7 @@ public struct SettingsError: Error, CustomStringConvertible, Sendable, Hashable 
   public func located(in document: YAMLDocument) -> SettingsError {
     var copy = self
     copy.places = issues.map { issue in
-      guard let line = document.line(of: issue.path) else { return document.source }
+      guard let line = issue.line ?? document.line(of: issue.path) else { return document.source }
       return document.source.map { "\($0):\(line)" } ?? "line \(line)"
     }
     return copy

@@ -36,6 +36,16 @@ public final class TerminalProgress: ProgressReporter {
     self.init(terminal: .standardError(), plainInterval: plainInterval)
   }
 
+  /// Plain lines to somewhere else.
+  /// - Parameter write: Gets whole lines with their line ends.
+  public convenience init(plainInterval: Double, write: @escaping @Sendable (String) -> Void) {
+    var terminal = Terminal.standardError()
+    terminal.isTerminal = false
+    terminal.hasColor = false
+    terminal.write = write
+    self.init(terminal: terminal, plainInterval: plainInterval)
+  }
+
   init(terminal: Terminal, plainInterval: Double) {
     self.terminal = terminal
     self.plainInterval = plainInterval

@@ -7,6 +7,27 @@ import Testing
 @Suite struct AtomicFileTests {
   struct Stop: Error {}
 
+  /// Of many that make a file of one name at the same time, one does, and the file is whole.
+  @Test func createsOnce() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/claim"
+      let made = try await withThrowingTaskGroup(of: Int?.self) { group in
+        for number in 0..<16 {
+          group.addTask {
+            try AtomicFile.create(String(repeating: "\(number)", count: 50_000), at: path) ? number : nil
+          }
+        }
+        var made: [Int] = []
+        for try await number in group { if let number { made.append(number) } }
+        return made
+      }
+      #expect(made.count == 1 && contents(path) == String(repeating: "\(made[0])", count: 50_000))
+      #expect(listing(folder) == ["claim"])
+      #expect(try !AtomicFile.create("other", at: path))
+      #expect(throws: FileError.self) { try AtomicFile.create("x", at: folder + "/missing/claim") }
+    }
+  }
+
   @Test func writesAndReplaces() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/record.json"

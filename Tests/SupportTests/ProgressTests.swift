@@ -11,6 +11,12 @@ final class FakeTerminal: Sendable {
   func advance(_ seconds: Double) { state.withLock { $0.now += seconds } }
   func clear() { state.withLock { $0.text = "" } }
 
+  var terminal: TerminalProgress.Terminal {
+    .init(
+      isTerminal: true, hasColor: false, hasUnicode: false, width: { 20 }, now: { self.state.withLock { $0.now } },
+      write: { text in self.state.withLock { $0.text += text } })
+  }
+
   func reporter(
     isTerminal: Bool = true, color: Bool = false, unicode: Bool = false, width: Int = 80, plain: Double = 30
   )
@@ -28,6 +34,36 @@ final class FakeTerminal: Sendable {
 }
 
 @Suite struct ProgressTests {
+  @Test func severalLinesAreRedrawnInPlace() {
+    let fake = FakeTerminal()
+    let lines = TerminalLines(terminal: fake.terminal)
+    lines.show(["first", "a line that is longer than the terminal"])
+    #expect(fake.text == "first\na line that is long\n")
+    fake.clear()
+    lines.show(["first", "a line that is longer than the terminal"])
+    #expect(fake.text.isEmpty)
+    lines.message("done\u{1B}[31m")
+    #expect(fake.text == "\u{1B}[2A\u{1B}[Jdone [31m\nfirst\na line that is long\n")
+    fake.clear()
+    lines.stop()
+    #expect(fake.text == "\u{1B}[2A\u{1B}[J")
+  }
+
+  @Test func severalAreTold() {
+    let reporters = [RecordingProgress(), RecordingProgress()]
+    let shared = SharedProgress(reporters)
+    shared.begin("a", total: 2, unit: "b")
+    shared.update(done: 1, note: "n")
+    shared.message("m")
+    shared.end(summary: "s")
+    for reporter in reporters {
+      #expect(
+        reporter.events == [
+          .begin(title: "a", total: 2, unit: "b"), .update(done: 1, note: "n"), .message("m"), .end(summary: "s"),
+        ])
+    }
+  }
+
   @Test func aBarShowsEverything() {
     let terminal = FakeTerminal()
     let progress = terminal.reporter()

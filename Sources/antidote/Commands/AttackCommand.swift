@@ -75,7 +75,7 @@ struct AttackCommand: ParsableCommand {
       \(manifest.tasks.map(Self.line).joined(separator: "\n"))
       written: \(out)
 
-      Next: antidote train --dataset tensors --data \(Shell.quoted(out)) --out model.safetensors
+      Next: antidote train --dataset tensors --data \(ShellWord.quoted(out)) --out model.safetensors
 
       """)
   }
