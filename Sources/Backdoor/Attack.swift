@@ -109,6 +109,21 @@ extension Attack {
     return AttackOutcome(train: train, tasks: tasks)
   }
 
+  /// Finds out, in moments, whether the attack can poison a training set: classes, rates, and triggers that fit the
+  /// images. What the attack learns may still fail.
+  /// - Parameter seed: the attack's own, as in `AttackContext`.
+  /// - Throws: `BackdoorError` as `execute` does.
+  public func checkPoisoning(of train: ImageDataset, seed: Seed) throws {
+    if let attack = self as? any TrainingAttack { return try attack.checkTraining(on: train, seed: seed) }
+    if Self.learns {
+      guard let mapping = (configuration as? any PoisoningSettings)?.labelMapping else { return }
+      let task = BackdoorTask(name: "", trigger: NoTrigger(), mapping: mapping)
+      return try PoisonedDataset.check(poisoning: train, with: [task], selection: selection, seed: seed)
+    }
+    let tasks = try tasks(for: train.shape, seed: seed, learned: [:])
+    try PoisonedDataset.check(poisoning: train, with: tasks, selection: selection, seed: seed)
+  }
+
   /// Checks what every attack promises, and runs it.
   /// - Parameter learned: what `learn` gave before; nil calls it.
   /// - Throws: `BackdoorError`, and what `learn` throws.

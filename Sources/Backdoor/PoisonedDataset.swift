@@ -145,6 +145,16 @@ extension PoisonedDataset {
     return chosen.sorted { $0.position < $1.position }
   }
 
+  /// Finds out whether a data set holds the samples that poisoning it asks for, without making any.
+  /// - Throws: `BackdoorError` as `init(poisoning:with:selection:seed:)` does.
+  public static func check(
+    poisoning clean: ImageDataset, with tasks: [BackdoorTask], selection: PoisonSelection, seed: Seed
+  ) throws(BackdoorError) {
+    let chosen = try choose(from: clean, mappings: tasks.map(\.mapping), selection: selection, seed: seed)
+    _ = try covers(
+      in: clean.labelArray(), for: tasks, selection: selection, taken: Set(chosen.map(\.position)), seed: seed)
+  }
+
   /// The images that poisoning with one task of this mapping will stamp, as positions in `clean`, for attacks that make
   /// their trigger in view of them.
   /// - Throws: `BackdoorError` as `init(poisoning:with:selection:seed:)` does.

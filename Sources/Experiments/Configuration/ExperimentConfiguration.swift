@@ -177,6 +177,12 @@ public struct ExperimentConfiguration: Sendable {
     try identity(without: ["device", "threads"])
   }
 
+  /// The name of the run's directory, unless the user chooses one: `<attack>-<defense>-<data set>-<id>`.
+  public func runFolderName() throws -> String {
+    let names = [attack?.name ?? "clean", defense?.name ?? "none", dataset.name]
+    return try (names + [runID()]).joined(separator: "-")
+  }
+
   /// Identifies the backdoored model: runs that differ in defense and evaluation alone have the same one.
   public func backdooredModelID() throws -> String {
     try identity(

@@ -50,8 +50,7 @@ public struct Cell {
   ) throws {
     configuration = c
     let seed = context.seed
-    let clean = c.clean.positions(in: data.train, seed: seed)
-    cleanSplit = data.train.subset(clean)
+    cleanSplit = data.train.subset(c.clean.positions(in: data.train, seed: seed))
     let withoutLabels = c.clean.unlabeledPositions(in: data.train, seed: seed)
     unlabeled = try c.clean.unlabeledImages(withoutLabels, of: data.train, seed: seed) { context.progress.message($0) }
     if c.attack != nil, let position = data.train.misleadingClass {
@@ -59,8 +58,7 @@ public struct Cell {
         "warning: classes are named by numbers other than their positions: class \(position) is called "
           + "\(data.train.classNames[position]). A number as attack.target is a position; text in quotes is a name.")
     }
-    let taken = (c.clean.disjoint ? clean : []) + withoutLabels
-    let attackers = taken.isEmpty ? data.train : data.train.subset(data.train.complement(of: taken))
+    let attackers = Self.attackersImages(c, train: data.train)
     attackOutcome = try c.makeAttack().map { attack in
       let context = AttackContext(
         train: attackers, seed: seed.stream("attack"), training: context,
@@ -68,6 +66,13 @@ public struct Cell {
       return try Self.execute(attack, context, attackFile)
     }
     trainSet = attackOutcome?.train.data ?? attackers
+  }
+
+  /// What the attacker has of the clean training set: what the defender has not for themselves.
+  public static func attackersImages(_ c: ExperimentConfiguration, train: ImageDataset) -> ImageDataset {
+    let clean = c.clean.disjoint ? c.clean.positions(in: train, seed: c.seed) : []
+    let taken = clean + c.clean.unlabeledPositions(in: train, seed: c.seed)
+    return taken.isEmpty ? train : train.subset(train.complement(of: taken))
   }
 
   private static func execute(_ attack: some Attack, _ context: AttackContext, _ file: String?) throws -> AttackOutcome

@@ -28,18 +28,21 @@ public final class ExperimentRunner {
   /// - Parameters:
   ///   - folder: the run directory; made where missing. nil chooses `runs/<attack>-<defense>-<data set>-<id>`.
   ///   - command: the command line that repeats the run, for the record.
+  ///   - compute: what `auto` stands for where the run is new: the runs of a grid take over models from each other, and
+  ///     models of other threads or precision have other bits.
   /// - Throws: `RunStoreError` if the folder cannot be used, `TorchError` for a device that is missing.
   public init(
     _ configuration: ExperimentConfiguration, folder: String? = nil, progress: any ProgressReporter,
-    command: String? = nil
+    command: String? = nil, compute: ComputePlan.Earlier? = nil
   ) throws {
     self.configuration = configuration
     let id = try configuration.runID()
     _ = try Device(named: configuration.general.device)  // Before there is a folder.
-    directory = try RunDirectory.create(at: folder ?? "runs/\(Self.slug(configuration))-\(id)", id: id)
+    directory = try RunDirectory.create(at: folder ?? "runs/\(configuration.runFolderName())", id: id)
     checkpoints = FolderCheckpoints(directory.path)
     earlier = try directory.readRecord()
-    plan = try ComputePlan(configuration.general, goingOnFrom: earlier.map { ComputePlan.Earlier($0.environment) })
+    let before = earlier.map { ComputePlan.Earlier($0.environment) } ?? compute
+    plan = try ComputePlan(configuration.general, goingOnFrom: before)
     context = plan.context(seed: configuration.seed, progress: progress)
     context.checkpoints = checkpoints
     record = RunRecord(
@@ -48,9 +51,6 @@ public final class ExperimentRunner {
     record.artifacts = earlier?.artifacts ?? [:]
   }
 
-  private static func slug(_ c: ExperimentConfiguration) -> String {
-    [c.attack?.name ?? "clean", c.defense?.name ?? "none", c.dataset.name].joined(separator: "-")
-  }
   private static func title(_ c: ExperimentConfiguration) -> String {
     let data = DatasetKind.all.first { $0.id == c.dataset.name }?.title ?? c.dataset.name
     return "\(c.attack?.name ?? "no attack") against \(c.defense?.name ?? "no defense") on \(data)"
