@@ -101,7 +101,7 @@ private final class KillCampaign {
 }
 
 /// When and how processes are killed.
-private struct Moments {
+struct Moments {
   private var state: UInt64
   init(seed: UInt64) { state = seed }
 

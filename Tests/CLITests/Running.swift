@@ -34,6 +34,7 @@ final class Running {
   }
 
   var isRunning: Bool { process.isRunning }
+  var processIdentifier: Int32 { process.processIdentifier }
   var errors: String { (try? String(contentsOfFile: errorPath, encoding: .utf8)) ?? "" }
   func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 

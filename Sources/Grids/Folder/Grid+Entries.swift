@@ -24,7 +24,7 @@ extension Grid {
     }
   }
 
-  private func name(of id: String) -> String { plan.all.first { $0.id == id }?.folder ?? id }
+  private func name(of id: String) -> String { plan.all.first { $0.id == id }.map { plan.name(of: $0) } ?? id }
 
   /// Where a cell stands, whatever it needs.
   func entry(_ cell: GridCell) throws -> GridEntry {

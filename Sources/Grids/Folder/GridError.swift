@@ -8,6 +8,12 @@ public enum GridError: Error, Equatable, CustomStringConvertible {
   case unknownFormat(path: String, found: Int)
   /// A file is not what it should be.
   case damaged(path: String, reason: String)
+  /// The plan has no cell of this id.
+  case unknownCell(String, folder: String)
+  /// The folder belongs to a grid that has no cell in common with the new one.
+  case otherGrid(folder: String, title: String)
+  /// The grid was begun with another number of threads.
+  case otherThreads(asked: Int, found: Int, folder: String)
 
   public var description: String { escapedLines(text) }
 
@@ -22,6 +28,14 @@ public enum GridError: Error, Equatable, CustomStringConvertible {
     case .damaged(let path, let reason):
       "\(path) is damaged: \(escaped(reason, limit: 2000)). Give `antidote grid run` the grid's file again, which "
         + "writes it anew; finished runs stay."
+    case .unknownCell(let id, let folder):
+      "\(folder) has no cell \(id): `antidote grid plan` lists those that it has."
+    case .otherGrid(let folder, let title):
+      "\(folder) holds another grid (\(escaped(title, limit: 120))): they have no cell in common. Give another folder with "
+        + "--out, or remove that one."
+    case .otherThreads(let asked, let found, let folder):
+      "the cells of \(folder) run with \(found) thread\(found == 1 ? "" : "s") each, as it was begun, not with \(asked): other "
+        + "threads give other bits. Leave --threads out, or give another folder with --out."
     }
   }
 }

@@ -1,5 +1,3 @@
-public import Files
-
 /// What a grid consists of: `plan.json` in its folder, made from the file that the user wrote.
 public struct GridPlan: Codable, Sendable, Hashable {
   /// The version of the file format that this program writes.
@@ -36,6 +34,15 @@ public struct GridPlan: Codable, Sendable, Hashable {
 
   /// Stages and cells.
   public var all: [GridCell] { stages + cells }
+
+  /// What tells a cell from the others, for people: `badnets, sau, seed 1`.
+  public func name(of cell: GridCell) -> String {
+    let names = [GridAxis.dataset, GridAxis.model, GridAxis.attack, GridAxis.defense]
+    let parts = axes.filter { $0.values.count > 1 || $0.name == GridAxis.defense }.compactMap { axis in
+      cell.axes[axis.name].map { names.contains(axis.name) ? $0 : "\(axis.name) \($0)" }
+    }
+    return parts.isEmpty ? cell.folder : parts.joined(separator: ", ")
+  }
 
   /// The values of an axis; none where there is no such axis.
   public func values(of axis: String) -> [String] { axes.first { $0.name == axis }?.values ?? [] }

@@ -14,7 +14,12 @@ struct ExperimentOptions: ParsableArguments {
   @OptionGroup var settings: SettingsOptions
 
   func configuration(over base: JSONValue = [:]) throws -> ExperimentConfiguration {
+    try settings.configuration(tree(over: base))
+  }
+
+  /// The settings off their defaults.
+  func tree(over base: JSONValue) throws -> JSONValue {
     let names = [OptionSetting("attack.name", attack), OptionSetting("defense.name", defense)]
-    return try settings.configuration(settings.tree(over: base, options: data.settings + training.settings + names))
+    return try settings.tree(over: base, options: data.settings + training.settings + names)
   }
 }

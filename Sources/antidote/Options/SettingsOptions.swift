@@ -8,8 +8,8 @@ import Support
 struct SettingsOptions: ParsableArguments {
   @Option(help: ArgumentHelp("YAML file with settings; options and --set go over it.", valueName: "file"))
   var config: String?
-  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
-  var seed: Int?
+  @Option(help: ArgumentHelp("Seed of everything random; antidote run takes several: 0,1,2.", valueName: "n"))
+  var seed: SeedList?
   @Option(help: ArgumentHelp("auto, cpu, cuda or cuda:N.", valueName: "device"))
   var device: String?
   @OptionGroup var compute: ComputeOptions
@@ -27,7 +27,10 @@ struct SettingsOptions: ParsableArguments {
     for section in ["recipe", "attack", "defense"] {
       if let name = tree[section]?.stringValue { tree[section] = ["name": .string(name)] }
     }
-    let own = [OptionSetting("seed", seed), OptionSetting("device", device)] + compute.settings
+    if let seed, seed.numbers.count > 1 {
+      throw CommandFailure("--seed \(seed.text): this command takes one seed. antidote run takes several.")
+    }
+    let own = [OptionSetting("seed", seed?.numbers.first), OptionSetting("device", device)] + compute.settings
     let assigned = (options + own).compactMap(\.assignment)
     return try SettingsTree.apply(assigned + assignments, to: tree)
   }
@@ -50,6 +53,21 @@ struct SettingsOptions: ParsableArguments {
     } catch {
       throw CommandFailure("\(error) --config takes a YAML file.")
     }
+  }
+}
+
+/// One seed or several: `0`, `0,1,2`.
+struct SeedList: ExpressibleByArgument {
+  let text: String
+  /// At least one, each once.
+  let numbers: [Int]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    let numbers = parts.compactMap { $0 }
+    guard !parts.isEmpty, numbers.count == parts.count, Set(numbers).count == numbers.count else { return nil }
+    text = argument
+    self.numbers = numbers
   }
 }
 

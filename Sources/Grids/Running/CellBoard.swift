@@ -1,0 +1,108 @@
+import Experiments
+import Files
+import Foundation
+
+/// What a worker knows of the cells of its part: it looks at the folder again and again, and remembers what does not
+/// change any more.
+final class CellBoard {
+  private let grid: Grid
+  private let claims: ClaimFolder
+  let cells: [GridCell]
+  private let known: [String: GridCell]
+  private var finished: Set<String> = []
+  /// How often cells had failed when this worker began, where it tries them again: a count that has risen since is a
+  /// failure of the new try.
+  private let forgiven: [String: Int]
+  private var watched: [String: (claim: Claim, since: ContinuousClock.Instant)] = [:]
+  private var statuses: [String: (stamp: Stamp, isFinished: Bool)] = [:]
+
+  private struct Stamp: Equatable {
+    var file: UInt64
+    var size: Int
+    var seconds: Int
+    var nanoseconds: Int
+  }
+
+  init(_ grid: Grid, _ cells: [GridCell], retriesFailed: Bool) throws {
+    self.grid = grid
+    self.cells = cells
+    claims = ClaimFolder(grid: grid.folder)
+    known = Dictionary(grid.plan.all.map { ($0.id, $0) }) { first, _ in first }
+    var forgiven: [String: Int] = [:]
+    if retriesFailed {
+      for cell in cells { forgiven[cell.id] = try CellFailure.read(in: grid.folder, id: cell.id)?.failures }
+    }
+    self.forgiven = forgiven
+  }
+
+  /// Whether the cell's record is complete.
+  func isFinished(_ cell: GridCell) throws -> Bool {
+    if finished.contains(cell.id) { return true }
+    let path = Path.join(grid.runPath(cell), RunDirectory.recordName)
+    var status = stat()
+    guard stat(path, &status) == 0 else { return false }
+    let stamp = Stamp(
+      file: UInt64(status.st_ino), size: Int(status.st_size), seconds: status.st_mtim.tv_sec,
+      nanoseconds: status.st_mtim.tv_nsec)
+    if let before = statuses[cell.id], before.stamp == stamp { return before.isFinished }
+    let record = try? RunDirectory.open(grid.runPath(cell)).readRecord()
+    let isFinished = record?.status == .finished && record?.id == cell.id
+    statuses[cell.id] = (stamp, isFinished)
+    if isFinished { finished.insert(cell.id) }
+    return isFinished
+  }
+
+  /// How the cell failed, where it is not to be tried again.
+  func failure(_ cell: GridCell) throws -> CellFailure? {
+    let failure = try CellFailure.read(in: grid.folder, id: cell.id)
+    return failure.flatMap { $0.failures == forgiven[cell.id] ? nil : $0 }
+  }
+
+  /// The cell that trains this one's model.
+  func need(of cell: GridCell) -> GridCell? { cell.needs.flatMap { known[$0] } }
+
+  /// Whether nothing is left to do for the cell: it is finished, or failed, or its model did.
+  func isOver(_ cell: GridCell) throws -> Bool {
+    if try isFinished(cell) || failure(cell) != nil { return true }
+    return try need(of: cell).map { try !isFinished($0) && failure($0) != nil } ?? false
+  }
+
+  /// Whether the cell could run now, if nobody else works on it.
+  func isReady(_ cell: GridCell) throws -> Bool {
+    guard try !isOver(cell) else { return false }
+    return try need(of: cell).map { try isFinished($0) } ?? true
+  }
+
+  /// Takes a cell that is ready, unless another process works on it.
+  func take(_ cell: GridCell, lease: Double) throws -> HeldClaim? {
+    let current = try claims.current(cell.id, known: watched[cell.id]?.claim.number ?? 1)
+    if let current, try isHeldByTheLiving(current) { return nil }
+    guard let held = try claims.take(cell.id, after: current, lease: lease) else { return nil }
+    // Its last holder may have finished it, or failed, since the first look.
+    guard try isReady(cell) else {
+      try held.release()
+      return nil
+    }
+    return held
+  }
+
+  /// Whether the claim's holder is alive as far as can be known: of another machine, it was seen to beat within the
+  /// lease, by this machine's clock.
+  private func isHeldByTheLiving(_ claim: Claim) throws -> Bool {
+    guard let holder = claim.holder else {
+      // Free, or not yet whole on a file system without links; then it is watched as any other.
+      return try FileSystem.readText(claims.file(claim.id, claim.number)) != Claim.freeText
+        && !hasExpired(claim, lease: 120)
+    }
+    return !holder.process.isKnownDead && !hasExpired(claim, lease: holder.lease)
+  }
+
+  private func hasExpired(_ claim: Claim, lease: Double) -> Bool {
+    let now = ContinuousClock.now
+    guard let before = watched[claim.id], before.claim == claim else {
+      watched[claim.id] = (claim, now)
+      return false
+    }
+    return now - before.since > .seconds(lease)
+  }
+}

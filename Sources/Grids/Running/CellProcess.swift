@@ -1,0 +1,114 @@
+import Files
+import Foundation
+
+/// The process of one cell: started, listened to, and waited for without blocking.
+final class CellProcess {
+  /// How a process ended.
+  enum Ending: Hashable {
+    case exited(Int32)
+    case killed(signal: Int32)
+  }
+
+  let id: pid_t
+  /// The last line that it wrote to standard output.
+  private(set) var lastLine = ""
+  private var output: Int32
+  /// Its standard input: closed when this process is gone, however it ends.
+  private var lifeline: Int32
+  private var rest: [UInt8] = []
+
+  /// Starts a program in a process group of its own, which Ctrl-C on the terminal does not reach.
+  /// - Parameters:
+  ///   - log: the file that gets its standard error; replaced.
+  ///   - environment: over that of this process.
+  /// - Throws: `FileError` for a log that cannot be written, or a program that cannot be started.
+  init(_ program: String, _ arguments: [String], log: String, environment: [String: String]) throws(FileError) {
+    let input = try Self.pipe(program), output = try Self.pipe(program)
+    defer {
+      close(input.read)
+      close(output.write)
+    }
+    let log = try Self.openLog(log)
+    defer { close(log) }
+
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    for (descriptor, place) in [(input.read, STDIN_FILENO), (output.write, STDOUT_FILENO), (log, STDERR_FILENO)] {
+      posix_spawn_file_actions_adddup2(&actions, descriptor, place)
+    }
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    posix_spawnattr_setpgroup(&attributes, 0)
+
+    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+    var child: pid_t = 0
+    let code = Self.withPointers([program] + arguments) { words in
+      Self.withPointers(variables) { posix_spawn(&child, program, &actions, &attributes, words, $0) }
+    }
+    guard code == 0 else {
+      close(input.write)
+      close(output.read)
+      throw FileError(.read, program, code: code)
+    }
+    id = child
+    self.output = output.read
+    lifeline = input.write
+    _ = fcntl(output.read, F_SETFL, O_NONBLOCK)
+  }
+
+  deinit {
+    close(output)
+    close(lifeline)
+  }
+
+  func send(_ signal: Int32) { kill(id, signal) }
+
+  /// Reads what there is, and says how the process ended; nil while it goes on.
+  func poll() -> Ending? {
+    listen()
+    var status: Int32 = 0
+    guard retrying({ waitpid(id, &status, WNOHANG) }) == id else { return nil }
+    listen()
+    let signal = status & 0x7f
+    return signal == 0 ? .exited(status >> 8 & 0xff) : .killed(signal: signal)
+  }
+
+  private func listen() {
+    var piece = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = retrying { read(output, &piece, piece.count) }
+      guard count > 0 else { return }
+      rest += piece.prefix(count)
+      if let end = rest.lastIndex(of: UInt8(ascii: "\n")) {
+        let lines = rest[..<end].split(separator: UInt8(ascii: "\n"))
+        if let line = lines.last { lastLine = String(decoding: line, as: UTF8.self) }
+        rest.removeSubrange(...end)
+      }
+      if rest.count > 1 << 16 { rest = [] }
+    }
+  }
+
+  private static func pipe(_ program: String) throws(FileError) -> (read: Int32, write: Int32) {
+    var ends: [Int32] = [-1, -1]
+    guard Foundation.pipe(&ends) == 0 else { throw FileError(.read, program) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (ends[0], ends[1])
+  }
+
+  private static func openLog(_ path: String) throws(FileError) -> Int32 {
+    let file = retrying { open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666) }
+    guard file >= 0 else { throw FileError(.write, path) }
+    return file
+  }
+
+  private static func withPointers<R>(
+    _ words: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> R
+  ) -> R {
+    let pointers = words.map { strdup($0) }
+    defer { for pointer in pointers { free(pointer) } }
+    return body(pointers + [nil])
+  }
+}

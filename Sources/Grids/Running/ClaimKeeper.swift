@@ -1,0 +1,58 @@
+import Foundation
+import Support
+import Synchronization
+
+/// Keeps a cell's claim alive while its process works, on a thread of its own, and ends the process at once where it
+/// must not go on: its worker is gone, or the cell was taken over. What is ended so goes on at its last whole epoch.
+final class ClaimKeeper: Sendable {
+  private let claim: HeldClaim
+  private let isOver = Atomic(false)
+
+  init(_ claim: HeldClaim) { self.claim = claim }
+
+  /// Starts to keep the claim.
+  /// - Parameter lifeline: a descriptor that reaches its end when the worker is gone.
+  func start(lifeline: Int32) {
+    Thread.detachNewThread { [self] in
+      var count = 0
+      var failures = 0
+      while !isOver.load(ordering: .relaxed) {
+        if isClosed(lifeline, within: max(0.2, claim.lease / 6)) { end("its worker is gone") }
+        if isOver.load(ordering: .relaxed) { return }
+        count += 1
+        do {
+          guard try claim.isHeld() else { end("another worker took the cell over") }
+          try claim.beat(count)
+          failures = 0
+        } catch {
+          // A file system may be away for a moment. After half a lease without a beat others may take the cell soon.
+          failures += 1
+          if failures >= 3 { end("the claim cannot be renewed: \(error)") }
+        }
+      }
+    }
+  }
+
+  func stop() { isOver.store(true, ordering: .relaxed) }
+
+  private func isClosed(_ descriptor: Int32, within seconds: Double) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard poll(&request, 1, Int32(seconds * 1000)) > 0 else { return false }
+    var byte: UInt8 = 0
+    let count = read(descriptor, &byte, 1)
+    return count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)
+  }
+
+  private func end(_ reason: String) -> Never {
+    StandardStreams.writeError("stopped: \(reason)\n")
+    _exit(CellExit.lost)
+  }
+}
+
+/// Exit codes of a cell's process, beside those of any command.
+enum CellExit {
+  /// The run directory is in use by another process: `EX_TEMPFAIL`. No failure of the cell.
+  static let busy: Int32 = 75
+  /// The process has lost its worker or its claim. No failure of the cell.
+  static let lost: Int32 = 76
+}

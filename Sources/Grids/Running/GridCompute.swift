@@ -1,0 +1,39 @@
+import Experiments
+import Files
+import Support
+
+/// `compute.json`: the threads and the precision of all cells for which the settings leave them open. The first cell that
+/// runs decides them for all: cells take over models from each other, and models that were made with other threads or
+/// in another precision have other bits.
+enum GridCompute {
+  static func path(in folder: String) -> String { Path.join(folder, Grid.computeName) }
+
+  /// What was decided; nil before the first cell.
+  /// - Throws: `GridError` for a damaged file, `FileError`.
+  static func stored(in folder: String) throws -> ComputePlan.Earlier? {
+    guard let bytes = try FileSystem.readIfPresent(path(in: folder)) else { return nil }
+    do {
+      return try JSONValue(json: bytes).decode()
+    } catch {
+      throw GridError.damaged(path: path(in: folder), reason: "\(error)")
+    }
+  }
+
+  /// What was decided, or is decided now.
+  /// - Parameters:
+  ///   - threads: of a grid for which nothing was decided yet.
+  /// - Throws: `GridError`, `FileError`, `TorchError` for a device that is missing.
+  static func settled(in folder: String, _ configuration: ExperimentConfiguration, threads: Int) throws
+    -> ComputePlan.Earlier
+  {
+    if let stored = try stored(in: folder) { return stored }
+    var general = GeneralSettings()
+    general.device = configuration.general.device
+    general.threads = .count(threads)
+    let plan = try ComputePlan(general)
+    let decided = ComputePlan.Earlier(threads: plan.threads, precision: plan.precision)
+    // Another process may be quicker; then all take what it decided.
+    _ = try AtomicFile.create(try JSONValue(encoding: decided).compactJSON + "\n", at: path(in: folder))
+    return try stored(in: folder) ?? decided
+  }
+}

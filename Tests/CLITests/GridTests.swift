@@ -1,0 +1,95 @@
+import Foundation
+import TestFiles
+import Testing
+
+/// Grids run by the tool itself: several processes on one folder, processes that are killed, cells that fail.
+struct GridTests {
+  static let base = """
+    base:
+      precision: float32
+      dataset: {name: generated, size: 28, train: 100, test: 40}
+      model: {name: cnn, width: 2}
+      recipe: {epochs: 2, batch: 50}
+      evaluation: {riskSamples: 8, samples: 0}
+    attacks: [badnets]
+    rates: [0.2]
+
+    """
+  private static let wild =
+    "{name: ft, label: wild, epochs: 8, learningRate: 100, weightDecay: 1, batch: 2}"
+
+  /// The folder's cells by their state, from `grid status`.
+  static func states(_ tool: Tool, _ folder: String) throws -> [String: [[String: Any]]] {
+    let text = try tool.succeed(["grid", "status", folder, "--json"])
+    let tree = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+    let cells = try #require(tree?["cells"] as? [[String: Any]])
+    return Dictionary(grouping: cells) { $0["state"] as? String ?? "" }
+  }
+
+  /// A process that is interrupted, then four on one folder: no cell is done twice, none is lost, each is the run that its
+  /// own command makes, and the one that fails costs itself.
+  @Test func severalProcessesShareAGrid() throws {
+    try withTool { tool in
+      try tool.write(Self.base + "defenses: [none, {name: ft, epochs: 2}, \(Self.wild)]\n", to: "g.yaml")
+      let command = ["grid", "run", "g.yaml", "--out", "g", "--jobs", "1"]
+      let interrupted = try Running(command, in: tool.folder)
+      interrupted.wait(for: ": started")
+      interrupted.send(SIGINT)
+      let result = try interrupted.wait()
+      #expect(result.code == 130 && result.errors.contains("Give the same command again"), "\(result.errors)")
+      #expect(try Self.states(tool, "g")["running"] == nil)
+
+      let workers = try (0..<4).map { _ in try Running(command, in: tool.folder) }
+      let results = try workers.map { try $0.wait() }
+      for result in results {
+        #expect(result.code == 1 && result.output.contains("2 of 3 cells finished"), "\(result.errors)")
+      }
+      let said = ([result] + results).flatMap { $0.errors.split(separator: "\n") }
+      #expect(Set(said.filter { $0.contains(": finished in") }.map { $0.prefix { $0 != ":" } }) == ["none", "ft"])
+      #expect(said.count { $0.contains(": finished in") } == 2 && said.count { $0.contains(": failed after") } == 1)
+      let states = try Self.states(tool, "g")
+      let failed = try #require(states["failed"]?.first)
+      #expect((failed["reason"] as? String)?.contains("the loss became") == true && failed["failures"] as? Int == 1)
+
+      let cell = try #require(states["finished"]?.first { ($0["axes"] as? [String: String])?["defense"] == "ft" })
+      let folder = "g/runs/\(try #require(cell["folder"] as? String))"
+      let record = try #require(
+        try JSONSerialization.jsonObject(with: tool.data("\(folder)/record.json")) as? [String: Any])
+      let words = try #require(record["command"] as? String).split(separator: " ").map(String.init)
+      try tool.succeed(Array(words.dropFirst()) + ["--out", "alone"])
+      #expect(try tool.data("alone/model.safetensors") == tool.data("\(folder)/model.safetensors"))
+      #expect(try tool.recordWithoutTimes("alone/record.json") == tool.recordWithoutTimes("\(folder)/record.json"))
+
+      // A failed cell is not tried again by itself; once again when asked for.
+      try tool.refuse(command, ["1 of 3 cells failed", "--retry-failed"])
+      try tool.refuse(command + ["--retry-failed"], ["1 of 3 cells failed"])
+      #expect(try Self.states(tool, "g")["failed"]?.first?["failures"] as? Int == 2)
+      // The corrected file keeps what is done.
+      try tool.write(Self.base + "defenses: [none, {name: ft, epochs: 2}]\nseeds: [0]\n", to: "g.yaml")
+      let again = try tool.run(command)
+      #expect(again.code == 0 && !again.errors.contains(": started"), "\(again.errors)")
+    }
+  }
+
+  @Test func severalSeedsAreAGrid() throws {
+    try withTool { tool in
+      let arguments = ["run", "--seed", "0,1", "--defense", "none", "--epochs", "1"] + Tool.tiny + Tool.tinyModel
+      try tool.succeed(arguments)
+      let folder = try #require(try tool.files("grids").first)
+      #expect(folder.hasPrefix("badnets-none-generated-"))
+      #expect(try Self.states(tool, "grids/\(folder)")["finished"]?.count == 2)
+      try tool.refuse(["train", "--seed", "0,1", "--out", "m"] + Tool.tiny, ["this command takes one seed"])
+      try tool.refuse(["run", "--seed", "0,0"], ["seed"])
+    }
+  }
+
+  @Test func wrongGridsAreRefused() throws {
+    try withTool { tool in
+      try tool.write("attacks: [badnet]\nrates: [3]\n", to: "g.yaml")
+      try tool.refuse(["grid", "run", "g.yaml"], ["g.yaml:1:", "Did you mean badnets", "g.yaml:2:"])
+      try tool.refuse(["grid", "status", "."], ["holds no grid"])
+      try tool.refuse(["grid", "run", "nothing.yaml"], ["nothing.yaml"])
+      #expect(try tool.files() == ["g.yaml"])
+    }
+  }
+}

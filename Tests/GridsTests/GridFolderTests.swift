@@ -1,0 +1,168 @@
+import Files
+import Foundation
+import Support
+import TestFiles
+import Testing
+
+@testable import Experiments
+@testable import Grids
+
+/// What the files of a grid's folder say about its cells.
+@Suite struct GridFolderTests {
+  private static let text = """
+    base: {precision: float32, dataset: {name: generated, size: 28, train: 60, test: 20}, model: {name: cnn, width: 2}}
+    attacks: [badnets]
+    defenses: [none, ft, fp]
+    """
+
+  private func make(_ folder: String, _ text: String = text) throws -> Grid {
+    try Grid.make(text, source: "g.yaml", in: folder, checkingData: false, progress: SilentProgress())
+  }
+
+  /// A record of a cell as a run would leave it.
+  private func write(_ status: RunRecord.Status, _ cell: GridCell, _ grid: Grid, seconds: Double = 10) throws {
+    let environment = RunRecord.Environment(
+      antidote: "", libtorch: "", swift: "", os: "", cpu: "", threads: 1, device: "cpu", precision: "float32")
+    var record = RunRecord(id: cell.id, title: "", configuration: cell.settings, environment: environment)
+    record.status = status
+    record.seconds = seconds
+    if status == .failed { record.failure = "the record says why" }
+    try RunDirectory.create(at: grid.runPath(cell), id: cell.id).write(record)
+  }
+
+  private func cell(_ defense: String, _ grid: Grid) throws -> GridCell {
+    try #require(grid.plan.cells.first { $0.axes["defense"] == defense })
+  }
+
+  @Test func statesOfCells() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path)
+      let (none, ft) = (try cell("none", grid), try cell("ft", grid))
+      func states() throws -> [CellState] { try grid.entries().map(\.state) }
+      #expect(try states() == [.waiting, .waiting, .waiting])
+      #expect(try grid.entries()[1].reason == "none trains its model")
+
+      for folder in [Grid.claimsName, Grid.cellsName] { try FileSystem.createFolder(Path.join(path, folder)) }
+      let claim = try #require(try ClaimFolder(grid: path).take(none.id, after: nil, lease: 9))
+      #expect(try states() == [.running, .waiting, .waiting])
+      #expect(try grid.entries()[0].worker == ProcessIdentity.current.description)
+      try claim.release()
+      #expect(try states() == [.waiting, .waiting, .waiting])
+
+      try write(.interrupted, none, grid)
+      #expect(try states() == [.waiting, .waiting, .waiting])
+      try write(.failed, none, grid)
+      #expect(try states() == [.failed, .blocked, .blocked])
+      #expect(try grid.entries()[0].reason == "the record says why")
+
+      try write(.finished, none, grid)
+      let failure = CellFailure(id: ft.id, reason: "killed", failures: 3, seconds: 1, date: Date(), worker: "a:1")
+      try failure.write(in: path)
+      #expect(try states() == [.finished, .failed, .waiting])
+      #expect(try grid.entries()[1].failures == 3 && grid.entries()[1].reason == "killed")
+      #expect(try grid.entries()[0].record?.id == none.id)
+
+      // The folder of a cell may hold another run, or a record that is damaged.
+      try AtomicFile.write("{}", to: Path.join(grid.runPath(none), "record.json"))
+      #expect(try grid.entries()[0].state == .failed && grid.entries()[0].reason?.contains("damaged") == true)
+    }
+  }
+
+  @Test func timeLeft() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path, Self.text + "\nseeds: [0, 1, 2]")
+      #expect(try GridStatus(grid).secondsLeft == nil)
+      for (cell, seconds) in zip(grid.plan.cells, [100.0, 110, 120, 10, 20]) {
+        try write(.finished, cell, grid, seconds: seconds)
+      }
+      // In the order of the plan: three of none, two of three of ft. Left: one of ft (15) and three of fp, which are like
+      // other cells that take a model over (15).
+      let status = try GridStatus(grid)
+      #expect(status.count(.finished) == 5 && status.count(.waiting) == 4)
+      #expect(status.secondsACell == 72 && status.secondsLeft == 60)
+      #expect(status.json["counts"]?["finished"] == 5 && status.json["secondsLeft"]?.doubleValue == 60)
+    }
+  }
+
+  /// Reports need no plan.
+  @Test func runsWithoutAPlan() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path)
+      for cell in grid.plan.cells { try write(.finished, cell, grid) }
+      try FileSystem.remove(grid.planPath)
+      let entries = try Grid(folder: path).entries()
+      #expect(Set(entries.map(\.cell.id)) == Set(grid.plan.cells.map(\.id)))
+      #expect(Set(entries.map { $0.cell.axes["defense"] }) == ["none", "ft", "fp"])
+      #expect(entries.allSatisfy { $0.state == .finished && $0.cell.axes["attack"] == "badnets" })
+      #expect(throws: GridError.notAGrid(folder: path + "/runs/x")) { try Grid(folder: path + "/runs/x") }
+    }
+  }
+
+  @Test func aChangedFileKeepsItsFolder() throws {
+    try withTemporaryFolder { path in
+      let first = try make(path)
+      #expect(try make(path, Self.text + "\n# a remark").plan == first.plan)
+      #expect(try FileSystem.readText(Path.join(path, "grid.yaml")) == Self.text)
+      let more = try make(path, Self.text + "\nseeds: [0, 1]")
+      #expect(Set(more.plan.cells.map(\.id)).isSuperset(of: first.plan.cells.map(\.id)) && more.plan.cells.count == 6)
+      #expect(throws: GridError.otherGrid(folder: path, title: "g")) { try make(path, "attacks: [blended]") }
+    }
+  }
+
+  /// A holder on another machine counts as dead when its claim has not changed for its lease, and not before.
+  @Test func leasesExpire() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path)
+      let cell = try cell("none", grid)
+      try FileSystem.createFolder(Path.join(path, Grid.claimsName))
+      var process = ProcessIdentity.current
+      process.space = "another machine"
+      let holder = Claim.Holder(process: process, token: "abc", lease: 0.2)
+      let file = ClaimFolder(grid: path).file(cell.id, 1)
+      try AtomicFile.write(try JSONValue(encoding: holder).compactJSON + "\n" + HeldClaim.beatText(0), to: file)
+      let theirs = HeldClaim(id: cell.id, number: 1, token: "abc", lease: 0.2, folder: ClaimFolder(grid: path))
+      let board = try CellBoard(grid, grid.plan.cells, retriesFailed: false)
+      #expect(try board.take(cell, lease: 5) == nil)
+      usleep(150_000)
+      try theirs.beat(1)
+      #expect(try board.take(cell, lease: 5) == nil)
+      usleep(150_000)
+      #expect(try board.take(cell, lease: 5) == nil)
+      usleep(150_000)
+      let mine = try #require(try board.take(cell, lease: 5))
+      #expect(try mine.number == 2 && mine.isHeld() && !theirs.isHeld())
+
+      // A dead process of this machine is known at once.
+      try mine.release()
+      process = .current
+      process.process = 0x3fff_fff0
+      let dead = Claim.Holder(process: process, token: "d", lease: 1000)
+      try AtomicFile.write(
+        try JSONValue(encoding: dead).compactJSON + "\n" + HeldClaim.beatText(0),
+        to: ClaimFolder(grid: path).file(cell.id, 3))
+      #expect(try board.take(cell, lease: 5)?.number == 4)
+    }
+  }
+
+  @Test func finishedCellsAreNotTaken() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path)
+      let (none, ft) = (try cell("none", grid), try cell("ft", grid))
+      for folder in [Grid.claimsName, Grid.cellsName] { try FileSystem.createFolder(Path.join(path, folder)) }
+      let board = try CellBoard(grid, grid.plan.cells, retriesFailed: false)
+      #expect(try board.isReady(none) && !board.isReady(ft) && !board.isOver(ft))
+      // Another worker finishes it between this one's look and its claim.
+      try write(.finished, none, grid)
+      #expect(try board.take(none, lease: 5) == nil)
+      #expect(try ClaimFolder(grid: path).current(none.id)?.holder == nil)
+      #expect(try board.isFinished(none) && board.isReady(ft))
+      try CellFailure(id: ft.id, reason: "", failures: 1, seconds: 1, date: Date(), worker: "").write(in: path)
+      #expect(try board.isOver(ft) && board.take(ft, lease: 5) == nil)
+      // Forgiven once: until it has failed again.
+      let again = try CellBoard(grid, grid.plan.cells, retriesFailed: true)
+      #expect(try again.isReady(ft))
+      try CellFailure(id: ft.id, reason: "", failures: 2, seconds: 1, date: Date(), worker: "").write(in: path)
+      #expect(try !again.isReady(ft) && again.isOver(ft))
+    }
+  }
+}
