@@ -3,10 +3,12 @@
 # make demo    poison, train, purify and report on the built-in data set
 # make test    all tests
 # make torture kills processes at random moments and compares what they end with (ANTIDOTE_KILLS=200, ANTIDOTE_KILL_SEED=1)
+# make slurm   runs the smoke grid through a SLURM of one node that it installs and starts (Debian, as root)
+# make kubernetes checks the Kubernetes job file of the smoke grid against the schema (pip's kubernetes-validate)
 # make fuzz    damaged files for every reader (FUZZ_SECONDS=600, FUZZ_SEED=1, FUZZ_READER=name,name)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup build demo test torture fuzz bench format lint example clean
+.PHONY: setup build demo test torture slurm kubernetes fuzz bench format lint example clean
 
 DEPS := .deps/env
 # The run-time path of LibTorch: SwiftPM takes the rest from pkg-config, but not this.
@@ -30,8 +32,14 @@ test: setup
 
 torture: setup
 	@source $(DEPS); swift build $(SWIFT_FLAGS) --build-tests; export OMP_NUM_THREADS=1; \
-	  export ANTIDOTE_KILLS=$${ANTIDOTE_KILLS:-200}; \
-	  swift test $(SWIFT_FLAGS) --skip-build --no-parallel --filter CLITests.KillTests
+	  export ANTIDOTE_KILLS=$${ANTIDOTE_KILLS:-200} ANTIDOTE_GRID_KILLS=$${ANTIDOTE_GRID_KILLS:-20}; \
+	  swift test $(SWIFT_FLAGS) --skip-build --no-parallel --filter 'CLITests.(Kill|GridKill)Tests'
+
+slurm: build
+	@source $(DEPS); scripts/slurm
+
+kubernetes: build
+	@source $(DEPS); scripts/kubernetes
 
 # An input that ends the process stays in the folder; FUZZ_READER=<name> FUZZ_INPUT=<path> tries it again.
 FUZZ_FOLDER ?= .build/fuzz
