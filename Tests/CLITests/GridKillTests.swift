@@ -6,7 +6,7 @@ import Testing
 ///
 /// ANTIDOTE_GRID_KILLS says how often (`make torture`: 20) and ANTIDOTE_KILL_SEED which moments.
 struct GridKillTests {
-  private static let kills = environment("ANTIDOTE_GRID_KILLS") ?? 2
+  private static let kills = environment("ANTIDOTE_GRID_KILLS") ?? 1
   private static let file =
     kills > 2
     ? GridTests.base + "defenses: [none, {name: ft, epochs: 2}, {name: sau, epochs: 1, batch: 16}]\nseeds: [0, 1]\n"
