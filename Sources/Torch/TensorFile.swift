@@ -7,6 +7,8 @@ public struct TensorFile {
   public let contents: Safetensors
   /// What was found and passed over, one sentence each.
   public let notes: [String]
+  /// To write another file in the same way.
+  public let layout: TensorLayout
 
   /// - Parameter key: which state dict of a PyTorch file, as the keys that lead to it with dots; nil takes the one that
   ///   is meant (`TorchArchive.state`).
@@ -14,7 +16,9 @@ public struct TensorFile {
   public static func load(_ path: String, key: String? = nil) throws -> TensorFile {
     guard try isPyTorch(path) else {
       try refuse(key, path)
-      return TensorFile(contents: try Safetensors.load(path), notes: [])
+      let contents = try Safetensors.load(path)
+      let types = Dictionary(contents.tensors.map { ($0.key, $0.tensor.dtype) }) { $1 }
+      return TensorFile(contents: contents, notes: [], layout: TensorLayout(frame: nil, types: types))
     }
     let archive = try TorchArchive(path)
     let state = try archive.state(key)
@@ -41,7 +45,10 @@ public struct TensorFile {
     if !converted.isEmpty { notes.append("tensors are converted: \(converted.sorted().joined(separator: ", "))") }
     let entries = zip(state.entries, tensors).compactMap { entry, tensor in tensor.map { (key: entry.key, tensor: $0) }
     }
-    return TensorFile(contents: Safetensors(tensors: entries), notes: notes)
+    let types = state.entries.compactMap { entry in DType(entry.tensor.type).map { (entry.key, $0) } }
+    return TensorFile(
+      contents: Safetensors(tensors: entries, metadata: try metadata(of: path)), notes: notes,
+      layout: TensorLayout(frame: TorchFrame(archive, around: state), types: Dictionary(types) { $1 }))
   }
 
   /// Keys and shapes alone. Parameters and errors as `load`.

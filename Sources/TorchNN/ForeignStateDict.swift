@@ -11,6 +11,8 @@ public struct ForeignStateDict {
   public private(set) var state: StateDict
   /// What was changed, one sentence each.
   public private(set) var notes: [String] = []
+  /// What stood before every key.
+  public private(set) var prefix = ""
 
   public init(_ state: StateDict, for module: Module) {
     self.state = state
@@ -55,6 +57,7 @@ public struct ForeignStateDict {
         own.keys.allSatisfy({ stripped[$0] != nil || Self.isCounter($0) })
       else { continue }
       state = stripped
+      self.prefix = prefix
       notes.append("all keys begin with \"\(prefix)\", which is left out")
       return
     }

@@ -25,7 +25,7 @@ struct Antidote: ParsableCommand {
     version: Machine.version,
     subcommands: [
       RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self,
-      EvaluateCommand.self,
+      EvaluateCommand.self, PredictCommand.self,
       GridCommand.self, ReportCommand.self, RunsCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 

@@ -41,6 +41,12 @@ struct PipelineTests {
       #expect(try tool.succeed(["report", "run"]).contains("report: run/report.html"))
       #expect(try tool.files() == ["poisoned", "purified.safetensors", "run", "suspect.safetensors"])
 
+      let predicted = try tool.succeed(
+        ["predict", "--model", "purified.safetensors", "--out", "p.csv", "--json"] + Tool.tiny)
+      #expect(predicted.contains("\"accuracy\"") && predicted.contains("\"labelled\""))
+      #expect(
+        try String(decoding: tool.data("p.csv"), as: UTF8.self).hasPrefix("index,label,predicted,probability,logit "))
+
       // Clean images from a folder of PNG files, and a model file that does not say what it holds.
       try tool.succeed(
         [

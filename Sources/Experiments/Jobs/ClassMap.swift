@@ -16,6 +16,9 @@ public struct ClassMap: Sendable {
   public let path: String
   private let entries: [(ours: String, theirs: Theirs)]
 
+  /// The data set's classes that it names.
+  var ours: [String] { entries.map(\.ours) }
+
   private enum Theirs: Sendable {
     case number(Int)
     case name(String)

@@ -129,7 +129,10 @@ public struct DefenseJob {
       if let table = outcome.model == nil ? output : samples {
         try AtomicFile.write(SampleFindings(outcome, data: data).table(), to: table)
       }
-      try outcome.model?.save(output)
+      if let model = outcome.model {
+        for note in model.layout?.notes ?? [] { progress.message("\(output): \(note)") }
+        try model.save(output)
+      }
       return Result(
         model: outcome.model, filtered: outcome.filtered, cleanCount: clean.count, before: before,
         after: outcome.model.flatMap { measurer?.measure($0, context).metrics },

@@ -1,3 +1,4 @@
+import Files
 import Support
 import Torch
 import Vision
@@ -44,6 +45,18 @@ extension ModelFile {
     }
     guard let names else { return data }
     return try data.numbered(as: names, of: source) { progress.message($0) }
+  }
+
+  /// The names of the model's classes, their numbers where its file has none.
+  /// - Throws: `JobError` where their number does not show.
+  func classNames() throws -> [String] {
+    if let names = Classifier.storedClassNames(in: path) { return names }
+    guard FileSystem.exists(path), let count = try classes() else {
+      throw JobError.invalid(
+        "\(path): how many classes the model has does not show in its entries. Give images by class in place of a folder "
+          + "without classes.")
+    }
+    return (0..<count).map(String.init)
   }
 
   /// How many classes the model has, by what its file says or by its entries.

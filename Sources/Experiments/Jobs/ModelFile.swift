@@ -160,7 +160,7 @@ public struct ModelFile: Sendable {
   }
 
   private func hasModelMetadata() throws -> Bool {
-    try !TensorFile.isPyTorch(path) && Safetensors.metadata(of: path)[Classifier.modelMetadataKey] != nil
+    try TensorFile.metadata(of: path)[Classifier.modelMetadataKey] != nil
   }
 
   private var suggestion: String {

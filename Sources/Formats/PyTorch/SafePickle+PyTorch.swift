@@ -88,6 +88,9 @@ extension SafePickle {
     return storage
   }
 
+  /// The storage class of a type; nil for types that have none.
+  static func storageName(of type: ElementType) -> String? { storageTypes.first { $0.value == type }?.key }
+
   private static let storageTypes: [String: ElementType] = [
     "DoubleStorage": .float64, "FloatStorage": .float32, "HalfStorage": .float16, "BFloat16Storage": .bfloat16,
     "LongStorage": .int64, "IntStorage": .int32, "ShortStorage": .int16, "CharStorage": .int8, "ByteStorage": .uint8,

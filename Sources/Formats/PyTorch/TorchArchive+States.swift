@@ -72,7 +72,7 @@ extension TorchArchive {
     words(name).contains { ["ema", "swa"].contains($0) }
   }
 
-  private static func isNoModel(_ name: String) -> Bool {
+  static func isNoModel(_ name: String) -> Bool {
     words(name).contains { word in
       ["scaler", "amp", "rng", "callbacks", "loops"].contains(word) || word.hasPrefix("optim")
         || word.hasPrefix("sched")

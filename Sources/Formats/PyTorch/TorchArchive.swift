@@ -89,6 +89,19 @@ public struct TorchArchive: Sendable {
     }
   }
 
+  /// A small file beside the pickle of a zip archive, without a look at the pickle; nil where there is none.
+  /// - Throws: `FileError`, or `FormatError` for a damaged archive.
+  public static func record(_ name: String, of path: String) throws -> [UInt8]? {
+    let file = try InputFile(path)
+    guard ZipDirectory.isZip(try file.read(min(file.size, 512), at: 0)) else { return nil }
+    let zip = try ZipDirectory(of: file)
+    guard
+      let entry = zip.entries.first(where: { $0.name.hasSuffix("/" + name) && $0.name.count(of: "/") == 1 }),
+      entry.size <= 1 << 24
+    else { return nil }
+    return try zip.read(entry, of: file)
+  }
+
   private static func isBigEndian(_ zip: ZipDirectory, _ prefix: String, _ file: borrowing InputFile) throws -> Bool {
     guard let entry = zip[prefix + "byteorder"], entry.size <= 16 else { return false }
     let text = String(decoding: try zip.read(entry, of: file), as: UTF8.self)

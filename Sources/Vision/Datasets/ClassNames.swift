@@ -125,7 +125,7 @@ extension ImageDataset {
 extension Classifier {
   /// Reads the class names that a model file carries; nil where it has none.
   public static func storedClassNames(in path: String) -> [String]? {
-    guard let text = (try? Safetensors.metadata(of: path))?[classNamesKey] else { return nil }
+    guard let text = (try? TensorFile.metadata(of: path))?[classNamesKey] else { return nil }
     return (try? JSONValue(json: text))?.arrayValue?.compactMap(\.stringValue)
   }
 }

@@ -25,7 +25,7 @@ extension DatasetSettings {
 
 extension DatasetSettings {
   /// Whether the files hold a test split; published data sets always do.
-  func holdsTest() throws -> Bool {
+  public func holdsTest() throws -> Bool {
     guard let path else { return true }
     return switch name {
     case "folder": try ImageFolderFiles.holdsTest(path)

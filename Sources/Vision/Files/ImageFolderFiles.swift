@@ -8,7 +8,7 @@ public enum ImageFolderFiles {
   /// - `.train` reads `root/train` or `root/training` if it holds class folders, else `root` itself.
   /// - `.test` reads `root/test`, `testing`, `val`, `valid` or `validation`, the first that there is. Its classes must
   ///   be among the train classes.
-  /// - `.unlabeled` reads the images that lie directly in `root/unlabeled`.
+  /// - `.unlabeled` reads the images that lie directly in `root/unlabeled`, or in `root` where it has no subfolders.
   ///
   /// Names of splits may be in any case. Gray images become RGB unless all images of the split are gray. Files of other
   /// kinds are passed over, and the notes say so.
@@ -23,6 +23,9 @@ public enum ImageFolderFiles {
     limits: DecodingLimits = DecodingLimits(),
     progress: LoadProgress? = nil
   ) throws -> RawImages {
+    if split == .unlabeled, FileSystem.isFolder(path), try FileSystem.subfolders(path).isEmpty {
+      return try unlabeled(in: path, size: size, resize: resize, limits: limits, progress: progress)
+    }
     let layout = try ImageFolderLayout(path)
     var passedOver = PassedOverFiles()
     let items: [(path: String, label: Int64)]
@@ -45,6 +48,42 @@ public enum ImageFolderFiles {
       labels: items.map(\.label), classNames: layout.classes)
     images.notes = layout.notes + [passedOver.note].compactMap { $0 }
     return images
+  }
+
+  /// A folder without classes.
+  private static func unlabeled(
+    in folder: String, size: Int?, resize: ImageResize?, limits: DecodingLimits, progress: LoadProgress?
+  ) throws -> RawImages {
+    var passedOver = PassedOverFiles()
+    let files = try imageNames(folder, &passedOver).map { Path.join(folder, $0) }
+    guard !files.isEmpty else { throw DataError.missing(path: folder, lookedFor: [patterns], suggestion: nil) }
+    let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(files)
+    var images = RawImages(
+      channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
+      labels: [Int64](repeating: -1, count: files.count), classNames: [])
+    images.notes = [passedOver.note].compactMap { $0 }
+    return images
+  }
+
+  /// The files of a split, in the order of `read`.
+  public static func files(_ path: String, split: DataSplit) throws -> [String] {
+    var passedOver = PassedOverFiles()
+    if split == .unlabeled, isFlat(path) { return try imageNames(path).map { Path.join(path, $0) } }
+    let layout = try ImageFolderLayout(path)
+    switch split {
+    case .train:
+      return try labeled(layout.train, layout.classes.enumerated().map { ($1, $0) }, &passedOver).map(\.path)
+    case .test:
+      guard let test = layout.test else { return [] }
+      return try labeled(test, try testClasses(test, layout.classes), &passedOver).map(\.path)
+    case .unlabeled: return try imageNames(layout.unlabeled).map { Path.join(layout.unlabeled, $0) }
+    }
+  }
+
+  /// Whether a folder holds images and no folders of classes.
+  public static func isFlat(_ path: String) -> Bool {
+    guard FileSystem.isFolder(path), (try? FileSystem.subfolders(path))?.isEmpty == true else { return false }
+    return (try? imageNames(path))?.isEmpty == false
   }
 
   /// Whether there is a folder for the test split.

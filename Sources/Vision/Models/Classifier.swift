@@ -25,6 +25,8 @@ open class Classifier: Module, Layer {
   public var classNames: [String]?
   /// What is done to images before the normaliser, as a guard; nil is nothing. It travels with model files.
   public var shrinkPad: ShrinkPad?
+  /// How the file that it was read from is laid out, where that is not Antidote's own way: `save` writes the same.
+  public var layout: ModelLayout?
   /// What is done to pixels before the network sees them. It travels with model files.
   public var normalization: Normalization {
     didSet {

@@ -7,7 +7,7 @@ import TorchNN
 extension ModelSpec {
   /// Reads what a model file says about itself; nil if it says nothing, or nothing that can be understood.
   public static func stored(in path: String) -> ModelSpec? {
-    (try? Safetensors.metadata(of: path))?[Classifier.modelMetadataKey].flatMap(ModelSpec.init(metadata:))
+    (try? TensorFile.metadata(of: path))?[Classifier.modelMetadataKey].flatMap(ModelSpec.init(metadata:))
   }
 
   init?(metadata text: String) {

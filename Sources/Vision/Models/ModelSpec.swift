@@ -34,7 +34,7 @@ extension Classifier {
   /// - Throws: `ModelFileError` for an architecture that is not in the zoo and does not override `rebuilt`.
   public func copied() throws -> Classifier {
     let copy = try rebuilt()
-    (copy.spec, copy.classNames, copy.shrinkPad) = (spec, classNames, shrinkPad)
+    (copy.spec, copy.classNames, copy.shrinkPad, copy.layout) = (spec, classNames, shrinkPad, layout)
     try copy.load(stateDict())
     copy.to(device).train(isTraining)
     return copy
@@ -45,19 +45,22 @@ extension Classifier {
   static let classNamesKey = "antidote.classes"
   static let shrinkPadKey = "antidote.shrinkpad"
 
-  /// Writes the state dict as safetensors, with the architecture and the class names in the metadata. PyTorch reads it
-  /// with `safetensors.torch.load_file`.
+  /// Writes the state dict, with the architecture, the normaliser and the class names in the metadata: for `torch.load`
+  /// where the ending is one of PyTorch's (`TensorFile.pyTorchEndings`), else as safetensors, which PyTorch reads with
+  /// `safetensors.torch.load_file`. A model that was read from a file of elsewhere is written with that file's keys and,
+  /// for PyTorch, in its container.
   /// - Throws: an error that names the file; then nothing is left under its name.
   public func save(_ path: String) throws {
     var metadata = ["format": "pt"]
     if let spec { metadata[Self.modelMetadataKey] = try JSONValue(encoding: spec).compactJSON }
     if let classNames { metadata[Self.classNamesKey] = try JSONValue(encoding: classNames).compactJSON }
     if let shrinkPad { metadata[Self.shrinkPadKey] = try JSONValue(encoding: shrinkPad).compactJSON }
-    try Safetensors.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
+    if let layout { return try layout.save(stateDict(), metadata: metadata, to: path) }
+    try TensorFile.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
   }
 
-  /// Takes the weights of a safetensors file or one of PyTorch, and returns itself. What can be fitted without a guess is: see
-  /// `ForeignStateDict`.
+  /// Takes the weights of a safetensors file or one of PyTorch, and returns itself. What can be fitted without a guess
+  /// is: see `ForeignStateDict`.
   /// - Throws: an error that names the file and everything that does not fit, or the tensors that no working network
   ///   holds.
   public func loading(_ path: String) throws -> Self {
@@ -101,9 +104,19 @@ extension Classifier {
     for note in read.notes { options.onNote("\(path): \(note)") }
     // What the user leaves out or renames goes by the file's own names.
     let entries = try ForeignStateDict.renamed(
-      file.tensors.map { ($0.key, $0.tensor) }, ignoring: options.ignored, renaming: options.renamed, source: path)
-    let foreign = ForeignStateDict(
-      StateDict(options.naming.applied(to: entries.map { ($0.key, $0.value) })), for: self)
+      file.tensors.map { ($0.key, (own: $0.key, tensor: $0.tensor)) }, ignoring: options.ignored,
+      renaming: options.renamed, source: path)
+    let naming = naming(of: entries.map { ($0.key, $0.value.tensor.shape) }, path, options)
+    let named = naming.applied(to: entries.map { ($0.key, $0.value.tensor) })
+    let foreign = ForeignStateDict(StateDict(named), for: self)
+    let own = stateDict()
+    let keys = zip(entries, named).map { (file: $0.value.own, model: String($1.key.dropFirst(foreign.prefix.count))) }
+      .filter { own[$0.model] != nil }
+    // A file of our own needs no other way to be written.
+    let isForeign = keys.count != own.count || keys.contains { $0.file != $0.model }
+    layout =
+      isForeign || TensorFile.writesPyTorch(path)
+      ? ModelLayout(read, modelKeys: Dictionary(keys.map { ($0.file, $0.model) }) { $1 }) : nil
     try load(foreign.state, source: path)
     let impossible = foreign.state.impossibleValues
     guard impossible.isEmpty else {
@@ -133,6 +146,27 @@ extension Classifier {
       }
       classNames = names
     }
+  }
+}
+
+extension Classifier {
+  /// How the file calls what the model has: as the options say, else as it is recognised where the model's own names are
+  /// not there.
+  private func naming(
+    of entries: [(key: String, shape: Shape)], _ path: String, _ options: ModelFileOptions
+  ) -> KeyNaming {
+    guard options.naming == .same, let kind = spec?.kind else { return options.naming }
+    // A prefix of all keys is found later.
+    let ends = Set(
+      entries.flatMap { entry in
+        let words = entry.key.split(separator: ".", omittingEmptySubsequences: false)
+        return words.indices.map { words[$0...].joined(separator: ".") }
+      })
+    let isComplete = stateDict().keys.allSatisfy { ends.contains($0) || $0.hasSuffix("num_batches_tracked") }
+    guard !isComplete,
+      let found = try? RecognizedModel(entries, path: path), found.kind == kind
+    else { return options.naming }
+    return found.naming
   }
 }
 

@@ -26,11 +26,12 @@ struct DefendCommand: ParsableCommand {
       A defense that only judges samples writes a table of them: one line per training sample with its index, label, whether it was kept, \
       and how suspicious it is.
 
-      A file from PyTorch does not say what it holds; name it:
+      A file from PyTorch does not say what is done to pixels first. The known normalisers are tried on the clean images, or \
+      --set model.normalization names one. An OUT that ends in .pth has the same keys and container:
 
-        antidote defend --model from-pytorch.safetensors \\
-          --set model.name=resnet18 --set model.width=64 --dataset cifar10 \\
-          --data path/to/data --out purified.safetensors
+        antidote defend --model from-pytorch.pth --defense sau \\
+          --set model.normalization=imagenet --dataset cifar10 \\
+          --data path/to/data --out purified.pth
       """)
 
   @Option(help: ArgumentHelp("The suspect model's file: safetensors, or of PyTorch.", valueName: "file"))
@@ -50,7 +51,10 @@ struct DefendCommand: ParsableCommand {
       "poison.json of antidote attack or of a run: measures the attack before and after as well.", valueName: "file"))
   var poison: String?
   @Option(
-    help: ArgumentHelp("The model's file, or the sample filter's table (CSV); it must not exist.", valueName: "file")
+    help: ArgumentHelp(
+      "The model's file, PyTorch's format for .pth, .pt, .bin and .tar, else safetensors; or the sample filter's "
+        + "table (CSV). It must not exist.",
+      valueName: "file")
   )
   var out: String
   @Option(

@@ -24,7 +24,10 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var data: DatasetOptions
   @OptionGroup var training: TrainingOptions
-  @Option(help: ArgumentHelp("The model's file; it must not exist.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "The model's file, PyTorch's format for .pth, .pt, .bin and .tar, else safetensors; it must not exist.",
+      valueName: "file"))
   var out: String
   @Option(
     help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
