@@ -5,8 +5,12 @@ public enum Nearest {
   /// Closeness is the Damerau-Levenshtein distance (insertions, deletions, substitutions, neighbours swapped) without
   /// regard to case, `_`, `-` and spaces, so that `weight_decay` finds `weightDecay`. A third of the letters may
   /// differ, at least one; names of which the other is the beginning count too, from three letters on.
-  /// - Parameter limit: The most names to return.
-  public static func names(_ name: String, among candidates: some Sequence<String>, limit: Int = 3) -> [String] {
+  /// - Parameters:
+  ///   - limit: The most names to return.
+  ///   - allowsShorter: Whether a candidate counts that is only the beginning of the name.
+  public static func names(
+    _ name: String, among candidates: some Sequence<String>, limit: Int = 3, allowsShorter: Bool = true
+  ) -> [String] {
     let wanted = folded(name)
     guard !wanted.isEmpty else { return [] }
     let cutoff = max(1, wanted.count / 3)
@@ -16,7 +20,9 @@ public enum Nearest {
       let distance = distance(wanted, other)
       if distance <= cutoff, distance < max(wanted.count, other.count) {
         found.append((distance, candidate))
-      } else if min(wanted.count, other.count) >= 3, other.starts(with: wanted) || wanted.starts(with: other) {
+      } else if min(wanted.count, other.count) >= 3,
+        other.starts(with: wanted) || (allowsShorter && wanted.starts(with: other))
+      {
         found.append((cutoff + 1, candidate))
       }
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Paths as text.
 public enum Path {
   /// The parts with one slash between them; empty parts are left out.
@@ -21,6 +23,26 @@ public enum Path {
     return path
   }
 
+  /// The path as it is seen from a folder; both are absolute, or relative to the current folder. An absolute path stays.
+  public static func relative(_ path: String, from folder: String) -> String {
+    func parts(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
+    let (target, start) = (parts(path), parts(folder))
+    if path.hasPrefix("/") { return path }
+    if folder.hasPrefix("/") || start.contains("..") {
+      var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+      guard getcwd(&buffer, buffer.count) != nil else { return path }
+      return join(String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self), path)
+    }
+    let common = zip(target.dropLast(), start).prefix { $0 == $1 }.count
+    let up = Array(repeating: "..", count: start.count - common)
+    return (up + target.dropFirst(common).map(String.init)).joined(separator: "/")
+  }
+
+  /// The path of a file that a table in `folder` names: absolute, or relative to that folder.
+  public static func resolved(_ path: String, in folder: String) -> String {
+    path.hasPrefix("/") || folder == "." ? path : join(folder, path)
+  }
+
   /// `/a`, `/a/b` for `/a/b/c`, outermost first.
   static func folders(above path: String) -> [String] {
     let parts = path.split(separator: "/")
@@ -33,7 +55,8 @@ public enum Path {
     String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "_-".contains($0)) ? $0 : "-" })
   }
 
-  /// A neighbour of a missing path with nearly the same name. Where a folder on the way is wrong, the path through its
+  /// A neighbour of a missing path with nearly the same name; one that is only its beginning is none (`/home` for
+  /// `/homework`). Where a folder on the way is wrong, the path through its
   /// neighbour, if that leads to something.
   public static func similar(to path: String) -> String? {
     var wanted = withoutFinalSlash(path)
@@ -44,7 +67,9 @@ public enum Path {
     }
     let folder = parent(wanted)
     let names = ((try? FileSystem.list(folder)) ?? []).prefix(2_000)
-    guard let best = Nearest.names(name(wanted), among: names, limit: 1).first, best != name(wanted) else { return nil }
+    guard let best = Nearest.names(name(wanted), among: names, limit: 1, allowsShorter: false).first,
+      best != name(wanted)
+    else { return nil }
     let found = folder == "." && !path.hasPrefix("./") ? best : join(folder, best)
     let rest = withoutFinalSlash(path).dropFirst(wanted.count)
     return rest.isEmpty || FileSystem.kind(found + rest) != nil ? found + rest : nil

@@ -796,6 +796,7 @@ enum DefaultsTable {
     size = null                        # D
     train = null                       # D
     test = null                        # D
+    holdOut = null                     # D: .2, or 0 for what judges samples
     seed = 0                           # D
     maximumPixels = null               # D
 

@@ -151,17 +151,16 @@ import Vision
     }
   }
 
-  /// A run measures on test images: without a test split it stops before it trains.
+  /// A run measures on test images: without a test split, and where none may be held out, it stops before it trains.
   @Test func withoutATestSplit() throws {
     try withTemporaryFolder { parent in
       let data = "\(parent)/data"
       try TensorFiles.write(
         ImageDataset.load(tiny.configuration().dataset, .train), split: .train, folder: data)
-      let changes: JSONValue = ["dataset": ["name": "tensors", "path": .string(data)]]
+      let changes: JSONValue = ["dataset": ["name": "tensors", "path": .string(data), "holdOut": 0]]
       let error = #expect(throws: JobError.self) { _ = try tiny.run("\(parent)/run", changes) }
       let text = error.map { "\($0)" } ?? ""
-      #expect(text.contains("\(data): there is no test split to measure on. A run needs"))
-      #expect(text.contains("test.safetensors"))
+      #expect(text.contains("\(data): there are no test images to measure on: dataset.holdOut is 0"))
       #expect(try RunDirectory.open("\(parent)/run").metrics.read().isEmpty)
     }
   }

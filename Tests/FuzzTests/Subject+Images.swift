@@ -46,6 +46,17 @@ extension Subject {
         _ = try load("folder", $0, size: 16)
       },
       try folder(
+        "image-list", in: work, file: "train.csv",
+        [
+          Array("path,label\n1.ppm,cat\n2.ppm,dog\n".utf8),
+          Array("label;class;file\n7;\"a\"\"b\";1.ppm\n8;c;\"2.ppm\"\n".utf8),
+        ],
+        ["1.ppm": ppm, "2.ppm": ppm],
+        words: [",", ";", "\t", "\"", "\"\"", "\n", "\r\n", "path", "label", "class", "1.ppm"]
+      ) {
+        _ = try load("csv", $0, size: 16)
+      },
+      try folder(
         "gtsrb-csv", in: work, file: "00000/GT-00000.csv", [gtsrb("1.ppm;6;5;1;1;4;3;0\r\n2.ppm;6;5;0;0;5;4;0\r\n")],
         ["00000/1.ppm": ppm, "00000/2.ppm": ppm], words: [";", "\n", "\r\n"]
       ) {

@@ -196,6 +196,7 @@ public struct ExperimentConfiguration: Sendable {
     if var dataset = tree["dataset"] {
       let holdsOwnFiles = try DatasetKind.named(self.dataset.name).holdsOwnFiles
       dataset["path"] = holdsOwnFiles ? self.dataset.path.map { .string(AbsolutePath.of($0)) } ?? .null : .null
+      if dataset["holdOut"] == .null { dataset["holdOut"] = nil }  // Runs keep the ids that they had before.
       dataset["maximumPixels"] = nil  // A limit decides whether files are read, not what they hold.
       tree["dataset"] = dataset
     }
@@ -230,6 +231,10 @@ public struct ExperimentConfiguration: Sendable {
   }
   public func makeDefense() throws -> (any Defense)? {
     try defense.map { try DefenseKind.named($0.name).make($0.settings).defense }
+  }
+  /// Whether the defense works on images that nobody has checked.
+  public func judgesImages() throws -> Bool {
+    try makeDefense().map { type(of: $0).requires.contains(.poisonedTrain) } ?? false
   }
   /// The defense for data whose classes are numbered in another order than the data set's own.
   /// - Parameter positions: the new number of each class; nil leaves all as they are.

@@ -34,6 +34,14 @@ public struct ModelSettings: Configurable, Hashable {
   /// - Throws: `SettingsError` for unknown names, for images that the architecture cannot take, and for a normaliser of
   ///   another number of channels.
   public func spec(for data: ImageDataset) throws -> ModelSpec {
+    guard data.classes > 1 else {
+      throw JobError.invalid(
+        "the data set \(data.name) has only one class, \(data.classNames.first ?? "without a name"): there is nothing to "
+          + "learn. A folder needs one subfolder for each class; a list of images with labels is --dataset csv.")
+    }
+    guard data.count > 0 else {
+      throw JobError.invalid("there are no training images: dataset.holdOut takes all of them for testing.")
+    }
     let kind = try ModelKind.named(name)
     try kind.check(images: data.shape)
     return ModelSpec(

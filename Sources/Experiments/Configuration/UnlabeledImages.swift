@@ -33,7 +33,7 @@ extension CleanSettings {
     _ name: String, like train: ImageDataset, _ seed: Seed, _ onNote: (String) -> Void
   ) throws -> ImageDataset {
     var settings = DatasetSettings()
-    (settings.name, settings.path, settings.size) = (name, unlabeledPath, train.height)
+    (settings.name, settings.path, settings.size, settings.holdOut) = (name, unlabeledPath, train.height, 0)
     guard unlabeledPath != nil || name == "generated" else {
       throw JobError.invalid("clean.unlabeledPath: data set \(name) needs a folder with its files.")
     }

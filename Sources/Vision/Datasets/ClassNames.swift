@@ -118,7 +118,7 @@ extension ImageDataset {
     if respelt != nil || !positions.elementsEqual(0..<positions.count) {
       onNote("the classes of the data set \(name) are matched with those of \(source) by name\(example)")
     }
-    return ImageDataset(name: name, images: images, labels: table[labels + 1], classNames: names)
+    return ImageDataset(name: name, images: images, labels: table[labels + 1], classNames: names, sources: sources)
   }
 }
 

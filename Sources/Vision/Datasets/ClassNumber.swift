@@ -11,6 +11,7 @@ extension DatasetSettings {
     case ("mnist", _): return IDXFiles.mnist.classNames
     case ("fashion-mnist", _): return IDXFiles.fashionMNIST.classNames
     case ("gtsrb", _): return GTSRBFiles.classNames
+    case ("csv", let path?): return try ImageListFiles.classNames(path)
     case ("folder", let path?): return try ImageFolderLayout(path).classes
     case ("tiny-imagenet", let path?): return try TinyImageNetFiles.classNames(in: path)
     default: return try ImageDataset.load(self, .train).classNames
@@ -50,7 +51,7 @@ extension ImageDataset {
       classNames.allSatisfy(TinyImageNetFiles.isIdentifier)
     else { return self }
     return ImageDataset(
-      name: name, images: images, labels: labels, classNames: try TinyImageNetFiles.classNames(of: classNames, in: path)
-    )
+      name: name, images: images, labels: labels,
+      classNames: try TinyImageNetFiles.classNames(of: classNames, in: path), sources: sources)
   }
 }

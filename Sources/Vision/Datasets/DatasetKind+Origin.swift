@@ -4,7 +4,7 @@ import Torch
 extension DatasetKind {
   /// True where the files are the user's own, so that the name does not say which images they are, and a test split may
   /// be missing.
-  public var holdsOwnFiles: Bool { ["folder", "tensors"].contains(id) }
+  public var holdsOwnFiles: Bool { ["folder", "csv", "tensors"].contains(id) }
   /// True where the first images may be of one class: files of the user's own, and published data sets whose training
   /// images lie in one folder a class. The others are shuffled as they are published.
   var mayBeSorted: Bool { holdsOwnFiles || ["gtsrb", "tiny-imagenet"].contains(id) }
@@ -29,6 +29,7 @@ extension DatasetSettings {
     guard let path else { return true }
     return switch name {
     case "folder": try ImageFolderFiles.holdsTest(path)
+    case "csv": try ImageListFiles.holdsTest(path)
     case "tensors": FileSystem.exists(TensorFiles.path(path, .test))
     default: true
     }

@@ -9,25 +9,31 @@ public struct DatasetSettings: Configurable, Hashable {
   public var size: Int? = nil
   public var train: Int? = nil
   public var test: Int? = nil
+  public var holdOut: Double? = nil
   public var seed = 0
   public var maximumPixels: Int? = nil
   public init() {}
 
   public static let settings: [Setting] = [
     Setting("name", "Data set.", choices: DatasetKind.all.map(\.id)),
-    Setting("path", "Folder with the data set's files; the generated set needs none."),
+    Setting("path", "Folder with the data set's files, or the CSV file of csv; the generated set needs none."),
     Setting(
       "size", "Side that images are resized to while loading; empty keeps their size.", unit: "pixels", range: 16...512),
     Setting(
       "train",
-      "Use so many training images: the first, of folder and tensors a draw by class and seed; empty means all.",
+      "Use so many training images: the first, of files of your own a draw by class and seed; empty means all.",
       unit: "images",
       range: 1...100_000_000),
     Setting(
-      "test", "Use so many test images: the first, of folder and tensors a draw by class and seed; empty means all.",
+      "test", "Use so many test images: the first, of files of your own a draw by class and seed; empty means all.",
       unit: "images",
       range: 1...100_000_000),
-    Setting("seed", "Seed of the generated set, and of the draw of train and test images.", range: 0...9e15),
+    Setting(
+      "holdOut",
+      "Share of the images, drawn by class and seed, that are test images where folder, csv or tensors have no test "
+        + "split; empty means 0.2, and 0 for a defense that judges samples or trains on unchecked images.",
+      unit: "fraction", range: 0...1),
+    Setting("seed", "Seed of the generated set, and of all draws of train and test images.", range: 0...9e15),
     Setting(
       "maximumPixels", "Refuse image files of more pixels than this; empty means \(DecodingLimits().pixels).",
       unit: "pixels",
@@ -36,6 +42,14 @@ public struct DatasetSettings: Configurable, Hashable {
 }
 
 extension DatasetSettings {
+  /// So many of the images: the first, or a draw by class where the files may be sorted.
+  func limited(_ data: ImageDataset, _ split: DataSplit, to limit: Int?) throws -> ImageDataset {
+    guard let limit, limit < data.count else { return data }
+    guard try DatasetKind.named(name).mayBeSorted else { return data.prefix(limit) }
+    return data.subset(
+      data.stratifiedSample(count: limit, seed: Seed(UInt64(seed)), stream: "dataset/\(split.rawValue)"))
+  }
+
   /// What an image file of the data set may cost.
   var limits: DecodingLimits { DecodingLimits(pixels: maximumPixels) }
 }
@@ -120,6 +134,14 @@ public struct DatasetKind: Sendable {
         path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
     },
     DatasetKind(
+      id: "csv", title: "Images that a CSV file lists, with path and label",
+      layout: "a CSV file with the columns path and label, or train.csv and test.csv; dataset.size resizes",
+      normalization: .imageNet, flips: true
+    ) { settings, path, split in
+      try ImageListFiles.read(
+        path, split: split, size: settings.size, resize: Resizing.resize, limits: settings.limits)
+    },
+    DatasetKind(
       id: "tensors", title: "A data set that antidote wrote",
       layout: "train.safetensors and test.safetensors with images and labels",
       normalization: .half, flips: true
@@ -144,9 +166,36 @@ public struct DatasetKind: Sendable {
 extension ImageDataset {
   /// Loads one split.
   /// - Parameter onNote: hears what was passed over, one sentence each.
+  /// Of files without a test split, training and test images are drawn: see `DatasetSettings.heldOut(of:)`.
   /// - Throws: `DataError` for missing or damaged files and for images without labels in a training or test split,
   ///   `SettingsError` for settings that do not fit.
   public static func load(_ settings: DatasetSettings, _ split: DataSplit, onNote: (String) -> Void = { _ in }) throws
+    -> ImageDataset
+  {
+    if settings.name == "generated", let path = settings.path {
+      let kinds = DatasetRecognition.kinds(at: path)
+      throw SettingsError(
+        "dataset.path",
+        "the generated set needs no folder. Name the data set that lies in \(path) with --dataset: "
+          + (kinds.isEmpty
+            ? "antidote list datasets has their names." : "it looks like \(kinds.joined(separator: " or ")).")
+      )
+    }
+    if split != .unlabeled, try !settings.holdsTest() {
+      let splits = try DatasetSplits.load(settings, onNote: onNote)
+      if split == .train { return splits.train }
+      guard let test = splits.test else {
+        throw DataError.noSuchSplit(path: settings.path ?? settings.name, split: .test, available: [.train])
+      }
+      return test
+    }
+    return try load(
+      settings, split, limit: split == .train ? settings.train : split == .test ? settings.test : nil, onNote)
+  }
+
+  /// What the files of a split hold.
+  /// - Parameter limit: Use so many images.
+  static func load(_ settings: DatasetSettings, _ split: DataSplit, limit: Int?, _ onNote: (String) -> Void) throws
     -> ImageDataset
   {
     let kind = try DatasetKind.named(settings.name)
@@ -159,11 +208,7 @@ extension ImageDataset {
     var all = loaded.dataset(named: try settings.origin().id)
     if split != .unlabeled { try requireLabels(all, split, path) }
     if let size = settings.size, all.height != size || all.width != size { all = Resizing.resize(all, to: size) }
-    let limit = split == .train ? settings.train : split == .test ? settings.test : nil
-    guard let limit, limit < all.count else { return all }
-    guard kind.mayBeSorted else { return all.prefix(limit) }
-    return all.subset(
-      all.stratifiedSample(count: limit, seed: Seed(UInt64(settings.seed)), stream: "dataset/\(split.rawValue)"))
+    return try settings.limited(all, split, to: limit)
   }
 
   /// Whoever trains or measures compares with labels.
@@ -181,7 +226,8 @@ extension ImageDataset {
     let images = raw.pixels.withUnsafeBytes {
       Tensor.copying(bytes: $0, shape: [raw.count, raw.channels, raw.height, raw.width], dtype: .uint8)
     }
-    self.init(name: name, images: images, labels: Tensor(raw.labels), classNames: raw.classNames)
+    self.init(
+      name: name, images: images, labels: Tensor(raw.labels), classNames: raw.classNames, sources: raw.sources)
   }
 }
 

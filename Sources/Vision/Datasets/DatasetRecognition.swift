@@ -11,6 +11,7 @@ public enum DatasetRecognition {
       }
     }.map(\.id)
     if !found.isEmpty { return found }
+    if FileSystem.isFile(path), path.lowercased().hasSuffix(".csv") { return ["csv"] }
     return holdsClassFolders(path) ? ["folder"] : []
   }
 
@@ -20,6 +21,7 @@ public enum DatasetRecognition {
   ]
   private static let layouts: [(id: String, folders: [String], markers: [[String]])] = [
     ("tensors", [""], [["train.safetensors"], ["test.safetensors"]]),
+    ("csv", [""], [["train.csv"]]),
     (
       "cifar10", ["", "cifar-10-batches-bin", "cifar-10-batches-py"],
       [["data_batch_1.bin", "test_batch.bin"], ["data_batch_1", "test_batch"]]

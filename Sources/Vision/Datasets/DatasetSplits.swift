@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 /// The training and the test split of a data set, which agree in size, channels and classes.
@@ -6,17 +7,18 @@ public struct DatasetSplits {
   /// nil where files of the user's own have none.
   public let test: ImageDataset?
 
-  /// Loads the splits. Gray images become RGB where the other split has colour.
+  /// Loads the splits; where the files of the user's own have no test split, one is drawn. Gray images become RGB where
+  /// the other split has colour.
   /// - Parameter onNote: hears what was passed over or fitted, one sentence each.
   /// - Throws: `DataError` for missing or damaged files, an empty class, and sizes that differ between the splits;
   ///   `ClassNameError` for test classes that the training split lacks; `SettingsError` for settings that do not fit.
   public static func load(_ settings: DatasetSettings, onNote: (String) -> Void = { _ in }) throws -> DatasetSplits {
     var notes: [String] = []
-    let train = try ImageDataset.load(settings, .train) { notes.append($0) }
-    let test = try settings.holdsTest() ? ImageDataset.load(settings, .test) { notes.append($0) } : nil
     // Both splits may say the same about their folder.
-    for (position, note) in notes.enumerated() where !notes[..<position].contains(note) { onNote(note) }
-    guard let test else { return DatasetSplits(train: train, test: nil) }
+    defer { for (position, note) in notes.enumerated() where !notes[..<position].contains(note) { onNote(note) } }
+    guard try settings.holdsTest() else { return try heldOut(settings) { notes.append($0) } }
+    let train = try ImageDataset.load(settings, .train, limit: settings.train) { notes.append($0) }
+    let test = try ImageDataset.load(settings, .test, limit: settings.test) { notes.append($0) }
     guard train.height == test.height, train.width == test.width else {
       throw DataError.malformed(
         path: settings.path ?? settings.name,
@@ -26,14 +28,34 @@ public struct DatasetSplits {
     }
     let channels = max(train.channels, test.channels)
     if train.channels != test.channels {
-      onNote(
+      notes.append(
         "gray \(train.channels == 1 ? "training" : "test") images become three equal channels, as the other split has "
           + "colour"
       )
     }
     return DatasetSplits(
       train: train.withChannels(channels),
-      test: try test.withChannels(channels).numbered(as: train.classNames, of: "the training split", onNote: onNote))
+      test: try test.withChannels(channels).numbered(as: train.classNames, of: "the training split") {
+        notes.append($0)
+      })
+  }
+}
+
+extension DatasetSplits {
+  /// The splits of files that have no test split of their own.
+  private static func heldOut(_ settings: DatasetSettings, _ onNote: (String) -> Void) throws -> DatasetSplits {
+    let all = try ImageDataset.load(settings, .train, limit: nil, onNote)
+    let (train, test) = settings.heldOut(of: all)
+    guard !test.isEmpty else {
+      return DatasetSplits(train: try settings.limited(all, .train, to: settings.train), test: nil)
+    }
+    onNote(
+      "\(settings.path ?? settings.name): no test split; \(formatCount(test.count)) of \(formatCount(all.count)) images, "
+        + "drawn by class and seed, are the test images (dataset.holdOut=\(settings.holdOut ?? DatasetSettings.usualHoldOut))"
+    )
+    return DatasetSplits(
+      train: try settings.limited(all.subset(train), .train, to: settings.train),
+      test: try settings.limited(all.subset(test), .test, to: settings.test))
   }
 }
 
@@ -41,6 +63,7 @@ extension ImageDataset {
   /// The same images; gray ones with three equal channels where three are asked for. Colour stays colour.
   public func withChannels(_ wanted: Int) -> ImageDataset {
     guard channels == 1, wanted == 3 else { return self }
-    return ImageDataset(name: name, images: images.repeated(1, 3, 1, 1), labels: labels, classNames: classNames)
+    return ImageDataset(
+      name: name, images: images.repeated(1, 3, 1, 1), labels: labels, classNames: classNames, sources: sources)
   }
 }

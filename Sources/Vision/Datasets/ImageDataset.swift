@@ -8,15 +8,21 @@ public struct ImageDataset {
   /// int64, N. -1 marks an unlabeled image.
   public let labels: Tensor
   public let classNames: [String]
+  /// Where each sample was read from, N; nil where that is not known, as of images that were made or changed.
+  public var sources: [SampleSource]?
 
-  public init(name: String, images: Tensor, labels: Tensor, classNames: [String]) {
+  public init(name: String, images: Tensor, labels: Tensor, classNames: [String], sources: [SampleSource]? = nil) {
     require(
       images.dtype == .uint8 && images.rank == 4,
       "ImageDataset: images must be uint8 N x C x H x W, not \(images.summary)")
     require(
       labels.dtype == .int64 && labels.shape == [images.dimension(0)],
       "ImageDataset: labels must be int64 N, not \(labels.summary)")
+    require(
+      (sources?.count ?? images.dimension(0)) == images.dimension(0),
+      "ImageDataset: \(sources?.count ?? 0) sources of \(images.dimension(0)) images")
     self.name = name
+    self.sources = sources
     self.images = images
     self.labels = labels
     self.classNames = classNames
@@ -30,20 +36,25 @@ public struct ImageDataset {
   public var device: Device { images.device }
 
   public func to(_ device: Device) -> ImageDataset {
-    ImageDataset(name: name, images: images.to(device), labels: labels.to(device), classNames: classNames)
+    ImageDataset(
+      name: name, images: images.to(device), labels: labels.to(device), classNames: classNames, sources: sources)
   }
   /// The images at these positions, in this order.
   public func subset(_ indices: [Int]) -> ImageDataset {
     let index = Tensor(indices.map(Int64.init)).to(device)
-    return ImageDataset(name: name, images: images[index], labels: labels[index], classNames: classNames)
+    return ImageDataset(
+      name: name, images: images[index], labels: labels[index], classNames: classNames,
+      sources: sources.map { all in indices.map { all[$0] } })
   }
   public func prefix(_ count: Int) -> ImageDataset {
     let count = min(count, self.count)
-    return ImageDataset(name: name, images: images[0..<count], labels: labels[0..<count], classNames: classNames)
+    return ImageDataset(
+      name: name, images: images[0..<count], labels: labels[0..<count], classNames: classNames,
+      sources: sources.map { Array($0[..<count]) })
   }
   /// The same images with other labels.
   public func relabeled(_ labels: Tensor) -> ImageDataset {
-    ImageDataset(name: name, images: images, labels: labels, classNames: classNames)
+    ImageDataset(name: name, images: images, labels: labels, classNames: classNames, sources: sources)
   }
 
   /// The same images with -1 for every label.

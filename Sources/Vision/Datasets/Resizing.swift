@@ -15,7 +15,8 @@ enum Resizing {
       return F.interpolate(data.images[range], height: size, width: size, mode: .bilinear, antialias: true).contiguous()
     }
     return ImageDataset(
-      name: data.name, images: Tensor.concatenated(parts), labels: data.labels, classNames: data.classNames)
+      name: data.name, images: Tensor.concatenated(parts), labels: data.labels, classNames: data.classNames,
+      sources: data.sources)
   }
 }
 

@@ -58,7 +58,9 @@ public enum TensorFiles {
       )
     }
     let classNames = names ?? (0..<classes).map(String.init)
-    return ImageDataset(name: "tensors", images: images, labels: labels, classNames: classNames)
+    return ImageDataset(
+      name: "tensors", images: images, labels: labels, classNames: classNames,
+      sources: SampleSource.rows(of: [path], total: values.count))
   }
 
   /// Writes one split into a folder, at once or not at all.

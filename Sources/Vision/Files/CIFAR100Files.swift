@@ -39,7 +39,9 @@ public enum CIFAR100Files {
     let reader = CIFARRecords(labelBytes: 2, labelIndex: kind == .fine ? 1 : 0, classes: kind.classes)
     let classNames = try reader.readNames(Path.join(folder, names))
     let (pixels, labels) = try reader.read([Path.join(folder, file)], records: expected(split, records))
-    return RawImages(channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames)
+    return RawImages(
+      channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames,
+      sources: SampleSource.rows(of: [Path.join(folder, file)], total: labels.count))
   }
 
   static func expected(_ split: DataSplit, _ records: Int?) -> Int? {

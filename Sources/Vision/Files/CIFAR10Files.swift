@@ -24,8 +24,11 @@ public enum CIFAR10Files {
     let folder = try PathSuggestion.locate(path, candidates: candidates, markers: names + ["batches.meta.txt"])
     let records = CIFARRecords(labelBytes: 1, labelIndex: 0, classes: 10)
     let classNames = try records.readNames(Path.join(folder, "batches.meta.txt"))
-    let (pixels, labels) = try records.read(names.map { Path.join(folder, $0) }, records: recordsPerFile)
-    return RawImages(channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames)
+    let files = names.map { Path.join(folder, $0) }
+    let (pixels, labels) = try records.read(files, records: recordsPerFile)
+    return RawImages(
+      channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames,
+      sources: SampleSource.rows(of: files, total: labels.count))
   }
 
   private static let candidates = ["", "cifar-10-batches-bin"]

@@ -70,7 +70,9 @@ public enum CIFARPythonFiles {
       pixels += data.bytes
       labels += found
     }
-    return RawImages(channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames)
+    return RawImages(
+      channels: 3, height: 32, width: 32, pixels: pixels, labels: labels, classNames: classNames,
+      sources: SampleSource.rows(of: files, total: labels.count))
   }
 
   private static func readNames(_ file: String, key: String, count: Int) throws -> [String] {

@@ -39,7 +39,8 @@ public enum GTSRBFiles {
     }
     return RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
-      labels: rows.map(\.label), classNames: classes == 43 ? classNames : (0..<classes).map(folderName))
+      labels: rows.map(\.label), classNames: classes == 43 ? classNames : (0..<classes).map(folderName),
+      sources: rows.map { SampleSource(file: $0.path) })
   }
 
   private static func train(_ path: String, _ classes: Int) throws -> [GTSRBRow] {

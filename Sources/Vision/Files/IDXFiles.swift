@@ -54,7 +54,7 @@ public struct IDXFiles: Sendable {
     }
     return RawImages(
       channels: 1, height: size[1], width: size[2], pixels: pixels, labels: values.map(Int64.init),
-      classNames: classNames)
+      classNames: classNames, sources: SampleSource.rows(of: [find(images)], total: values.count))
   }
 
   private static func spellings(_ name: String, _ kind: String) -> [String] {

@@ -45,7 +45,7 @@ public enum ImageFolderFiles {
     let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(items.map(\.path))
     var images = RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
-      labels: items.map(\.label), classNames: layout.classes)
+      labels: items.map(\.label), classNames: layout.classes, sources: items.map { SampleSource(file: $0.path) })
     images.notes = layout.notes + [passedOver.note].compactMap { $0 }
     return images
   }
@@ -60,7 +60,7 @@ public enum ImageFolderFiles {
     let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(files)
     var images = RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
-      labels: [Int64](repeating: -1, count: files.count), classNames: [])
+      labels: [Int64](repeating: -1, count: files.count), classNames: [], sources: files.map { SampleSource(file: $0) })
     images.notes = [passedOver.note].compactMap { $0 }
     return images
   }

@@ -11,12 +11,20 @@ public struct RawImages: Sendable, Equatable {
   public let classNames: [String]
   /// What the user should know about how the files were read, one sentence each.
   public var notes: [String] = []
+  /// (N), where each image was read from; nil where that says nothing, as of drawn images.
+  public var sources: [SampleSource]?
 
   /// N, the number of images.
   public var count: Int { labels.count }
 
   /// Traps when `pixels` does not hold exactly N * C * H * W values or a label is outside `classNames` (-1 is allowed).
-  public init(channels: Int, height: Int, width: Int, pixels: [UInt8], labels: [Int64], classNames: [String]) {
+  public init(
+    channels: Int, height: Int, width: Int, pixels: [UInt8], labels: [Int64], classNames: [String],
+    sources: [SampleSource]? = nil
+  ) {
+    precondition(
+      (sources?.count ?? labels.count) == labels.count,
+      "RawImages: \(sources?.count ?? 0) sources of \(labels.count) images")
     precondition(
       pixels.count == labels.count * channels * height * width,
       "RawImages: \(pixels.count) pixels for \(labels.count) images of \(channels)x\(height)x\(width)")
@@ -28,5 +36,6 @@ public struct RawImages: Sendable, Equatable {
     self.pixels = pixels
     self.labels = labels
     self.classNames = classNames
+    self.sources = sources
   }
 }

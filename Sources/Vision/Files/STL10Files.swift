@@ -38,7 +38,9 @@ public enum STL10Files {
       throw DataError.malformed(path: file, problem: "its size changed while it was read", fix: DataError.copyAgain)
     }
     transposePlanes(&pixels)
-    return RawImages(channels: 3, height: side, width: side, pixels: pixels, labels: labels, classNames: classNames)
+    return RawImages(
+      channels: 3, height: side, width: side, pixels: pixels, labels: labels, classNames: classNames,
+      sources: SampleSource.rows(of: [file], total: count))
   }
 
   private static let side = 96

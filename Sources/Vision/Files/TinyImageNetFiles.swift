@@ -43,7 +43,8 @@ public enum TinyImageNetFiles {
     let block = try ImageAssembly(size: size, resize: resize, progress: progress, limits: limits).run(items.map(\.path))
     return RawImages(
       channels: block.channels, height: block.height, width: block.width, pixels: block.pixels,
-      labels: items.map(\.label), classNames: try classNames(folder, wnids))
+      labels: items.map(\.label), classNames: try classNames(folder, wnids),
+      sources: items.map { SampleSource(file: $0.path) })
   }
 
   private static func train(_ folder: String, _ wnids: [String], _ perClass: Int?) throws -> [(

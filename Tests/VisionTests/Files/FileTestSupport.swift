@@ -11,7 +11,9 @@ func message(_ body: () throws -> Void, sourceLocation: SourceLocation = #_sourc
     Issue.record("no error was thrown", sourceLocation: sourceLocation)
     return "no error"
   } catch {
-    #expect(error is DataError || error is FileError || error is FormatError, sourceLocation: sourceLocation)
+    #expect(
+      error is DataError || error is FileError || error is FormatError || error is ParseError,
+      sourceLocation: sourceLocation)
     return "\(error)"
   }
 }
