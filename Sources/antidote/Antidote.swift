@@ -24,9 +24,9 @@ struct Antidote: ParsableCommand {
       """,
     version: Machine.version,
     subcommands: [
-      RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self,
-      EvaluateCommand.self, PredictCommand.self,
-      GridCommand.self, ReportCommand.self, RunsCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
+      RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self, FilterCommand.self,
+      EvaluateCommand.self, PredictCommand.self, GridCommand.self, ReportCommand.self, RunsCommand.self,
+      ListCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -53,6 +53,33 @@ struct FolderTests {
     }
   }
 
+  /// One folder of classes is split by seed, the same way by all commands; clean images are enough to purify with.
+  @Test func oneFolderIsDataEnough() throws {
+    try withTool { tool in
+      for name in ["cat", "dog"] {
+        try FileSystem.createFolder(tool.path("data/\(name)"))
+        for number in 0..<10 {
+          let image = DecodedImage(
+            width: 32, height: 32, channels: 3, pixels: [UInt8](repeating: UInt8(number * 9), count: 3072))
+          try AtomicFile.write(image.encodePNG(), to: tool.path("data/\(name)/\(number).png"))
+        }
+      }
+      let data = ["--dataset", "folder", "--data", "data"]
+      let trained = try tool.succeed(["train", "--out", "model.safetensors", "--json"] + data + Self.model)
+      #expect(trained.contains("\"trainCount\": 16") && trained.contains("\"testCount\": 4"))
+      let measured = try tool.run(["evaluate", "--model", "model.safetensors", "--width", "4"] + data)
+      #expect(measured.output.contains("4 test images") && measured.errors.contains("no test split; 4 of 20 images"))
+      try tool.refuse(["evaluate", "--model", "model.safetensors", "--width", "5"] + data, ["has width 4"])
+      try tool.refuse(["evaluate", "--model", "model.safetensors"], ["name the images that the model is for"])
+      let defend = ["defend", "--model", "model.safetensors", "--set", "defense.batch=8"] + Self.fineTuning
+      let text = try tool.succeed(defend + ["--clean", "data", "--out", "purified.safetensors"])
+      #expect(text.contains("4 test images") && text.contains("attack success was not measured"))
+      try tool.refuse(
+        ["defend", "--defense", "abl", "--clean", "data", "--out", "x"], ["works on suspicious images"])
+      try tool.refuse(["train", "--data", "data", "--out", "x"], ["it looks like folder"])
+    }
+  }
+
   @Test func anEmptyTestClassIsRefusedByAllCommands() throws {
     try withTool { tool in
       let bytes = try DecodedImage(width: 32, height: 32, channels: 3, pixels: [UInt8](repeating: 7, count: 3072))

@@ -105,7 +105,20 @@ struct PipelineTests {
       let verdict = try tool.succeed(["defend", "--out", "kept.csv", "--set", "defense.stopAt=4"] + data + filter)
       #expect(verdict.contains("kept") && verdict.contains("written: kept.csv"))
       let table = try String(decoding: tool.data("kept.csv"), as: UTF8.self)
-      #expect(table.hasPrefix("index,label,kept,suspicion") && !table.contains("poisoned"))
+      #expect(table.hasPrefix("index,path,row,label,class,decision,kept,suspicion,rank"))
+      #expect(
+        table.split(separator: "\n")[0].contains("poisoned") == false
+          && table.contains("\n1,poisoned/train.safetensors,1,"))
+      let counts = try tool.succeed([
+        "filter", "kept.csv", "--most-suspicious", "7", "--copy-kept", "filtered", "--json",
+      ])
+      #expect(counts.contains("\"rejected\": 7") && counts.contains("\"kept\": 293"))
+      #expect(try tool.files("filtered") == ["train.safetensors"])
+      try tool.refuse(
+        ["filter", "kept.csv", "--copy-kept", "filtered"], ["filtered exists and is not an empty folder"])
+      try tool.refuse(
+        ["defend", "--model", "clean.safetensors", "--out", "x"] + data + filter, ["does not look at the weights"])
+      try FileManager.default.removeItem(atPath: tool.path("filtered"))
       #expect(try tool.files() == ["all.csv", "clean.safetensors", "kept.csv", "poisoned", "run"])
     }
   }

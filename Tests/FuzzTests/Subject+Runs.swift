@@ -155,7 +155,16 @@ extension Subject {
     let published =
       "title: a paper\nunit: percent\nsettings: {dataset.name: cifar10}\nvalues:\n  - {attack: badnets, defense: sau, "
       + "metric: ACC, value: 90.5, deviation: 1, attack.rate: 0.1, source: table 1}\n"
+    let samples =
+      "index,path,row,label,class,decision,kept,suspicion,rank\n0,a.png,,1,cat,kept,1,0.5,2\n1,b.png,3,0,\"d\",rejected,0,1,1\n"
     return [
+      try folder(
+        "sample-table", in: work, file: "samples.csv", [Array(samples.utf8)], words: [",", ";", "\"", "\n", "kept"]
+      ) {
+        let table = try SampleTable("\($0)/samples.csv")
+        let rejected = try table.rejected(by: .decision)
+        _ = try (table.rejected(by: .mostSuspicious(1)), table.text(without: rejected, in: "/elsewhere"))
+      },
       Subject(
         name: "yaml", seeds: [configurations[0]],
         words: ["&a ", "*a", "<<: ", "!!int ", "- ", ": ", "{", "|\n", "\t", "%YAML 1.2\n---\n", "? "]

@@ -39,6 +39,8 @@ public struct DefenseJob {
     public let normalization: NormalizationFit?
     /// What the defense said about the model, in a sentence, if it judges models.
     public let verdict: String?
+    /// What was not measured, and therefore is not known, in a sentence.
+    public let unmeasured: String?
   }
 
   public init(
@@ -66,6 +68,12 @@ public struct DefenseJob {
         kind.stage == .data
           ? "defense \(kind.id) judges samples by a model that was trained on them: name its file with --model."
           : "defense \(kind.id) purifies a model: name its file with --model.")
+    }
+    if let model, !kind.requires.contains(.model) {
+      throw JobError.invalid(
+        "defense \(kind.id) trains a model of its own on the images and does not look at the weights in \(model.path). "
+          + "Leave out --model (--set model.name and --width choose the architecture), or choose a defense that "
+          + "purifies a model, such as sau.")
     }
     if kind.requires.contains(.truth) { throw DefenseError.missing(defense: kind.id, resource: .truth) }
     let context = try configuration.makeContext(
@@ -127,7 +135,10 @@ public struct DefenseJob {
         cleanSplit: clean.to(context.device), unlabeled: unlabeled)
       let outcome = try defense.run(input)
       if let table = outcome.model == nil ? output : samples {
-        try AtomicFile.write(SampleFindings(outcome, data: data).table(), to: table)
+        try AtomicFile.write(SampleFindings(outcome, data: data).table(in: Path.parent(table)), to: table)
+      }
+      if let warning = SampleFindings(outcome, data: data).warning {
+        progress.message(warning)
       }
       if let model = outcome.model {
         for note in model.layout?.notes ?? [] { progress.message("\(output): \(note)") }
@@ -139,8 +150,15 @@ public struct DefenseJob {
         normalization: opened?.fit,
         verdict: outcome.verdict.map {
           RunRecord.ModelVerdict($0).sentence(naming: suspect?.classNames ?? clean.classNames)
-        })
+        }, unmeasured: outcome.model == nil ? nil : unmeasured)
     }
+  }
+
+  /// A defense does not see the trigger: without one there is nothing to tell a cured model from one that is not.
+  private var unmeasured: String? {
+    guard case .none = triggers else { return nil }
+    return "No trigger is known, so attack success was not measured: whether a backdoor is left in the model, these "
+      + "numbers do not say. --poison names the poison.json of a trigger to measure by."
   }
 
   private static var nothingToDo: JobError { .invalid("defense.name: none does nothing. Choose a defense.") }
@@ -150,14 +168,17 @@ public struct DefenseJob {
   private func loadData(
     _ defense: any Defense.Type, _ progress: any ProgressReporter
   ) throws -> (train: ImageDataset, test: ImageDataset?, clean: ImageDataset, names: [String]) {
-    let settings = configuration.dataset
+    var settings = configuration.dataset
+    // A verdict on every sample; and what nobody has checked tells little as test images.
+    if defense.requires.contains(.poisonedTrain) { settings.holdOut = settings.holdOut ?? 0 }
     func fitted(_ data: ImageDataset, _ progress: any ProgressReporter) throws -> ImageDataset {
       try model?.fitted(data, settings: settings, progress: progress) ?? data
     }
     let splits = try DatasetSplits.load(model?.sized(settings) ?? settings) { progress.message($0) }
     var train = try fitted(splits.train, progress)
     var test = try splits.test.map { try fitted($0, SilentProgress()) }
-    guard let cleanData else { return (train, test, try cleanSplit(defense, train), splits.train.classNames) }
+    guard var cleanData else { return (train, test, try cleanSplit(defense, train), splits.train.classNames) }
+    cleanData.holdOut = cleanData.holdOut ?? 0
     var clean = try fitted(
       ImageDataset.load(model?.sized(cleanData) ?? cleanData, .train) { progress.message($0) }
         .namingIdentifiers(of: configuration.dataset), progress

@@ -9,6 +9,8 @@ public struct ModelFile: Sendable {
   public var path: String
   /// Architecture and width by name, for files that do not say what they hold; nil trusts the file.
   public var named: ModelSettings?
+  /// The width that the model is said to have, where `named` is nil; another one is refused.
+  public var width: Int?
   /// Entries that are left out: whole keys, or beginnings up to a dot.
   public var ignored: [String]
   /// Beginnings of keys, up to a dot, with what takes their place.
@@ -23,12 +25,13 @@ public struct ModelFile: Sendable {
   public var classMap: ClassMap?
 
   public init(
-    _ path: String, named: ModelSettings? = nil, ignored: [String] = [], renamed: [(from: String, to: String)] = [],
-    key: String? = nil, normalization: NormalizationSetting? = nil, channelOrder: ChannelOrder? = nil,
-    classMap: ClassMap? = nil
+    _ path: String, named: ModelSettings? = nil, width: Int? = nil, ignored: [String] = [],
+    renamed: [(from: String, to: String)] = [], key: String? = nil, normalization: NormalizationSetting? = nil,
+    channelOrder: ChannelOrder? = nil, classMap: ClassMap? = nil
   ) {
     self.path = path
     self.named = named
+    self.width = width
     self.ignored = ignored
     self.renamed = renamed
     self.key = key
@@ -94,6 +97,10 @@ public struct ModelFile: Sendable {
         "\(error)\n  According to its metadata the file holds \(Self.words(stored)); asked for was "
           + "\(Self.words(given)).\n"
           + "  Leave out model.name and model.width to use what the metadata says.")
+    }
+    if let width, let spec = model.spec, spec.shape.width != width {
+      throw JobError.invalid(
+        "\(path): the model (\(spec.kind)) has width \(spec.shape.width), and model.width is \(width). Leave it out.")
     }
     if let spec = model.spec, given == nil { try check(spec, model, data, classNames) }
     model.classNames = model.classNames ?? classNames

@@ -41,6 +41,8 @@ struct SampleFindings {
       findings.detection = DetectionMetrics(
         rejected: outcome.filtered?.rejected ?? [], suspicion: outcome.suspicion, poisoned: poison, covers: covers,
         count: data.count)
+      let lost = lostClasses.map { data.classNames[$0] }
+      findings.lostClasses = lost.isEmpty ? nil : lost
       let rates = FilteringRate.all(
         suspicion: outcome.suspicion, labels: labels, poisoned: poison, covers: covers)
       findings.filteringRates = rates.isEmpty ? nil : rates
@@ -50,24 +52,70 @@ struct SampleFindings {
     return findings
   }
 
+  /// Classes that the defense kept no sample of.
+  private var lostClasses: [Int] {
+    guard let filtered = outcome.filtered else { return [] }
+    let kept = Set(filtered.kept.map { labels[$0] })
+    return Set(labels).subtracting(kept).filter { data.classNames.indices.contains($0) }.sorted()
+  }
+
+  /// What to say to a person where a filter rejects so much that its decisions are worth little; nil where it does not.
+  var warning: String? {
+    guard let filtered = outcome.filtered, !filtered.rejected.isEmpty else { return nil }
+    let lost = lostClasses.map { data.classNames[$0] }
+    guard 2 * filtered.rejected.count > data.count || !lost.isEmpty else { return nil }
+    let names = lost.prefix(5).joined(separator: ", ") + (lost.count > 5 ? " and \(lost.count - 5) more" : "")
+    return "warning: the defense rejected \(formatCount(filtered.rejected.count)) of \(formatCount(data.count)) samples"
+      + (lost.isEmpty ? "" : ", among them all of \(names)")
+      + ". Do not train on the rest alone: rank the samples (antidote filter --most-suspicious N) and look at the first, or "
+      + "give the defense settings for a small set."
+  }
+
   /// One line a sample, with everything that the defense said about it.
-  func table() -> String {
+  /// - Parameter folder: where the table goes; relative paths of samples are as seen from there.
+  func table(in folder: String) -> String {
     let rejected = outcome.filtered.map { Set($0.rejected) }
-    var columns: [(name: String, value: (Int) -> String)] = [
-      ("index", { "\($0)" }), ("label", { [labels] in "\(labels[$0])" }),
-    ]
-    if let rejected { columns.append(("kept", { rejected.contains($0) ? "0" : "1" })) }
-    if let suspicion = outcome.suspicion { columns.append(("suspicion", { Self.text(suspicion[$0]) })) }
-    for score in outcome.scores {
-      let name =
-        score.title.contains { ",\"\n".contains($0) } ? "\"\(score.title.replacing("\"", with: "\"\""))\"" : score.title
-      columns.append((name, { Self.text(score.values[$0]) }))
+    var columns: [(name: String, value: (Int) -> String)] = [("index", { "\($0)" })]
+    if let sources = data.sources {
+      var places: [String: String] = [:]
+      for source in sources where places[source.file] == nil {
+        places[source.file] = CSVTable.field(Path.relative(source.file, from: folder))
+      }
+      columns.append((SampleColumn.path, { places[sources[$0].file] ?? "" }))
+      if sources.contains(where: { $0.row != nil }) {
+        columns.append((SampleColumn.row, { sources[$0].row.map(String.init) ?? "" }))
+      }
     }
+    let names = data.classNames.map(CSVTable.field)
+    columns.append((SampleColumn.label, { [labels] in "\(labels[$0])" }))
+    columns.append(
+      (SampleColumn.className, { [labels] in names.indices.contains(labels[$0]) ? names[labels[$0]] : "" }))
+    if let rejected {
+      columns.append((SampleColumn.decision, { (rejected.contains($0) ? SampleDecision.rejected : .kept).rawValue }))
+      columns.append((SampleColumn.kept, { rejected.contains($0) ? "0" : "1" }))
+    }
+    if let suspicion = outcome.suspicion {
+      let ranks = Self.ranks(suspicion)
+      columns.append((SampleColumn.suspicion, { Self.text(suspicion[$0]) }))
+      columns.append((SampleColumn.rank, { "\(ranks[$0])" }))
+    }
+    for score in outcome.scores { columns.append((CSVTable.field(score.title), { Self.text(score.values[$0]) })) }
     if !poison.isEmpty { columns.append(("poisoned", { [poison] in poison.contains($0) ? "1" : "0" })) }
     if !covers.isEmpty { columns.append(("cover", { [covers] in covers.contains($0) ? "1" : "0" })) }
     var text = columns.map(\.name).joined(separator: ",") + "\n"
     for index in labels.indices { text += columns.map { $0.value(index) }.joined(separator: ",") + "\n" }
     return text
+  }
+
+  /// The place of each sample from the most suspicious one on, from 1; NaN counts as least suspicious, and of equal
+  /// samples the first comes first.
+  static func ranks(_ suspicion: [Double]) -> [Int] {
+    let values = suspicion.map { $0.isNaN ? -.infinity : $0 }
+    var ranks = [Int](repeating: 0, count: values.count)
+    for (rank, index) in values.indices.sorted(by: { (values[$1], $0) < (values[$0], $1) }).enumerated() {
+      ranks[index] = rank + 1
+    }
+    return ranks
   }
   private static func text(_ value: Double) -> String { String(format: "%.6g", value) }
 

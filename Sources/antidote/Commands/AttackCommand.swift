@@ -45,6 +45,7 @@ struct AttackCommand: ParsableCommand {
   @Option(help: "png writes the images as PNG files by class as well.")
   var format = Format.safetensors
   @OptionGroup var training: TrainingOptions
+  @OptionGroup var output: OutputOptions
   @OptionGroup var settings: SettingsOptions
 
   func validate() throws {
@@ -67,6 +68,12 @@ struct AttackCommand: ParsableCommand {
     if let gallery { return try show(configuration, in: gallery, progress) }
     guard let out else { return }
     let manifest = try PoisoningJob(configuration, output: out, writesPNG: format == .png).run(progress: progress)
+    if output.json {
+      let summary = PoisonSummary(
+        written: out, attack: manifest.attack, trainCount: manifest.trainCount, poisonedCount: manifest.samples.count,
+        coverCount: manifest.covers.count, tasks: manifest.tasks)
+      return try Output.write(json: try JSONValue(encoding: summary))
+    }
     let share = formatPercent(Double(manifest.samples.count) / Double(max(manifest.trainCount, 1)))
     let covers = manifest.covers.isEmpty ? "" : ", \(formatCount(manifest.covers.count)) are cover samples"
     try Output.write(
@@ -87,6 +94,14 @@ struct AttackCommand: ParsableCommand {
   private func show(_ configuration: ExperimentConfiguration, in file: String, _ progress: TerminalProgress) throws {
     let job = GalleryJob(configuration, output: file, manifests: poison, image: image)
     let (columns, missing) = try job.run(progress: progress)
+    if output.json {
+      let summary = GallerySummary(
+        written: file,
+        columns: columns.map {
+          .init(attack: $0.attack, task: $0.task, visibility: $0.visibility, magnification: $0.magnification)
+        }, missing: missing)
+      return try Output.write(json: try JSONValue(encoding: summary))
+    }
     var text = "Columns from the left; rows are the clean image, the triggered one, and the difference:\n"
     for (number, column) in columns.enumerated() {
       text +=
@@ -98,5 +113,29 @@ struct AttackCommand: ParsableCommand {
       text += missing.joined(separator: ", ") + "\n"
     }
     try Output.write(text + "written: \(file)\n")
+  }
+}
+
+/// What `antidote attack --json` prints.
+private struct PoisonSummary: Encodable {
+  var written: String
+  var attack: String
+  var trainCount: Int
+  var poisonedCount: Int
+  var coverCount: Int
+  var tasks: [PoisonManifest.TaskNote]
+}
+
+/// What `antidote attack --gallery --json` prints.
+private struct GallerySummary: Encodable {
+  var written: String
+  var columns: [Column]
+  var missing: [String]
+
+  struct Column: Encodable {
+    var attack: String
+    var task: String
+    var visibility: Visibility
+    var magnification: Double
   }
 }

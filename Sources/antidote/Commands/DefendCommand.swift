@@ -9,22 +9,22 @@ struct DefendCommand: ParsableCommand {
     commandName: "defend",
     abstract: "Purify a model file with clean images, or train a clean model on suspicious ones.",
     discussion: """
-      Clean images are drawn from the data set's training split: 5% of it, or what the clean settings say. A folder of your own with clean \
-      images by class is a data set too. After Ctrl-C, checkpoints stay in OUT.work and the same command resumes from them.
+      Clean images are drawn from the data set's training split: 5% of it, or what the clean settings say. --clean FOLDER alone takes all \
+      images from a folder of your own: a fifth of them, drawn by class, to measure on, the others to purify with. \
+      After Ctrl-C, checkpoints stay in OUT.work and the same command resumes from them.
 
         antidote defend --model suspect.safetensors --defense sau \\
           --dataset cifar10 --data path/to/data --out purified.safetensors
         antidote defend --model suspect.safetensors --defense sau \\
-          --dataset folder --data path/to/clean --set clean.share=1 \\
-          --out purified.safetensors
+          --clean path/to/clean --out purified.safetensors
         antidote defend --defense prl-at --dataset cifar10 --data path/to/data \\
           --set model.width=16 --out clean.safetensors --samples samples.csv
         antidote defend --defense ispl --dataset cifar10 --data path/to/data \\
           --out samples.csv
         antidote list defenses                          what there is
 
-      A defense that only judges samples writes a table of them: one line per training sample with its index, label, whether it was kept, \
-      and how suspicious it is.
+      A defense that only judges samples writes a table of them: one line per training sample with its file, label, decision, and how \
+      suspicious it is; antidote filter copies the kept images.
 
       A file from PyTorch does not say what is done to pixels first. The known normalisers are tried on the clean images, or \
       --set model.normalization names one. An OUT that ends in .pth has the same keys and container:
@@ -42,7 +42,8 @@ struct DefendCommand: ParsableCommand {
   var defense: String?
   @Option(
     help: ArgumentHelp(
-      "Folder with clean images by class, or one that antidote wrote: all its training images are used.",
+      "Folder with clean images by class, or one that antidote wrote: all its training images are used. Without a data "
+        + "set, a held-out part of them is what the model is measured on.",
       valueName: "folder")
   )
   var clean: String?
@@ -67,14 +68,27 @@ struct DefendCommand: ParsableCommand {
   var work: String?
   @OptionGroup var settings: SettingsOptions
 
+  @OptionGroup var output: OutputOptions
+
   func run() throws {
-    let options = data.settings + [OptionSetting("defense.name", defense)]
+    var options = data.settings + foreign.settings + [OptionSetting("defense.name", defense)]
+    // Without a data set, clean images are all that there is: some of them are kept apart to measure on.
+    let namesData = try settings.tree(options: data.settings)["dataset"]?["name"] != nil
+    let isAllData = clean != nil && !namesData
+    if let clean, isAllData { options += CleanFolder.options(clean) }
     let configuration = try settings.configuration(options: options, without: ["attack"], command: "defend")
+    if let clean, isAllData, try configuration.judgesImages() {
+      throw CommandFailure(
+        "--clean \(clean): defense \(configuration.defense?.name ?? "") works on suspicious images. Name them with "
+          + "--dataset and --data.")
+    }
     let job = DefenseJob(
-      configuration, model: try model.map { try settings.modelFile($0, configuration, foreign, data: data) },
-      cleanData: clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
+      configuration, model: try model.map { try settings.modelFile($0, configuration, foreign, options: options) },
+      cleanData: isAllData ? nil : clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
       triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, samples: samples, work: work)
     let result = try job.run(progress: TerminalProgress.standard)
+    let written = [out] + (result.model == nil ? [] : [samples].compactMap { $0 })
+    if output.json { return try Output.write(json: try JSONValue(encoding: DefenseSummary(result, written: written))) }
     if let (kept, rejected) = result.filtered {
       try Output.write("kept \(formatCount(kept.count)) training samples, rejected \(formatCount(rejected.count))\n")
     }
@@ -85,7 +99,10 @@ struct DefendCommand: ParsableCommand {
     } else if result.model != nil {
       try Output.write("there is no test split to measure on\n")
     }
-    try Output.write(
-      "written: \(([out] + (result.model == nil ? [] : [samples].compactMap { $0 })).joined(separator: ", "))\n")
+    if let note = result.unmeasured { try Output.write(Text.wrapped(note, indent: 0) + "\n") }
+    try Output.write("written: \(written.joined(separator: ", "))\n")
+    if result.filtered != nil, let table = written.last {
+      try Output.write("\nNext: antidote filter \(Shell.quoted(table)) --copy-kept FOLDER\n")
+    }
   }
 }

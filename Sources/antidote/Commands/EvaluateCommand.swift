@@ -38,12 +38,12 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let options = data.settings + [OptionSetting("attack.name", attack)]
+    let options = data.settings + foreign.settings + [OptionSetting("attack.name", attack)]
     let unused = attack == nil ? ["attack", "defense"] : ["defense"]
     let configuration = try settings.configuration(options: options, without: unused, command: "evaluate")
     let triggers: TriggerSource = poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
     let job = EvaluationJob(
-      configuration, model: try settings.modelFile(model, configuration, foreign, data: data), triggers: triggers)
+      configuration, model: try settings.modelFile(model, configuration, foreign, options: options), triggers: triggers)
     let result = try job.run(progress: TerminalProgress.standard)
     if output.json { return try Output.write(json: try JSONValue(encoding: result)) }
     for trigger in result.triggers { try Output.write("trigger \(trigger)\n") }

@@ -15,8 +15,13 @@ struct ReportCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Run directory.", valueName: "run"))
   var folder: String
 
+  @OptionGroup var output: OutputOptions
+
   func run() throws {
     let path = try Report.write(runDirectory: folder, plotly: Plotly.path)
+    if output.json, let record = try RunDirectory.open(folder).readRecord() {
+      return try Output.write(try Report.json(record))
+    }
     if let record = try RunDirectory.open(folder).readRecord() { try Output.write(Report.terminalTable(record)) }
     try Output.write("report: \(path)\n")
   }

@@ -32,15 +32,27 @@ struct TrainCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("Folder for checkpoints; by default OUT.work. It is removed at the end.", valueName: "folder"))
   var work: String?
+  @OptionGroup var output: OutputOptions
   @OptionGroup var settings: SettingsOptions
 
   func run() throws {
     let configuration = try settings.configuration(
       options: data.settings + training.settings, without: ["attack", "defense"], command: "train")
     let result = try TrainingJob(configuration, output: out, work: work).run(progress: TerminalProgress.standard)
+    if output.json {
+      let summary = TrainingSummary(written: out, trainCount: result.trainCount, metrics: result.metrics)
+      return try Output.write(json: try JSONValue(encoding: summary))
+    }
     let accuracy = result.metrics.map {
       "accuracy \(formatPercent($0.accuracy)) on \(formatCount($0.testCount)) test images"
     }
     try Output.write("\(accuracy ?? "there is no test split to measure on")\nwritten: \(out)\n")
   }
+}
+
+/// What `antidote train --json` prints.
+private struct TrainingSummary: Encodable {
+  var written: String
+  var trainCount: Int
+  var metrics: BackdoorMetrics?
 }

@@ -15,6 +15,12 @@ struct ForeignModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Channels of the model's first stage (model.width): of one that is trained, or as a check of a file.",
+      valueName: "channels"))
+  var width: Int?
+
+  @Option(
+    help: ArgumentHelp(
       "Which state dict of a PyTorch file with several: the keys that lead to it, with dots.", valueName: "key"))
   var key: String?
 
@@ -23,6 +29,8 @@ struct ForeignModelOptions: ParsableArguments {
       "YAML file that says which class of the model each class of the data set is: lines \"ours: theirs\", theirs a "
         + "number from 0 or a name. Classes of the model that the data lack are left out.", valueName: "file"))
   var classMap: String?
+
+  var settings: [OptionSetting] { [OptionSetting("model.width", width)] }
 
   struct Renaming: ExpressibleByArgument {
     let from: String

@@ -24,26 +24,27 @@ extension SettingsOptions {
   }
 
   /// A model's file, with the architecture where the user named one: for files that do not say what they hold.
-  /// - Parameter data: the command's own options for the data set.
+  /// - Parameter options: the command's own options for the data set and the model.
   /// - Throws: `CommandFailure` where no data set is named and the model is for other images than the generated ones,
   ///   on which its numbers would mean nothing.
   func modelFile(
-    _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions, data: DatasetOptions
+    _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions, options: [OptionSetting]
   ) throws -> ModelFile {
-    if try tree(options: data.settings)["dataset"]?["name"] == nil, FileSystem.exists(path),
+    let given = try tree(options: options)
+    if given["dataset"]?["name"] == nil, FileSystem.exists(path),
       Classifier.storedClassNames(in: path) != GeneratedSigns.classNames
     {
       throw CommandFailure(
         "\(path): name the images that the model is for, such as --dataset folder --data path/to/images. Without a data "
           + "set the generated signs would be used, which are nothing to this model.")
     }
-    let given = try tree(options: [])["model"]
-    let isNamed = given?["name"] != nil || given?["width"] != nil
+    // A width alone names no architecture: it is compared with that of the file.
+    let isNamed = given["model"]?["name"] != nil
     return ModelFile(
-      path, named: isNamed ? configuration.model : nil, ignored: foreign.ignore,
-      renamed: foreign.rename.map { ($0.from, $0.to) }, key: foreign.key,
+      path, named: isNamed ? configuration.model : nil, width: isNamed ? nil : configuration.model.width,
+      ignored: foreign.ignore, renamed: foreign.rename.map { ($0.from, $0.to) }, key: foreign.key,
       normalization: configuration.model.normalization,
-      channelOrder: given?["channels"] == nil ? nil : configuration.model.channels,
+      channelOrder: given["model"]?["channels"] == nil ? nil : configuration.model.channels,
       classMap: try foreign.classMap.map(ClassMap.init(contentsOf:)))
   }
 }

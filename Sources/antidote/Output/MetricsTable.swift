@@ -15,6 +15,7 @@ enum MetricsTable {
     }
     add("ACC    clean accuracy") { $0.accuracy }
     add("ASR    attack success rate") { $0.attackSuccessRate }
+    add("       the same images without trigger") { $0.cleanTargetRate }
     add("R-ACC  true label in spite of the trigger") { $0.robustAccuracy }
     add("       the same, target class included") { $0.poisonAccuracy }
     add("       source seen and flipped to target") { $0.targetedMisclassification }
