@@ -119,7 +119,7 @@ public struct LabelConsistent: Attack {
       try trainer.train(model, on: data, context: training)
     }
     let chosen = data.subset(positions)
-    training.progress.begin("attack-perturb", total: chosen.count, unit: "images")
+    training.progress.begin("Perturbation of samples", total: chosen.count, unit: "images")
     var parts: [Tensor] = []
     for (number, range) in Batches(count: chosen.count, size: 128).ranges.enumerated() {
       try Interruption.check()

@@ -122,7 +122,7 @@ public struct LowFrequency: Attack {
     let target: Int? =
       if c.aim == .target, case .allToOne(let target) = c.labelMapping { target } else { nil }
     var pass = known?.epoch ?? 0
-    training.progress.begin(stage, total: c.passes * before.count, unit: "images")
+    training.progress.begin(StageTitle.title(of: stage), total: c.passes * before.count, unit: "images")
     while pass < c.passes, misled(best) < c.misled {
       for number in before.indices {
         try Interruption.check()

@@ -170,7 +170,7 @@ public struct TrojanNN: Attack {
     mask.narrowed(2, rows).narrowed(3, columns).fill_(1)
     var image = start
     var best = (cost: Double.infinity, image: start, activations: target)
-    training.progress.begin(stage, total: c.steps, unit: "steps")
+    training.progress.begin(StageTitle.title(of: stage), total: c.steps, unit: "steps")
     for number in 0...c.steps {
       try Interruption.check()
       let (cost, activations, slope) = Self.costAndSlope(model, image, neurons, target: target)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Support
 public import Torch
@@ -40,20 +41,27 @@ public struct EpochLoop {
     _ body: (_ epoch: Int, _ meter: EpochMeter) throws -> Void
   ) throws {
     var first = 0
+    let title = StageTitle.title(of: stage)
+    let start = Date()
     if let checkpoint = try context.checkpoints?.load(stage: stage) {
       try restore(checkpoint, model, optimizer, states)
       first = checkpoint.epoch
       if first < epochs, !isFinished() {
-        context.progress.message("\(stage): going on after epoch \(first) of \(epochs)")
+        context.progress.message("\(title): going on after epoch \(first) of \(epochs)")
       }
     }
     try context.onStart?(stage, first)
     for epoch in first..<max(epochs, first) {
       if isFinished() { break }
       try Interruption.check()
-      context.progress.begin("\(stage) \(epoch + 1)/\(epochs)", total: imagesPerEpoch, unit: "images")
+      context.progress.begin("\(title) \(epoch + 1)/\(epochs)", total: imagesPerEpoch, unit: "images")
       model.reseedDropout(context.seed("\(stage)/dropout", epoch))
       let meter = EpochMeter(progress: context.progress, watch: context.cpuWatch)
+      if epoch > first {
+        meter.epochsLeft = (
+          Date().timeIntervalSince(start) / Double(epoch - first), Double(epochs - epoch), imagesPerEpoch
+        )
+      }
       try body(epoch, meter)
       let seconds = meter.seconds
       let means = meter.means()
@@ -64,7 +72,8 @@ public struct EpochLoop {
       var values: [(key: String, value: Double)] = means
       values += [("learningRate", optimizer.learningRate), ("seconds", seconds), ("imagesPerSecond", rate)]
       context.progress.end(
-        summary: means.map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", "))
+        summary: means.map { "\(StageTitle.words($0.key).lowercased()) \(String(format: "%.4g", $0.value))" }.joined(
+          separator: ", "))
       try context.onEpoch?(report(epoch + 1, model, meter, values))
       try save(epoch + 1, model, optimizer, states)
     }
@@ -114,6 +123,8 @@ public final class EpochMeter {
   private var note = ""
   private var selections: [Tensor] = []
   private let lock = NSLock()
+  /// Mean seconds of an epoch so far, epochs that are left with this one, and images of one; nil in the first.
+  var epochsLeft: (seconds: Double, epochs: Double, images: Int)?
   public private(set) var images = 0
 
   init(progress: any ProgressReporter, watch: CPUWatch?) {
@@ -160,7 +171,11 @@ public final class EpochMeter {
     // Reading a loss makes a GPU wait: twice a second is enough for a person.
     if let first = values.first, Date().timeIntervalSince(shown) > 0.5 {
       shown = Date()
-      note = "\(first.key) \(String(format: "%.4f", first.value.item()))"
+      note = "\(StageTitle.words(first.key).lowercased()) \(String(format: "%.4f", first.value.item()))"
+      if let left = epochsLeft, left.epochs > 1 {
+        let done = min(1, Double(images) / Double(max(1, left.images)))
+        note += ", \(formatDuration(left.seconds * (left.epochs - done))) in all"
+      }
     }
     progress.update(done: images, note: note)
   }

@@ -32,8 +32,8 @@ struct ComputeTests {
       try undisturbed.succeed(run + ["--threads", "2"])
       try withTool { tool in
         let process = try Running(run + ["--threads", "2"], in: tool.folder)
-        process.wait(for: "train 1/3: accuracy")
-        process.wait(for: "train 2/3")
+        process.wait(for: "Training 1/3: accuracy")
+        process.wait(for: "Training 2/3")
         process.send(SIGKILL)
         _ = try process.wait()
         try tool.write("threads: auto\n", to: "settings.yaml")

@@ -16,7 +16,7 @@ struct ResumeTests {
       try undisturbed.succeed(Self.run)
       try withTool { tool in
         // Ctrl-C in the training and in the defense.
-        for place in ["train 1/4: accuracy", "sau 1/4: accuracy"] {
+        for place in ["Training 1/4: accuracy", "SAU 1/4: accuracy"] {
           let process = try Running(Self.run, in: tool.folder)
           process.wait(for: place)
           process.send(SIGINT)
@@ -39,8 +39,9 @@ struct ResumeTests {
       try undisturbed.succeed(train)
       try undisturbed.succeed(defend)
       try withTool { tool in
-        for (command, place, signal) in [(train, "train 1/4: accuracy", SIGINT), (defend, "ft 2/4: accuracy", SIGKILL)]
-        {
+        for (command, place, signal) in [
+          (train, "Training 1/4: accuracy", SIGINT), (defend, "Fine-tuning 2/4: accuracy", SIGKILL),
+        ] {
           let output = command == train ? "m.safetensors" : "p.safetensors"
           let process = try Running(command, in: tool.folder)
           process.wait(for: place)

@@ -56,7 +56,7 @@ struct StreamTests {
   @Test func aClosedTerminalLeavesARunThatGoesOn() throws {
     try withTool { (tool) throws in
       let process = try Running(Self.run + ["--epochs", "30"], in: tool.folder)
-      process.wait(for: "train 1/30: accuracy")
+      process.wait(for: "Training 1/30: accuracy")
       process.send(SIGHUP)
       let result = try process.wait()
       #expect(result.code == 129 && result.errors.contains("SIGHUP"), "\(result.code) \(result.errors)")
@@ -67,7 +67,7 @@ struct StreamTests {
   @Test func quitEndsAtOnce() throws {
     try withTool { (tool) throws in
       let process = try Running(Self.run + ["--epochs", "300"], in: tool.folder)
-      process.wait(for: "train 1/300: accuracy")
+      process.wait(for: "Training 1/300: accuracy")
       let start = Date()
       process.send(SIGQUIT)
       #expect(try process.wait().code == 128 + SIGQUIT)

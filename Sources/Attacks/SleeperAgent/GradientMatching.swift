@@ -83,7 +83,7 @@ struct GradientMatching {
   {
     model.requiresGrad(true).eval()
     let parameters = model.parameters()
-    progress.begin("attack-choose", total: data.count, unit: "images")
+    progress.begin("Choice of samples", total: data.count, unit: "images")
     var norms: [Tensor] = []
     for position in 0..<data.count {
       try Interruption.check()

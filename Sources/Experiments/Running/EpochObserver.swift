@@ -39,7 +39,9 @@ struct EpochObserver {
     let others = [("attack success", scores.attackSuccessRate), ("shared risk", scores.sharedAdversarialRisk)]
     let line = others.compactMap { name, share in share.map { ", \(name) \(formatPercent($0))" } }.joined()
     context.progress.message(
-      "\(report.stage) \(report.epoch)/\(report.epochs): accuracy \(formatPercent(scores.accuracy))\(line)")
+      "\(StageTitle.title(of: report.stage)) \(report.epoch)/\(report.epochs): "
+        + "accuracy \(formatPercent(scores.accuracy))\(line)"
+    )
     return values
   }
 }

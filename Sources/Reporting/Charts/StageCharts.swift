@@ -1,5 +1,6 @@
 import Experiments
 import Files
+import Support
 
 /// The charts of one stage.
 struct StageCharts {
@@ -13,48 +14,14 @@ struct StageCharts {
     for entry in metrics where !stages.contains(entry.stage) { stages.append(entry.stage) }
     return stages.enumerated().compactMap { index, stage in
       let charts = charts(of: metrics.filter { $0.stage == stage }, number: index)
-      return charts.isEmpty ? nil : StageCharts(stage: stage, title: title(of: stage), charts: charts)
+      return charts.isEmpty ? nil : StageCharts(stage: stage, title: StageTitle.title(of: stage), charts: charts)
     }
-  }
-
-  /// A stage's name as a heading: the usual ones in words.
-  static func title(of stage: String) -> String {
-    switch stage {
-    case "train": "Training"
-    case "purify": "Purification"
-    case "retrain": "Training on what was kept"
-    default: methodTitle(stage)
-    }
-  }
-
-  /// Methods' short names as people write them: `dbd-mixmatch` is "DBD MixMatch".
-  private static func methodTitle(_ stage: String) -> String {
-    let short: Set = ["sau", "dbd", "ispl", "spl", "prl", "cat", "at", "ft"]
-    let known = ["simclr": "SimCLR", "mixmatch": "MixMatch"]
-    let parts = stage.split(separator: "-").map { part in
-      short.contains(String(part)) ? part.uppercased() : known[String(part)] ?? words(String(part)).lowercased()
-    }
-    let title = parts.joined(separator: " ").replacing(" AT", with: "-AT")
-    return title.prefix(1).uppercased() + title.dropFirst()
-  }
-
-  /// A name in code as words: `uncertaintyLoss`, `weak-learner-3`.
-  static func words(_ name: String) -> String {
-    var text = ""
-    for character in name {
-      if character.isUppercase, text.last?.isLowercase == true {
-        text += " " + character.lowercased()
-      } else {
-        text.append(character == "-" || character == "_" ? " " : character)
-      }
-    }
-    return text.prefix(1).uppercased() + text.dropFirst()
   }
 
   /// The values that have a chart of their own or none.
   private static let known: Set<String> = [
-    MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.backdoorRisk,
-    MetricName.adversarialRisk,
+    MetricName.accuracy, MetricName.attackSuccessRate, MetricName.robustAccuracy, MetricName.cleanTargetRate,
+    MetricName.backdoorRisk, MetricName.adversarialRisk,
     MetricName.sharedAdversarialRisk, MetricName.subAdversarialRisk, MetricName.universalRisk,
     MetricName.universalSubRisk, MetricName.targetedRisk, MetricName.targetedSubRisk, MetricName.trainLoss,
     MetricName.learningRate, MetricName.seconds,
@@ -104,14 +71,14 @@ struct StageCharts {
     // What else a method reports, by the kind of value that its name says it is.
     let others = Set(entries.flatMap(\.values.keys)).subtracting(known).sorted()
     func group(_ isMember: (String) -> Bool) -> [Chart.Series] {
-      others.filter(isMember).prefix(5).enumerated().compactMap { series($1, words($1), style: $0) }
+      others.filter(isMember).prefix(5).enumerated().compactMap { series($1, StageTitle.words($1), style: $0) }
     }
     let parts = group { $0.hasSuffix("Loss") }
     let poison = series(MetricName.poisonShareLearned, "Poison among the samples learned from", style: 1)
     let shares =
       [poison].compactMap { $0 }
       + group { $0.hasSuffix("Share") || $0.hasSuffix("Rate") || $0.hasSuffix("Accuracy") }
-    let rest = others.filter { name in !(parts + shares).contains { $0.name == words(name) } }
+    let rest = others.filter { name in !(parts + shares).contains { $0.name == StageTitle.words(name) } }
 
     var charts: [Chart] = []
     func add(_ id: String, _ title: String, _ left: Chart.Axis, right: Chart.Axis? = nil, _ series: [Chart.Series]) {
@@ -132,8 +99,8 @@ struct StageCharts {
     add("shares", "Shares" + (turningPoint(of: poison).map { ": \($0)" } ?? ""), share, shares)
     for (index, name) in rest.prefix(6).enumerated() {
       add(
-        "other-\(index)", words(name), .init(label: words(name)),
-        [series(name, words(name), style: 4)].compactMap { $0 })
+        "other-\(index)", StageTitle.words(name), .init(label: StageTitle.words(name)),
+        [series(name, StageTitle.words(name), style: 4)].compactMap { $0 })
     }
     return charts
   }
