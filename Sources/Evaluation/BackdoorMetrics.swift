@@ -14,6 +14,9 @@ public struct BackdoorMetrics: Sendable, Codable, Hashable {
   public var attackSuccessRate: Double?
   /// Share of the same images classified as their true label (R-ACC).
   public var robustAccuracy: Double?
+  /// Share of the same images classified as the target without the trigger: the attack success rate of mistakes that
+  /// have nothing to do with it.
+  public var cleanTargetRate: Double?
   public var triggeredCount: Int
   /// Share of all triggered test images, the target class included, classified as their true label.
   public var poisonAccuracy: Double?
@@ -83,12 +86,13 @@ public final class BackdoorEvaluator {
     let correct = zip(predictions.clean, labels).count { $0 == $1 }
     var metrics = BackdoorMetrics(
       accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perTask: [:])
-    var (hits, robust, counted, correctPoison) = (0, 0, 0, 0)
+    var (hits, robust, counted, correctPoison, mistaken) = (0, 0, 0, 0, 0)
     for (number, task) in tasks.enumerated() {
       let found = predictions.triggered[number]
       let counting = labels.indices.filter { targets[number][$0] != nil }
       let mine = counting.count { found[$0] == targets[number][$0] }
       hits += mine
+      mistaken += counting.count { predictions.clean[$0] == targets[number][$0] }
       robust += counting.count { found[$0] == labels[$0] }
       counted += counting.count
       correctPoison += labels.indices.count { found[$0] == labels[$0] }
@@ -100,6 +104,7 @@ public final class BackdoorEvaluator {
     }
     metrics.attackSuccessRate = share(hits, counted)
     metrics.robustAccuracy = share(robust, counted)
+    metrics.cleanTargetRate = share(mistaken, counted)
     metrics.poisonAccuracy = share(correctPoison, labels.count * tasks.count)
     metrics.triggeredCount = counted
     return metrics

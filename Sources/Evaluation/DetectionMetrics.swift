@@ -66,6 +66,28 @@ public struct DetectionMetrics: Sendable, Codable, Equatable {
     areaUnderROC = try fields.decodeIfPresent(Double.self, forKey: .areaUnderROC)
   }
 
+  /// The rates are written beside the counts that they follow from.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(keptCount, forKey: .keptCount)
+    try fields.encode(rejectedCount, forKey: .rejectedCount)
+    try fields.encode(poisonedCount, forKey: .poisonedCount)
+    try fields.encode(poisonKept, forKey: .poisonKept)
+    try fields.encode(cleanRejected, forKey: .cleanRejected)
+    try fields.encode(coverCount, forKey: .coverCount)
+    try fields.encode(coverRejected, forKey: .coverRejected)
+    try fields.encodeIfPresent(areaUnderROC, forKey: .areaUnderROC)
+    guard rejectedCount > 0 else { return }
+    try fields.encodeIfPresent(precision, forKey: .precision)
+    try fields.encodeIfPresent(truePositiveRate, forKey: .truePositiveRate)
+    try fields.encodeIfPresent(falsePositiveRate, forKey: .falsePositiveRate)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case keptCount, rejectedCount, poisonedCount, poisonKept, cleanRejected, coverCount, coverRejected, areaUnderROC
+    case precision, truePositiveRate, falsePositiveRate
+  }
+
   /// The Mann-Whitney statistic; ties count one half. nil where one of the groups is empty.
   static func areaUnderROC(_ scores: [Double], positives: Set<Int>, without: Set<Int> = []) -> Double? {
     let scores = scores.map { $0.isNaN ? -.infinity : $0 }

@@ -60,5 +60,14 @@ public func formatPercent(_ fraction: Double, digits: Int = 1) -> String {
   fraction.isFinite ? decimal(fraction * 100, digits) + "%" : "--"
 }
 
+/// The difference of two fractions in percentage points, as their percentages are written: `-2.3` from 0.967 to 0.944,
+/// whatever digits there are behind; `--` for NaN.
+public func formatPoints(from first: Double, to second: Double, digits: Int = 1) -> String {
+  guard first.isFinite, second.isFinite, let a = Double(decimal(first * 100, digits)),
+    let b = Double(decimal(second * 100, digits))
+  else { return "--" }
+  return decimal(b - a, digits)
+}
+
 /// A number with a fixed count of digits after the point.
 package func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }

@@ -15,6 +15,12 @@ enum Glossary {
     abbreviation: "ASR", name: "Attack success rate",
     explanation: "Share of triggered test images that the model takes for the attacker’s target. Lower is better.",
     higherIsBetter: false)
+  static let cleanTargetRate = Term(
+    abbreviation: "ASR without trigger", name: "Mistakes for the target",
+    explanation:
+      "Share of the same images that the model takes for the target without the trigger: what ASR is where the trigger "
+      + "does nothing. Lower is better.",
+    higherIsBetter: false)
   static let robustAccuracy = Term(
     abbreviation: "R-ACC", name: "Robust accuracy",
     explanation: "Share of the same triggered images that the model still takes for what they show. Higher is better.",

@@ -11,13 +11,15 @@ enum NumberText {
     return decimal(100 * share, 1) + "%"
   }
 
-  /// A difference of shares in percentage points, with its sign: -0.972 is "−97.2".
-  static func points(_ difference: Double?) -> String {
-    guard let difference else { return missing }
-    guard difference.isFinite else { return notFinite(difference) }
-    let text = decimal(abs(100 * difference), 1)
+  /// The difference of two shares in percentage points, with its sign: from 0.967 to 0.944 is "−2.3". It is that of the
+  /// percentages as they are shown.
+  static func points(from first: Double?, to second: Double?) -> String {
+    guard let first, let second else { return missing }
+    guard (second - first).isFinite else { return notFinite(second - first) }
+    guard let a = Double(decimal(100 * first, 1)), let b = Double(decimal(100 * second, 1)) else { return missing }
+    let text = decimal(abs(b - a), 1)
     if text == "0.0" { return "0.0" }
-    return (difference < 0 ? "−" : "+") + text
+    return (b < a ? "−" : "+") + text
   }
 
   static func fixed(_ value: Double?, decimals: Int) -> String {
@@ -42,12 +44,7 @@ enum NumberText {
   ///
   /// - Returns: `nil` where there is none.
   static func interval(_ share: Double, count: Int) -> String? {
-    guard count > 0, share >= 0, share <= 1 else { return nil }
-    let z = 1.959964
-    let n = Double(count)
-    let centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    let half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)).squareRoot()
-    return String(format: "%.1f–%.1f", 100 * max(0, centre - half), 100 * min(1, centre + half))
+    ShareInterval(share, count: count).map { String(format: "%.1f–%.1f", 100 * $0.lower, 100 * $0.upper) }
   }
 
   /// Half a unit in the last place goes up, also where binary fractions put it a little below: shares are ratios of

@@ -32,6 +32,18 @@ public enum Report {
   /// Runs as a Markdown table, one row each, in the given order.
   public static func markdownTable(_ records: [RunRecord]) -> String { MarkdownTable.text(records) }
 
+  /// A run's record as JSON, with what may be said about it under `outcome`: `tone` (good, warning, bad, neutral), `word`
+  /// and `sentence`.
+  /// - Throws: An `EncodingError`; none is expected.
+  public static func json(_ record: RunRecord) throws -> String {
+    let verdict = Verdict(record)
+    var tree = try JSONValue(encoding: record)
+    tree["outcome"] = [
+      "tone": .string(verdict.tone.rawValue), "word": .string(verdict.word), "sentence": .string(verdict.sentence),
+    ]
+    return tree.prettyJSON + "\n"
+  }
+
   /// A run's scores, verdict and flags as plain text for a terminal.
   public static func terminalTable(_ record: RunRecord) -> String { TerminalTable.text(record) }
 }

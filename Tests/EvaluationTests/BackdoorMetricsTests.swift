@@ -46,6 +46,7 @@ private struct Draw: Trigger {
     #expect(m.attackSuccessRate == 3.0 / 6)
     #expect(m.robustAccuracy == 2.0 / 6)
     #expect(m.poisonAccuracy == 6.0 / 10)
+    #expect(m.cleanTargetRate == 1.0 / 6, "the last image, without the trigger")
     #expect(m.targetedMisclassification == nil && m.perTask.isEmpty)
     let other = measure([.allToOne(target: 0)], [[2, 2, 2, 2, 0, 0, 1, 0, 2, 1]])
     #expect(other.attackSuccessRate == m.attackSuccessRate && other.robustAccuracy == m.robustAccuracy)

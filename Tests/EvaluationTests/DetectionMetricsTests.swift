@@ -31,6 +31,7 @@ import Testing
     #expect(metrics.coverRejectedRate == nil)
     let text = try JSONEncoder().encode(covered)
     #expect(try JSONDecoder().decode(DetectionMetrics.self, from: text) == covered)
+    #expect(String(decoding: text, as: UTF8.self).contains("\"precision\":1"))
     let old = #"{"keptCount":6,"rejectedCount":5,"poisonedCount":3,"poisonKept":1,"cleanRejected":3}"#
     #expect(try JSONDecoder().decode(DetectionMetrics.self, from: Data(old.utf8)) == metrics)
   }

@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import Testing
 
@@ -94,5 +95,32 @@ struct RunFlagsTests {
     let text = "{\"id\": \"from-the-future\", \"message\": \"m\"}"
     let raised = try JSONDecoder().decode(RaisedFlag.self, from: Data(text.utf8))
     #expect(raised.flag == nil && raised.id == "from-the-future")
+  }
+
+  @Test func aFilterThatTakesTooMuchOrTheWrongOnes() {
+    func detection(rejected: Int, poisoned: Int, suspicion: [Double]? = nil) -> DetectionMetrics {
+      DetectionMetrics(
+        rejected: Array(0..<rejected), suspicion: suspicion, poisoned: Array(0..<poisoned), count: 10)
+    }
+    func raised(_ detection: DetectionMetrics, lost: [String]? = nil) -> [RunFlag?] {
+      flags { $0.findings = .init(detection: detection, lostClasses: lost) }
+    }
+    #expect(raised(detection(rejected: 5, poisoned: 2)) == [])
+    #expect(raised(detection(rejected: 6, poisoned: 2)) == [.filterRejectsMost])
+    #expect(raised(detection(rejected: 1, poisoned: 1), lost: ["cat"]) == [.filterRejectsMost])
+    let rising = (0..<10).map(Double.init)
+    #expect(raised(detection(rejected: 2, poisoned: 2, suspicion: rising)) == [.filterBelowChance])
+    #expect(raised(detection(rejected: 2, poisoned: 2, suspicion: rising.reversed())) == [])
+  }
+
+  /// The loss in points is that of the percentages beside it.
+  @Test func theLossIsThatOfTheShownPercentages() {
+    let raised = RunFlags.raised(
+      by: record {
+        $0.measurements[0].accuracy = 0.9666
+        $0.measurements[1].accuracy = 0.8435
+        $0.measurements[1].robustAccuracy = 0.8435
+      })
+    #expect(raised.first?.message == "Clean accuracy fell by 12.3 points, from 96.7% to 84.4%.", "\(raised)")
   }
 }

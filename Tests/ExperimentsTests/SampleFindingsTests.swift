@@ -5,9 +5,8 @@ import Support
 import TestFiles
 import Testing
 import Torch
-import Vision
-
 @testable import Experiments
+@testable import Vision
 
 /// Eight training samples; 0, 3 and 6 poisoned, 3 and 5 rejected.
 @Suite struct SampleFindingsTests {
@@ -20,12 +19,44 @@ import Vision
   private var findings: SampleFindings { SampleFindings(outcome, data: data, poisoned: [0, 3, 6]) }
 
   @Test func theTableHasEverySample() {
-    let lines = findings.table().split(separator: "\n")
+    let lines = findings.table(in: ".").split(separator: "\n")
     #expect(lines.count == 9)
-    #expect(lines[0] == "index,label,kept,suspicion,\"loss, \"\"stage 2\"\"\",poisoned")
-    #expect(lines[4] == "3,0,0,0.9,3,1" && lines[7] == "6,0,1,0,6,1" && lines[8] == "7,1,1,0.05,nan,0")
-    let unknown = SampleFindings(outcome, data: data).table().split(separator: "\n")
-    #expect(unknown[4] == "3,0,0,0.9,3")
+    #expect(lines[0] == "index,label,class,decision,kept,suspicion,rank,\"loss, \"\"stage 2\"\"\",poisoned")
+    #expect(lines[4] == "3,0,a,rejected,0,0.9,1,3,1" && lines[7] == "6,0,a,kept,1,0,8,6,1")
+    #expect(lines[8] == "7,1,b,kept,1,0.05,7,nan,0")
+    let unknown = SampleFindings(outcome, data: data).table(in: ".").split(separator: "\n")
+    #expect(unknown[4] == "3,0,a,rejected,0,0.9,1,3")
+  }
+
+  /// Files as seen from the folder of the table, and rows of files that hold many samples.
+  @Test func theTableSaysWhereSamplesComeFrom() {
+    var data = data
+    data.sources = (0..<8).map { SampleSource(file: "in/a, b/\($0).png") }
+    let files = SampleFindings(outcome, data: data).table(in: "in/out").split(separator: "\n")
+    #expect(files[0].hasPrefix("index,path,label,") && files[3].hasPrefix("2,\"../a, b/2.png\",2,c,"))
+    data.sources = SampleSource.rows(of: ["/x/1.bin", "/x/2.bin"], total: 8)
+    let rows = SampleFindings(outcome, data: data.subset([7, 0, 1, 2, 3, 4, 5, 6])).table(in: "in").split(
+      separator: "\n")
+    #expect(rows[0].hasPrefix("index,path,row,label,") && rows[1].hasPrefix("0,/x/2.bin,3,1,b,"))
+  }
+
+  /// Of equal suspicions the first comes first; NaN is least suspicious.
+  @Test func ranksBeginWithTheMostSuspicious() {
+    #expect(SampleFindings.ranks([0.5, .nan, 2, 0.5, -1]) == [2, 5, 1, 3, 4])
+  }
+
+  @Test func aFilterThatTakesTooMuchIsAWarning() throws {
+    func findings(_ kept: [Int]) -> SampleFindings {
+      let rejected = data.complement(of: kept)
+      return SampleFindings(DefenseOutcome(filtered: (kept: kept, rejected: rejected)), data: data, poisoned: [0])
+    }
+    #expect(findings([0, 1, 2, 3]).warning == nil, "half of the samples, and some of each class")
+    #expect(findings([0, 1, 2]).warning?.contains("rejected 5 of 8 samples. Do not") == true)
+    #expect(findings([0, 1, 3, 4, 6, 7]).warning?.contains("2 of 8 samples, among them all of c. Do not") == true)
+    let folder = try TemporaryFolder()
+    let directory = try RunDirectory.create(at: folder.path + "/run", id: "1")
+    #expect(try findings([0, 1, 3, 4, 6, 7]).record(pictures: 0, in: directory)?.lostClasses == ["c"])
+    #expect(try findings([0, 1, 2]).record(pictures: 0, in: directory)?.lostClasses == nil)
   }
 
   @Test func theRecordHasCountsHistogramsAndPictures() throws {
@@ -49,7 +80,7 @@ import Vision
   /// Covers 5 (rejected) and 6 (kept) are in no group but their own.
   @Test func coversAreKeptApart() throws {
     let covered = SampleFindings(outcome, data: data, poisoned: [0, 3], covers: [5, 6])
-    let lines = covered.table().split(separator: "\n")
+    let lines = covered.table(in: ".").split(separator: "\n")
     #expect(lines[0].hasSuffix(",poisoned,cover") && lines[4].hasSuffix(",1,0") && lines[6].hasSuffix(",0,1"))
     let folder = try TemporaryFolder()
     let directory = try RunDirectory.create(at: folder.path + "/run", id: "1")

@@ -69,7 +69,9 @@ import Testing
         findings.histograms.allSatisfy { ($0.clean + $0.poisoned).reduce(0, +) == 96 && $0.poisoned.reduce(0, +) == 19 }
       )
       let lines = try String(contentsOfFile: "\(folder)/samples.csv", encoding: .utf8).split(separator: "\n")
-      #expect(lines.count == 97 && lines[0].hasPrefix("index,label,kept,suspicion,") && lines[0].hasSuffix(",poisoned"))
+      #expect(
+        lines.count == 97 && lines[0].hasPrefix("index,label,class,decision,kept,suspicion,rank,")
+          && lines[0].hasSuffix(",poisoned"))
       #expect(lines.dropFirst().count { $0.hasSuffix(",1") } == 19)
 
       let metrics = try RunDirectory.open(folder).metrics.read().filter { $0.stage == "prl-at" }
@@ -118,7 +120,9 @@ import Testing
         let progress = RecordingProgress()
         let resumed = try tiny.run(folder, changes, progress: progress)
         if checks != 17 {
-          #expect(progress.messages.contains { $0.hasPrefix("\(stage): going on after epoch 1") }, "\(checks)")
+          #expect(
+            progress.messages.contains { $0.hasPrefix("\(StageTitle.title(of: stage)): going on after epoch 1") },
+            "\(checks)")
         }
         #expect(resumed.measurements == whole.measurements && resumed.findings == whole.findings, "after \(checks)")
         expectSame(try tiny.model(folder), purified, "after \(checks)")

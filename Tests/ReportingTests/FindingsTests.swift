@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Support
 import Testing
 
 @testable import Experiments
@@ -27,6 +28,8 @@ import Testing
       "200 of 200 (100.0%)", "100 of 800 (12.5%)", "Tuning loss", "clean (800)", "poisoned (200)", "threshold 2",
       "Poisoned and rejected", "Clean and kept", "Training image 5, labelled cat", "cat 0.75",
       "class=\"poisoned\" points=",
+      "0.667: 200 of the 300 rejected samples are poisoned",
+      "the first and the last bar also hold what lies beyond them",
       "t-SNE; colours are the given labels",
     ] { #expect(html.contains(text), "\(text)") }
     #expect(!html.contains("false alarms") && !html.contains("{{"))
@@ -50,7 +53,8 @@ import Testing
     let html = try example.html()
     for text in [
       "60 training images, changed, with their true labels", "50 of 60 (83.3%)", "50 of 740 (6.8%)",
-      "200 of 250 (80.0%)", "cover (60)", "class=\"area s2\"", "Cover samples rejected",
+      "0.800: 200 of the 250 rejected samples are poisoned", "cover (60)", "class=\"area s2\"",
+      "Cover samples rejected",
     ] { #expect(html.contains(text), "\(text)") }
     #expect(!html.contains("false alarms"))
   }
@@ -80,9 +84,9 @@ import Testing
   }
 
   @Test func namesBecomeWords() {
-    #expect(StageCharts.words("unlabeledLoss") == "Unlabeled loss")
-    #expect(StageCharts.words("dbd-mixmatch") == "Dbd mixmatch")
-    #expect(StageCharts.words("a threshold") == "A threshold")
+    #expect(StageTitle.words("unlabeledLoss") == "Unlabeled loss")
+    #expect(StageTitle.words("dbd-mixmatch") == "Dbd mixmatch")
+    #expect(StageTitle.words("a threshold") == "A threshold")
   }
 
   @Test func whatAMethodReportsIsDrawn() {
@@ -123,8 +127,8 @@ import Testing
 
   @Test func stagesAreCalledByTheirMethods() {
     #expect(
-      ["sau", "dbd-mixmatch", "prl-at", "ispl-learners", "self-expansion"].map(StageCharts.title)
-        == ["SAU", "DBD MixMatch", "PRL-AT", "ISPL learners", "Self expansion"])
+      ["sau", "dbd-mixmatch", "prl-at", "ispl-learners", "self-expansion"].map(StageTitle.title)
+        == ["SAU", "DBD MixMatch", "PRL-AT", "Weak learners", "Self expansion"])
   }
 
   @Test func aFilterAndTheLastEpochsStandInTheTerminalTable() {
@@ -133,7 +137,9 @@ import Testing
     record.lastEpochs = .init(stage: "x", epochs: 10, accuracy: 0.9, attackSuccessRate: 0.02, robustAccuracy: nil)
     record.measurements[1].targetedMisclassification = 0.031
     let text = Report.terminalTable(record)
-    #expect(text.contains("Kept 700 of 1,000 samples; rejected 100.0% of the poison and 12.5% of the clean samples."))
+    #expect(
+      text.contains(
+        "Kept 700 of 1,000 samples; rejected 100.0% of the poison and 12.5% of the clean samples; precision 0.667."))
     #expect(text.contains("Mean of the last 10 epochs: ACC 90.0%, ASR 2.0%.") && text.contains("3.1%"))
   }
 

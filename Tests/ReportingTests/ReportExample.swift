@@ -73,11 +73,11 @@ final class ReportExample {
     measurements: [
       .init(
         label: "before", accuracy: 0.932, cleanCount: 10_000, attackSuccessRate: 0.981, robustAccuracy: 0.017,
-        triggeredCount: 9_000,
+        cleanTargetRate: 0.009, triggeredCount: 9_000,
         sharedAdversarialRisk: 0.97, universalSubRisk: 0.75, riskCount: 1_000, riskAimedCount: 880),
       .init(
         label: "after", accuracy: 0.925, cleanCount: 10_000, attackSuccessRate: 0.009, robustAccuracy: 0.901,
-        triggeredCount: 9_000,
+        cleanTargetRate: 0.008, triggeredCount: 9_000,
         sharedAdversarialRisk: 0.054, universalSubRisk: 0.25, riskCount: 1_000, riskAimedCount: 880),
     ],
     riskSearch: "linf radius 0.2, 5 steps of 0.2 from max, as in the defense",

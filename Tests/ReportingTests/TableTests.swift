@@ -1,3 +1,4 @@
+import Files
 import Testing
 
 @testable import Experiments
@@ -12,16 +13,25 @@ struct TableTests {
                                         Before     After    Change
       ACC                                93.2%     92.5%      −0.7
       ASR                                98.1%      0.9%     −97.2
+      ASR without trigger                 0.9%      0.8%      −0.1
       R-ACC                               1.7%     90.1%     +88.4
       Shared adversarial risk            97.0%      5.4%     −91.6
       Universal sub-adversarial risk     75.0%     25.0%     −50.0
       DER                                          0.983
 
-      The backdoor is gone: attack success fell from 98.1% to 0.9%; accuracy cost 0.7 points.
       ! few-test-images: Measured on 150 test images.
+      This trigger works no better than mistakes do: attack success fell from 98.1% to 0.9% (95%: 0.7–1.1; without the trigger 0.8%); \
+      accuracy went from 93.2% to 92.5%, no more than chance. Measured in one run and with this trigger alone.
 
       """
     #expect(Report.terminalTable(ReportExample.record) == text)
+  }
+
+  @Test func theRecordAsJSONSaysWhatMayBeSaid() throws {
+    let tree = try JSONValue(json: try Report.json(ReportExample.record))
+    #expect(tree["outcome"]?["tone"] == "good" && tree["outcome"]?["word"] == "Cured")
+    #expect(tree["outcome"]?["sentence"] == .string(Verdict(ReportExample.record).sentence))
+    #expect(tree["id"] == .string(ReportExample.record.id))
   }
 
   @Test func aTerminalTableOfOneModel() {
@@ -37,7 +47,7 @@ struct TableTests {
            A longer name
       ACC          50.0%
 
-      No attack was measured; clean accuracy is 50.0%.
+      No attack was measured, so this says nothing about a backdoor; clean accuracy is 50.0%.
 
       """
     #expect(Report.terminalTable(record) == text)
@@ -79,8 +89,10 @@ struct TableTests {
     #expect(NumberText.fixed(0.9825, decimals: 3) == "0.983")
     #expect(NumberText.fixed((0.981 - 0.009 - (0.932 - 0.925) + 1) / 2, decimals: 3) == "0.983")
     #expect(NumberText.percent(.nan) == "NaN")
-    #expect(NumberText.points(-0.0004) == "0.0")
-    #expect(NumberText.points(0.0006) == "+0.1")
+    #expect(NumberText.points(from: 0.9004, to: 0.9) == "0.0")
+    #expect(NumberText.points(from: 0.9004, to: 0.901) == "+0.1")
+    #expect(NumberText.points(from: 0.9666, to: 0.9435) == "−2.3")
+    #expect(NumberText.points(from: nil, to: 0.9) == "–" && NumberText.points(from: 0.9, to: .nan) == "NaN")
     #expect(NumberText.short(-0.0) == "0")
     #expect(NumberText.short(.infinity) == "∞")
     // Wilson: 8 of 10 gives .490 to .943, none of 10 gives 0 to .278.

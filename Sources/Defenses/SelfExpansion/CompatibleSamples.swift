@@ -50,6 +50,9 @@ struct CompatibilityFilter {
   }
 
   func run() throws -> CompatibleSamples {
+    if let warning = SmallSetWarning.text(count: data.count, settings: settings, path: path) {
+      input.training.progress.message(warning)
+    }
     let pass = TrainingPass(data: data, recipe: settings.learner, context: input.training)
     let search = try ComponentSearch(settings: settings, input: input, pass: pass).run()
     let components = Self.components(search)
@@ -65,14 +68,10 @@ struct CompatibilityFilter {
     let accepted = verdict.indices.filter { verdict[$0] }
     let kept = try SelfTraining(settings: settings, input: input, pass: pass).run(accepted)
     let dissent = noGrad { (votes .!= labels).to(.float64).mean([0]) }.array(Double.self)
-    let found = CompatibleSamples(
+    return CompatibleSamples(
       kept: kept, rejected: data.complement(of: kept), returned: Array(Set(kept).subtracting(accepted)).sorted(),
       components: components, votes: votes, dissent: dissent,
       losses: search.losses.to(.float64).mean([0]).array(Double.self))
-    if let warning = RejectionWarning.text(kept: kept, data: data, path: path) {
-      input.training.progress.message(warning)
-    }
-    return found
   }
 
   static func components(_ search: SearchState) -> [[[Int]]] {

@@ -18,7 +18,7 @@
 // final training of 200 epochs.
 //
 // With little training components collapse to the few classes that are learned first, and learners then vote for these
-// alone: RejectionWarning says so. Where the published budget (24 learners of 40 epochs on 6,000 samples each) is out
+// alone: SmallSetWarning says so. Where the published budget (24 learners of 40 epochs on 6,000 samples each) is out
 // of reach, classDivisor 1 balances the components. Measured (10,000 images of CIFAR-10, PreAct-ResNet18 width 8, one
 // bag, one-cycle learners of 12 epochs, 102 of 1,000 cats replaced by marked cars): 8 rounds with the paper's divisor
 // spread the poison over 6 components; 4 rounds of share .2 with divisor 1 put 99 of 102 into the last one.

@@ -20,6 +20,7 @@ public enum MetricName {
   public static let accuracy = "accuracy"
   public static let attackSuccessRate = "attackSuccessRate"
   public static let robustAccuracy = "robustAccuracy"
+  public static let cleanTargetRate = "cleanTargetRate"
   public static let targetedMisclassification = "targetedMisclassification"
   public static let backdoorRisk = "backdoorRisk"
   public static let adversarialRisk = "adversarialRisk"

@@ -16,6 +16,10 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
   case oracle
   /// The numbers rest on one seed. Raised for a cell of a grid, never for a run.
   case singleSeed = "single-seed"
+  /// The defense rejected more than half of the samples, or all of a class.
+  case filterRejectsMost = "filter-rejects-most"
+  /// Clean samples are more suspicious to the defense than poisoned ones: an AUC below one half.
+  case filterBelowChance = "filter-below-chance"
 
   /// A few words for headings and tables.
   public var title: String {
@@ -28,6 +32,8 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
     case .notRecovered: "Triggered images are still misclassified"
     case .oracle: "The defense knew the poison"
     case .singleSeed: "A single seed"
+    case .filterRejectsMost: "The defense rejected most samples, or a class"
+    case .filterBelowChance: "The suspicion is worse than a guess"
     }
   }
 
@@ -73,6 +79,17 @@ public enum RunFlag: String, CaseIterable, Codable, Sendable {
       """
       Poison, initial weights and the order of batches are random. How much a number changes with them cannot be seen from \
       one run: repeat it with other seeds before methods are ranked by small differences.
+      """
+    case .filterRejectsMost:
+      """
+      What is kept is no longer the data set. Published settings are for some 50,000 samples; on fewer, weak learners know only the \
+      classes that are learned first. For ispl and self-expansion: classDivisor=1, rounds=4, share=0.25 and more epochs (firstEpochs, \
+      laterEpochs, learner.epochs). For filters that reject a share, a smaller one; or rank the samples and look at the first.
+      """
+    case .filterBelowChance:
+      """
+      Rejecting by this suspicion removes clean samples first. The poison may be what the model learns most easily, or the set too small \
+      for the method's settings: for ispl and self-expansion, classDivisor=1, rounds=4, share=0.25 and more epochs. Do not use the ranking.
       """
     }
   }

@@ -1,5 +1,6 @@
 import Backdoor
 import Defenses
+import Evaluation
 import Files
 import Foundation
 import Support
@@ -15,22 +16,26 @@ public enum RunFlags {
     [
       chanceAccuracy(record), weakAttack(record), notFinite(record, metrics), fewTestImages(record),
       accuracyLoss(record),
-      notRecovered(record), oracle(record),
+      notRecovered(record), oracle(record), filterRejectsMost(record), filterBelowChance(record),
     ].compactMap { $0 }
   }
 
   private static func chanceAccuracy(_ record: RunRecord) -> RaisedFlag? {
     guard let classes = record.dataset?.classNames.count, classes > 1 else { return nil }
+    guard let model = record.measurements.first(where: { isNearChance($0, classes: classes) }) else { return nil }
+    return RaisedFlag(
+      .chanceAccuracy,
+      "Clean accuracy \(model.label) is \(formatPercent(model.accuracy)); guessing gives "
+        + "\(formatPercent(1 / Double(classes))).")
+  }
+
+  /// Whether a model's accuracy is at most 1.2 times chance, or within three standard errors of it: then nothing that it
+  /// does with a trigger says anything.
+  public static func isNearChance(_ model: RunRecord.Measurement, classes: Int) -> Bool {
+    guard classes > 1, model.cleanCount > 0 else { return false }
     let chance = 1 / Double(classes)
-    for model in record.measurements where model.cleanCount > 0 {
-      let standardError = (chance * (1 - chance) / Double(model.cleanCount)).squareRoot()
-      if model.accuracy <= max(1.2 * chance, chance + 3 * standardError) {
-        return RaisedFlag(
-          .chanceAccuracy,
-          "Clean accuracy \(model.label) is \(formatPercent(model.accuracy)); guessing gives \(formatPercent(chance)).")
-      }
-    }
-    return nil
+    let standardError = (chance * (1 - chance) / Double(model.cleanCount)).squareRoot()
+    return model.accuracy <= max(1.2 * chance, chance + 3 * standardError)
   }
 
   private static func weakAttack(_ record: RunRecord) -> RaisedFlag? {
@@ -69,7 +74,7 @@ public enum RunFlags {
     guard let before = record.before, let after = record.after else { return nil }
     // A loss of ten points as people write it: 0.95 - 0.85 is a little more than 0.1 in binary.
     guard before.accuracy - after.accuracy > 0.1 + 1e-9 else { return nil }
-    let points = String(format: "%.1f", 100 * (before.accuracy - after.accuracy))
+    let points = formatPoints(from: after.accuracy, to: before.accuracy)
     return RaisedFlag(
       .accuracyLoss,
       "Clean accuracy fell by \(points) points, from \(formatPercent(before.accuracy)) to "
@@ -92,5 +97,24 @@ public enum RunFlags {
       kind.requires.contains(.truth)
     else { return nil }
     return RaisedFlag(.oracle, "The defense \(name) was told which training samples are poisoned.")
+  }
+
+  private static func filterRejectsMost(_ record: RunRecord) -> RaisedFlag? {
+    guard let found = record.findings, let detection = found.detection, detection.rejectedCount > 0 else { return nil }
+    let total = detection.keptCount + detection.rejectedCount
+    let lost = found.lostClasses ?? []
+    guard 2 * detection.rejectedCount > total || !lost.isEmpty else { return nil }
+    let names = lost.prefix(5).joined(separator: ", ") + (lost.count > 5 ? " and \(lost.count - 5) more" : "")
+    return RaisedFlag(
+      .filterRejectsMost,
+      "The defense rejected \(formatCount(detection.rejectedCount)) of \(formatCount(total)) samples"
+        + (lost.isEmpty ? "." : ", among them all of \(names)."))
+  }
+
+  private static func filterBelowChance(_ record: RunRecord) -> RaisedFlag? {
+    guard let area = record.findings?.detection?.areaUnderROC, area < 0.5 else { return nil }
+    return RaisedFlag(
+      .filterBelowChance,
+      "The AUC of the suspicion is \(decimal(area, 3)): clean samples look more suspicious than poison.")
   }
 }

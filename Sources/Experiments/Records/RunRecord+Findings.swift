@@ -5,6 +5,8 @@ extension RunRecord {
   public struct Findings: Codable, Sendable, Equatable {
     /// nil where the defense neither filtered nor scored.
     public var detection: DetectionMetrics?
+    /// Names of the classes of which the defense rejected every sample; nil where there are none.
+    public var lostClasses: [String]?
     /// Poison among the most suspicious samples of the target class; nil where the defense gave no suspicion, or there is
     /// no poison.
     public var filteringRates: [FilteringRate]?

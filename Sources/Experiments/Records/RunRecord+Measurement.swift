@@ -18,6 +18,8 @@ extension RunRecord {
     public var attackSuccessRate: Double?
     /// Robust accuracy (R-ACC): share of the same triggered images predicted as their true label.
     public var robustAccuracy: Double?
+    /// Share of the same images predicted as the target without the trigger. Records of earlier versions have none.
+    public var cleanTargetRate: Double?
     /// Share of all triggered test images, those of the target class included, predicted as their true label.
     public var poisonAccuracy: Double?
     /// Source-to-target attacks (A): share of the source class that is right without the trigger and the target with
@@ -64,7 +66,8 @@ extension RunRecord.Measurement {
     self.init(
       label: label, accuracy: metrics.accuracy, cleanCount: metrics.testCount,
       attackSuccessRate: metrics.attackSuccessRate,
-      robustAccuracy: metrics.robustAccuracy, poisonAccuracy: metrics.poisonAccuracy,
+      robustAccuracy: metrics.robustAccuracy, cleanTargetRate: metrics.cleanTargetRate,
+      poisonAccuracy: metrics.poisonAccuracy,
       targetedMisclassification: metrics.targetedMisclassification,
       triggeredCount: metrics.attackSuccessRate == nil ? nil : metrics.triggeredCount, backdoorRisk: risks?.backdoor,
       adversarialRisk: risks?.adversarial, sharedAdversarialRisk: risks?.shared, subAdversarialRisk: risks?.sub,
@@ -76,7 +79,7 @@ extension RunRecord.Measurement {
   var shares: KeyValuePairs<String, Double?> {
     [
       MetricName.accuracy: accuracy, MetricName.attackSuccessRate: attackSuccessRate,
-      MetricName.robustAccuracy: robustAccuracy,
+      MetricName.robustAccuracy: robustAccuracy, MetricName.cleanTargetRate: cleanTargetRate,
       MetricName.targetedMisclassification: targetedMisclassification, MetricName.backdoorRisk: backdoorRisk,
       MetricName.adversarialRisk: adversarialRisk, MetricName.sharedAdversarialRisk: sharedAdversarialRisk,
       MetricName.subAdversarialRisk: subAdversarialRisk, MetricName.universalRisk: universalRisk,

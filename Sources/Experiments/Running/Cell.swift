@@ -28,8 +28,8 @@ public struct Cell {
     let splits = try DatasetSplits.load(c.dataset) { progress.message($0) }
     guard let test = splits.test?.to(device) else {
       throw JobError.invalid(
-        "\(c.dataset.path ?? c.dataset.name): there is no test split to measure on. A run needs "
-          + "\(try DatasetKind.named(c.dataset.name).layout)."
+        "\(c.dataset.path ?? c.dataset.name): there are no test images to measure on: dataset.holdOut is 0, and there is no "
+          + "test split. Leave it out, and a part of the images is held out."
       )
     }
     let train = splits.train.to(device)

@@ -188,8 +188,9 @@ public final class ExperimentRunner {
     // The maps come last: a model that took hours is saved before anything else that takes its time.
     if !samples.isEmpty {
       record.findings = try samples.record(pictures: configuration.evaluation.samples, in: directory)
-      try AtomicFile.write(Data(samples.table().utf8), to: directory.file(SampleFindings.tableName))
+      try AtomicFile.write(Data(samples.table(in: directory.path).utf8), to: directory.file(SampleFindings.tableName))
     }
+    if let warning = samples.warning { context.progress.message(warning) }
     if let verdict = outcome.verdict {
       record.verdict = RunRecord.ModelVerdict(verdict)
       try SampleGallery.write(verdict.trigger, to: &record, in: directory)

@@ -54,6 +54,7 @@ enum HistogramChart {
   private static func summary(_ histogram: RunRecord.Histogram) -> String {
     let threshold = histogram.threshold.map { ", threshold \(NumberText.short($0))" } ?? ""
     return "\(histogram.title), from \(NumberText.short(histogram.lower)) to \(NumberText.short(histogram.upper)), of "
-      + "\(histogram.clean.reduce(0, +)) clean and \(histogram.poisoned.reduce(0, +)) poisoned samples\(threshold)."
+      + "\(histogram.clean.reduce(0, +)) clean and \(histogram.poisoned.reduce(0, +)) poisoned samples\(threshold). "
+      + "The first and the last bar also hold what lies beyond them."
   }
 }

@@ -22,10 +22,6 @@ enum ReportMarkup {
     <p class="subtitle">{{subtitle}}</p>
     </header>
     <main>
-    <section class="verdict {{tone}}">
-    <p class="tone"><span aria-hidden="true">{{toneSymbol}}</span> {{toneWord}}</p>
-    <p class="sentence">{{sentence}}</p>
-    </section>
     {{#flags}}
     <section class="flags" id="flags">
     <h2>Before you use these numbers</h2>
@@ -37,6 +33,10 @@ enum ReportMarkup {
     {{/notes}}
     </section>
     {{/flags}}
+    <section class="verdict {{tone}}">
+    <p class="tone"><span aria-hidden="true">{{toneSymbol}}</span> {{toneWord}}</p>
+    <p class="sentence">{{sentence}}</p>
+    </section>
     {{#scoreSection}}{{>scores}}{{/scoreSection}}
     {{#curves}}{{>curves}}{{/curves}}
     {{#findingsSection}}{{>findings}}{{/findingsSection}}

@@ -85,8 +85,9 @@ extension ReportPage {
       facts.append(
         Fact(
           name: "Precision",
-          text: part(poisoned - detection.poisonKept, rejected - detection.coverRejected, detection.precision)
-            + " rejected"))
+          text:
+            "\(NumberText.fixed(detection.precision, decimals: 3)): \(formatCount(poisoned - detection.poisonKept)) of the "
+            + "\(formatCount(rejected - detection.coverRejected)) rejected samples are poisoned"))
       if detection.coverCount > 0 {
         facts.append(
           Fact(
@@ -128,7 +129,8 @@ extension ReportPage {
       legend.append(LegendColor(swatchClass: "s2", colorName: "cover (\(formatCount(cover)))"))
     }
     return Drawing(
-      drawingTitle: StageCharts.words(histogram.title), drawingNote: "share of each group",
+      drawingTitle: StageTitle.words(histogram.title),
+      drawingNote: "share of each group; the first and the last bar also hold what lies beyond them",
       drawingSVG: HistogramChart.draw(histogram), drawingLegend: legend)
   }
 
@@ -142,7 +144,7 @@ extension ReportPage {
           swatchClass: "", swatchColor: SampleMapChart.color(label, of: classes), colorName: record.className(label)))
     }
     return Drawing(
-      drawingTitle: StageCharts.words(map.title), drawingNote: "t-SNE; colours are the given labels",
+      drawingTitle: StageTitle.words(map.title), drawingNote: "t-SNE; colours are the given labels",
       drawingSVG: SampleMapChart.draw(map),
       drawingLegend: legend)
   }

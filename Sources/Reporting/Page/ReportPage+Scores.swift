@@ -52,7 +52,10 @@ extension ReportPage {
       rows.map { row in
         let change = ChangeCell(
           difference: row.change ?? NumberText.missing, trend: row.change == nil ? "same" : row.trend,
-          unit: row.change == nil ? "" : row.trend == "same" ? "points" : "points, \(row.trend)")
+          unit: row.change == nil
+            ? ""
+            : row.trend == "same"
+              ? (row.change == "0.0" ? "points" : "points, within the intervals") : "points, \(row.trend)")
         return ScoreRow(
           abbreviation: row.abbreviation, name: row.name, explanation: row.explanation,
           cells: zip(table.columns, row.cells).map { ScoreCell(column: $0, value: $1.value, details: $1.details) },

@@ -21,7 +21,7 @@ extension ReportPage {
     guard !record.stages.isEmpty else { return nil }
     let rows = record.stages.map { stage in
       StageTime(
-        stageName: StageCharts.title(of: stage.name), time: formatDuration(stage.seconds),
+        stageName: StageTitle.title(of: stage.name), time: formatDuration(stage.seconds),
         epochs: formatCount(stage.epochs),
         speed: stage.imagesPerSecond.map {
           $0.isFinite && abs($0) < 1e15 ? formatCount(Int($0.rounded())) : NumberText.short($0)

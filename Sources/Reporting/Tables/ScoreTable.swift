@@ -22,7 +22,7 @@ struct ScoreTable {
     var cells: [Cell]
     /// From before to after in percentage points; `nil` unless both are there.
     var change: String?
-    /// Whether the change is for the better: "better", "worse" or "same".
+    /// Whether the change is for the better: "better", "worse" or, where it is within the intervals, "same".
     var trend: String
   }
 
@@ -46,9 +46,10 @@ struct ScoreTable {
       var change: String?
       var trend = "same"
       if let before = record.before.flatMap(value), let after = record.after.flatMap(value) {
-        let text = NumberText.points(after - before)
+        let text = NumberText.points(from: before, to: after)
         change = text
-        if text.hasPrefix("+") || text.hasPrefix("−") {
+        let counts = (record.before.flatMap(count), record.after.flatMap(count))
+        if text.hasPrefix("+") || text.hasPrefix("−"), ShareInterval.differ((before, counts.0), (after, counts.1)) {
           trend = text.hasPrefix("+") == term.higherIsBetter ? "better" : "worse"
         }
       }
@@ -60,6 +61,7 @@ struct ScoreTable {
     scores = [
       row(Glossary.accuracy, { $0.accuracy }, { $0.cleanCount }),
       row(Glossary.attackSuccessRate, { $0.attackSuccessRate }, { $0.triggeredCount }),
+      row(Glossary.cleanTargetRate, { $0.cleanTargetRate }, { $0.triggeredCount }),
       row(Glossary.robustAccuracy, { $0.robustAccuracy }, { $0.triggeredCount }),
       row(Glossary.targetedMisclassification, { $0.targetedMisclassification }, { $0.triggeredCount }),
     ].compactMap { $0 }
@@ -102,6 +104,8 @@ extension DetectionMetrics {
     guard let caught = truePositiveRate, let lost = falsePositiveRate else { return "\(kept)." }
     return
       "\(kept); rejected \(NumberText.percent(caught)) of the poison and \(NumberText.percent(lost)) of the clean "
-      + "samples."
+      + "samples"
+      + (precision.map { "; precision \(NumberText.fixed($0, decimals: 3))" } ?? "")
+      + (areaUnderROC.map { ", AUC \(NumberText.fixed($0, decimals: 3))" } ?? "") + "."
   }
 }

@@ -32,8 +32,8 @@ enum TerminalTable {
       lines.append("")
     }
     lines += [record.lastEpochs?.sentence, record.findings?.detection?.sentence].compactMap { $0 }
-    lines.append(plain(Verdict(record).sentence))
     lines += record.flags.map { "! \(plain($0.id)): \(plain($0.message))" }
+    lines.append(plain(Verdict(record).sentence))
     return lines.joined(separator: "\n") + "\n"
   }
 

@@ -105,28 +105,25 @@ import Vision
     #expect(share(clean, test) { $0 } > 0.9)
   }
 
-  /// Far from its scale the filter keeps too little, and says so with the settings that help.
+  /// Far from its scale the filter says so before it starts, with the settings that help.
   @Test func warns() throws {
-    let data = planted.data
-    let text = RejectionWarning.text(
-      kept: data.labelArray().indices.filter { data.labelArray()[$0] == 0 }, data: data, path: "defense.filter")
+    var settings = ExpansionSettings()
+    // 40 epochs of .12 * 50,000 / 128 = 47 steps, and of .12 * 3,000 / 128 = 3.
+    #expect(SmallSetWarning.text(count: 50_000, settings: settings, path: "defense") == nil)
+    let text = SmallSetWarning.text(count: 3_000, settings: settings, path: "defense.filter")
+    #expect(text?.contains("takes only 120 steps") == true, "\(text ?? "nothing")")
     #expect(
-      text?.hasPrefix(
-        "warning: the filter rejected 140 of 240 samples, among them all of class 1, class 2, class 3. Its published "
-      ) == true, "\(text ?? "nothing")")
-    #expect(text?.contains("defense.filter.classDivisor=1") == true)
-    #expect(RejectionWarning.text(kept: Array(0..<119), data: data, path: "defense") != nil, "more than half")
-    #expect(RejectionWarning.text(kept: Array(0..<120), data: data, path: "defense") == nil)
-    let without = data.labelArray().indices.filter { data.labelArray()[$0] != 2 }
-    #expect(RejectionWarning.text(kept: without, data: data, path: "defense")?.contains("all of class 2") == true)
+      text?.contains("defense.filter.classDivisor=1") == true && text?.contains("defense.filter.stopAt=120") == true)
+    settings.learner.epochs = 200
+    #expect(SmallSetWarning.text(count: 3_000, settings: settings, path: "defense") == nil, "600 steps")
 
-    var settings = Self.settings()
+    settings = Self.settings()
     settings.minimumVotes = 1000
     settings.selfTraining = 0
     settings.learner.epochs = 1
     let progress = RecordingProgress()
     _ = try InverseSelfPacedLearning(settings).run(input(InverseSelfPacedLearning.self, progress))
-    #expect(progress.messages.contains { $0.hasPrefix("warning: the filter rejected 240 of 240 samples") })
+    #expect(progress.messages.first?.hasPrefix("warning: on 240 samples a weak learner takes only") == true)
   }
 }
 
