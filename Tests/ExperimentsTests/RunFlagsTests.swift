@@ -118,8 +118,8 @@ struct RunFlagsTests {
     let raised = RunFlags.raised(
       by: record {
         $0.measurements[0].accuracy = 0.9666
-        $0.measurements[1].accuracy = 0.8435
-        $0.measurements[1].robustAccuracy = 0.8435
+        $0.measurements[1].accuracy = 0.8444
+        $0.measurements[1].robustAccuracy = 0.8444
       })
     #expect(raised.first?.message == "Clean accuracy fell by 12.3 points, from 96.7% to 84.4%.", "\(raised)")
   }

@@ -37,7 +37,7 @@ import Testing
 
   /// The difference of the percentages as they are written.
   @Test(arguments: [
-    (0.967, 0.944, "-2.3"), (0.9666, 0.9435, "-2.3"), (0.9674, 0.9436, "-2.3"), (0.5, 0.5004, "0.0"),
+    (0.967, 0.944, "-2.3"), (0.9666, 0.9444, "-2.3"), (0.9674, 0.9436, "-2.3"), (0.5, 0.5004, "0.0"),
     (0.1, .nan, "--"),
   ])
   func points(_ first: Double, _ second: Double, text: String) {

@@ -11,11 +11,17 @@ struct ReportTests {
   @Test func thePageHoldsTheNumbers() throws {
     let html = try ReportExample().html()
     #expect(html.hasPrefix("<!DOCTYPE html>") && html.hasSuffix("</html>\n"))
-    #expect(html.contains("The backdoor is gone: attack success fell from 98.1% to 0.9%; accuracy cost 0.7 points."))
+    #expect(
+      html.contains(
+        "This trigger works no better than mistakes do: attack success fell from 98.1% to 0.9% (95%: 0.7–1.1; without the "
+          + "trigger 0.8%); accuracy went from 93.2% to 92.5%, no more than chance."))
+    let flags = try #require(html.range(of: "id=\"flags\"")), verdict = try #require(html.range(of: "class=\"verdict"))
+    #expect(flags.lowerBound < verdict.lowerBound, "what limits the numbers stands above what they say")
+    #expect(html.contains("points, within the intervals") && html.contains("points, better"))
     for text in [
       "<b>93.2%</b><small>9,320 of 10,000</small><small>95%: 92.7–93.7</small>", "<b>98.1%</b>",
       "<b>0.9%</b><small>81 of 9,000</small>",
-      "<b>90.1%</b>", "class=\"better\"><b>−97.2</b>", "class=\"worse\"><b>−0.7</b>", "<b>0.983</b>",
+      "<b>90.1%</b>", "class=\"better\"><b>−97.2</b>", "class=\"same\"><b>−0.7</b>", "<b>0.983</b>",
       "<b>5.4%</b><small>54 of 1,000</small>", "<b>25.0%</b><small>220 of 880</small>",
       "<small>perturbations: linf radius 0.2, 5 steps of 0.2 from max, as in the defense</small>",
       "4,999 training images of 50,000 (10.0%)", "airplane (label 0)", "antidote run badnets.yaml --seed 7",

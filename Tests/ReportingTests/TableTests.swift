@@ -91,7 +91,7 @@ struct TableTests {
     #expect(NumberText.percent(.nan) == "NaN")
     #expect(NumberText.points(from: 0.9004, to: 0.9) == "0.0")
     #expect(NumberText.points(from: 0.9004, to: 0.901) == "+0.1")
-    #expect(NumberText.points(from: 0.9666, to: 0.9435) == "−2.3")
+    #expect(NumberText.points(from: 0.9666, to: 0.9444) == "−2.3")
     #expect(NumberText.points(from: nil, to: 0.9) == "–" && NumberText.points(from: 0.9, to: .nan) == "NaN")
     #expect(NumberText.short(-0.0) == "0")
     #expect(NumberText.short(.infinity) == "∞")

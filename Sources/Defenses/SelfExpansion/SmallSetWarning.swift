@@ -1,4 +1,4 @@
-import Support
+import Training
 
 /// What to say before the start where a set is so small that the settings leave weak learners with little training.
 ///

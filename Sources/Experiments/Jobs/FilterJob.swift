@@ -1,7 +1,6 @@
 import Files
 import Foundation
 public import Support
-import Torch
 import Vision
 
 /// Divides the samples of a table (`samples.csv`) into kept and rejected ones, and copies their files into folders of
@@ -63,7 +62,10 @@ public struct FilterJob {
     }
     if let list, FileSystem.exists(list) { throw JobError.outputExists(path: list) }
     try write(folders[...], samples, isRejected, progress)
-    if let list { try AtomicFile.write(samples.text(without: isRejected, in: Path.parent(list)), to: list) }
+    if let list {
+      try FileSystem.createFolder(Path.parent(list))
+      try AtomicFile.write(samples.text(without: isRejected, in: Path.parent(list)), to: list)
+    }
     return Self.count(samples, isRejected)
   }
 

@@ -22,7 +22,7 @@ import Torch
     return try ImageDataset.load(settings, split)
   }
   private func reds(_ data: ImageDataset) -> [Int] {
-    data.images.selected(3, 0).selected(2, 0).selected(1, 0).array(UInt8.self).map(Int.init)
+    data.images.selected(3, 0).selected(2, 0).selected(1, 0).contiguous().array(UInt8.self).map(Int.init)
   }
 
   @Test func namesBecomeClassesInTheOrderOfTheirBytes() throws {
