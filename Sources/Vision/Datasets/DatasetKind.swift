@@ -172,15 +172,6 @@ extension ImageDataset {
   public static func load(_ settings: DatasetSettings, _ split: DataSplit, onNote: (String) -> Void = { _ in }) throws
     -> ImageDataset
   {
-    if settings.name == "generated", let path = settings.path {
-      let kinds = DatasetRecognition.kinds(at: path)
-      throw SettingsError(
-        "dataset.path",
-        "the generated set needs no folder. Name the data set that lies in \(path) with --dataset: "
-          + (kinds.isEmpty
-            ? "antidote list datasets has their names." : "it looks like \(kinds.joined(separator: " or ")).")
-      )
-    }
     if split != .unlabeled, try !settings.holdsTest() {
       let splits = try DatasetSplits.load(settings, onNote: onNote)
       if split == .train { return splits.train }
@@ -198,6 +189,15 @@ extension ImageDataset {
   static func load(_ settings: DatasetSettings, _ split: DataSplit, limit: Int?, _ onNote: (String) -> Void) throws
     -> ImageDataset
   {
+    if settings.name == "generated", let path = settings.path {
+      let kinds = DatasetRecognition.kinds(at: path)
+      throw SettingsError(
+        "dataset.path",
+        "the generated set needs no folder. Name the data set that lies in \(path) with --dataset: "
+          + (kinds.isEmpty
+            ? "antidote list datasets has their names." : "it looks like \(kinds.joined(separator: " or ")).")
+      )
+    }
     let kind = try DatasetKind.named(settings.name)
     guard let path = settings.path ?? (kind.id == "generated" ? "" : nil) else {
       throw SettingsError(
