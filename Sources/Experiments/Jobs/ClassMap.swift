@@ -93,7 +93,9 @@ public struct ClassMap: Sendable {
       "the classes of the data set \(data.name) are those of \(source) by \(path)"
         + (absent > 0 ? "; \(absent) of the model's are absent" : ""))
     let table = Tensor([-1] + positions.map(Int64.init)).to(data.device)
-    return ImageDataset(name: data.name, images: data.images, labels: table[data.labels + 1], classNames: all)
+    return ImageDataset(
+      name: data.name, images: data.images, labels: table[data.labels + 1], classNames: all,
+      sources: data.sources)
   }
 
   static func list(_ title: String, _ names: [String]) -> String {

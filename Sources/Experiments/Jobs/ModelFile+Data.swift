@@ -7,7 +7,8 @@ extension ModelFile {
   /// The settings with the side of the file's images, where they give none and the images may be of several sizes.
   func sized(_ settings: DatasetSettings) -> DatasetSettings {
     var settings = settings
-    guard settings.size == nil, settings.name == "folder", let stored = ModelSpec.stored(in: path) else {
+    guard settings.size == nil, ["folder", "csv"].contains(settings.name), let stored = ModelSpec.stored(in: path)
+    else {
       return settings
     }
     settings.size = stored.shape.imageSize
