@@ -92,7 +92,7 @@ enum GridCharts {
           let series = request.y.compactMap { name in
             values[name].map { points in
               NumericChart.Series(
-                name: StageCharts.words(name),
+                name: StageTitle.words(name),
                 points: points.sorted { $0.key < $1.key }.compactMap { epoch, values in
                   Statistic(values).map { NumericChart.Point(x: epoch, y: $0.mean, spread: $0.deviation) }
                 })
