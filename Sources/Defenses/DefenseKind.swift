@@ -17,7 +17,7 @@ public struct DefenseKind: Sendable {
 
   /// Adding a defense is adding a file and a row here.
   public static let all = [
-    DefenseKind(FineTuning.self), DefenseKind(SharedAdversarialUnlearning.self),
+    DefenseKind(FineTuning.self), DefenseKind(FeatureShiftTuning.self), DefenseKind(SharedAdversarialUnlearning.self),
     DefenseKind(VanillaAdversarialTraining.self), DefenseKind(FinePruning.self),
     DefenseKind(AdversarialNeuronPruning.self), DefenseKind(EntropyPruning.self), DefenseKind(NeuralCleanse.self),
     DefenseKind(MaxEntropyStaircase.self),
