@@ -23,7 +23,7 @@ let package = Package(
       targets: [
         "Files", "Formats", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor",
         "Attacks", "Defenses",
-        "Evaluation", "Experiments", "Grids", "Reporting",
+        "Evaluation", "Audit", "Experiments", "Grids", "Reporting",
       ]),
     .executable(name: "antidote", targets: ["antidote"]),
   ],
@@ -54,8 +54,13 @@ let package = Package(
     layer("Defenses", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "SelfSupervision", "Backdoor"]),
     layer("Evaluation", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses"]),
     layer(
+      "Audit", ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Evaluation"]),
+    layer(
       "Experiments",
-      ["Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation"]),
+      [
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
+        "Audit",
+      ]),
     layer(
       "Grids",
       [
@@ -65,12 +70,15 @@ let package = Package(
       ]),
     layer(
       "Reporting",
-      ["Files", "Support", "Evaluation", "Experiments", "Grids", .product(name: "Mustache", package: "swift-mustache")]),
+      [
+        "Files", "Support", "Evaluation", "Audit", "Experiments", "Grids",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ]),
     .executableTarget(
       name: "antidote",
       dependencies: [
         "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
-        "Experiments", "Grids",
+        "Audit", "Experiments", "Grids",
         "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
@@ -118,10 +126,16 @@ let package = Package(
         "TestFiles",
       ]),
     tests(
+      "AuditTests",
+      [
+        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Defenses", "Audit", "TestSupport",
+        "TestData", "TestFiles",
+      ]),
+    tests(
       "ExperimentsTests",
       [
         "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
-        "Experiments",
+        "Audit", "Experiments",
         "SelfSupervision", "TestSupport", "TestData", "TestFiles",
       ]),
     tests(

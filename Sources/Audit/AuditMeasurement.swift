@@ -1,0 +1,113 @@
+public import Backdoor
+public import Torch
+import TorchNN
+public import Training
+public import Vision
+
+/// The statistics of a model with the triggers that they were measured with.
+public struct AuditMeasurement {
+  public let statistics: ClassStatistics
+  /// The sparse patch of each class.
+  public let patches: [ReconstructedTrigger]
+  /// The universal perturbation of each class, C x H x W in [-epsilon, epsilon] of [0, 1]; nil in a quick audit.
+  public let perturbations: [Tensor]?
+
+  /// Measures a model.
+  /// - Parameters:
+  ///   - model: in evaluation mode on the context's device.
+  ///   - quick: leaves out the universal perturbation, which takes about half of the time.
+  ///   - stage: names the checkpoints of finished parts in the context's store; nil keeps and looks for none.
+  /// - Throws: `Interrupted`, and what the store throws.
+  public init(
+    _ model: Classifier, _ images: AuditImages, _ settings: AuditSettings, quick: Bool = false,
+    stage: String? = "audit", context: TrainingContext
+  ) throws {
+    let (search, heldOut, s) = (images.search, images.heldOut, settings)
+    func part(_ name: String, _ compute: () throws -> [(key: String, tensor: Tensor)]) throws -> [String: Tensor] {
+      let stage = stage.map { "\($0)-\(name)" }
+      if let stage, let kept = try context.checkpoints?.load(stage: stage) {
+        return Dictionary(uniqueKeysWithValues: kept.tensors.map { ($0.key, $0.tensor.to(context.device)) })
+      }
+      let tensors = try compute()
+      if let stage { try context.checkpoints?.save(Checkpoint(epoch: 1, tensors: tensors), stage: stage) }
+      return Dictionary(uniqueKeysWithValues: tensors.map { ($0.key, $0.tensor) })
+    }
+    func numbers(_ tensor: Tensor?) -> [Double] { tensor?.array(Double.self) ?? [] }
+
+    (statistics, patches, perturbations) = try model.withFrozenParameters {
+      let margin = try part("margin") {
+        let climb = MaximumMargin(starts: s.starts, steps: s.marginSteps, step: s.marginStep)
+        return [
+          (
+            "margin",
+            Tensor(
+              try climb.values(
+                model, channels: search.channels, height: search.height, width: search.width, context))
+          )
+        ]
+      }
+      let patch = try part("patch") {
+        let pixels = s.patchPixels(height: search.height, width: search.width)
+        let found = try SparsePatch(pixels: pixels, steps: s.patchSteps, batch: s.batch).search(model, search, context)
+        let sums = try Self.sums(model, heldOut, context) { group, pixels in
+          SparsePatch.Patches(mask: found.mask[group], colour: found.colour[group]).stamp(pixels)
+        }
+        return [("mask", found.mask), ("colour", found.colour), ("sums", sums)]
+      }
+      let perturbation =
+        quick
+        ? nil
+        : try part("perturbation") {
+          let universal = UniversalPerturbation(
+            epsilon: s.epsilon / 255, steps: s.perturbationSteps, step: s.perturbationStep, batch: s.batch)
+          let found = try universal.search(model, search, context)
+          let sums = try Self.sums(model, heldOut, context) { group, pixels in
+            UniversalPerturbation.add(found[group], to: pixels)
+          }
+          return [("change", found), ("sums", sums)]
+        }
+      // Rows of `sums`: log-odds, margin, success, images.
+      func means(_ part: [String: Tensor], _ row: Int) -> [Double] {
+        guard let sums = part["sums"] else { return [] }
+        return zip(numbers(sums[row]), numbers(sums[3])).map { $0 / max($1, 1) }
+      }
+      let statistics = ClassStatistics(
+        margin: numbers(margin["margin"]), patch: means(patch, 0), patchSuccess: means(patch, 2),
+        perturbation: perturbation.map { means($0, 1) }, perturbationSuccess: perturbation.map { means($0, 2) },
+        counts: numbers(patch["sums"]?[3]).map { Int($0) })
+      let classes = 0..<model.classes
+      let patches = classes.compactMap { number -> ReconstructedTrigger? in
+        guard let mask = patch["mask"]?[number], let colour = patch["colour"]?[number] else { return nil }
+        return ReconstructedTrigger(mask: mask, pattern: colour)
+      }
+      return (statistics, patches, perturbation.map { part in classes.compactMap { part["change"]?[$0] } })
+    }
+  }
+
+  /// `TargetedPass.sums` of all classes over a data set whose labels are the model's predictions: float64, 4 x K.
+  /// - Parameter changed: the images of a batch towards a group of classes, T x B x C x H x W.
+  static func sums(
+    _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext, targets: [Int]? = nil,
+    changed: (_ group: Range<Int>, _ pixels: Tensor) -> Tensor
+  ) throws -> Tensor {
+    let targets = targets ?? Array(0..<model.classes)
+    let batches = Batches(count: data.count, size: 64).ranges
+    let size = data.channels * data.height * data.width
+    let groups = ClassGroups.ranges(classes: targets.count, rows: min(64, data.count), pixels: size)
+    let work = SearchProgress("held-out images", steps: batches.count, groups: groups, context)
+    defer { work.end() }
+    return try noGrad {
+      var parts: [Tensor] = []
+      for group in groups {
+        let pass = TargetedPass(model: model, targets: Array(targets[group]), context: context)
+        var total = Tensor.zeros([4, group.count], dtype: .float64, device: context.device)
+        for range in batches {
+          total = total + pass.sums(at: changed(group, data.pixels(range)), sources: data.labels[range])
+          try work.step(group)
+        }
+        parts.append(total)
+      }
+      return Tensor.concatenated(parts, 1)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/// What an audit says about a model. There is no word for a clean one: statistics see some attacks and not others.
+public enum AuditVerdict: String, Codable, Sendable, CaseIterable {
+  /// p is at most the level.
+  case backdoored
+  /// p is at most .05.
+  case suspicious
+  case noEvidence = "no evidence"
+
+  /// From here on a model is at least suspicious.
+  public static let suspiciousLevel = 0.05
+
+  /// - Parameter isCalibrated: whether p comes from a bank of clean models of the same data; without one the verdict is
+  ///   never `backdoored`.
+  public init(pValue: Double, level: Double, isCalibrated: Bool) {
+    if isCalibrated, pValue <= level {
+      self = .backdoored
+    } else {
+      self = pValue <= max(Self.suspiciousLevel, level) ? .suspicious : .noEvidence
+    }
+  }
+
+  /// The exit code of `antidote audit`: 0, 1 for a suspicious model, 2 for a backdoored one.
+  public var exitCode: Int32 {
+    switch self {
+    case .noEvidence: 0
+    case .suspicious: 1
+    case .backdoored: 2
+    }
+  }
+
+  /// Attacks that the statistics see, as measured.
+  public static let sees = [
+    "patches and other small triggers towards one class (BadNets and its like, clean-label patches)",
+    "patterns blended over the whole image towards one class, at rates of some percent",
+    "triggers that act on one source class",
+  ]
+  /// Attacks that they see badly or not at all.
+  public static let overlooks = [
+    "weak patterns over the whole image at low rates (blended noise at 3%)",
+    "attacks with another target for each source class (all-to-all)",
+    "triggers made for each image, and warps: not measured enough to promise anything",
+    "attackers who know this audit and train against it",
+  ]
+}

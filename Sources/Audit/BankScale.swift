@@ -1,0 +1,26 @@
+/// Mean and deviation of each class over clean models. Easy classes are easy in every model: a class is compared with
+/// itself in other models, not with the other classes of its own.
+public struct BankScale {
+  public let mean: [Double]
+  /// Halfway between the class's own sample deviation and the pooled one (the root of the mean variance of all classes):
+  /// few models say little about a single class.
+  public let deviation: [Double]
+
+  /// - Parameter models: values by class of two clean models or more.
+  public init(_ models: [[Double]]) {
+    let count = Double(models.count)
+    let classes = models.first?.indices ?? 0..<0
+    let mean = classes.map { k in models.reduce(0) { $0 + $1[k] } / count }
+    let variance = classes.map { k in
+      models.reduce(0) { $0 + ($1[k] - mean[k]) * ($1[k] - mean[k]) } / max(count - 1, 1)
+    }
+    let pooled = (variance.reduce(0, +) / Double(max(variance.count, 1))).squareRoot()
+    self.mean = mean
+    // Values that never vary say nothing, however far from them.
+    deviation = variance.map { max(($0.squareRoot() + pooled) / 2, 1e-9) }
+  }
+
+  func standardized(_ values: [Double]) -> [Double] {
+    values.indices.map { (values[$0] - mean[$0]) / deviation[$0] }
+  }
+}

@@ -1,0 +1,67 @@
+/// What is measured of each class, larger where the class is more likely the target of a backdoor.
+public enum AuditStatistic: String, Codable, Sendable, CaseIterable {
+  /// log of the largest margin.
+  case margin
+  /// Mean log-odds of the class on held-out images with its sparse patch.
+  case patch
+  /// Mean margin of the class on held-out images with its universal perturbation.
+  case perturbation
+
+  public var title: String {
+    switch self {
+    case .margin: "largest margin"
+    case .patch: "sparse patch"
+    case .perturbation: "universal perturbation"
+    }
+  }
+}
+
+/// The statistics of a model's classes, by class.
+public struct ClassStatistics: Codable, Sendable, Hashable {
+  /// log max(r_t, 0.01) of the largest margin r_t.
+  public var margin: [Double]
+  /// Mean log-odds with the sparse patch.
+  public var patch: [Double]
+  /// Share of the held-out images of other classes that the sparse patch carries to the class.
+  public var patchSuccess: [Double]
+  /// Mean margin with the universal perturbation; nil in a quick audit.
+  public var perturbation: [Double]?
+  /// Share of the held-out images of other classes that the perturbation carries to the class.
+  public var perturbationSuccess: [Double]?
+  /// Held-out images of other classes.
+  public var counts: [Int]
+
+  public init(
+    margin: [Double], patch: [Double], patchSuccess: [Double], perturbation: [Double]?, perturbationSuccess: [Double]?,
+    counts: [Int]
+  ) {
+    self.margin = margin
+    self.patch = patch
+    self.patchSuccess = patchSuccess
+    self.perturbation = perturbation
+    self.perturbationSuccess = perturbationSuccess
+    self.counts = counts
+  }
+
+  public subscript(statistic: AuditStatistic) -> [Double]? {
+    switch statistic {
+    case .margin: margin
+    case .patch: patch
+    case .perturbation: perturbation
+    }
+  }
+
+  public var classes: Int { margin.count }
+
+  /// The same with classes in another order: class k of the result is `order[k]` of this one.
+  public func reordered(_ order: [Int]) -> ClassStatistics {
+    var result = self
+    result.margin = order.map { margin[$0] }
+    result.patch = order.map { patch[$0] }
+    result.patchSuccess = order.map { patchSuccess[$0] }
+    result.perturbation = perturbation.map { values in order.map { values[$0] } }
+    result.perturbationSuccess = perturbationSuccess.map { values in order.map { values[$0] } }
+    result.counts = order.map { counts[$0] }
+    return result
+  }
+}

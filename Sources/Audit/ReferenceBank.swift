@@ -1,0 +1,105 @@
+public import Files
+public import Vision
+
+/// Clean models as an audit compares with them: their statistics by class, how these were measured, and what the models
+/// are. A small JSON file, which `antidote audit calibrate` writes.
+public struct ReferenceBank: Codable, Sendable, Hashable {
+  /// One clean model.
+  public struct Member: Codable, Sendable, Hashable {
+    public var name: String
+    /// Architecture and width in words.
+    public var architecture: String
+    /// How it was trained, in words; nil where nobody said.
+    public var recipe: String?
+    /// On the test split, in [0, 1]; nil where there was none.
+    public var accuracy: Double?
+    public var statistics: ClassStatistics
+
+    public init(
+      name: String, architecture: String, recipe: String? = nil, accuracy: Double? = nil, statistics: ClassStatistics
+    ) {
+      self.name = name
+      self.architecture = architecture
+      self.recipe = recipe
+      self.accuracy = accuracy
+      self.statistics = statistics
+    }
+  }
+
+  /// 1; other versions are refused.
+  public var formatVersion = 1
+  public var settings: AuditSettings
+  public var dataset: String
+  /// In the order of the statistics.
+  public var classNames: [String]
+  /// Channels, height and width of the images.
+  public var imageShape: [Int]
+  public var members: [Member]
+
+  public init(
+    settings: AuditSettings, dataset: String, classNames: [String], imageShape: [Int], members: [Member]
+  ) {
+    self.settings = settings
+    self.dataset = dataset
+    self.classNames = classNames
+    self.imageShape = imageShape
+    self.members = members
+  }
+
+  /// Reads a file and checks it.
+  /// - Throws: `FileError`, `ParseError` or `AuditError`, which name the file.
+  public init(contentsOf path: String) throws {
+    let bytes = try FileSystem.read(path, limit: FormatLimits.settings.bytes * 16)
+    let tree = try JSONValue(json: bytes, source: path)
+    guard tree["members"] != nil, tree["formatVersion"]?.intValue == 1 else {
+      throw AuditError.invalid(
+        "\(path): no bank of clean models that this version reads. antidote audit calibrate writes one.")
+    }
+    do {
+      self = try tree.decode(ReferenceBank.self)
+    } catch {
+      throw AuditError.invalid("\(path): the bank is damaged (\(error)). Make it again with antidote audit calibrate.")
+    }
+    if let problem { throw AuditError.invalid("\(path): \(problem)") }
+  }
+
+  /// Writes the file, whole or not at all.
+  public func write(to path: String) throws {
+    try AtomicFile.write(try JSONValue(encoding: self).prettyJSON + "\n", to: path)
+  }
+
+  /// What is wrong with it, and the fix; nil if nothing is.
+  var problem: String? {
+    guard members.count >= BankScore.least else {
+      return
+        "\(members.count) clean models say nothing about how they differ. Take at least \(BankScore.least), better "
+        + "20 or more."
+    }
+    for member in members {
+      let s = member.statistics
+      let lists = [s.margin, s.patch, s.patchSuccess, s.perturbation, s.perturbationSuccess].compactMap { $0 }
+      guard lists.allSatisfy({ $0.count == classNames.count && $0.allSatisfy(\.isFinite) }) else {
+        return "model \(member.name) has no finite value for each of the \(classNames.count) classes. Measure it again."
+      }
+    }
+    return nil
+  }
+
+  /// The clean models' statistics with classes in the order of a model's.
+  /// - Throws: `ClassNameError` where the classes are others; `AuditError` for images of another size.
+  public func statistics(for names: [String], imageShape shape: [Int], source: String) throws -> [ClassStatistics] {
+    guard shape == imageShape else {
+      func words(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "x") }
+      throw AuditError.invalid(
+        "the bank was made with images of \(words(imageShape)) (channels, height, width), the audit has "
+          + "\(words(shape)). Calibrate with images of that size: antidote audit calibrate.")
+    }
+    let order = try ClassNames(classNames).positions(
+      of: ClassNames(names), source: "the bank of clean models (\(dataset))", otherSource: source)
+    guard names.count == classNames.count else {
+      throw AuditError.invalid(
+        "the bank's models have \(classNames.count) classes, \(source) \(names.count). Calibrate with its data set.")
+    }
+    return members.map { order.map($0.statistics.reordered) ?? $0.statistics }
+  }
+}
