@@ -17,6 +17,7 @@ struct Antidote: ParsableCommand {
         antidote run --dataset cifar10 --data path/to/data --attack badnets
         antidote defend --model suspect.safetensors --defense sau \\
           --dataset cifar10 --data path/to/data --out purified.safetensors
+        antidote audit --model suspect.safetensors --data path/to/images
         antidote list defenses     what there is, with every setting
         antidote doctor            what this machine offers
 
@@ -24,9 +25,9 @@ struct Antidote: ParsableCommand {
       """,
     version: Machine.version,
     subcommands: [
-      RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self, FilterCommand.self,
-      EvaluateCommand.self, PredictCommand.self, GridCommand.self, ReportCommand.self, RunsCommand.self,
-      ListCommand.self, DoctorCommand.self, BenchCommand.self,
+      RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self, AuditCommand.self,
+      FilterCommand.self, EvaluateCommand.self, PredictCommand.self, GridCommand.self, ReportCommand.self,
+      RunsCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -49,6 +49,13 @@ import Vision
     }
   }
 
+  /// Above the largest of 29, between it and their median, and below.
+  @Test func withoutABankPIsABound() {
+    #expect(UncalibratedNull.pValue(of: 0.33) == 1.0 / 30)
+    #expect(UncalibratedNull.pValue(of: 0.32) == 16.0 / 30)
+    #expect(UncalibratedNull.pValue(of: 0.21) == 1)
+  }
+
   @Test func verdicts() {
     #expect(AuditVerdict(pValue: 0.01, level: 0.01, isCalibrated: true) == .backdoored)
     #expect(AuditVerdict(pValue: 0.011, level: 0.01, isCalibrated: true) == .suspicious)

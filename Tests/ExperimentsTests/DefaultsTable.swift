@@ -440,6 +440,16 @@ enum DefaultsTable {
     crop = 4                           # B: SGD .01, cosine, 100 epochs, batch 256
     flip = true                        # B: SGD .01, cosine, 100 epochs, batch 256
 
+    [defenses fst]
+    alpha = 0.2                        # C: parser; .1 in its instructions for CIFAR-10
+    epochs = 10                        # C
+    batch = 128                        # C
+    learningRate = 0.01                # C
+    momentum = 0.9                     # C
+    weightDecay = 0.0                  # C
+    crop = 4                           # C
+    flip = true                        # C
+
     [defenses fp]
     tolerance = 0.1                    # B: 10% of the accuracy
     step = 0.01                        # B: 1% of the channels
@@ -816,6 +826,18 @@ enum DefaultsTable {
     unlabeledFrom = null               # D: none; P0 table 2: CIFAR-100, STL-10
     unlabeledPath = null               # D
     unlabeledCount = null              # D
+
+    [settings audit]
+    images = 500                       # D
+    batch = 32                         # D
+    starts = 10                        # D
+    marginSteps = 50                   # D
+    marginStep = 0.05                  # D
+    patchShare = 0.012                 # D
+    patchSteps = 30                    # D
+    epsilon = 8.0                      # D
+    perturbationSteps = 40             # D
+    perturbationStep = 0.2             # D
 
     [settings evaluation]
     every = 1                          # D

@@ -1,4 +1,5 @@
 import Attacks
+import Audit
 import Backdoor
 import Defenses
 public import Support
@@ -91,6 +92,7 @@ public struct Catalog: Sendable {
         section("model", "The architecture.", ModelSettings.self),
         section("recipe", "How the model is trained; antidote list recipes has the presets.", Recipe.self),
         section("clean", "The defender's clean images.", CleanSettings.self),
+        section("audit", "How an audit measures a model.", AuditSettings.self),
         section("evaluation", "What is measured, and how often.", EvaluationSettings.self),
       ]
     }

@@ -61,7 +61,7 @@ extension ModelFile {
   }
 
   /// How many classes the model has, by what its file says or by its entries.
-  private func classes() throws -> Int? {
+  func classes() throws -> Int? {
     if let stored = ModelSpec.stored(in: path) { return stored.shape.classes }
     return try? RecognizedModel(options.shapes(of: path), path: path).shape.classes
   }

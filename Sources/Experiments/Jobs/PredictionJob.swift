@@ -56,7 +56,7 @@ public struct PredictionJob {
     let model = opened.model.prepared(for: context)
     let predictions = try Predictions(
       logits: logits(of: model, on: data.to(context.device), context, progress), data: data,
-      classNames: data.classNames, files: files(of: data, split))
+      classNames: data.classNames)
     try predictions.write(to: output)
     return Result(
       model: self.model.path, architecture: model.spec, normalization: opened.fit, dataset: data.name, split: split,
@@ -82,18 +82,11 @@ public struct PredictionJob {
     return try load(.train)
   }
 
-  /// The image files, where each is one image and none was left out.
-  private func files(of data: ImageDataset, _ split: DataSplit) throws -> [String]? {
-    guard configuration.dataset.name == "folder", let path = configuration.dataset.path else { return nil }
-    let files = try ImageFolderFiles.files(path, split: split)
-    return files.count == data.count ? files : nil
-  }
-
   /// Images without classes get those of the model.
   private func named(_ data: ImageDataset) throws -> ImageDataset {
     ImageDataset(
       name: data.name, images: data.images, labels: data.labels,
-      classNames: try model.classMap?.ours ?? model.classNames())
+      classNames: try model.classMap?.ours ?? model.classNames(), sources: data.sources)
   }
 
   private func logits(

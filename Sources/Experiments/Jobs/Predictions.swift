@@ -10,17 +10,18 @@ struct Predictions {
   let data: ImageDataset
   /// K, in the order of the logits.
   let classNames: [String]
-  /// Of each image; nil where it is not known.
+  /// Of each image; nil where files hold many of them.
   let files: [String]?
   private let classes: [Int]
   private let probabilities: [Float]
   private let labels: [Int]
 
-  init(logits: Tensor, data: ImageDataset, classNames: [String], files: [String]?) {
+  init(logits: Tensor, data: ImageDataset, classNames: [String]) {
     self.logits = logits
     self.data = data
     self.classNames = classNames
-    self.files = files
+    let sources = data.sources ?? []
+    files = sources.isEmpty || sources.contains { $0.row != nil } ? nil : sources.map(\.file)
     labels = data.labelArray()
     classes = noGrad { logits.argmax(1) }.array(Int64.self).map(Int.init)
     probabilities = noGrad { F.softmax(logits, 1).max(1).values }.array(Float.self)

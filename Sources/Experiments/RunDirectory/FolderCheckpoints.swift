@@ -20,6 +20,9 @@ public final class FolderCheckpoints: CheckpointStore {
     for name in names { try? FileSystem.remove("\(folder)/\(name)") }
   }
 
+  /// Removes a stage's checkpoint: what it was for is finished.
+  public func remove(stage: String) { try? FileSystem.remove(path(of: stage)) }
+
   private var names: [String] {
     let names = (try? FileSystem.list(folder)) ?? []
     return names.filter(Self.isName)

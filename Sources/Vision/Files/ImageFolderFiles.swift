@@ -65,21 +65,6 @@ public enum ImageFolderFiles {
     return images
   }
 
-  /// The files of a split, in the order of `read`.
-  public static func files(_ path: String, split: DataSplit) throws -> [String] {
-    var passedOver = PassedOverFiles()
-    if split == .unlabeled, isFlat(path) { return try imageNames(path).map { Path.join(path, $0) } }
-    let layout = try ImageFolderLayout(path)
-    switch split {
-    case .train:
-      return try labeled(layout.train, layout.classes.enumerated().map { ($1, $0) }, &passedOver).map(\.path)
-    case .test:
-      guard let test = layout.test else { return [] }
-      return try labeled(test, try testClasses(test, layout.classes), &passedOver).map(\.path)
-    case .unlabeled: return try imageNames(layout.unlabeled).map { Path.join(layout.unlabeled, $0) }
-    }
-  }
-
   /// Whether a folder holds images and no folders of classes.
   public static func isFlat(_ path: String) -> Bool {
     guard FileSystem.isFolder(path), (try? FileSystem.subfolders(path))?.isEmpty == true else { return false }

@@ -41,10 +41,11 @@ struct PredictCommand: ParsableCommand {
     if data.dataset == nil, let path = data.dataPath {
       data.dataset = DatasetRecognition.kinds(at: path).first ?? "folder"
     }
+    let options = data.settings + foreign.settings
     let configuration = try settings.configuration(
-      options: data.settings, without: ["attack", "defense"], command: "predict")
+      options: options, without: ["attack", "defense"], command: "predict")
     let job = PredictionJob(
-      configuration, model: try settings.modelFile(model, configuration, foreign, data: data), split: split,
+      configuration, model: try settings.modelFile(model, configuration, foreign, options: options), split: split,
       output: out)
     let result = try job.run(progress: TerminalProgress.standard)
     if output.json { return try Output.write(json: try JSONValue(encoding: result)) }

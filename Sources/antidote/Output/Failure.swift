@@ -9,7 +9,8 @@ struct Failure {
 
   init(_ error: any Error) { self.error = error }
 
-  func end() -> Never {
+  /// - Parameter code: the exit code of what the tool itself reports.
+  func end(code: Int32 = 1) -> Never {
     TerminalProgress.standard.stop()
     // The argument parser's own errors (help was asked for, options that exclude each other) know how to end.
     if String(reflecting: type(of: error)).hasPrefix("ArgumentParser.") {
@@ -17,7 +18,7 @@ struct Failure {
     }
     if let error = error as? StandardStreamError, error.isClosedPipe { exit(128 + SIGPIPE) }
     StandardStreams.writeError(escapedLines(text) + "\n")
-    exit((error as? Interrupted)?.exitCode ?? 1)
+    exit((error as? Interrupted)?.exitCode ?? code)
   }
 
   /// What the user reads. Our errors carry their whole message, with the thing and the fix.

@@ -1,0 +1,242 @@
+public import Audit
+import Files
+import Foundation
+public import Support
+import Torch
+import TorchNN
+import Training
+import Vision
+
+/// Looks whether a model file carries a backdoor: measures it, compares it with clean models, and confirms what it found
+/// on a purified copy. The same job goes on where an earlier process stopped.
+public struct AuditJob {
+  /// Its data set, seed, device, threads and precision; the rest plays no part.
+  public var configuration: ExperimentConfiguration
+  public var model: ModelFile
+  /// Where clean models are: a bank's file, or a folder of model files. nil compares with `UncalibratedNull`.
+  public var reference: String?
+  /// How the model is measured; those of a bank's file replace them.
+  public var settings = AuditSettings()
+  /// Models with p at most this are called backdoored.
+  public var level = 0.01
+  /// Leaves out the universal perturbation and the confirmation.
+  public var quick = false
+  /// Where the purified model goes; nil keeps none.
+  public var clean: String?
+  /// The folder that is written: `audit.json` and pictures; nil writes nothing and keeps nothing for a later process.
+  public var output: String?
+
+  public init(_ configuration: ExperimentConfiguration, model: ModelFile) {
+    self.configuration = configuration
+    self.model = model
+  }
+
+  /// - Throws: `JobError`, `AuditError`, `DataError`, `ClassNameError`, `ModelFileError`, `RunStoreError`,
+  ///   `Interrupted`; there is then no folder of that name.
+  public func run(progress: any ProgressReporter) throws -> AuditResult {
+    let start = Date()
+    if let output { try OutputCheck.folder(output) }
+    if let clean {
+      try OutputCheck.file(clean)
+      if FileSystem.exists(clean) { throw JobError.outputExists(path: clean) }
+    }
+    guard (0...1).contains(level) else { throw JobError.invalid("--level is a share between 0 and 1, not \(level).") }
+    var settings = settings
+    let bank = try readBank()
+    if let bank {
+      if self.settings != AuditSettings(), self.settings != bank.settings {
+        throw JobError.invalid(
+          "\(reference ?? ""): the bank was measured with other settings than those given (audit...). Leave them out: "
+            + "the audit takes the bank's.")
+      }
+      settings = bank.settings
+    }
+    let context = try configuration.makeContext(
+      progress: progress, goingOnFrom: output.flatMap { JobFolder.earlier(output: $0) })
+    let data = try AuditData(configuration.dataset, for: model, progress: progress)
+    let opened = try model.opened(for: data.images, seed: configuration.seed, progress: progress)
+    let suspect = opened.model.prepared(for: context)
+    guard let output else { return try audit(suspect, data, bank, settings, context, start, folder: nil) }
+
+    var identity = try configuration.identity(job: "audit", images: data.images, [])
+    identity["model"] = .string(try Digest.sha256Hex(file: model.path))
+    if let normalization = opened.normalization { identity["modelNormalization"] = .string(normalization) }
+    identity["audit"] = try JSONValue(encoding: settings)
+    identity["quick"] = .bool(quick)
+    if let reference, FileSystem.isFile(reference) {
+      identity["reference"] = .string(try Digest.sha256Hex(file: reference))
+    } else {
+      identity["reference"] = .string(reference ?? "none")
+    }
+    return try JobFolder(output: output, identity: identity).perform(context) {
+      try AtomicFolder.write(to: output) { folder in
+        try audit(suspect, data, bank, settings, context, start, folder: folder)
+      }
+    }
+  }
+
+  private func audit(
+    _ suspect: Classifier, _ data: AuditData, _ file: ReferenceBank?, _ settings: AuditSettings,
+    _ context: TrainingContext, _ start: Date, folder: String?
+  ) throws -> AuditResult {
+    let images = try AuditImages(data.images, model: suspect, most: settings.images, context: context)
+    let labels = data.hasLabels ? "" : "; they have no labels, the model's predictions stand in"
+    context.progress.message(
+      "images: \(images.search.count) to find triggers, \(images.heldOut.count) others to measure them\(labels)")
+    let measured = try AuditMeasurement(suspect, images, settings, quick: quick, context: context)
+    let bank = try file ?? measuredFolder(suspect, data, settings, context)
+    if file == nil, let bank, let folder { try bank.write(to: "\(folder)/bank.json") }
+
+    let names = suspect.classNames ?? data.images.classNames
+    var result = try judged(suspect, measured, images, bank, names: names, settings, data)
+    if let accuracy = data.accuracy(suspect, images, context) { result.accuracy = accuracy }
+    try confirm(&result, suspect, measured, images, data, bank, settings, context)
+    if let folder { try AuditPictures.write(measured, images, &result, suspect, to: folder, context) }
+    result.seed = configuration.general.seed
+    result.seconds = Date().timeIntervalSince(start)
+    if let folder {
+      try AtomicFile.write(try JSONValue(encoding: result).prettyJSON + "\n", to: "\(folder)/\(AuditResult.fileName)")
+    }
+    return result
+  }
+
+  // MARK: Clean models
+
+  private func readBank() throws -> ReferenceBank? {
+    guard let reference, !FileSystem.isFolder(reference) else { return nil }
+    guard FileSystem.exists(reference) else {
+      let suggestion = Path.similar(to: reference).map { "Did you mean \($0)?" }
+      throw JobError.invalid(
+        "\(reference): no such file or folder. "
+          + (suggestion ?? "--reference takes a bank that antidote audit calibrate wrote, or a folder of clean models.")
+      )
+    }
+    return try ReferenceBank(contentsOf: reference)
+  }
+
+  /// The models of a folder, measured as the suspect was, on the same images.
+  private func measuredFolder(
+    _ suspect: Classifier, _ data: AuditData, _ settings: AuditSettings, _ context: TrainingContext
+  ) throws -> ReferenceBank? {
+    guard let reference else { return nil }
+    let endings = [".safetensors", ".pt", ".pth", ".bin", ".tar"]
+    let files = try FileSystem.list(reference).filter { name in endings.contains { name.lowercased().hasSuffix($0) } }
+    guard files.count >= BankScore.least else {
+      throw JobError.invalid(
+        "\(reference): \(files.count) model file\(files.count == 1 ? "" : "s"); a comparison needs at least "
+          + "\(BankScore.least) clean models, better 20 or more.")
+    }
+    let measurer = BankMeasurer(settings: settings, quick: quick, context: context)
+    let names = suspect.classNames ?? data.images.classNames
+    let members = try files.enumerated().map { number, name in
+      context.progress.message("clean model \(number + 1) of \(files.count): \(name)")
+      let path = Path.join(reference, name)
+      return try measurer.member("reference-\(name)", name: name, recipe: nil) {
+        var file = model
+        file.path = path
+        // The suspect's classes in their order, which a bank of the model's own has to share.
+        let clean = try file.open(for: data.images, progress: SilentProgress()).prepared(for: context)
+        let own = ClassNames(clean.classNames ?? names)
+        let order = try own.positions(of: ClassNames(names), source: "the model \(path)", otherSource: model.source)
+        return (clean, data.labelled, order)
+      } images: { _ in
+        data.images
+      }
+    }
+    return ReferenceBank(
+      settings: settings, dataset: data.images.name, classNames: names, imageShape: data.shape, members: members)
+  }
+
+  // MARK: The verdict
+
+  private func judged(
+    _ suspect: Classifier, _ measured: AuditMeasurement, _ images: AuditImages, _ bank: ReferenceBank?, names: [String],
+    _ settings: AuditSettings, _ data: AuditData
+  ) throws -> AuditResult {
+    let s = measured.statistics
+    func success(_ shares: [Double], _ label: Int) -> ShareInterval {
+      ShareInterval(successes: Int((shares[label] * Double(s.counts[label])).rounded()), of: s.counts[label])
+    }
+    var notTested: [String] = []
+    if quick { notTested.append("universal perturbations and the confirmation (--quick)") }
+    let compared: (label: Int, score: Double, p: Double, least: Double, null: String, bank: AuditResult.Bank?)
+    if let bank {
+      let clean = try bank.statistics(for: names, imageShape: data.shape, source: model.source)
+      let statistics = AuditStatistic.allCases.filter { statistic in
+        s[statistic] != nil && clean.allSatisfy { $0[statistic] != nil }
+      }
+      if !quick, !statistics.contains(.perturbation) {
+        notTested.append("the universal perturbation: the bank was measured without it")
+      }
+      let score = BankScore(s, bank: clean, statistics: statistics)
+      let scales = statistics.map { statistic in (statistic, BankScale(clean.compactMap { $0[statistic] })) }
+      let accuracies = bank.members.compactMap(\.accuracy)
+      compared = (
+        score.label, score.score, score.pValue, score.smallestPValue,
+        "conformal, over \(clean.count) clean models, each scored against the others",
+        AuditResult.Bank(
+          models: clean.count, source: reference ?? "", dataset: bank.dataset,
+          architectures: Array(Set(bank.members.map(\.architecture))).sorted(),
+          accuracies: [accuracies.min(), accuracies.max()].compactMap { $0 }, score: score,
+          means: Dictionary(uniqueKeysWithValues: scales.map { ($0.rawValue, $1.mean) }),
+          deviations: Dictionary(uniqueKeysWithValues: scales.map { ($0.rawValue, $1.deviation) }))
+      )
+    } else {
+      let label = s.patchSuccess.indices.max { s.patchSuccess[$0] < s.patchSuccess[$1] } ?? 0
+      let score = s.patchSuccess[label]
+      compared = (
+        label, score, UncalibratedNull.pValue(of: score), UncalibratedNull.smallestPValue,
+        "at most this share of clean models has a best patch that succeeds as often; known are "
+          + UncalibratedNull.description,
+        nil
+      )
+      notTested.append(
+        "largest margins and universal perturbations against clean models: there was no --reference")
+    }
+    return AuditResult(
+      model: model.path, modelDigest: try Digest.sha256Hex(file: model.path),
+      architecture: BankMeasurer.words(suspect), dataset: data.images.name, classNames: names,
+      searchImages: images.search.count, heldOutImages: images.heldOut.count, hasLabels: data.hasLabels,
+      verdict: AuditVerdict(pValue: compared.p, level: level, isCalibrated: bank != nil), level: level,
+      pValue: compared.p, smallestPValue: compared.least, null: compared.null, label: compared.label,
+      score: compared.score, patchSuccess: success(s.patchSuccess, compared.label),
+      patchPixels: settings.patchPixels(height: data.images.height, width: data.images.width),
+      perturbationSuccess: s.perturbationSuccess.map { success($0, compared.label) }, epsilon: settings.epsilon,
+      statistics: s, settings: settings, bank: compared.bank, notTested: notTested, seed: 0, seconds: 0, pictures: [])
+  }
+
+  // MARK: The purified copy
+
+  private func confirm(
+    _ result: inout AuditResult, _ suspect: Classifier, _ measured: AuditMeasurement, _ images: AuditImages,
+    _ data: AuditData, _ bank: ReferenceBank?, _ settings: AuditSettings, _ context: TrainingContext
+  ) throws {
+    guard clean != nil || (!quick && result.verdict != .noEvidence) else { return }
+    guard let labelled = data.labelled else {
+      if clean != nil {
+        throw JobError.invalid("--clean needs images with labels: a folder with one subfolder a class.")
+      }
+      result.notTested.append("the confirmation on a purified copy: it needs images with labels")
+      return
+    }
+    let heldOut = labelled.subset(images.heldOutPositions).to(context.device)
+    let tuning = labelled.subset(labelled.complement(of: images.heldOutPositions)).to(context.device)
+    context.progress.message("purifying a copy with \(formatCount(tuning.count)) images (fst)")
+    let found = try AuditConfirmation(
+      suspect, patch: measured.patches[result.label], label: result.label, tuning: tuning, heldOut: heldOut,
+      flips: configuration.dataset.origin().flips, context: context)
+    var confirmation = AuditResult.Confirmation(
+      successBefore: found.successBefore, successAfter: found.successAfter, accuracyBefore: found.accuracyBefore,
+      accuracyAfter: found.accuracyAfter)
+    if let clean {
+      let again = try AuditMeasurement(
+        found.purified, AuditImages(data.images, model: found.purified, most: settings.images, context: context),
+        settings, quick: quick, stage: "cleaned", context: context)
+      let judgement = try judged(found.purified, again, images, bank, names: result.classNames, settings, data)
+      (confirmation.pValue, confirmation.verdict) = (judgement.pValue, judgement.verdict)
+      try found.purified.save(clean)
+      confirmation.file = clean
+    }
+    result.confirmation = confirmation
+  }
+}

@@ -1,0 +1,130 @@
+public import Audit
+import Files
+
+/// What an audit found: `audit.json`, and what the page is made of. Shares are fractions in [0, 1]. Classes are
+/// positions in `classNames`.
+public struct AuditResult: Codable, Sendable {
+  /// Clean models that the model was compared with.
+  public struct Bank: Codable, Sendable {
+    public var models: Int
+    /// Where they came from: the file or folder.
+    public var source: String
+    public var dataset: String
+    public var architectures: [String]
+    /// Smallest and largest, where they are known.
+    public var accuracies: [Double]
+    /// Sums of standardised statistics by class, each model against the others: for the page's bars.
+    public var score: BankScore
+    /// By statistic, then class: mean and deviation over the bank.
+    public var means: [String: [Double]]
+    public var deviations: [String: [Double]]
+  }
+
+  /// The found trigger on a purified copy.
+  public struct Confirmation: Codable, Sendable {
+    public var successBefore: ShareInterval
+    public var successAfter: ShareInterval
+    public var accuracyBefore: ShareInterval
+    public var accuracyAfter: ShareInterval
+    /// The cleaned model's file, where one was asked for.
+    public var file: String?
+    /// p of the cleaned model against the same bank.
+    public var pValue: Double?
+    public var verdict: AuditVerdict?
+  }
+
+  public var formatVersion = 1
+  public var model: String
+  public var modelDigest: String
+  public var architecture: String
+  public var dataset: String
+  public var classNames: [String]
+  /// Images that triggers were found with, and other ones that they were measured on.
+  public var searchImages: Int
+  public var heldOutImages: Int
+  public var hasLabels: Bool
+  /// On the held-out images; nil without labels.
+  public var accuracy: ShareInterval?
+
+  public var verdict: AuditVerdict
+  public var level: Double
+  public var pValue: Double
+  public var smallestPValue: Double
+  /// What the p-value takes clean models for.
+  public var null: String
+  /// The class that stands out, whatever the verdict.
+  public var label: Int
+  /// What the verdict rests on: the sum of standardised statistics of that class, or without a bank the success of its
+  /// patch.
+  public var score: Double
+  public var patchSuccess: ShareInterval
+  public var patchPixels: Int
+  public var perturbationSuccess: ShareInterval?
+  public var epsilon: Double
+  public var statistics: ClassStatistics
+  public var settings: AuditSettings
+  public var bank: Bank?
+  public var confirmation: Confirmation?
+  /// What was not done, and why.
+  public var notTested: [String]
+  public var seed: Int
+  public var seconds: Double
+  /// Images of the page: which, the model's answer without a trigger, with the patch and with the perturbation.
+  public var pictures: [Picture]
+
+  public struct Picture: Codable, Sendable {
+    public var file: String
+    public var patched: String
+    public var perturbed: String?
+    public var answer: Int
+    public var patchedAnswer: Int
+    public var perturbedAnswer: Int?
+  }
+
+  /// The verdict in a sentence.
+  public var sentence: String {
+    let name = classNames[label]
+    let p = "p = \(Self.number(pValue))"
+    let effect =
+      "a patch of \(patchPixels) pixels sends \(Self.percent(patchSuccess.share)) of held-out images of other classes "
+      + "there"
+    return switch verdict {
+    case .backdoored: "Backdoored (\(p)): class \(name) stands out; \(effect)."
+    case .suspicious: "Suspicious (\(p)): class \(name) stands out; \(effect)."
+    case .noEvidence: "No evidence of a backdoor (\(p)): class \(name) stands out most; \(effect)."
+    }
+  }
+
+  /// Three significant digits.
+  public static func number(_ value: Double) -> String { significant(value, digits: 3) }
+  /// A whole percentage.
+  public static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded()))%" }
+
+  private static func significant(_ value: Double, digits: Int) -> String {
+    guard value != 0, value.isFinite else { return "\(value)" }
+    var scale = 1.0
+    while abs(value) * scale < 100 { scale *= 10 }
+    while abs(value) * scale >= 1000 { scale /= 10 }
+    let rounded = (value * scale).rounded() / scale
+    return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
+  }
+}
+
+extension AuditResult {
+  /// The file in an audit's folder.
+  public static let fileName = "audit.json"
+
+  /// Reads what an audit wrote into its folder.
+  /// - Throws: an error that names the file.
+  public init(folder: String) throws {
+    let path = "\(folder)/\(Self.fileName)"
+    guard let bytes = try FileSystem.readIfPresent(path) else {
+      throw JobError.invalid("\(folder): no audit: \(Self.fileName) is missing. antidote audit --out writes one.")
+    }
+    do {
+      self = try JSONValue(json: bytes, source: path).decode(AuditResult.self)
+    } catch {
+      throw JobError.invalid("\(path): no audit of this version (\(error)).")
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import ArgumentParser
+import Audit
+import Experiments
+import Files
+import Foundation
+import Reporting
+import Support
+import Vision
+
+struct AuditCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "audit",
+    abstract: "Look whether a model file carries a backdoor, towards which class, and how sure that is.",
+    discussion: """
+      For each class the audit measures how far random images can be driven into it, how often a patch of a few pixels sends other images \
+      there, and how far a faint pattern over the whole image does. The same class of clean models is what that is compared with: p is the \
+      share of clean models that score at least as high. It says backdoored (p at most --level), suspicious (p at most .05) or no \
+      evidence, never that a model is clean.
+
+        antidote audit --model suspect.safetensors --data path/to/images
+        antidote audit --model suspect.safetensors --dataset cifar10 \\
+          --data path/to/data --reference bank.json --out audit
+        antidote audit --model suspect.pth --data path/to/images \\
+          --reference path/to/clean/models --clean cleaned.safetensors
+        antidote audit calibrate --dataset cifar10 --data path/to/data \\
+          --width 16 --models 20 --out bank.json
+        antidote audit model --help                     every option
+
+      Some hundred images suffice; they need no labels, except for --clean and the confirmation. The exit code is 0 for no evidence, 1 for \
+      suspicious, 2 for backdoored, 3 where the audit failed.
+      """,
+    subcommands: [AuditModelCommand.self, AuditCalibrateCommand.self], defaultSubcommand: AuditModelCommand.self)
+}
+
+struct AuditModelCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "model",
+    abstract: "Audit a model file (the default).",
+    discussion: """
+      Without --reference there are no clean models to compare with: the best patch is held against a few clean models that we measured, \
+      which may be unlike yours, and the verdict is suspicious at most. After Ctrl-C, finished parts stay in OUT.work and the same command \
+      goes on.
+      """)
+
+  @Option(help: ArgumentHelp("The model's file: safetensors, or of PyTorch.", valueName: "file"))
+  var model: String
+  @OptionGroup var foreign: ForeignModelOptions
+  @OptionGroup var data: DatasetOptions
+  @Option(
+    help: ArgumentHelp(
+      "Clean models: a bank that antidote audit calibrate wrote, or a folder of model files.",
+      valueName: "file|folder"))
+  var reference: String?
+  @Option(help: ArgumentHelp("Call a model backdoored if p is at most this.", valueName: "p"))
+  var level = 0.01
+  @Flag(help: "Leave out the universal perturbation and the confirmation: half of the time, less power.")
+  var quick = false
+  @Option(help: ArgumentHelp("File for a purified model (fst); it is audited again.", valueName: "file"))
+  var clean: String?
+  @Option(help: ArgumentHelp("Folder for audit.html, audit.json and pictures; it must not exist.", valueName: "folder"))
+  var out: String?
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var settings: SettingsOptions
+
+  func run() throws {
+    let result: AuditResult
+    do {
+      result = try audit()
+    } catch {
+      Failure(error).end(code: 3)
+    }
+    throw ExitCode(result.verdict.exitCode)
+  }
+
+  private func audit() throws -> AuditResult {
+    var options = data.settings + foreign.settings
+    var tree = try settings.tree(options: options)
+    let audit = tree["audit"] ?? [:]
+    tree["audit"] = nil
+    for section in ["attack", "defense"] { tree[section] = "none" }
+    var configuration = try settings.configuration(tree)
+    if tree["dataset"]?["name"] == nil {
+      guard let path = configuration.dataset.path else {
+        throw CommandFailure(
+          "name images that the model is for: --data path/to/images, a folder of images by class or without classes.")
+      }
+      let folder = CleanFolder.settings(path, size: configuration.dataset.size)
+      (configuration.dataset.name, configuration.dataset.size) = (folder.name, folder.size)
+      options.append(OptionSetting("dataset.name", folder.name))
+    }
+    var job = AuditJob(configuration, model: try settings.modelFile(model, configuration, foreign, options: options))
+    job.settings = try SettingsTree.resolve(AuditSettings.self, overrides: audit, at: "audit")
+    (job.reference, job.level, job.quick, job.clean, job.output) = (reference, level, quick, clean, out)
+    let result = try job.run(progress: TerminalProgress.standard)
+    let page = try out.map { try AuditReport.write(folder: $0) }
+    if output.json {
+      try Output.write(json: try JSONValue(encoding: result))
+    } else {
+      try Output.write(AuditText.text(result) { Text.wrapped($0, indent: $1) })
+      if let page { try Output.write("report: \(page)\n") }
+    }
+    return result
+  }
+}
+
+struct AuditCalibrateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "calibrate",
+    abstract: "Train clean models and write their statistics as a bank for audits.",
+    discussion: """
+      Each model learns from its own random part of the training images, with its own seed and one of six recipes around the given one. \
+      Take the data, architecture and recipe that the audited model is said to have, and as many models as time allows: n of them \
+      give p-values of 1/(n+1) at least, so 99 are needed for p = .01. After Ctrl-C, finished models stay in OUT.work and the same command \
+      goes on.
+
+        antidote audit calibrate --dataset cifar10 --data path/to/data \\
+          --width 16 --epochs 12 --models 20 --out bank.json
+        antidote audit calibrate --dataset folder --data path/to/images \\
+          --set dataset.size=32 --model cnn --models 20 --out bank.json
+      """)
+
+  @OptionGroup var data: DatasetOptions
+  @OptionGroup var training: TrainingOptions
+  @Option(help: ArgumentHelp("How many clean models.", valueName: "n"))
+  var models = 20
+  @Option(help: ArgumentHelp("Share of the training images that each model learns from.", valueName: "share"))
+  var share = 0.8
+  @Option(help: ArgumentHelp("The bank's file (JSON); it must not exist.", valueName: "file"))
+  var out: String
+  @OptionGroup var settings: SettingsOptions
+
+  func run() throws {
+    var tree = try settings.tree(options: data.settings + training.settings)
+    let audit = tree["audit"] ?? [:]
+    tree["audit"] = nil
+    for section in ["attack", "defense"] { tree[section] = "none" }
+    var job = CalibrationJob(try settings.configuration(tree), output: out)
+    job.settings = try SettingsTree.resolve(AuditSettings.self, overrides: audit, at: "audit")
+    (job.models, job.share) = (models, share)
+    let bank = try job.run(progress: TerminalProgress.standard)
+    let accuracies = bank.members.compactMap(\.accuracy)
+    let range =
+      accuracies.isEmpty
+      ? "" : ", accuracy \(formatPercent(accuracies.min() ?? 0)) to \(formatPercent(accuracies.max() ?? 0))"
+    try Output.write(
+      "\(bank.members.count) clean models\(range); p-values from 1/\(bank.members.count + 1) on\nwritten: \(out)\n")
+  }
+}

@@ -1,0 +1,37 @@
+import Foundation
+import TestFiles
+import Testing
+
+/// `antidote audit` as a pipeline uses it.
+struct AuditTests {
+  private static let small = [
+    "--set", "audit.images=20", "--set", "audit.starts=2", "--set", "audit.marginSteps=2", "--set",
+    "audit.patchSteps=2", "--set", "audit.perturbationSteps=2", "--precision", "float32", "--threads", "1",
+  ]
+
+  @Test func aBankAPageAndExitCodes() throws {
+    try withTool { tool in
+      let data = ["--dataset", "generated", "--set", "dataset.train=100", "--set", "dataset.test=40"]
+      let said = try tool.succeed(
+        ["audit", "calibrate", "--models", "3", "--epochs", "1", "--out", "bank.json"] + data + Tool.tinyModel
+          + Self.small)
+      #expect(said.contains("3 clean models") && said.contains("1/4"))
+      try tool.succeed(
+        ["train", "--epochs", "1", "--out", "m.safetensors", "--precision", "float32"] + data + Tool.tinyModel)
+      let audit = ["audit", "--model", "m.safetensors", "--reference", "bank.json", "--precision", "float32"] + data
+      let text = try tool.succeed(audit + ["--out", "audit"])
+      for word in ["No evidence", "0.25", "can see", "may miss", "audit/audit.html"] { #expect(text.contains(word)) }
+      let page = try String(decoding: tool.data("audit/audit.html"), as: UTF8.self)
+      #expect(page.contains("Audit of m.safetensors") && page.contains("data:image/png;base64,"))
+      #expect(page.contains("<svg") && !page.contains("image not found"))
+      #expect(try tool.files("audit").contains("audit.json"))
+
+      // Every p is at most 1.
+      let json = try tool.run(audit + ["--json", "--level", "1"])
+      #expect(json.code == 2 && json.output.contains("\"verdict\": \"backdoored\""))
+      let failed = try tool.run(["audit", "--model", "none.safetensors", "--reference", "bank.json"] + data)
+      #expect(failed.code == 3 && failed.errors.contains("none.safetensors"))
+      #expect(try tool.run(["audit", "--data", "."]).code == 64)
+    }
+  }
+}

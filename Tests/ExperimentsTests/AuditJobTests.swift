@@ -1,0 +1,167 @@
+import Audit
+import Files
+import Foundation
+import Support
+import TestData
+import TestFiles
+import Testing
+import Torch
+import TorchNN
+import Training
+import Vision
+
+@testable import Experiments
+
+/// The whole of an audit on models of a few hundred weights.
+@Suite struct AuditJobTests {
+  private static let quickly: AuditSettings = {
+    var settings = AuditSettings()
+    (settings.images, settings.starts, settings.marginSteps) = (24, 2, 2)
+    (settings.patchSteps, settings.perturbationSteps, settings.batch) = (2, 2, 8)
+    return settings
+  }()
+
+  /// A folder with four models in `clean` and another one, all with random weights.
+  private func withModels(_ body: (_ folder: String, ExperimentConfiguration) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      let tree: JSONValue = [
+        "dataset": ["name": "generated", "size": 28, "train": 40, "test": 30], "threads": 1, "precision": "float32",
+        "model": ["name": "cnn", "width": 2], "recipe": ["name": "fast", "epochs": 1, "batch": 20],
+      ]
+      let configuration = try ExperimentConfiguration(tree)
+      let data = try ImageDataset.load(configuration.dataset, .test)
+      try FileSystem.createFolder("\(folder)/clean")
+      for seed in 0..<5 {
+        let model = try configuration.model.spec(for: data).make(Generator(seed: UInt64(seed)))
+        model.classNames = data.classNames
+        try model.save("\(folder)/" + (seed == 4 ? "suspect" : "clean/\(seed)") + ".safetensors")
+      }
+      try body(folder, configuration)
+    }
+  }
+
+  private func job(_ folder: String, _ configuration: ExperimentConfiguration) -> AuditJob {
+    var job = AuditJob(configuration, model: ModelFile("\(folder)/suspect.safetensors"))
+    job.settings = Self.quickly
+    return job
+  }
+
+  @Test func aFolderOfCleanModelsIsABank() throws {
+    try withModels { folder, configuration in
+      var job = job(folder, configuration)
+      (job.reference, job.output) = ("\(folder)/clean", "\(folder)/audit")
+      job.clean = "\(folder)/cleaned.safetensors"
+      let result = try job.run(progress: SilentProgress())
+      let bank = try #require(result.bank)
+      #expect(bank.models == 4 && result.smallestPValue == 0.2 && result.pValue >= 0.2)
+      #expect(result.verdict == .noEvidence && result.searchImages == 12 && result.heldOutImages == 12)
+      #expect(bank.score.standardized.keys.sorted() == ["margin", "patch", "perturbation"])
+      #expect(result.label == bank.score.label && result.score == bank.score.score)
+      // What was written is what was returned, and enough to do it again.
+      let read = try AuditResult(folder: "\(folder)/audit")
+      #expect(read.bank?.score == bank.score && read.statistics == result.statistics)
+      let names = try FileSystem.list("\(folder)/audit")
+      #expect(names.contains("bank.json") && names.contains(AuditResult.patchPicture))
+      #expect(names.contains(AuditResult.perturbationPicture))
+      #expect(result.pictures.allSatisfy { names.contains($0.file) && names.contains($0.patched) })
+      #expect(!FileSystem.exists("\(folder)/audit.work"))
+      let confirmation = try #require(result.confirmation)
+      #expect(confirmation.file == job.clean && confirmation.pValue != nil)
+      #expect(try Classifier.open("\(folder)/cleaned.safetensors").classes == 10)
+
+      // The bank's file gives the same answer, with its settings.
+      var again = AuditJob(configuration, model: job.model)
+      again.reference = "\(folder)/audit/bank.json"
+      let second = try again.run(progress: SilentProgress())
+      #expect(second.bank?.score == bank.score && second.settings == Self.quickly)
+      #expect(second.confirmation == nil)
+      again.settings.starts = 3
+      #expect(throws: JobError.self) { try again.run(progress: SilentProgress()) }
+      again.settings = AuditSettings()
+      again.quick = true
+      let quick = try again.run(progress: SilentProgress())
+      #expect(quick.bank?.score.standardized.keys.sorted() == ["margin", "patch"])
+      #expect(quick.statistics.perturbation == nil && quick.notTested.count == 1)
+    }
+  }
+
+  /// An interrupted audit goes on and says the same; measured clean models are not measured again.
+  @Test func anAuditGoesOn() throws {
+    try withModels { folder, configuration in
+      var job = job(folder, configuration)
+      (job.reference, job.output) = ("\(folder)/clean", "\(folder)/audit")
+      let progress = RecordingProgress()
+      // Eight steps a model: the second clean one is interrupted.
+      #expect(throws: Interrupted.self) {
+        try Interruption.simulated(afterChecks: 20) { _ = try job.run(progress: progress) }
+      }
+      #expect(!FileSystem.exists("\(folder)/audit") && FileSystem.exists("\(folder)/audit.work"))
+      let result = try job.run(progress: progress)
+      let begun = progress.events.count {
+        if case .begin(let title, _, _) = $0 { title == "largest margins" } else { false }
+      }
+      job.output = nil
+      let whole = try job.run(progress: SilentProgress())
+      #expect(result.bank?.score == whole.bank?.score)
+      // Five models, one of them twice.
+      #expect(begun == 6)
+    }
+  }
+
+  /// Without clean models the success of the patch is compared, and the verdict is at most suspicious.
+  @Test func withoutABankTheVerdictIsWeaker() throws {
+    try withModels { folder, configuration in
+      var job = job(folder, configuration)
+      job.quick = true
+      let result = try job.run(progress: SilentProgress())
+      #expect(result.bank == nil && result.score == result.statistics.patchSuccess.max())
+      #expect(result.pValue == UncalibratedNull.pValue(of: result.score))
+      #expect(result.notTested.contains { $0.contains("--reference") })
+    }
+  }
+
+  @Test func imagesWithoutLabelsServe() throws {
+    try withModels { folder, configuration in
+      let data = try ImageDataset.load(configuration.dataset, .test)
+      try FileSystem.createFolder("\(folder)/images")
+      for number in 0..<22 {
+        try AtomicFile.write(DecodedImage(data.images[number]).encodePNG(), to: "\(folder)/images/\(number).png")
+      }
+      var own = configuration
+      (own.dataset, own.dataset.path) = (DatasetSettings(), "\(folder)/images")
+      own.dataset.name = "folder"
+      var job = job(folder, own)
+      let result = try job.run(progress: SilentProgress())
+      #expect(!result.hasLabels && result.accuracy == nil && result.heldOutImages == 11)
+      #expect(result.classNames == data.classNames)
+      job.clean = "\(folder)/cleaned.safetensors"
+      #expect(throws: JobError.self) { try job.run(progress: SilentProgress()) }
+    }
+  }
+
+  @Test func calibrationTrainsDifferentModels() throws {
+    try withModels { folder, configuration in
+      var job = CalibrationJob(configuration, output: "\(folder)/bank.json")
+      (job.settings, job.models, job.share) = (Self.quickly, 3, 0.5)
+      // One step an epoch, and the statistics' steps: within the second model.
+      #expect(throws: Interrupted.self) {
+        try Interruption.simulated(afterChecks: 14) { _ = try job.run(progress: SilentProgress()) }
+      }
+      #expect(!FileSystem.exists("\(folder)/bank.json"))
+      let bank = try job.run(progress: SilentProgress())
+      var undisturbed = job
+      undisturbed.output = "\(folder)/other.json"
+      #expect(try undisturbed.run(progress: SilentProgress()) == bank)
+      #expect(try ReferenceBank(contentsOf: "\(folder)/bank.json") == bank)
+      #expect(bank.members.count == 3 && Set(bank.members.map(\.statistics)).count == 3)
+      #expect(Set(bank.members.compactMap(\.recipe)).count == 3)
+      let recipe = configuration.recipe
+      let second = job.varied(1).recipe
+      #expect(second.learningRate == recipe.learningRate * 0.6 && second.weightDecay == recipe.weightDecay * 0.2)
+      // An audit with it.
+      var audit = AuditJob(configuration, model: ModelFile("\(folder)/suspect.safetensors"))
+      audit.reference = "\(folder)/bank.json"
+      #expect(try audit.run(progress: SilentProgress()).bank?.models == 3)
+    }
+  }
+}
