@@ -44,7 +44,7 @@ enum NumberText {
   ///
   /// - Returns: `nil` where there is none.
   static func interval(_ share: Double, count: Int) -> String? {
-    ShareInterval(share, count: count).map { String(format: "%.1f–%.1f", 100 * $0.lower, 100 * $0.upper) }
+    WilsonInterval(share, count: count).map { String(format: "%.1f–%.1f", 100 * $0.lower, 100 * $0.upper) }
   }
 
   /// Half a unit in the last place goes up, also where binary fractions put it a little below: shares are ratios of

@@ -156,7 +156,7 @@ struct Verdict: Equatable {
     guard let rate = model.attackSuccessRate else { return false }
     let classes = record.dataset?.classNames.count ?? 0
     let mistakes = model.cleanTargetRate ?? (classes > 1 ? (1 - model.accuracy) / Double(classes - 1) : 0)
-    let lower = model.triggeredCount.flatMap { ShareInterval(rate, count: $0) }?.lower ?? rate
+    let lower = model.triggeredCount.flatMap { WilsonInterval(rate, count: $0) }?.lower ?? rate
     return lower <= mistakes
   }
 
@@ -165,7 +165,7 @@ struct Verdict: Equatable {
   }
 
   private static func differ(_ before: Measurement, _ after: Measurement) -> Bool {
-    ShareInterval.differ(
+    WilsonInterval.differ(
       (before.attackSuccessRate ?? .nan, before.triggeredCount), (after.attackSuccessRate ?? .nan, after.triggeredCount)
     )
   }
@@ -197,7 +197,7 @@ struct Verdict: Equatable {
 
   private static func cost(from before: Measurement, to after: Measurement) -> String {
     let text = NumberText.points(from: before.accuracy, to: after.accuracy)
-    guard ShareInterval.differ((before.accuracy, before.cleanCount), (after.accuracy, after.cleanCount)) else {
+    guard WilsonInterval.differ((before.accuracy, before.cleanCount), (after.accuracy, after.cleanCount)) else {
       return text == "0.0"
         ? "accuracy is unchanged"
         : "accuracy went from \(NumberText.percent(before.accuracy)) to \(NumberText.percent(after.accuracy)), no more than "

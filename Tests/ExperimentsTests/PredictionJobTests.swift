@@ -6,6 +6,7 @@ import TestFiles
 import TestSupport
 import Testing
 import Torch
+import TorchNN
 import Vision
 
 @testable import Experiments

@@ -1,5 +1,5 @@
 /// The 95% interval of a share (Wilson, 1927): where the share of all images may lie, given that of some.
-struct ShareInterval: Equatable {
+struct WilsonInterval: Equatable {
   var lower: Double
   var upper: Double
 
@@ -17,8 +17,8 @@ struct ShareInterval: Equatable {
   /// Whether two shares differ by more than chance: whether the interval of their difference (Newcombe, 1998, method 10)
   /// is without 0. What cannot be told, for want of a count, counts as a difference.
   static func differ(_ a: (share: Double, count: Int?), _ b: (share: Double, count: Int?)) -> Bool {
-    guard let first = a.count.flatMap({ ShareInterval(a.share, count: $0) }),
-      let second = b.count.flatMap({ ShareInterval(b.share, count: $0) })
+    guard let first = a.count.flatMap({ WilsonInterval(a.share, count: $0) }),
+      let second = b.count.flatMap({ WilsonInterval(b.share, count: $0) })
     else { return a.share != b.share }
     func root(_ x: Double, _ y: Double) -> Double { (x * x + y * y).squareRoot() }
     let difference = a.share - b.share
