@@ -3,22 +3,17 @@
 /// compared at all; whether their patches are as strong, nobody has measured. Such an audit never says more than
 /// `suspicious`.
 ///
-/// Of 29 clean PreAct-ResNet18 models of width 8 on 10,000 images of CIFAR-10, the best patch of 12 pixels succeeded on
-/// .10 to .32 of 250 held-out images, with a median of .21. Of these numbers follows at most how many models reach a
-/// success, so p is a bound.
+/// Of 38 clean PreAct-ResNet18 models of width 8 on CIFAR-10, 29 trained on 10,000 images and 9 on 5,000, the best patch
+/// of 12 pixels succeeded on .10 to .351 of 250 held-out images.
 public enum UncalibratedNull {
-  public static let models = 29
-  public static let median = 0.21
-  public static let largest = 0.32
+  public static let models = 38
+  public static let largest = 0.351
   public static let description =
-    "29 clean PreAct-ResNet18 models of width 8 on CIFAR-10, which may be unlike yours"
+    "38 clean PreAct-ResNet18 models of width 8 on CIFAR-10, which may be unlike yours"
   /// 1 / (n + 1).
-  public static let smallestPValue = 1.0 / 30
+  public static let smallestPValue = 1.0 / 39
 
-  /// (1 + the most models that can reach it) / (n + 1).
+  /// The conformal p-value above the largest success that is known, and 1 up to it.
   /// - Parameter success: the largest over the classes, in [0, 1].
-  public static func pValue(of success: Double) -> Double {
-    let reached = success > largest ? 0 : success > median ? (models + 1) / 2 : models
-    return Double(1 + reached) / Double(models + 1)
-  }
+  public static func pValue(of success: Double) -> Double { success > largest ? smallestPValue : 1 }
 }

@@ -49,11 +49,10 @@ import Vision
     }
   }
 
-  /// Above the largest of 29, between it and their median, and below.
+  /// Above the largest of 38, and at it.
   @Test func withoutABankPIsABound() {
-    #expect(UncalibratedNull.pValue(of: 0.33) == 1.0 / 30)
-    #expect(UncalibratedNull.pValue(of: 0.32) == 16.0 / 30)
-    #expect(UncalibratedNull.pValue(of: 0.21) == 1)
+    #expect(UncalibratedNull.pValue(of: 0.352) == 1.0 / 39)
+    #expect(UncalibratedNull.pValue(of: 0.351) == 1)
   }
 
   @Test func verdicts() {
