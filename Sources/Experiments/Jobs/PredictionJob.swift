@@ -66,20 +66,15 @@ public struct PredictionJob {
 
   private func load(_ progress: any ProgressReporter) throws -> (ImageDataset, DataSplit) {
     let settings = model.sized(configuration.dataset)
-    let kind = try DatasetKind.named(settings.name)
-    func load(_ split: DataSplit) throws -> (ImageDataset, DataSplit) {
-      (try ImageDataset.load(settings, split) { progress.message($0) }, split)
-    }
-    if let split {
-      let (data, split) = try load(split)
-      return (data.classNames.isEmpty ? try named(data) : data, split)
-    }
-    if let path = settings.path, kind.id == "folder", ImageFolderFiles.isFlat(path) {
-      let (data, split) = try load(.unlabeled)
-      return (try named(data), split)
-    }
-    if try settings.holdsTest() { return try load(.test) }
-    return try load(.train)
+    let chosen = try split ?? usualSplit(settings)
+    let data = try ImageDataset.load(settings, chosen) { progress.message($0) }
+    return (data.classNames.isEmpty ? try named(data) : data, chosen)
+  }
+
+  /// Where nothing is held out, all images are wanted.
+  private func usualSplit(_ settings: DatasetSettings) throws -> DataSplit {
+    if settings.name == "folder", let path = settings.path, ImageFolderFiles.isFlat(path) { return .unlabeled }
+    return try settings.holdsTest() ? .test : .train
   }
 
   /// Images without classes get those of the model.

@@ -49,7 +49,7 @@ struct ScoreTable {
         let text = NumberText.points(from: before, to: after)
         change = text
         let counts = (record.before.flatMap(count), record.after.flatMap(count))
-        if text.hasPrefix("+") || text.hasPrefix("−"), ShareInterval.differ((before, counts.0), (after, counts.1)) {
+        if text.hasPrefix("+") || text.hasPrefix("−"), WilsonInterval.differ((before, counts.0), (after, counts.1)) {
           trend = text.hasPrefix("+") == term.higherIsBetter ? "better" : "worse"
         }
       }

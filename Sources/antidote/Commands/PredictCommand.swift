@@ -38,7 +38,7 @@ struct PredictCommand: ParsableCommand {
   func run() throws {
     var data = data
     // A folder says what it holds.
-    if data.dataset == nil, let path = data.dataPath {
+    if let path = data.dataPath, try settings.tree(options: data.settings)["dataset"]?["name"] == nil {
       data.dataset = DatasetRecognition.kinds(at: path).first ?? "folder"
     }
     let options = data.settings + foreign.settings
