@@ -102,7 +102,7 @@ struct DefendCommand: ParsableCommand {
     if let note = result.unmeasured { try Output.write(Text.wrapped(note, indent: 0) + "\n") }
     try Output.write("written: \(written.joined(separator: ", "))\n")
     if result.filtered != nil, let table = written.last {
-      try Output.write("\nNext: antidote filter \(Shell.quoted(table)) --copy-kept FOLDER\n")
+      try Output.write("\nNext: antidote filter \(ShellWord.quoted(table)) --copy-kept FOLDER\n")
     }
   }
 }
