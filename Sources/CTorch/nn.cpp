@@ -1,3 +1,5 @@
+#include <ATen/TracerMode.h>
+#include <ATen/ops/_scaled_dot_product_attention_math.h>
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
@@ -17,10 +19,13 @@
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/mse_loss.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/upsample_bicubic2d.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/upsample_nearest2d.h>
+#include <c10/core/GradMode.h>
 
 #include "shim.h"
 
@@ -35,7 +40,7 @@ CTTensor ct_linear(CTTensor x, CTTensor w, CTTensor b) {
 /// bfloat16, on two threads) writes past its buffers where input channels are no multiple of 16 and the batch does not divide evenly among
 /// the threads.
 static bool picksPixels(const at::Tensor &x, const at::Tensor &w, int64_t stride, int64_t padding, int64_t groups) {
-  return x.is_cpu() && x.dim() == 4 && w.dim() == 4 && w.size(2) == 1 && w.size(3) == 1 && stride > 1 && padding == 0 && groups == 1 &&
+  return !at::tracer::impl::is_dispatch_enabled() && x.is_cpu() && x.dim() == 4 && w.dim() == 4 && w.size(2) == 1 && w.size(3) == 1 && stride > 1 && padding == 0 && groups == 1 &&
          w.size(1) % 16 != 0;
 }
 CTTensor ct_conv2d(CTTensor x, CTTensor w, CTTensor b, int64_t stride, int64_t padding, int64_t groups) {
@@ -76,6 +81,17 @@ CTTensor ct_leaky_relu(CTTensor x, double slope) {
 }
 CTTensor ct_gelu(CTTensor x) {
   return tensor([&] { return at::gelu(get(x)); });
+}
+CTTensor ct_silu(CTTensor x) {
+  return tensor([&] { return at::silu(get(x)); });
+}
+CTTensor ct_scaled_dot_product_attention(CTTensor q, CTTensor k, CTTensor v) {
+  return tensor([&] {
+    const bool records = c10::GradMode::is_enabled() && (get(q).requires_grad() || get(k).requires_grad() || get(v).requires_grad());
+    // The fused kernels can be differentiated once only, and defenses need second derivatives.
+    return records ? std::get<0>(at::_scaled_dot_product_attention_math(get(q), get(k), get(v)))
+                   : at::scaled_dot_product_attention(get(q), get(k), get(v));
+  });
 }
 CTTensor ct_softmax(CTTensor x, int64_t dim) {
   return tensor([&] { return at::softmax(get(x), dim); });

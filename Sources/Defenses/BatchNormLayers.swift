@@ -12,7 +12,7 @@ enum BatchNormLayers {
     guard !layers.isEmpty else {
       throw DefenseError.invalid(
         "defense \(defense) needs a network with BatchNorm (\(purpose)), and \(model.spec?.kind ?? "this one") has none. "
-          + "fp, nad, nc and i-bau do without.")
+          + "nad, nc and i-bau do without, and so does fp where there is no layer normalisation either.")
     }
     return layers
   }

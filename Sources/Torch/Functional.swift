@@ -61,6 +61,13 @@ public enum F {
     made(ct_leaky_relu(x.handle, slope), "leakyReLU", [x])
   }
   public static func gelu(_ x: Tensor) -> Tensor { made(ct_gelu(x.handle), "gelu", [x]) }
+  /// x sigmoid(x).
+  public static func silu(_ x: Tensor) -> Tensor { made(ct_silu(x.handle), "silu", [x]) }
+  /// softmax(q k^T / sqrt(d)) v. Can be differentiated twice.
+  /// - Parameters: queries, keys and values, N x heads x T x d each.
+  public static func scaledDotProductAttention(_ q: Tensor, _ k: Tensor, _ v: Tensor) -> Tensor {
+    made(ct_scaled_dot_product_attention(q.handle, k.handle, v.handle), "scaledDotProductAttention", [q, k, v])
+  }
   public static func softmax(_ x: Tensor, _ dim: Int = -1) -> Tensor {
     made(ct_softmax(x.handle, Int64(dim)), "softmax", [x])
   }

@@ -813,6 +813,14 @@ enum DefaultsTable {
     [settings model]
     name = preactresnet18              # P2 4.1, P3 B.1: PreAct-ResNet18
     width = null                       # D
+    normalization = null               # D: what is usual for the data set
+    channels = rgb                     # D
+    size = null                        # D
+    depth = null                       # R Zagoruyko and Komodakis 2016; Simonyan and Zisserman 2015; Dosovitskiy et al. 2021
+    widen = null                       # R Zagoruyko and Komodakis 2016
+    patch = null                       # R Dosovitskiy et al. 2021
+    heads = null                       # R Dosovitskiy et al. 2021
+    stem = null                        # D: by the image size
 
     [settings recipe]
     * = @recipes fast
@@ -852,10 +860,21 @@ enum DefaultsTable {
   static let widths = [
     "preactresnet18": 64,  // He et al. 2016, as the benchmarks have it
     "resnet18": 64,  // He et al. 2016
+    "resnet34": 64,
+    "resnet50": 64,
+    "wideresnet": 16,  // Zagoruyko and Komodakis 2016
     "resnet32": 16,  // He et al. 2016, CIFAR: 16, 32, 64
     "vgg19": 64,  // Simonyan and Zisserman 2015
     "vgg19_bn": 64,
     "densenet121": 64,  // Huang et al. 2017: twice the growth rate of 32
+    "vgg_cifar": 64,
+    "densenet_cifar": 24,  // twice the growth rate of 12
+    "mobilenet_v2": 32,  // Sandler et al. 2018
+    "efficientnet_b0": 32,  // Tan and Le 2019
+    "convnext_tiny": 96,  // Liu et al. 2022
+    "vit_tiny": 192,  // timm
+    "vit_small": 384,
+    "vit_base": 768,  // Dosovitskiy et al. 2021
     "cnn": 32,  // ours
   ]
 }

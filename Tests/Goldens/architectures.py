@@ -240,3 +240,119 @@ class SmallCNN(nn.Module):
 def penultimate(model, x):
     """The input of the last linear layer."""
     return model.penultimate(x) if hasattr(model, "penultimate") else model.features(x)
+
+
+class WideBlock(nn.Module):
+    def __init__(self, a, b, stride):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(a)
+        self.conv1 = conv3(a, b, stride)
+        self.bn2 = nn.BatchNorm2d(b)
+        self.conv2 = conv3(b, b)
+        if a != b:
+            self.convShortcut = nn.Conv2d(a, b, 1, stride, bias=False)
+
+    def forward(self, x):
+        h = F.relu(self.bn1(x))
+        skip = self.convShortcut(h) if hasattr(self, "convShortcut") else x
+        return self.conv2(F.relu(self.bn2(self.conv1(h)))) + skip
+
+
+class WideGroup(nn.Module):
+    def __init__(self, a, b, count, stride):
+        super().__init__()
+        self.layer = nn.Sequential(*[WideBlock(a if n == 0 else b, b, stride if n == 0 else 1) for n in range(count)])
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class WideResNet(nn.Module):
+    """WRN-depth-widen; width is that of the first convolution."""
+
+    def __init__(self, classes=10, width=16, depth=28, widen=10):
+        super().__init__()
+        count, size = (depth - 4) // 6, width * widen
+        self.conv1 = conv3(3, width)
+        self.block1 = WideGroup(width, size, count, 1)
+        self.block2 = WideGroup(size, 2 * size, count, 2)
+        self.block3 = WideGroup(2 * size, 4 * size, count, 2)
+        self.bn1 = nn.BatchNorm2d(4 * size)
+        self.fc = nn.Linear(4 * size, classes)
+
+    def features(self, x):
+        return pooled(F.relu(self.bn1(self.block3(self.block2(self.block1(self.conv1(x)))))))
+
+    def forward(self, x):
+        return self.fc(self.features(x))
+
+
+class CIFARVGG(nn.Module):
+    """VGG of CIFAR code: BatchNorm, one linear layer."""
+
+    PLANS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+    def __init__(self, classes=10, width=64, depth=19):
+        super().__init__()
+        layers, a = [], 3
+        for multiple, count in zip((1, 2, 4, 8, 8), self.PLANS[depth]):
+            for _ in range(count):
+                layers += [nn.Conv2d(a, multiple * width, 3, padding=1), nn.BatchNorm2d(multiple * width), nn.ReLU()]
+                a = multiple * width
+            layers.append(nn.MaxPool2d(2))
+        self.body = nn.Sequential(*layers)
+        self.classifier = nn.Linear(a, classes)
+
+    def features(self, x):
+        return pooled(self.body(x))
+
+    def forward(self, x):
+        return self.classifier(self.features(x))
+
+
+class CIFARDenseLayer(nn.Module):
+    def __init__(self, a, growth):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(a)
+        self.conv1 = nn.Conv2d(a, 4 * growth, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(4 * growth)
+        self.conv2 = nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        return torch.cat([self.conv2(F.relu(self.bn2(self.conv1(F.relu(self.bn1(x)))))), x], 1)
+
+
+class CIFARTransition(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(a)
+        self.conv = nn.Conv2d(a, b, 1, bias=False)
+
+    def forward(self, x):
+        return F.avg_pool2d(self.conv(F.relu(self.bn(x))), 2)
+
+
+class CIFARDenseNet(nn.Module):
+    """DenseNet of CIFAR code: no BatchNorm after the first convolution, outputs before inputs."""
+
+    def __init__(self, classes=10, width=24):
+        super().__init__()
+        growth, a = width // 2, width
+        self.conv1 = conv3(3, width)
+        for n, count in enumerate((6, 12, 24, 16)):
+            setattr(self, f"dense{n + 1}", nn.Sequential(*[CIFARDenseLayer(a + i * growth, growth) for i in range(count)]))
+            a += count * growth
+            if n < 3:
+                setattr(self, f"trans{n + 1}", CIFARTransition(a, a // 2))
+                a //= 2
+        self.bn = nn.BatchNorm2d(a)
+        self.linear = nn.Linear(a, classes)
+
+    def features(self, x):
+        x = self.conv1(x)
+        for n in range(1, 4):
+            x = getattr(self, f"trans{n}")(getattr(self, f"dense{n}")(x))
+        return pooled(F.relu(self.bn(self.dense4(x))))
+
+    def forward(self, x):
+        return self.linear(self.features(x))

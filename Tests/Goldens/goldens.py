@@ -24,6 +24,13 @@ The filling rule
 Every matrix of this pattern has rank 2 (sine of a sum), which is worth remembering before reading
 meaning into a singular value.
 
+The noise
+    Deep narrow networks lose their input in matrices of such low rank. Where a case says so, the rule takes
+
+        noise(shape, phase): at the row-major flat index i   2 frac(43758.5453 sin(12.9898 (i + 1) + 78.233 phase)) - 1
+
+    in float64, rounded to float32, in the place of pattern(shape, phase), and sqrt(6 / fan_in) for sqrt(2 / fan_in).
+
 The loss of the layer cases
     sum(output * pattern(output.shape, 0.3)); gradients are taken of that number.
 """
@@ -55,17 +62,24 @@ def pattern(shape, phase: float, scale: float = 1.0) -> torch.Tensor:
     return result if scale == 1.0 else result * torch.tensor(scale, dtype=torch.float32)
 
 
+def noise(shape, phase: float, scale: float = 1.0) -> torch.Tensor:
+    count = math.prod(shape)
+    values = np.fromiter((43758.5453 * math.sin(12.9898 * (i + 1) + 78.233 * phase) for i in range(count)), np.float64, count)
+    return torch.from_numpy((2 * (values - np.floor(values)) - 1).astype(np.float32)).reshape(tuple(shape)) * torch.tensor(scale, dtype=torch.float32)
+
+
 def images(shape, phase: float) -> torch.Tensor:
     return 0.5 + 0.5 * pattern(shape, phase)
 
 
-def filled(name: str, shape, phase: float) -> torch.Tensor:
+def filled(name: str, shape, phase: float, noisy: bool = False) -> torch.Tensor:
     """Tensor ``name`` of a state dict by the filling rule."""
     shape = tuple(shape)
     if len(shape) >= 2:
-        return pattern(shape, phase, math.sqrt(2.0 / (math.prod(shape) / shape[0])))
+        fan_in = math.prod(shape) / shape[0]
+        return noise(shape, phase, math.sqrt(6.0 / fan_in)) if noisy else pattern(shape, phase, math.sqrt(2.0 / fan_in))
     last = name.rsplit(".", 1)[-1]
-    p = pattern(shape, phase)
+    p = noise(shape, phase) if noisy else pattern(shape, phase)
     if last == "weight":
         return 1 + 0.1 * p
     if last in ("bias", "running_mean"):
@@ -75,13 +89,13 @@ def filled(name: str, shape, phase: float) -> torch.Tensor:
     raise ValueError(f"the filling rule does not cover {name} {shape}")
 
 
-def fill(module: torch.nn.Module, phase_offset: float = 0.0) -> torch.nn.Module:
+def fill(module: torch.nn.Module, phase_offset: float = 0.0, noisy: bool = False) -> torch.nn.Module:
     with torch.no_grad():
         j = 0
         for name, tensor in module.state_dict().items():
             if not tensor.is_floating_point():
                 continue
-            tensor.copy_(filled(name, tensor.shape, j + phase_offset))
+            tensor.copy_(filled(name, tensor.shape, j + phase_offset, noisy))
             j += 1
     return module
 

@@ -77,6 +77,42 @@ layer("batch_norm1d_eval", nn.BatchNorm1d(6), (5, 6), "batch_norm1d", {**BN, "mo
 layer("batch_norm2d_no_affine_train", nn.BatchNorm2d(4, affine=False), (3, 4, 4, 4), "batch_norm2d", {**BN, "affine": False, "mode": "train"}, scale=2.0)
 layer("group_norm", nn.GroupNorm(2, 6), (2, 6, 4, 4), "group_norm", {"groups": 2, "eps": 1e-5}, scale=2.0)
 layer("layer_norm", nn.LayerNorm(6), (4, 6), "layer_norm", {"normalized_shape": [6], "eps": 1e-5}, scale=2.0)
+
+
+class LayerNorm2d(nn.LayerNorm):
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(F.silu(self.fc1(x.mean((2, 3), keepdim=True)))))
+
+
+class Attention(nn.Module):
+    """By nn.MultiheadAttention, under timm's names."""
+
+    def __init__(self, size, heads):
+        super().__init__()
+        self.qkv = nn.Linear(size, 3 * size)
+        self.proj = nn.Linear(size, size)
+        self.heads = heads
+
+    def forward(self, x):
+        x = x.transpose(0, 1)
+        y, _ = F.multi_head_attention_forward(
+            x, x, x, x.shape[2], self.heads, self.qkv.weight, self.qkv.bias, None, None, False, 0.0, self.proj.weight, self.proj.bias)
+        return y.transpose(0, 1)
+
+
+layer("layer_norm_2d", LayerNorm2d(6, eps=1e-6), (2, 6, 3, 2), "layer_norm_2d", {"eps": 1e-6}, scale=2.0)
+layer("squeeze_excitation", SqueezeExcitation(6, 2), (2, 6, 3, 3), "squeeze_excitation", {"squeezed": 2}, scale=2.0)
+layer("attention", Attention(8, 2), (2, 5, 8), "attention", {"heads": 2}, scale=2.0)
 layer("linear", nn.Linear(7, 5), (4, 7), "linear", {"out_features": 5, "bias": True})
 layer("linear_no_bias", nn.Linear(7, 5, bias=False), (4, 7), "linear", {"out_features": 5, "bias": False})
 

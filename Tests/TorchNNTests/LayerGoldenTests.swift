@@ -73,6 +73,9 @@ import TorchNN
     case "batch_norm2d" where s["affine"].bool == false: return PlainBatchNorm(channels)
     case "batch_norm2d", "batch_norm1d": return BatchNorm2d(channels)
     case "group_norm": return GroupNorm(groups: try int("groups"), channels)
+    case "layer_norm_2d": return LayerNorm2d(channels, eps: try #require(s["eps"].double))
+    case "squeeze_excitation": return SqueezeExcitation(channels, squeezed: try int("squeezed"), random)
+    case "attention": return MultiHeadAttention(8, heads: try int("heads"), random)
     case "layer_norm": return LayerNorm(s["normalized_shape"].ints)
     default: return try function(kind, s, grid).map { Lambda($0) }
     }
@@ -87,12 +90,12 @@ import TorchNN
       let size = try #require(s["output_size"].int)
       return { F.adaptiveAvgPool2d($0, size, size) }
     case "relu": return { Lambda.relu()($0) }
-    case "relu6": return { $0.clamped(0, 6) }
+    case "relu6": return { Lambda.relu6()($0) }
     case "leaky_relu": return { Lambda.leakyReLU(0.2)($0) }
     case "sigmoid": return { $0.sigmoid() }
     case "tanh": return { Lambda.tanh()($0) }
-    case "gelu": return { F.gelu($0) }
-    case "silu": return { $0 * $0.sigmoid() }
+    case "gelu": return { Lambda.gelu()($0) }
+    case "silu": return { Lambda.silu()($0) }
     case "softmax": return { F.softmax($0, 1) }
     case "log_softmax": return { F.logSoftmax($0, 1) }
     case "pad":
@@ -124,6 +127,56 @@ import TorchNN
     func callAsFunction(_ x: Tensor) -> Tensor {
       F.batchNorm(x, mean: runningMean, variance: runningVar, weight: nil, bias: nil, training: isTraining)
     }
+  }
+}
+
+@Suite struct AttentionTests {
+  /// Defenses take gradients of gradients; LibTorch's fused kernels have none.
+  @Test func canBeDifferentiatedTwice() {
+    func second(_ attend: (Tensor, Tensor, Tensor) -> Tensor) -> [Tensor] {
+      let parts = [0.1, 0.4, 0.9].map { pattern([2, 2, 5, 4], $0, 2).requiresGrad_() }
+      let first = gradients(of: weightedSum(attend(parts[0], parts[1], parts[2])), at: parts, createGraph: true)
+      return gradients(of: first.reduce(Tensor(0)) { $0 + $1.square().sum() }, at: parts)
+    }
+    let found = second { F.scaledDotProductAttention($0, $1, $2) }
+    let expected = second { F.softmax($0.matmul($1.transposed()) / 2, -1).matmul($2) }
+    for (a, b) in zip(found, expected) { expectClose(a, b) }
+  }
+
+  /// Without gradients another kernel does the work.
+  @Test func isTheSameWithoutGradients() {
+    let parts = [0.1, 0.4, 0.9].map { pattern([2, 2, 5, 4], $0, 2) }
+    let quiet = noGrad { F.scaledDotProductAttention(parts[0], parts[1], parts[2]) }
+    parts[0].requiresGrad_()
+    expectClose(F.scaledDotProductAttention(parts[0], parts[1], parts[2]), quiet)
+  }
+}
+
+@Suite struct StochasticDepthTests {
+  @Test func leavesOutWholeSamples() {
+    let layer = StochasticDepth(0.25)
+    let x = 2 + pattern([400, 2, 3], 0.3)
+    let scale = (layer(x) / x).flattened(1)
+    let kept = scale.max([1])
+    expectClose(scale.min([1]), kept, "each sample as a whole")
+    let values = kept.array(Float.self)
+    #expect(values.allSatisfy { $0 == 0 || abs($0 - 4 / 3) < 1e-5 })
+    let share = Double(values.count { $0 == 0 }) / 400
+    #expect(abs(share - 0.25) < 0.08, "\(share)")
+    expectSame(layer.eval()(x), x)
+  }
+
+  @Test func followsTheSeedOfItsEpoch() {
+    let layers = Sequential([StochasticDepth(0.5), StochasticDepth(0.5)])
+    let x = Tensor.ones([64, 1])
+    func draw(_ seed: UInt64) -> Tensor {
+      layers.reseedDropout(seed)
+      return layers(x)
+    }
+    expectSame(draw(7), draw(7))
+    #expect(draw(7).array(Float.self) != draw(8).array(Float.self))
+    // Two layers with the same draws would keep half of the samples, others a quarter.
+    #expect(draw(7).array(Float.self).count { $0 > 0 } < 26)
   }
 }
 

@@ -170,6 +170,9 @@ CTTensor CT_OPT ct_avg_pool2d(CTTensor x, int64_t kernel, int64_t stride, int64_
 CTTensor CT_OPT ct_adaptive_avg_pool2d(CTTensor x, int64_t height, int64_t width);
 CTTensor CT_OPT ct_leaky_relu(CTTensor x, double slope);
 CTTensor CT_OPT ct_gelu(CTTensor x);
+CTTensor CT_OPT ct_silu(CTTensor x);
+// softmax(q k^T / sqrt(d)) v of N x heads x T x d.
+CTTensor CT_OPT ct_scaled_dot_product_attention(CTTensor q, CTTensor k, CTTensor v);
 CTTensor CT_OPT ct_softmax(CTTensor x, int64_t dim);
 CTTensor CT_OPT ct_log_softmax(CTTensor x, int64_t dim);
 // reduction: 0 none, 1 mean, 2 sum. target: int64 classes or float probabilities.

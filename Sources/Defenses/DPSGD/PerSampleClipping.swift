@@ -26,7 +26,8 @@ struct PerSampleClipping {
       default:
         throw .invalid(
           "defense \(id): gradients of single samples are known for convolutions without groups, linear layers and "
-            + "group normalisation, and \(path) of the model is a \(type(of: module)). Choose another model.")
+            + "group normalisation, and \(path.isEmpty ? "the model itself" : "\(path) of the model") is a "
+            + "\(type(of: module)) with parameters of its own. Choose another model.")
       }
     }
     layerCount = count

@@ -37,6 +37,11 @@ struct ChannelReaders {
     channels = stage.dimension(1)
     readers = try direct.map { call in
       let columns = Self.columns(of: call.input, channelsOf: stage)
+      guard columns.reduce(0, { $0 + $1.count }) <= call.input.dimension(1) else {
+        throw DefenseError.invalid(
+          "fp cannot prune \(model.spec?.kind ?? "the model"): a layer that mixes channels, such as layer normalisation, "
+            + "stands between the last stage and what reads it. nad, nc and i-bau do without.")
+      }
       switch call.layer {
       case let linear as Linear: return (linear.weight, columns)
       case let conv as Conv2d where conv.groups == 1: return (conv.weight, columns)
@@ -44,7 +49,9 @@ struct ChannelReaders {
       }
     }
     guard !readers.isEmpty else {
-      throw DefenseError.invalid("pruning found no convolution or linear layer that reads the last stage.")
+      throw DefenseError.invalid(
+        "fp found no convolution or linear layer of \(model.spec?.kind ?? "the model") that reads the channels of the last "
+          + "stage, as in transformers, whose logits come from the class token. nad, nc and i-bau do without.")
     }
   }
 

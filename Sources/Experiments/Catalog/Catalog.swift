@@ -61,7 +61,7 @@ public struct Catalog: Sendable {
       ModelKind.all.map { model in
         Entry(
           kind: kind, name: model.id, summary: model.summary,
-          facts: [("published width", "\(model.defaultWidth) channels")],
+          facts: facts(model),
           settings: SettingsTree.describe(ModelSettings.self), prefix: "model.")
       }
     case .attacks:
@@ -96,6 +96,16 @@ public struct Catalog: Sendable {
         section("evaluation", "What is measured, and how often.", EvaluationSettings.self),
       ]
     }
+  }
+
+  private static func facts(_ model: ModelKind) -> [(name: String, value: String)] {
+    var facts = [("published width", "\(model.defaultWidth) channels")]
+    if let depth = model.options.depth {
+      facts.append(("depth", "\(depth.published), or another of \(depth.description)"))
+    }
+    if let widen = model.options.widen { facts.append(("widen factor", "\(widen)")) }
+    if let heads = model.options.heads { facts.append(("attention heads", "\(heads)")) }
+    return facts
   }
 
   private static func section(_ name: String, _ summary: String, _ type: any Configurable.Type, prefix: String? = nil)

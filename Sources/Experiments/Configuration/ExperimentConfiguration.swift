@@ -66,7 +66,11 @@ public struct ExperimentConfiguration: Sendable {
     dataset = try section("dataset", parts["dataset"] ?? [:])
     model = try problems.collect("model", fallback: ModelSettings()) {
       let model: ModelSettings = try SettingsTree.resolve(overrides: parts["model"] ?? [:], at: "model")
-      if let width = model.width { try ModelKind.named(model.name).check(width: width) }
+      if parts["model"]?["name"] != nil {
+        try model.check()
+      } else if let width = model.width, model.heads == nil {
+        try ModelKind.named(model.name).check(width: width)
+      }
       return model
     }
     // The model's images are the data set's, resized while they are loaded.
@@ -223,6 +227,7 @@ public struct ExperimentConfiguration: Sendable {
     var model = model
     for key in ["normalization", "size"] where model[key] == .null { model[key] = nil }
     if model["channels"]?.stringValue == ChannelOrder.rgb.rawValue { model["channels"] = nil }
+    for key in ["depth", "widen", "patch", "heads", "stem"] where model[key] == .null { model[key] = nil }
     return model
   }
 

@@ -8,6 +8,11 @@ public struct ModelSettings: Configurable, Hashable {
   public var normalization: NormalizationSetting? = nil
   public var channels = ChannelOrder.rgb
   public var size: Int? = nil
+  public var depth: Int? = nil
+  public var widen: Int? = nil
+  public var patch: Int? = nil
+  public var heads: Int? = nil
+  public var stem: Stem? = nil
   public init() {}
 
   public static let settings: [Setting] = [
@@ -28,7 +33,30 @@ public struct ModelSettings: Configurable, Hashable {
       "size",
       "Side of the images that the model takes; others are resized. Empty is what the model's file says, else the data "
         + "set's size.", unit: "pixels", range: 16...512),
+    Setting(
+      "depth", "Layers of wideresnet (6n + 4) and vgg_cifar, blocks of the vit; empty is the published depth.",
+      unit: "layers", range: 1...100),
+    Setting(
+      "widen", "Widen factor of wideresnet: WRN-28-10 has 10, which empty stands for.", range: 1...16),
+    Setting(
+      "patch", "Side of a vit's patches; empty is 4 for images below 96 pixels, 16 from there on.", unit: "pixels",
+      range: 1...64),
+    Setting("heads", "Attention heads of a vit, which divide its width; empty is the published number.", range: 1...64),
+    Setting(
+      "stem",
+      "How an architecture with two stems takes in its images: at full resolution (small), or as its ImageNet "
+        + "version does (large); empty is large from 96 pixels on.",
+      choices: Stem.allCases.map(\.rawValue)),
   ]
+
+  /// What can be told before there are images.
+  /// - Throws: `SettingsError` for unknown names, and for values that the architecture does not have.
+  func check() throws(SettingsError) {
+    let kind = try ModelKind.named(name)
+    var shape = ModelShape(classes: 1, width: width ?? kind.defaultWidth, imageSize: patch ?? 32)
+    (shape.depth, shape.widen, shape.patch, shape.heads, shape.stem) = (depth, widen, patch, heads, stem)
+    try kind.check(shape)
+  }
 
   /// The architecture for a data set.
   /// - Throws: `SettingsError` for unknown names, for images that the architecture cannot take, and for a normaliser of
@@ -44,11 +72,12 @@ public struct ModelSettings: Configurable, Hashable {
     }
     let kind = try ModelKind.named(name)
     try kind.check(images: data.shape)
-    return ModelSpec(
-      kind: kind.id,
-      shape: ModelShape(
-        classes: data.classes, width: width ?? kind.defaultWidth, channels: data.channels, imageSize: data.height,
-        normalization: try normalization(for: data)))
+    var shape = ModelShape(
+      classes: data.classes, width: width ?? kind.defaultWidth, channels: data.channels, imageSize: data.height,
+      normalization: try normalization(for: data))
+    (shape.depth, shape.widen, shape.patch, shape.heads, shape.stem) = (depth, widen, patch, heads, stem)
+    try kind.check(shape)
+    return ModelSpec(kind: kind.id, shape: shape)
   }
 
   private func normalization(for data: ImageDataset) throws -> Normalization {

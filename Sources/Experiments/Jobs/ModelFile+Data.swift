@@ -7,12 +7,20 @@ extension ModelFile {
   /// The settings with the side of the file's images, where they give none and the images may be of several sizes.
   func sized(_ settings: DatasetSettings) -> DatasetSettings {
     var settings = settings
-    guard settings.size == nil, ["folder", "csv"].contains(settings.name), let stored = ModelSpec.stored(in: path)
-    else {
-      return settings
-    }
-    settings.size = stored.shape.imageSize
+    guard settings.size == nil, ["folder", "csv"].contains(settings.name), let side = ownSize else { return settings }
+    settings.size = side
     return settings
+  }
+
+  /// The side of the images that the model takes, by what its file says or by the positions of a transformer.
+  private var ownSize: Int? {
+    if let stored = ModelSpec.stored(in: path) { return stored.shape.imageSize }
+    guard named == nil, let found = try? recognized(), found.shape.patch != nil else { return nil }
+    return found.shape.imageSize
+  }
+
+  private func recognized() throws -> RecognizedModel {
+    try RecognizedModel(options.shapes(of: path), path: path, heads: heads)
   }
 
   /// The data set as the file's model sees it: with its channels, its size, and its classes in its order, as far as the
@@ -25,7 +33,7 @@ extension ModelFile {
     _ data: ImageDataset, settings: DatasetSettings, progress: any ProgressReporter
   ) throws -> ImageDataset {
     var data = data
-    if settings.size == nil, let side = ModelSpec.stored(in: path)?.shape.imageSize, data.shape.side != side {
+    if settings.size == nil, let side = ownSize, data.shape.side != side {
       progress.message(
         "the images of \(data.name), \(data.height)x\(data.width) pixels, are resized to \(side)x\(side), the size "
           + "that \(path) takes")
@@ -63,7 +71,7 @@ extension ModelFile {
   /// How many classes the model has, by what its file says or by its entries.
   func classes() throws -> Int? {
     if let stored = ModelSpec.stored(in: path) { return stored.shape.classes }
-    return try? RecognizedModel(options.shapes(of: path), path: path).shape.classes
+    return try? recognized().shape.classes
   }
 
   private var options: ModelFileOptions {
@@ -76,7 +84,7 @@ extension ModelFile {
   private func takesColour(_ gray: ImageDataset) -> Bool {
     if let stored = ModelSpec.stored(in: path) { return stored.shape.channels == 3 }
     guard let named else {
-      return (try? RecognizedModel(options.shapes(of: path), path: path))?.shape.channels == 3
+      return (try? recognized())?.shape.channels == 3
     }
     guard let spec = try? named.spec(for: gray.withChannels(3)) else { return false }
     return (try? Classifier.open(path, as: spec, options: options)) != nil

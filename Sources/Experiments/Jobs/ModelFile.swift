@@ -23,6 +23,9 @@ public struct ModelFile: Sendable {
   public var channelOrder: ChannelOrder?
   /// Which class of the model each class of a data set is; nil matches them by name, or by position.
   public var classMap: ClassMap?
+  /// What weights do not show of a file whose architecture is recognised: which strides, how many attention heads.
+  public var stem: Stem?
+  public var heads: Int?
 
   public init(
     _ path: String, named: ModelSettings? = nil, width: Int? = nil, ignored: [String] = [],
@@ -147,7 +150,7 @@ public struct ModelFile: Sendable {
     for data: ImageDataset, classes: [String], _ options: ModelFileOptions, _ progress: any ProgressReporter
   ) throws -> (spec: ModelSpec, naming: KeyNaming)? {
     guard ModelSpec.stored(in: path) == nil, try !hasModelMetadata() else { return nil }
-    let found = try RecognizedModel(options.shapes(of: path), path: path)
+    let found = try RecognizedModel(options.shapes(of: path), path: path, heads: heads)
     progress.message("\(path): recognised \(found.description)")
     var shape = found.shape
     guard shape.channels == data.channels else {
@@ -160,7 +163,21 @@ public struct ModelFile: Sendable {
           + "  Name the data set that it was trained for, or say which class is which in a file of lines "
           + "\"ours: theirs\", such as \"\(classes.first ?? "cat"): 3\": --class-map FILE.")
     }
+    if shape.patch != nil, shape.imageSize != data.height {
+      throw JobError.invalid(
+        "\(path): the positions of the transformer are for images of \(shape.imageSize) pixels, those of the data set "
+          + "\(data.name) have \(data.height): --set dataset.size=\(shape.imageSize) resizes them.")
+    }
     shape.imageSize = data.height
+    let options = try ModelKind.named(found.kind).options
+    if options.hasStems, !options.stemShows {
+      shape.stem = stem
+      let used = shape.usedStem
+      progress.message(
+        "\(path): the strides of \(found.kind) do not show in the weights; taken are those for "
+          + (used == .small ? "small images" : "ImageNet's sizes, as in TorchVision")
+          + (stem == nil ? " (the others: --set model.stem=\(used == .small ? "large" : "small"))" : ""))
+    }
     if shape.stem == .fitting(imageSize: data.height) { shape.stem = nil }
     try ModelKind.named(found.kind).check(images: data.shape)
     return (ModelSpec(kind: found.kind, shape: shape), found.naming)

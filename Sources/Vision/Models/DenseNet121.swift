@@ -75,18 +75,27 @@ final class DenseLayer: Module, Layer {
   let conv1: Conv2d
   let norm2: BatchNorm2d
   let conv2: Conv2d
+  private let outputFirst: Bool
 
-  init(_ inputs: Int, growth: Int, _ generator: Generator) {
+  /// - Parameter outputFirst: the output stands before the input, as in CIFAR code.
+  init(_ inputs: Int, growth: Int, outputFirst: Bool = false, _ generator: Generator) {
+    self.outputFirst = outputFirst
     norm1 = BatchNorm2d(inputs)
     conv1 = Conv2d(inputs, 4 * growth, kernel: 1, bias: false, generator)
     norm2 = BatchNorm2d(4 * growth)
     conv2 = Conv2d(4 * growth, growth, kernel: 3, padding: 1, bias: false, generator)
   }
 
+  /// CIFAR code calls BatchNorm bn.
+  override var children: [(name: String, module: Module)] {
+    let norm = outputFirst ? "bn" : "norm"
+    return [(norm + "1", norm1), ("conv1", conv1), (norm + "2", norm2), ("conv2", conv2)]
+  }
+
   func callAsFunction(_ x: Tensor) -> Tensor {
     var y = conv1(norm1(x, relu: true))
     y = conv2(norm2(y, relu: true))
-    return Tensor.concatenated([x, y], 1)
+    return Tensor.concatenated(outputFirst ? [y, x] : [x, y], 1)
   }
 }
 
@@ -94,11 +103,16 @@ final class DenseLayer: Module, Layer {
 final class Transition: Module, Layer {
   let norm: BatchNorm2d
   let conv: Conv2d
+  private let normName: String
 
-  init(_ inputs: Int, _ outputs: Int, _ generator: Generator) {
+  /// - Parameter normName: what keys call the BatchNorm.
+  init(_ inputs: Int, _ outputs: Int, normName: String = "norm", _ generator: Generator) {
+    self.normName = normName
     norm = BatchNorm2d(inputs)
     conv = Conv2d(inputs, outputs, kernel: 1, bias: false, generator)
   }
+
+  override var children: [(name: String, module: Module)] { [(normName, norm), ("conv", conv)] }
 
   func callAsFunction(_ x: Tensor) -> Tensor { F.avgPool2d(conv(norm(x, relu: true)), kernel: 2) }
 }

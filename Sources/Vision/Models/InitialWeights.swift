@@ -22,6 +22,23 @@ extension Module {
       }
     }
   }
+
+  /// Draws the weights of all convolutions and linear layers of the tree from N(0, deviation), with biases 0, as timm and
+  /// torchvision do in networks with layer normalisation. (They cut the distribution at +-2, a hundred deviations.)
+  func drawNormal(_ deviation: Double, _ generator: Generator) {
+    noGrad {
+      for (_, module) in modules() {
+        let (weight, bias): (Tensor, Bias?)
+        switch module {
+        case let layer as Conv2d: (weight, bias) = (layer.weight, layer.bias)
+        case let layer as Linear: (weight, bias) = (layer.weight, layer.bias)
+        default: continue
+        }
+        weight.copy_(generator.normal(weight.shape) * deviation)
+        bias?.wrappedValue.zero_()
+      }
+    }
+  }
 }
 
 /// Means over height and width: N x C x H x W to N x C.

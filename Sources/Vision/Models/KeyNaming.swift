@@ -12,13 +12,19 @@ public struct KeyNaming: Sendable, Hashable {
   }
   /// The first of them that a key holds is replaced.
   public var words: [Word]
+  /// How names are found that words do not lead to; `words` are then without use.
+  public var rewriting: KeyRewriting?
   /// Linear layers are stored as convolutions over the whole map, as timm's VGG has them.
   public var hasConvolutionalHead = false
   /// The code base's name in front of all keys, with its dot.
   public var prefix = ""
 
-  public init(_ origin: String, _ words: [(String, String)] = [], hasConvolutionalHead: Bool = false) {
+  public init(
+    _ origin: String, _ words: [(String, String)] = [], hasConvolutionalHead: Bool = false,
+    rewriting: KeyRewriting? = nil
+  ) {
     self.origin = origin
+    self.rewriting = rewriting
     self.words = words.map { Word(from: $0.0, to: $0.1) }
     self.hasConvolutionalHead = hasConvolutionalHead
   }
@@ -38,11 +44,18 @@ public struct KeyNaming: Sendable, Hashable {
       "timm's names",
       [("pre_logits.fc1", "classifier.0"), ("pre_logits.fc2", "classifier.3"), ("head.fc", "classifier.6")],
       hasConvolutionalHead: true),
+    KeyNaming("timm's names", rewriting: .timmMobileNetV2), KeyNaming("timm's names", rewriting: .timmEfficientNet),
+    KeyNaming("timm's names", rewriting: .timmConvNeXt),
+    KeyNaming("TorchVision's names", rewriting: .torchVisionTransformer),
   ]
+
+  /// Whether it can change anything but the prefix.
+  var isRenaming: Bool { !words.isEmpty || rewriting != nil }
 
   /// The zoo's key for one of the file; the same where nothing applies.
   public func key(_ key: String) -> String {
     var key = key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : key
+    if let rewriting { return rewriting.key(key) }
     guard !words.isEmpty else { return key }
     key = ".\(key)."
     for word in words {
@@ -54,7 +67,8 @@ public struct KeyNaming: Sendable, Hashable {
   }
 
   func shape(_ shape: Shape, _ key: String) -> Shape {
-    hasConvolutionalHead && shape.count == 4 && key.hasPrefix("classifier.")
+    if let rewriting { return rewriting.shape(shape, key) }
+    return hasConvolutionalHead && shape.count == 4 && key.hasPrefix("classifier.")
       ? [shape[0], shape.dropFirst().reduce(1, *)] : shape
   }
 

@@ -13,9 +13,16 @@ public struct ModelKind: Sendable {
   public var widthStep = 1
   /// The smallest side of an image in pixels: below it, a layer that halves the resolution has nothing left.
   public var leastImageSize = 1
-  private let build: @Sendable (ModelShape, Generator) -> Classifier
+  /// What else can be chosen.
+  public var options = ModelOptions()
+  /// How many parameters a shape has, where that is no polynomial of the width.
+  var countsParameters: (@Sendable (ModelShape) -> Double)? = nil
+  /// The depth, and whatever else its keys depend on, by the keys and shapes of a file; for architectures of several
+  /// depths, one of those whose keys are alike.
+  var template: (@Sendable ([String: Shape]) -> ModelShape?)? = nil
+  let build: @Sendable (ModelShape, Generator) -> Classifier
 
-  /// A new model with random weights that fits `shape`.
+  /// A new model with random weights that fits `shape`, for which `check` has passed.
   public func make(_ shape: ModelShape, _ generator: Generator) -> Classifier {
     let model = build(shape, generator)
     if let groups = shape.groups { model.normalizeGroups(groups) }
@@ -28,6 +35,13 @@ public struct ModelKind: Sendable {
     guard width > 0, width % widthStep == 0 else {
       throw SettingsError("model.width", "\(width) is no width of \(id): it takes multiples of \(widthStep).")
     }
+  }
+
+  /// - Throws: `SettingsError` for a shape that the architecture cannot have; images are `check(images:)`'s.
+  public func check(_ shape: ModelShape) throws(SettingsError) {
+    if shape.heads == nil { try check(width: shape.width) }
+    guard shape.width > 0 else { throw SettingsError("model.width", "\(shape.width) is no width.") }
+    try options.check(shape, id)
   }
 
   /// - Throws: `SettingsError` for images that the architecture cannot take: it needs square ones of a least size.
@@ -55,54 +69,6 @@ public struct ModelKind: Sendable {
     }
   }
 
-  /// Where a model has two stems, images of 96 pixels and more get the large one (`Stem.fitting(imageSize:)`).
-  public static let all: [ModelKind] = [
-    ModelKind(
-      id: "preactresnet18", summary: "PreAct-ResNet18 without final BatchNorm, as the backdoor benchmarks use it",
-      defaultWidth: 64
-    ) {
-      PreActResNet18(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
-    },
-    ModelKind(
-      id: "resnet18", summary: "ResNet18; below 96 pixels with a 3x3 stem, from there on torchvision's",
-      defaultWidth: 64
-    ) {
-      ResNet18(
-        classes: $0.classes, width: $0.width, channels: $0.channels, stem: $0.usedStem,
-        normalization: $0.normalization, $1)
-    },
-    ModelKind(
-      id: "resnet32", summary: "ResNet32 for small images, with shortcuts without weights: 0.46 M parameters",
-      defaultWidth: 16,
-      widthStep: 2
-    ) {
-      ResNet32(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
-    },
-    ModelKind(id: "vgg19", summary: "VGG19 without BatchNorm, torchvision's layout", defaultWidth: 64) {
-      VGG19(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
-    },
-    ModelKind(id: "vgg19_bn", summary: "VGG19 with BatchNorm, torchvision's layout", defaultWidth: 64) {
-      VGG19(
-        classes: $0.classes, width: $0.width, channels: $0.channels, batchNorm: true, normalization: $0.normalization,
-        $1)
-    },
-    ModelKind(
-      id: "densenet121", summary: "DenseNet121; below 96 pixels with a 3x3 stem, from there on torchvision's",
-      defaultWidth: 64,
-      widthStep: 2, leastImageSize: 8
-    ) {
-      DenseNet121(
-        classes: $0.classes, width: $0.width, channels: $0.channels, stem: $0.usedStem,
-        normalization: $0.normalization, $1)
-    },
-    ModelKind(
-      id: "cnn", summary: "three convolutions with BatchNorm: trains in seconds on a CPU", defaultWidth: 32,
-      leastImageSize: 4
-    ) {
-      SmallCNN(classes: $0.classes, width: $0.width, channels: $0.channels, normalization: $0.normalization, $1)
-    },
-  ]
-
   /// The architecture with this id.
   /// - Throws: `unknown model "resnet19". Did you mean resnet18 or resnet32? Known: preactresnet18, resnet18, ...`
   public static func named(_ id: String) throws(SettingsError) -> ModelKind {
@@ -127,9 +93,19 @@ public struct ModelShape: Sendable, Codable, Hashable {
   public var groups: Int?
   /// The stem of architectures that have two; nil lets the image size choose.
   public var stem: Stem?
+  /// Layers of architectures of several depths; nil is the published one, here and in what follows.
+  public var depth: Int?
+  /// How many times its width a wide residual network is wide.
+  public var widen: Int?
+  /// Side of a vision transformer's patches in pixels; nil lets the image size choose.
+  public var patch: Int?
+  /// Heads of a vision transformer's attention.
+  public var heads: Int?
 
   /// The stem that a model of this shape gets.
   public var usedStem: Stem { stem ?? .fitting(imageSize: imageSize) }
+  /// The patches that a vision transformer of this shape gets: a grid of 8x8 for 32 pixels, of 14x14 for 224.
+  public var usedPatch: Int { patch ?? (imageSize >= 96 ? 16 : 4) }
 
   /// The sides that models take, in pixels.
   public static let imageSizes = 8...2048

@@ -19,9 +19,11 @@ extension ModelSpec {
   /// build a network that its tensors do not fill.
   func isPlausible(for file: Safetensors) -> Bool {
     let mean = shape.normalization.mean, deviation = shape.normalization.standardDeviation
-    guard let kind = try? ModelKind.named(kind), (try? kind.check(width: shape.width)) != nil else { return false }
+    guard let kind = try? ModelKind.named(kind), ModelShape.imageSizes.contains(shape.imageSize),
+      (try? kind.check(shape)) != nil
+    else { return false }
     let held = file.tensors.reduce(0.0) { $0 + Double($1.tensor.count) }
-    return shape.classes > 0 && [1, 3].contains(shape.channels) && ModelShape.imageSizes.contains(shape.imageSize)
+    return shape.classes > 0 && [1, 3].contains(shape.channels)
       && mean.count == deviation.count && (mean.isEmpty || mean.count == shape.channels)
       && (shape.normalization.channelOrder != .bgr || shape.channels == 3)
       && mean.allSatisfy(\.isFinite) && deviation.allSatisfy { $0.isFinite && $0 > 0 }
@@ -47,17 +49,19 @@ extension ModelSpec {
 extension ModelKind {
   /// How many parameters a model has, without building one of that size: the count is quadratic in the width and linear
   /// in the number of classes, so a few small models of the kind determine it.
-  func parameterCount(_ shape: ModelShape) -> Double {
-    let widths = (1...3).map { $0 * widthStep }
+  public func parameterCount(_ shape: ModelShape) -> Double {
+    if let countsParameters { return countsParameters(shape) }
+    let step = shape.heads ?? widthStep
+    let widths = (1...3).map { $0 * step }
     let (width, classes) = (Double(shape.width), Double(shape.classes))
     var total = 0.0
     for small in widths {
       // Lagrange's polynomial: 1 at this width, 0 at the others.
       let share = widths.filter { $0 != small }.reduce(1.0) { $0 * (width - Double($1)) / Double(small - $1) }
       let counts = [1, 2].map { few in
-        var least = ModelShape(
-          classes: few, width: small, channels: shape.channels, imageSize: min(max(shape.imageSize, 32), 224))
-        least.stem = shape.stem
+        var least = shape
+        (least.classes, least.width) = (few, small)
+        (least.normalization, least.groups) = (.none, nil)
         return Double(make(least, Generator(seed: 0)).parameterCount)
       }
       total += share * (counts[0] + (classes - 1) * (counts[1] - counts[0]))

@@ -17,7 +17,7 @@ public struct ModelSpec: Sendable, Codable, Hashable {
   /// - Throws: `SettingsError` that lists the known names, or says which widths there are.
   public func make(_ generator: Generator) throws -> Classifier {
     let kind = try ModelKind.named(kind)
-    try kind.check(width: shape.width)
+    try kind.check(shape)
     try checkMemory(kind)
     return kind.make(shape, generator)
   }

@@ -40,11 +40,13 @@ extension SettingsOptions {
     }
     // A width alone names no architecture: it is compared with that of the file.
     let isNamed = given["model"]?["name"] != nil
-    return ModelFile(
+    var file = ModelFile(
       path, named: isNamed ? configuration.model : nil, width: isNamed ? nil : configuration.model.width,
       ignored: foreign.ignore, renamed: foreign.rename.map { ($0.from, $0.to) }, key: foreign.key,
       normalization: configuration.model.normalization,
       channelOrder: given["model"]?["channels"] == nil ? nil : configuration.model.channels,
       classMap: try foreign.classMap.map(ClassMap.init(contentsOf:)))
+    (file.stem, file.heads) = (configuration.model.stem, configuration.model.heads)
+    return file
   }
 }

@@ -6,14 +6,28 @@ import Vision
 
 @Suite("Model zoo")
 struct ModelZooTests {
-  static let ids = ["preactresnet18", "resnet18", "resnet32", "vgg19", "vgg19_bn", "densenet121", "cnn"]
+  static let ids = [
+    "preactresnet18", "resnet18", "resnet34", "resnet50", "wideresnet", "resnet32", "vgg19", "vgg19_bn", "vgg_cifar",
+    "densenet121", "densenet_cifar", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "vit_tiny", "vit_small",
+    "vit_base", "cnn",
+  ]
+  /// One of each class.
+  static let architectures = ids.filter { $0 != "vit_small" && $0 != "vit_base" }
 
   static func small(_ id: String, _ channels: Int = 3, _ size: Int = 32, normalization: Normalization = .none) throws
     -> Classifier
   {
     let kind = try ModelKind.named(id)
-    let shape = ModelShape(
+    var shape = ModelShape(
       classes: 5, width: kind.defaultWidth / 8, channels: channels, imageSize: size, normalization: normalization)
+    switch id {
+    case "resnet50", "densenet_cifar", "convnext_tiny": shape.width = 4
+    case "wideresnet": (shape.depth, shape.widen) = (10, 2)
+    case "vgg_cifar": (shape.width, shape.depth) = (4, 11)
+    case "vit_tiny": (shape.width, shape.depth) = (12, 2)
+    default: break
+    }
+    try kind.check(shape)
     return kind.make(shape, Generator(seed: 3))
   }
 
@@ -30,7 +44,7 @@ struct ModelZooTests {
     #expect(message.contains(Self.ids.joined(separator: ", ")))
   }
 
-  @Test("A model's description builds it again", arguments: ids)
+  @Test("A model's description builds it again", arguments: architectures)
   func specs(_ id: String) throws {
     let model = try Self.small(id, 1, 112, normalization: .halfGray).eval()
     let spec = try #require(model.spec)
@@ -50,7 +64,14 @@ struct ModelZooTests {
       ResNet18(classes: 4, width: 4, stem: .large, generator), ResNet32(classes: 4, width: 4, generator),
       VGG19(classes: 4, width: 4, generator), VGG19(classes: 4, width: 4, batchNorm: true, generator),
       DenseNet121(classes: 4, width: 8, generator), DenseNet121(classes: 4, width: 8, stem: .large, generator),
-      SmallCNN(classes: 4, width: 4, generator),
+      SmallCNN(classes: 4, width: 4, generator), ResNet34(classes: 4, width: 2, generator),
+      ResNet50(classes: 4, width: 2, stem: .large, generator),
+      WideResNet(classes: 4, width: 2, depth: 16, widen: 3, generator),
+      CIFARVGG(classes: 4, width: 2, depth: 13, generator), CIFARDenseNet(classes: 4, width: 4, generator),
+      MobileNetV2(classes: 4, width: 8, generator), EfficientNetB0(classes: 4, width: 8, stem: .large, generator),
+      ConvNeXtTiny(classes: 4, width: 2, stem: .large, generator),
+      VisionTransformer(
+        classes: 4, width: 8, depth: 3, heads: 2, patch: 8, imageSize: 16, generator),
     ]
     for model in models { #expect(try model.copied().stateDict().keys == model.stateDict().keys) }
     #expect(VGG19(classes: 4, width: 4, hidden: 10, generator).spec == nil)
@@ -72,6 +93,18 @@ struct ModelZooTests {
       (DenseNet121(classes: 3, width: 8, channels: 1, stem: .large, normalization: .halfGray, generator), 96, 1),
       (DenseNet121(classes: 3, width: 8, stem: .small, normalization: shift, generator), 32, 3),
       (SmallCNN(classes: 3, width: 6, channels: 1, normalization: .halfGray, generator), 32, 1),
+      (ResNet34(classes: 3, width: 2, channels: 1, normalization: .halfGray, generator), 32, 1),
+      (ResNet50(classes: 3, width: 2, normalization: shift, generator), 32, 3),
+      (WideResNet(classes: 3, width: 2, depth: 16, widen: 2, normalization: shift, generator), 16, 3),
+      (CIFARVGG(classes: 3, width: 2, depth: 13, normalization: shift, generator), 32, 3),
+      (CIFARDenseNet(classes: 3, width: 4, normalization: shift, generator), 16, 3),
+      (MobileNetV2(classes: 3, width: 4, channels: 1, normalization: .halfGray, generator), 16, 1),
+      (EfficientNetB0(classes: 3, width: 4, normalization: shift, generator), 16, 3),
+      (ConvNeXtTiny(classes: 3, width: 2, normalization: shift, generator), 16, 3),
+      (
+        VisionTransformer(
+          classes: 3, width: 8, depth: 2, heads: 2, patch: 8, imageSize: 16, normalization: shift, generator), 16, 3
+      ),
     ]
     let kinds = Set(models.map { ObjectIdentifier(type(of: $0.model)) })
     #expect(kinds == Set(try Self.ids.map { ObjectIdentifier(type(of: try Self.small($0))) }), "the whole zoo")
@@ -94,7 +127,8 @@ struct ModelZooTests {
   }
 
   @Test(
-    "Every model takes every size, forward and backward", arguments: ids, [(3, 8), (1, 28), (3, 32), (3, 64), (3, 224)])
+    "Every model takes every size, forward and backward", arguments: architectures,
+    [(3, 8), (1, 28), (3, 32), (3, 64), (3, 224)])
   func sizes(_ id: String, _ size: (channels: Int, side: Int)) throws {
     let model = try Self.small(id, size.channels, size.side)
     let x = Generator(seed: 5).uniform([2, size.channels, size.side, size.side]).requiresGrad_()
@@ -111,14 +145,23 @@ struct ModelZooTests {
     #expect(noGrad { model(x) }.isFinite().all().intItem() == 1)
   }
 
-  @Test("Stages and penultimate activations come from the forward pass of the logits", arguments: ids)
+  @Test("Stages and penultimate activations come from the forward pass of the logits", arguments: architectures)
   func stages(_ id: String) throws {
     let model = try Self.small(id).eval()
     let x = Generator(seed: 5).uniform([3, 3, 32, 32])
     let (logits, features) = noGrad { model.logitsAndFeatures(x) }
     let expected: [Shape] =
       switch id {
-      case "preactresnet18", "resnet18": [[3, 8, 32, 32], [3, 16, 16, 16], [3, 32, 8, 8], [3, 64, 4, 4]]
+      case "preactresnet18", "resnet18", "resnet34":
+        [[3, 8, 32, 32], [3, 16, 16, 16], [3, 32, 8, 8], [3, 64, 4, 4]]
+      case "resnet50": [[3, 16, 32, 32], [3, 32, 16, 16], [3, 64, 8, 8], [3, 128, 4, 4]]
+      case "wideresnet": [[3, 4, 32, 32], [3, 8, 16, 16], [3, 16, 8, 8]]
+      case "vgg_cifar": [[3, 4, 32, 32], [3, 8, 16, 16], [3, 16, 8, 8], [3, 32, 4, 4], [3, 32, 2, 2]]
+      case "densenet_cifar": [[3, 16, 32, 32], [3, 32, 16, 16], [3, 64, 8, 8], [3, 64, 4, 4]]
+      case "mobilenet_v2": [[3, 8, 32, 32], [3, 8, 32, 32], [3, 8, 16, 16], [3, 16, 8, 8], [3, 1280, 4, 4]]
+      case "efficientnet_b0": [[3, 8, 32, 32], [3, 8, 32, 32], [3, 8, 16, 16], [3, 16, 8, 8], [3, 160, 4, 4]]
+      case "convnext_tiny": [[3, 4, 32, 32], [3, 8, 16, 16], [3, 16, 8, 8], [3, 32, 4, 4]]
+      case "vit_tiny": [[3, 12, 8, 8], [3, 12, 8, 8]]
       case "resnet32": [[3, 2, 32, 32], [3, 4, 16, 16], [3, 8, 8, 8]]
       case "densenet121": [[3, 32, 32, 32], [3, 64, 16, 16], [3, 128, 8, 8], [3, 128, 4, 4]]
       case "cnn": [[3, 4, 32, 32], [3, 8, 16, 16], [3, 16, 8, 8]]
@@ -126,7 +169,8 @@ struct ModelZooTests {
       }
     #expect(features.stages.map(\.shape) == expected)
     #expect(deviation(noGrad { model.logits(features.penultimate) }, logits) == 0)
-    if !id.hasPrefix("vgg"), let last = features.stages.last {
+    let pools = !["vgg19", "vgg19_bn", "vgg_cifar", "convnext_tiny", "vit_tiny"].contains(id)
+    if pools, let last = features.stages.last {
       #expect(deviation(last.mean([2, 3]), features.penultimate) < 1e-5)
     }
   }
@@ -144,7 +188,7 @@ struct ModelZooTests {
     }
   }
 
-  @Test("The normaliser comes first and stays out of the state", arguments: ids)
+  @Test("The normaliser comes first and stays out of the state", arguments: architectures)
   func normalised(_ id: String) throws {
     let plain = try Self.small(id).eval()
     let normalising = try Self.small(id, normalization: .cifar10).eval()
@@ -161,7 +205,7 @@ struct ModelZooTests {
   @Test("The same seed gives the same weights, another one others", arguments: ids)
   func seeds(_ id: String) throws {
     let kind = try ModelKind.named(id)
-    let shape = ModelShape(classes: 3, width: kind.defaultWidth / 8)
+    let shape = ModelShape(classes: 3, width: kind.defaultWidth / (8 * kind.widthStep) * kind.widthStep)
     func weights(_ seed: UInt64) -> Tensor {
       Tensor.concatenated(kind.make(shape, Generator(seed: seed)).parameters().map { $0.detach().flattened() })
     }
@@ -185,6 +229,23 @@ struct ModelZooTests {
     let option = ResNet32(classes: 100, width: 32, Generator(seed: 0))
     #expect(close(try spread(option, "layer3.0.conv1.weight"), (2.0 / (64 * 9)).squareRoot()))
     #expect(close(try spread(option, "linear.weight"), (2.0 / 128).squareRoot()))
+    let wide = WideResNet(classes: 10, depth: 10, widen: 4, Generator(seed: 0))
+    #expect(close(try spread(wide, "block2.layer.0.conv1.weight"), (2.0 / (128 * 9)).squareRoot()))
+    let mobile = MobileNetV2(classes: 10, stem: .large, Generator(seed: 0))
+    #expect(close(try spread(mobile, "features.4.conv.0.0.weight"), (2.0 / 144).squareRoot()))
+    #expect(close(try spread(mobile, "classifier.1.weight"), 0.01))
+    let efficient = EfficientNetB0(classes: 10, Generator(seed: 0))
+    #expect(close(try spread(efficient, "features.4.1.block.0.0.weight"), (2.0 / 480).squareRoot()))
+    #expect(close(try spread(efficient, "classifier.1.weight"), (1.0 / 30).squareRoot()))
+    let convnext = ConvNeXtTiny(classes: 10, width: 32, Generator(seed: 0))
+    #expect(close(try spread(convnext, "features.3.0.block.3.weight"), 0.02))
+    #expect(try #require(convnext.stateDict()["features.5.8.layer_scale"]).max().item() == Double(Float(1e-6)))
+    let transformer = VisionTransformer(classes: 10, depth: 1, Generator(seed: 0))
+    for key in ["pos_embed", "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc2.weight"] {
+      #expect(close(try spread(transformer, key), 0.02), "\(key)")
+    }
+    #expect(close(try spread(transformer, "patch_embed.proj.weight"), (1.0 / (3 * 48)).squareRoot()))
+    #expect(abs(try spread(transformer, "cls_token") - 1e-6) < 2e-7)
     let vgg = VGG19(classes: 10, width: 16, Generator(seed: 0))
     #expect(close(try spread(vgg, "features.10.weight"), (2.0 / (64 * 9)).squareRoot()))
     #expect(close(try spread(vgg, "classifier.3.weight"), 0.02))

@@ -77,11 +77,92 @@ import Vision
   @Test func widthClassesAndChannelsShow() throws {
     for id in ModelKind.all.map(\.id) {
       let kind = try ModelKind.named(id)
-      let shape = ModelShape(classes: 7, width: 3 * kind.widthStep, channels: 1)
+      var shape = ModelShape(classes: 7, width: 3 * kind.widthStep, channels: 1)
+      // Heads follow from published widths alone, and several widths have the same rounded channels.
+      if id.hasPrefix("vit") { (shape.width, shape.depth, shape.patch) = (kind.defaultWidth, 1, 8) }
+      if ["mobilenet_v2", "efficientnet_b0"].contains(id) { shape.width = 24 }
       let model = kind.make(shape, Generator(seed: 0))
       let found = try RecognizedModel(model.stateDict().entries.map { ($0.key, $0.tensor.shape) }, path: "m")
       #expect(found.kind == id && found.shape.width == shape.width && found.shape.classes == 7, "\(id)")
       #expect(found.shape.channels == 1)
+    }
+  }
+
+  private func zoo(_ name: String) throws -> [(key: String, shape: Shape)] {
+    let zoo = try Golden("zoo").settings
+    let list = name.contains(" ") ? zoo["others"][name] : zoo["models"][name]["state"]
+    return try list.list().map { line in
+      let words = try #require(line.string).split(separator: " ")
+      return (String(words[0]), words[1].split(separator: "x").compactMap { Int($0) })
+    }
+  }
+
+  @Test(arguments: [
+    ("resnet34", "resnet34 of width 64: 10 classes, 3 image channels, 7x7 stem"),
+    ("resnet50", "resnet50 of width 64: 10 classes, 3 image channels, 7x7 stem"),
+    ("wideresnet", "wideresnet of width 16, depth 28, widen factor 10: 10 classes"),
+    ("vgg_cifar", "vgg_cifar of width 64, depth 19: 10 classes"), ("densenet_cifar", "densenet_cifar of width 24: 10"),
+    ("mobilenet_v2", "mobilenet_v2 of width 32: 10 classes, 3 image channels (the zoo's names"),
+    ("efficientnet_b0", "efficientnet_b0 of width 32: 10 classes"),
+    ("convnext_tiny", "convnext_tiny of width 96: 10 classes, 3 image channels, 4x4 stem"),
+    ("vit", "vit_tiny of width 192, depth 12, patches of 16 pixels, images of 224, 3 heads (usual"),
+    ("timm mobilenet_v2", "mobilenet_v2 of width 32: 10 classes, 3 image channels (timm's names"),
+    ("timm efficientnet_b0", "efficientnet_b0 of width 32: 10 classes, 3 image channels (timm's names"),
+    ("timm convnext_tiny", "convnext_tiny of width 96: 10 classes, 3 image channels, 4x4 stem (timm's names"),
+    ("torchvision vit_base", "vit_base of width 768, depth 12, patches of 16 pixels, images of 224, 12 heads (usual"),
+  ])
+  func modelsOfTorchVisionAndTimm(_ golden: String, _ words: String) throws {
+    let entries = try zoo(golden)
+    for prefix in ["", "module."] {
+      let found = try RecognizedModel(entries.map { (prefix + $0.key, $0.shape) }, path: "m")
+      #expect(found.description.hasPrefix(words), "\(found.description)")
+      #expect(found.naming.prefix == prefix)
+    }
+  }
+
+  /// timm registers the layers of these networks in TorchVision's order, so that the lists show which entry is which.
+  @Test(arguments: ["mobilenet_v2", "efficientnet_b0", "convnext_tiny"])
+  func timmsEntriesAreTorchVisions(_ name: String) throws {
+    let (foreign, own) = (try zoo("timm \(name)"), try zoo(name))
+    let naming = try RecognizedModel(foreign, path: "m").naming
+    #expect(foreign.map { naming.key($0.key) } == own.map(\.key))
+    let tensors = foreign.filter { $0.shape.count == 1 }.map { (key: $0.key, tensor: Tensor.zeros($0.shape)) }
+    let shapes = Dictionary(uniqueKeysWithValues: own.map { ($0.key, $0.shape) })
+    for entry in naming.applied(to: tensors) { #expect(entry.tensor.shape == shapes[entry.key], "\(entry.key)") }
+  }
+
+  @Test func transformersOfTorchVision() throws {
+    let naming = try RecognizedModel(zoo("torchvision vit_base"), path: "m").naming
+    #expect(Set(try zoo("torchvision vit_base").map { naming.key($0.key) }) == Set(try zoo("vit").map(\.key)))
+    #expect(naming.key("encoder.layers.encoder_layer_3.mlp.3.bias") == "blocks.3.mlp.fc2.bias")
+    #expect(naming.key("encoder.layers.encoder_layer_3.self_attention.in_proj_bias") == "blocks.3.attn.qkv.bias")
+    #expect(naming.key("encoder.layers.encoder_layer_3.ln_2.bias") == "blocks.3.norm2.bias")
+  }
+
+  @Test func headsThatNobodyPublished() throws {
+    func entries(_ width: Int) throws -> [(key: String, shape: Shape)] {
+      var shape = ModelShape(classes: 2, width: width)
+      (shape.depth, shape.heads) = (1, 1)
+      return try ModelSpec(kind: "vit_tiny", shape: shape).make(Generator(seed: 0)).stateDict().entries.map {
+        ($0.key, $0.tensor.shape)
+      }
+    }
+    #expect(try RecognizedModel(entries(128), path: "m").shape.heads == 2)
+    let error = #expect(throws: ModelFileError.self) { try RecognizedModel(entries(100), path: "m.pt") }
+    #expect(error?.description.contains("how many heads its attention has does not show") == true)
+    let given = try RecognizedModel(entries(100), path: "m", heads: 5)
+    #expect(given.shape.heads == 5 && given.description.contains("5 heads: 2 classes"))
+    let odd = #expect(throws: ModelFileError.self) { try RecognizedModel(entries(100), path: "m", heads: 3) }
+    #expect(odd?.description.contains("numbers that divide its width 100") == true)
+  }
+
+  @Test func widthsThatAreRounded() throws {
+    // 32 and 36 have the same first convolution.
+    for width in [32, 36] {
+      let model = MobileNetV2(classes: 2, width: width, Generator(seed: 0))
+      let found = try RecognizedModel(model.stateDict().entries.map { ($0.key, $0.tensor.shape) }, path: "m")
+      let again = MobileNetV2(classes: 2, width: found.shape.width, Generator(seed: 0))
+      #expect(again.stateDict().entries.map(\.tensor.shape) == model.stateDict().entries.map(\.tensor.shape))
     }
   }
 
