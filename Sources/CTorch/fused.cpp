@@ -4,6 +4,7 @@
 #include "include/ct_fused.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TracerMode.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -394,7 +395,9 @@ CTTensor ct_batch_norm_relu(CTTensor xh, CTTensor wh, CTTensor bh, CTTensor mean
                             double eps) {
   return tensor([&]() -> at::Tensor {
     const at::Tensor &x = get(xh), &w = get(wh), &b = get(bh), &mean = get(meanh), &var = get(varh);
-    if (!isFast(x, w, b, mean, var)) return at::relu(at::batch_norm(x, w, b, mean, var, training, momentum, eps, true));
+    // A tracer knows LibTorch's own operations alone.
+    if (!isFast(x, w, b, mean, var) || at::tracer::impl::is_dispatch_enabled())
+      return at::relu(at::batch_norm(x, w, b, mean, var, training, momentum, eps, true));
     TORCH_CHECK(!training || x.numel() / x.size(1) > 1, "expected more than 1 value per channel when training, got input size ", x.sizes());
     if (c10::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad() || b.requires_grad()))
       return BatchNormReLU::apply(x, w, b, mean, var, training, momentum, eps);

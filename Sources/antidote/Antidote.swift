@@ -26,8 +26,8 @@ struct Antidote: ParsableCommand {
     version: Machine.version,
     subcommands: [
       RunCommand.self, DemoCommand.self, AttackCommand.self, TrainCommand.self, DefendCommand.self, AuditCommand.self,
-      FilterCommand.self, EvaluateCommand.self, PredictCommand.self, GridCommand.self, ReportCommand.self,
-      RunsCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
+      FilterCommand.self, EvaluateCommand.self, PredictCommand.self, ExportCommand.self, GridCommand.self,
+      ReportCommand.self, RunsCommand.self, ListCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -24,14 +24,17 @@ extension SettingsOptions {
   }
 
   /// A model's file, with the architecture where the user named one: for files that do not say what they hold.
-  /// - Parameter options: the command's own options for the data set and the model.
+  /// - Parameters:
+  ///   - options: the command's own options for the data set and the model.
+  ///   - needsImages: whether the command gives numbers that depend on images.
   /// - Throws: `CommandFailure` where no data set is named and the model is for other images than the generated ones,
   ///   on which its numbers would mean nothing.
   func modelFile(
-    _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions, options: [OptionSetting]
+    _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions, options: [OptionSetting],
+    needsImages: Bool = true
   ) throws -> ModelFile {
     let given = try tree(options: options)
-    if given["dataset"]?["name"] == nil, FileSystem.exists(path),
+    if needsImages, given["dataset"]?["name"] == nil, FileSystem.exists(path),
       Classifier.storedClassNames(in: path) != GeneratedSigns.classNames
     {
       throw CommandFailure(
