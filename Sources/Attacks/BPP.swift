@@ -44,11 +44,7 @@ public struct BPP: Attack {
 
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
-  public var selection: PoisonSelection {
-    var selection = configuration.poisonSelection
-    selection.coverRate = configuration.coverRate
-    return selection
-  }
+  public var selection: PoisonSelection { configuration.poisonSelection(covers: configuration.coverRate) }
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
@@ -121,11 +117,7 @@ struct ForeignResidual: Trigger {
   let quantization: Quantization
 
   private func moved(_ x: Tensor, _ generator: Generator) -> Tensor {
-    // A shift by a drawn number: no image meets itself, unless it is alone.
-    let count = x.dimension(0)
-    let order = generator.permutation(count)
-    let place = Tensor.zeros([count], dtype: .int64, device: order.device).scattered(0, order, order.rolled(1, 0))
-    let other = x[place.to(x.device)]
+    let other = x[generator.derangement(x.dimension(0)).to(x.device)]
     return (x + quantization.apply(other).clamped(0, 255) - other).clamped(0, 255)
   }
   func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor { moved(images * 255, generator) / 255 }

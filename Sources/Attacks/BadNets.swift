@@ -140,16 +140,9 @@ public struct BadNets: Attack {
           + "\(shape.height)x\(shape.width) pixels."
       )
     }
-    let (bottom, right) = (shape.height - edge, shape.width - edge)
-    let (row, column): (Int, Int) =
-      switch place {
-      case .bottomRight: (bottom, right)
-      case .bottomLeft: (bottom, c.margin)
-      case .topLeft: (c.margin, c.margin)
-      case .topRight: (c.margin, right)
-      case .center: ((shape.height - side) / 2, (shape.width - side) / 2)
-      case .random: (random.integer(below: shape.height - side + 1), random.integer(below: shape.width - side + 1))
-      }
+    let (row, column) = place.origin(side: side, margin: c.margin, in: shape) {
+      (random.integer(below: shape.height - side + 1), random.integer(below: shape.width - side + 1))
+    }
     var patch = Patch(row: row, column: column, side: side, mask: mask, values: [], channels: shape.channels)
     if c.pattern == .image {
       guard let path = c.image else {
@@ -190,6 +183,24 @@ public struct BadNets: Attack {
     case .color:
       return (0..<channels).flatMap { _ in [UInt8](repeating: UInt8(random.integer(below: 256)), count: side * side) }
     case .image: return []
+    }
+  }
+}
+
+extension BadNets.Place {
+  /// Row and column of the first pixel of a square, so far from the edges.
+  /// - Parameter draw: where it is `random`.
+  func origin(side: Int, margin: Int, in shape: ImageShape, draw: () -> (row: Int, column: Int)) -> (
+    row: Int, column: Int
+  ) {
+    let (bottom, right) = (shape.height - side - margin, shape.width - side - margin)
+    return switch self {
+    case .bottomRight: (bottom, right)
+    case .bottomLeft: (bottom, margin)
+    case .topLeft: (margin, margin)
+    case .topRight: (margin, right)
+    case .center: ((shape.height - side) / 2, (shape.width - side) / 2)
+    case .random: draw()
     }
   }
 }

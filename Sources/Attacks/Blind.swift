@@ -76,7 +76,7 @@ public struct Blind: TrainingAttack {
   public var selection: PoisonSelection { configuration.poisonSelection }
 
   public func train(_ model: Classifier, _ context: AttackContext) throws -> [String: Tensor] {
-    try context.checkBatch("attack.share", configuration.share)
+    try context.checkBatch("attack.share", configuration.share, least: 2)
     let trigger = try pattern(for: context.train.shape)
     let recipe = context.recipe
     try Trainer(recipe, stage: "attack-train").train(model, on: context.train, context: context.training) { batch in
@@ -92,7 +92,7 @@ public struct Blind: TrainingAttack {
     _ model: Classifier, _ trigger: Patch, _ images: Tensor, _ labels: Tensor, smoothing: Double,
     _ training: TrainingContext
   ) -> BatchLoss {
-    let count = BatchShares.count(configuration.share, of: labels.count)
+    let count = BatchShares.count(configuration.share, of: labels.count, least: 2)
     let triggered = trigger(images[0..<count], Generator(seed: 0)).contiguous(.channelsLast)
     let targets = configuration.labelMapping.targets(of: labels[0..<count], classes: model.classes)
     let parameters = model.parameters()

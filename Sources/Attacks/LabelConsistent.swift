@@ -99,11 +99,7 @@ public struct LabelConsistent: Attack {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
     _ = try tasks(for: data.shape, seed: context.seed)
-    let positions = try PoisonedDataset.sources(
-      in: data, mapping: .cleanLabel(target: c.target), selection: selection, seed: context.seed)
-    guard !positions.isEmpty else {
-      throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
-    }
+    let positions = try context.sources(mapping: .cleanLabel(target: c.target), selection: selection)
     let images = c.form == .pgd ? try perturbed(data, positions, context) : try interpolated(data, positions, context)
     return ["positions": Tensor(positions.map(Int64.init)), "images": images.to(.cpu).contiguous()]
   }

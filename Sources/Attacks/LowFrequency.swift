@@ -93,14 +93,8 @@ public struct LowFrequency: Attack {
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
-    let sources = try PoisonedDataset.sources(
-      in: data, mapping: c.labelMapping, selection: selection, seed: context.seed)
-    guard !sources.isEmpty else {
-      throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
-    }
-    let model = try context.makeModel("lf/surrogate")
-    try Trainer(c.surrogate, stage: "attack-surrogate").train(model, on: data, context: training)
-    model.eval()
+    let sources = try context.sources(mapping: c.labelMapping, selection: selection)
+    let model = try context.surrogate(c.surrogate, for: Self.id)
     var random = context.seed.generator("lf/images")
     let chosen = data.subset(random.sample(min(c.images, data.count), from: Array(0..<data.count)))
     let pixels = chosen.pixels(0..<chosen.count)

@@ -98,32 +98,21 @@ public struct TrojanNN: Attack {
         "attack.area \(c.area): a patch of side \(side) at a distance of \(margin) from the edge does not fit images of "
           + "\(shape.height)x\(shape.width) pixels. Lower attack.area or attack.margin.")
     }
-    let (bottom, right) = (shape.height - side - margin, shape.width - side - margin)
-    switch c.place {
-    case .bottomRight: return Square(row: bottom, column: right, side: side)
-    case .bottomLeft: return Square(row: bottom, column: margin, side: side)
-    case .topLeft: return Square(row: margin, column: margin, side: side)
-    case .topRight: return Square(row: margin, column: right, side: side)
-    case .center: return Square(row: (shape.height - side) / 2, column: (shape.width - side) / 2, side: side)
-    case .random:
+    let (row, column) = c.place.origin(side: side, margin: margin, in: shape) {
       var random = seed.generator("trojannn/place")
+      let (bottom, right) = (shape.height - side - margin, shape.width - side - margin)
       let (rows, columns) = (Array(min(margin, bottom)...bottom), Array(min(margin, right)...right))
-      return Square(row: random.sample(1, from: rows)[0], column: random.sample(1, from: columns)[0], side: side)
+      return (random.sample(1, from: rows)[0], random.sample(1, from: columns)[0])
     }
+    return Square(row: row, column: column, side: side)
   }
 
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
-    let sources = try PoisonedDataset.sources(
-      in: data, mapping: c.labelMapping, selection: selection, seed: context.seed)
-    guard !sources.isEmpty else {
-      throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
-    }
+    _ = try context.sources(mapping: c.labelMapping, selection: selection)
     let square = try square(in: data.shape, seed: context.seed)
-    let model = try context.makeModel("trojannn/surrogate")
-    try Trainer(c.surrogate, stage: "attack-surrogate").train(model, on: data, context: training)
-    model.eval()
+    let model = try context.surrogate(c.surrogate, for: Self.id)
     let activations = model.penultimateFeatures(of: data, context: training)
     let neurons = try Self.neurons(of: model, inputs: activations.dimension(1), count: c.neurons)
     let largest = noGrad { activations.indexed([nil, neurons]).max([0]).to(.float32) }
@@ -175,12 +164,20 @@ public struct TrojanNN: Attack {
       try Interruption.check()
       let (cost, activations, slope) = Self.costAndSlope(model, image, neurons, target: target)
       if cost < best.cost { best = (cost, image, activations) }
+      let inside = noGrad { slope * mask }
+      let mean = noGrad { (inside.abs().sum() / mask.sum()).item() }
+      guard cost.isFinite, mean.isFinite else {
+        throw BackdoorError.invalid(
+          "\(Self.id): the neurons' activations are not finite after \(number) steps. The attacker's network or its "
+            + "gain is too large: train it with a smaller attack.surrogate.learningRate, or lower attack.gain.")
+      }
       if number == c.steps || noGrad({ (activations .>= target).all().intItem() }) == 1 { break }
+      // No way leads on where the neuron is off and nothing at the patch turns it on.
+      if mean == 0 {
+        training.progress.message("\(stage): nothing at the patch moves the neurons any more, after \(number) steps")
+        break
+      }
       image = noGrad {
-        let inside = slope * mask
-        let mean = (inside.abs().sum() / mask.sum()).item()
-        // No way leads on where the neuron is off and nothing at the patch turns it on.
-        guard mean > 0, mean.isFinite else { return image }
         let length = c.step * (1 - Double(number) / Double(c.steps))
         return (image - inside * (length / mean)).clamped(0, 1)
       }
@@ -217,26 +214,25 @@ public struct TrojanNN: Attack {
         "\(Self.id): the trigger \(learned[Self.triggerKey]?.summary ?? "") does not fit images \(shape).")
     }
     let patch = CornerPatches.One(row: square.row, column: square.column, pixels: pattern.array(Float.self))
-    let numbers = neurons.array(Int64.self).map(String.init).joined(separator: ", ")
     return [
       BackdoorTask(
-        name: "patch for neuron \(numbers)",
+        name: Self.name(neurons),
         trigger: CornerPatches(
           patches: [patch], opacities: [configuration.opacity], side: square.side, shape: shape, showsAll: true),
         mapping: configuration.labelMapping)
     ]
   }
 
-  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome {
-    let tasks = try tasks(for: context.train.shape, seed: context.seed, learned: learned)
-    let train = try PoisonedDataset(poisoning: context.train, with: tasks, selection: selection, seed: context.seed)
-    var summary = "carry a \(tasks[0].name)"
-    if let values = learned[Self.valuesKey], values.shape == [2, configuration.neurons] {
-      func text(_ row: Int) -> String {
-        values[row].array(Float.self).map { "\(($0 * 100).rounded() / 100)" }.joined(separator: ", ")
-      }
-      summary += ", which it takes to \(text(1)) on gray; training images reach \(text(0))"
+  public func summary(learned: [String: Tensor]) -> String {
+    let carried = "carry a \(Self.name(learned[Self.neuronsKey]))"
+    guard let values = learned[Self.valuesKey], values.shape == [2, configuration.neurons] else { return carried }
+    func text(_ row: Int) -> String {
+      values[row].array(Float.self).map { "\(($0 * 100).rounded() / 100)" }.joined(separator: ", ")
     }
-    return AttackOutcome(train: train, tasks: tasks, summary: summary)
+    return carried + ", which it takes to \(text(1)) on gray; training images reach \(text(0))"
+  }
+
+  private static func name(_ neurons: Tensor?) -> String {
+    "patch for neuron \((neurons?.array(Int64.self) ?? []).map(String.init).joined(separator: ", "))"
   }
 }

@@ -60,9 +60,7 @@ public struct WaNetTraining: TrainingAttack {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection {
-    var selection = configuration.poisonSelection
-    selection.coverRate = min(configuration.rate * configuration.crossRatio, 1 - configuration.rate)
-    return selection
+    configuration.poisonSelection(covers: min(configuration.rate * configuration.crossRatio, 1 - configuration.rate))
   }
 
   public func train(_ model: Classifier, _ context: AttackContext) throws -> [String: Tensor] {
@@ -83,7 +81,7 @@ public struct WaNetTraining: TrainingAttack {
   }
 
   func shares(of count: Int) -> BatchShares {
-    BatchShares(of: count, poisoned: configuration.rate) { Int(Double($0) * configuration.crossRatio) }
+    BatchShares(of: count, poisoned: configuration.rate) { BatchShares.whole(configuration.crossRatio, of: $0) }
   }
 
   /// What the model sees of a batch, before crops and flips.

@@ -39,6 +39,23 @@ public struct AttackContext {
     model.to(training.device).to(.channelsLast)
     return model
   }
+
+  /// The positions of the samples that are to be poisoned, at least one.
+  /// - Throws: `BackdoorError` where the set cannot hold the rate, or the rate is no image.
+  public func sources(mapping: LabelMapping, selection: PoisonSelection) throws(BackdoorError) -> [Int] {
+    let found = try PoisonedDataset.sources(in: train, mapping: mapping, selection: selection, seed: seed)
+    guard !found.isEmpty else {
+      throw .invalid("attack.rate \(selection.rate): that is no image of \(train.count). Raise it.")
+    }
+    return found
+  }
+
+  /// A network that the attacker trains on the clean set, in evaluation mode. Its stage is `attack-surrogate`.
+  public func surrogate(_ recipe: Recipe, for attack: String) throws -> Classifier {
+    let model = try makeModel("\(attack)/surrogate")
+    try Trainer(recipe, stage: "attack-surrogate").train(model, on: train, context: training)
+    return model.eval()
+  }
 }
 
 /// What an attack leaves behind.
@@ -88,6 +105,9 @@ public protocol Attack: Sendable {
   func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask]
   /// How samples are chosen.
   var selection: PoisonSelection { get }
+  /// What was done to the poisoned images, in words that follow on "500 images".
+  /// - Parameter learned: what `learn` gave.
+  func summary(learned: [String: Tensor]) -> String
   /// What the attack does to the training set. Conformers implement it; callers use `execute`. By default: stamps the
   /// triggers on chosen samples.
   func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome
@@ -98,6 +118,8 @@ extension Attack {
   public static var trainsNetworks: Bool { learns }
   public func learn(_ context: AttackContext) throws -> [String: Tensor] { [:] }
 
+  public func summary(learned: [String: Tensor]) -> String { "carry the trigger" }
+
   /// The triggers of an attack that learns nothing.
   public func tasks(for shape: ImageShape, seed: Seed) throws -> [BackdoorTask] {
     try tasks(for: shape, seed: seed, learned: [:])
@@ -106,7 +128,7 @@ extension Attack {
   public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome {
     let tasks = try tasks(for: context.train.shape, seed: context.seed, learned: learned)
     let train = try PoisonedDataset(poisoning: context.train, with: tasks, selection: selection, seed: context.seed)
-    return AttackOutcome(train: train, tasks: tasks)
+    return AttackOutcome(train: train, tasks: tasks, summary: summary(learned: learned))
   }
 
   /// Finds out, in moments, whether the attack can poison a training set: classes, rates, and triggers that fit the

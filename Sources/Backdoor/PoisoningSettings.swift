@@ -44,6 +44,12 @@ extension PoisoningSettings {
   }
 
   public var poisonSelection: PoisonSelection { PoisonSelection(rate: rate, excludeTarget: excludeTarget) }
+  /// - Parameter covers: share of the training set that becomes cover samples.
+  public func poisonSelection(covers: Double) -> PoisonSelection {
+    var selection = poisonSelection
+    selection.coverRate = covers
+    return selection
+  }
 
   /// The description of a setting `triggers` of an attack whose k-th trigger differs as `difference` says.
   public static func triggersSetting(_ difference: String) -> Setting {

@@ -34,8 +34,10 @@ extension TrainingAttack {
     let tasks = try tasks(for: context.train.shape, seed: context.seed, learned: learned)
     let train = try PoisonedDataset(poisoning: context.train, with: tasks, selection: selection, seed: context.seed)
     return AttackOutcome(
-      train: train, tasks: tasks, model: try model(context, learned), summary: TrainedModel.summary)
+      train: train, tasks: tasks, model: try model(context, learned), summary: summary(learned: learned))
   }
+
+  public func summary(learned: [String: Tensor]) -> String { TrainedModel.summary }
 
   private func model(_ context: AttackContext, _ learned: [String: Tensor]) throws -> Classifier {
     let state = StateDict(learned.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })

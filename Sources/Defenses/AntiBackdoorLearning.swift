@@ -114,26 +114,28 @@ public struct AntiBackdoorLearning: Defense {
     let losses = noGrad {
       F.crossEntropy(model.logits(of: data, context: context), data.labels, reduction: .none)
     }
-    let order = losses.argsort().array(Int64.self).map(Int.init)
-    let (isolated, rest) = (order.prefix(count).sorted(), order.dropFirst(count).sorted())
+    let split = CredibleSplit(losses: losses, share: c.isolated)
+    let (isolated, rest) = (split.credible.array(Int64.self).sorted(), split.other.array(Int64.self).sorted())
 
     if c.tuningEpochs > 0 {
       var tuning = recipe(c.tuningEpochs, c.tuningRate)
       (tuning.schedule, tuning.milestones) = (.multiStep, [c.tuningMilestone])
-      try Trainer(tuning, stage: "abl-tune").train(model, on: data.subset(rest), context: context)
+      try Trainer(tuning, stage: "abl-tune").train(
+        model, on: data, samples: Tensor(rest).to(context.device), context: context
+      ) { tuning.crossEntropy(model, $0, context: context) }
     }
     if c.unlearningEpochs > 0, count > 0 {
       try Trainer(recipe(c.unlearningEpochs, c.unlearningRate), stage: "abl-unlearn").train(
-        model, on: data.subset(isolated), context: context
+        model, on: data, samples: Tensor(isolated).to(context.device), context: context
       ) { batch in
         BatchLoss(-context.compute { F.crossEntropy(model(batch.images), batch.labels) })
       }
     }
     let values = losses.to(.float64).array(Double.self)
     return DefenseOutcome(
-      model: model, filtered: (rest, isolated), suspicion: values.map { -$0 },
+      model: model, filtered: (rest.map(Int.init), isolated.map(Int.init)), suspicion: values.map { -$0 },
       scores: [
-        SampleScores(title: "loss before the isolation", values: values, threshold: isolated.map { values[$0] }.max())
+        SampleScores(title: "loss before the isolation", values: values, threshold: split.threshold)
       ])
   }
 

@@ -98,7 +98,6 @@ public struct AttentionDistillation: Defense {
     try train(teacher, on: clean, stage: "nad-teacher", epochs: c.teacherEpochs, isMeasured: false, context) { batch in
       BatchLoss(context.compute { F.crossEntropy(teacher(images(of: batch)), batch.labels) })
     }
-    teacher.eval()
     try train(student, on: clean, stage: Self.id, epochs: c.epochs, isMeasured: true, context) { batch in
       let images = images(of: batch)
       let taught = noGrad { context.compute { teacher.features(images).stages } }
@@ -107,7 +106,6 @@ public struct AttentionDistillation: Defense {
       let attention = Self.attentionLoss(features.stages, taught, betas: c.betas, power: c.power)
       return BatchLoss(entropy + attention, parts: ["cleanLoss": entropy, "attentionLoss": attention])
     }
-    student.eval()
     return DefenseOutcome(model: student)
   }
 
@@ -124,14 +122,11 @@ public struct AttentionDistillation: Defense {
     var recipe = Recipe()
     (recipe.epochs, recipe.batch, recipe.crop, recipe.flip, recipe.dropLast) = (epochs, c.batch, c.crop, c.flip, false)
     let optimizer = SGD(model.parameters(), learningRate: c.rates[0], momentum: c.momentum, weightDecay: c.weightDecay)
-    let pass = TrainingPass(data: clean, recipe: recipe, context: context)
-    let loop = EpochLoop(
-      stage: stage, epochs: epochs, imagesPerEpoch: clean.count, context: context, isMeasured: isMeasured)
-    try loop.run(model: model, optimizer: optimizer) { epoch, meter in
-      let rate = c.rates[c.milestones.count { $0 <= epoch }]
-      try pass.run(
-        model, optimizer, stream: stage, epoch: epoch, meter: meter, rate: { _, _ in rate }, loss: loss)
-    }
+    var trainer = Trainer(recipe, stage: stage)
+    trainer.isMeasured = isMeasured
+    try trainer.train(
+      model, on: clean, context: context, optimizer: optimizer,
+      rate: { epoch in c.rates[c.milestones.count { $0 <= epoch }] }, loss: loss)
   }
 
   /// The attention map of N x C x H x W activations: N x H x W, each image's of length one.

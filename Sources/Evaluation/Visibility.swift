@@ -26,34 +26,8 @@ public struct Visibility: Sendable, Codable, Equatable {
     psnr =
       errors.isEmpty ? nil : errors.reduce(0) { $0 - 10 * log10(Double($1)) } / Double(errors.count)
     linf = noGrad { (a - b).abs().max() }.item()
-    ssim = Self.similarity(a, b)
+    ssim = noGrad { StructuralSimilarity.mean(a, b) }.item()
     count = clean.dimension(0)
-  }
-
-  private static func similarity(_ a: Tensor, _ b: Tensor) -> Double {
-    noGrad {
-      let shape = a.shape
-      let planes = { (x: Tensor) in x.contiguous().reshaped(shape[0] * shape[1], 1, shape[2], shape[3]) }
-      let (a, b) = (planes(a), planes(b))
-      let rows = weights(min(11, shape[2])).reshaped(1, 1, -1, 1).to(a.device)
-      let columns = weights(min(11, shape[3])).reshaped(1, 1, 1, -1).to(a.device)
-      func mean(_ x: Tensor) -> Tensor { F.conv2d(F.conv2d(x, rows), columns) }
-      let (meanA, meanB) = (mean(a), mean(b))
-      let varianceA = mean(a.square()) - meanA.square()
-      let varianceB = mean(b.square()) - meanB.square()
-      let covariance = mean(a * b) - meanA * meanB
-      let (c1, c2) = (0.0001, 0.0009)
-      let same = (meanA * meanB * 2 + c1) * (covariance * 2 + c2)
-      let whole = (meanA.square() + meanB.square() + c1) * (varianceA + varianceB + c2)
-      return (same / whole).mean().item()
-    }
-  }
-
-  private static func weights(_ length: Int) -> Tensor {
-    let center = Double(length - 1) / 2
-    let taps = (0..<length).map { exp(-0.5 * pow((Double($0) - center) / 1.5, 2)) }
-    let sum = taps.reduce(0, +)
-    return Tensor(taps.map { Float($0 / sum) })
   }
 
   /// `PSNR 31.2 dB, SSIM 0.953, L_inf 40/255`.

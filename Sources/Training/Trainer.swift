@@ -41,6 +41,7 @@ public struct Trainer {
   ///   - samples: positions in the data to learn from, int64; nil takes all.
   ///   - optimizer: nil takes the recipe's, for all parameters of the model.
   ///   - states: what the method remembers between steps, by name; part of the checkpoint.
+  ///   - rate: the learning rate of an epoch, from 0; nil takes the recipe's schedule.
   ///   - afterStep: called after each step of the optimizer, without recording: for weights that have to stay inside a
   ///     set.
   ///   - loss: what a batch should learn. Called outside autocast: forward passes belong inside `context.compute`.
@@ -48,7 +49,7 @@ public struct Trainer {
   public func train(
     _ model: Module, on data: ImageDataset, samples: Tensor? = nil, context: TrainingContext,
     optimizer: Optimizer? = nil, states: [String: TrainingState] = [:],
-    afterStep: () -> Void = {}, loss: (Batch) throws -> BatchLoss
+    rate: ((_ epoch: Int) -> Double)? = nil, afterStep: () -> Void = {}, loss: (Batch) throws -> BatchLoss
   ) throws {
     let count = samples?.count ?? data.count
     guard count > 0 else { throw TrainingError.invalid("\(stage): the training set is empty.") }
@@ -63,7 +64,8 @@ public struct Trainer {
       isMeasured: isMeasured)
     try loop.run(model: model, optimizer: optimizer, states: states) { epoch, meter in
       try pass.run(
-        model, optimizer, on: samples, stream: stage, epoch: epoch, meter: meter, afterStep: afterStep, loss: loss)
+        model, optimizer, on: samples, stream: stage, epoch: epoch, meter: meter,
+        rate: rate.map { rate in { _, _ in rate(epoch) } }, afterStep: afterStep, loss: loss)
     }
     model.eval()
   }

@@ -180,6 +180,12 @@ import Vision
         changed[row..<(row + 1)].narrowed(2, top..<(top + 5)).narrowed(3, left..<(left + 5)).contiguous(),
         patch.contiguous())
     }
+    (c.place, c.margin) = (.anywhere, 3)
+    let inner = try SleeperAgent(c).tasks(for: data.shape, seed: seed, learned: [:])[0].trigger
+    let moved = (inner(images, Generator(seed: 1)) - 0.5).abs().sum([0, 1])
+    for sums in [moved.sum([0]), moved.sum([1])] {
+      #expect(sums.array(Float.self).positions { $0 > 0 } == Array(3..<13), "3 pixels from every edge")
+    }
     // 144 places, of which 400 draws miss few.
     #expect(places.count > 110 && places.map { $0[0] }.max() == 11 && places.map { $0[1] }.max() == 11)
   }

@@ -134,6 +134,8 @@ import Vision
     #expect(errorText { _ = try LabelConsistent().tasks(for: small, seed: 1) }.contains("do not fit images of 5x5"))
     let large = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.size = 3 })
     #expect(errorText { _ = try large.tasks(for: small, seed: 1) }.contains("overlap"))
+    let twice = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.testPatches = [0, 2, 0] })
+    #expect(throws: BackdoorError.self) { try twice.tasks(for: shape, seed: 0) }
     let none = AdaptivePatch(with(AdaptivePatch.Configuration()) { $0.testPatches = [4] })
     #expect(errorText { _ = try none.tasks(for: shape, seed: 1) }.contains("patches 0 to 3"))
     let levels = BPP(with(BPP.Configuration()) { ($0.levels, $0.triggers) = (2, 2) })

@@ -102,8 +102,8 @@ import Vision
     ]
     let own: [String: [JSONValue]] = [
       "wanet-training": [["rate": 0.09]], "input-aware": [["rate": 0.09], ["levels": 4]],
-      "lira": [["share": 0.09], ["network": "autoencoder"]],
-      "blind": [["share": 0.09], ["column": 4], ["row": 4]],
+      "lira": [["share": 0.09], ["share": 0.19], ["network": "autoencoder"]],
+      "blind": [["share": 0.09], ["share": 0.19], ["column": 4], ["row": 4]],
       "adversarial-embedding": [["rate": 0.09], ["size": 9], ["margin": 6]],
     ]
     for overrides in impossible + (own[id] ?? []) {
@@ -127,6 +127,8 @@ import Vision
     let cut = BatchShares(of: 10, poisoned: 0.5, covers: { $0 * 2 })
     #expect(cut.poisoned == 0..<5 && cut.covers == 5..<10 && cut.clean == 10..<10)
     #expect(BatchShares(of: 100, poisoned: 0.29, covers: { _ in 0 }).poisoned == 0..<29, "0.29 * 100 < 29")
+    #expect(BatchShares.whole(0.29, of: 100) == 29 && BatchShares.whole(2.3, of: 10) == 23)
+    #expect([1, 2, 3, 30].map { BatchShares.count(0.1, of: $0, least: 2) } == [1, 2, 2, 3])
   }
 
   /// Within the bound to the last bit of uint8, and somewhere at it; clipped to the range of pixels.

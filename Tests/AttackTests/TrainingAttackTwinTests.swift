@@ -243,9 +243,14 @@ import Vision
     try expectLearned(learned, "model.", model)
   }
 
-  @Test(arguments: Blind.Normalizer.allCases) func blind(_ normalizer: Blind.Normalizer) throws {
+  /// Nil: fixed weights.
+  @Test(arguments: Blind.Normalizer.allCases.map(Optional.some) + [nil])
+  func blind(_ normalizer: Blind.Normalizer?) throws {
     var c = Blind.Configuration()
-    (c.mapping, c.shift, c.share, c.normalizer, c.row, c.column) = (.allToAll, 2, 0.6, normalizer, 4, 6)
+    (c.balance, c.weight) = (normalizer == nil ? .fixed : .mgda, 0.2)
+    (c.mapping, c.shift, c.share, c.normalizer, c.row, c.column) = (
+      .allToAll, 2, 0.6, normalizer ?? Blind.Normalizer.none, 4, 6
+    )
     let learned = try Blind(c).learn(context)
 
     let model = try model()
@@ -269,16 +274,17 @@ import Vision
           let size = vector.norm(2).item()
           let by =
             switch normalizer {
-            case .lossTimesNorm: min(loss.item() * size, 10)
-            case .loss: min(loss.item(), 10)
-            case .norm: size
-            case .none: 1.0
+            case .some(.lossTimesNorm): min(loss.item() * size, 10)
+            case .some(.loss): min(loss.item(), 10)
+            case .some(.norm): size
+            case .some(.none), nil: 1.0
             }
           return vector / (by + 1e-5)
         }
         let between = vectors[1] - vectors[0]
         var weight = (between * vectors[1]).sum().item() / between.square().sum().item()
         if weight >= 1 { weight = 0.999 } else if weight <= 0 { weight = 0.001 }
+        if normalizer == nil { weight = 0.8 }
         let combined = zip(slopes[0], slopes[1]).map { $0 * weight + $1 * (1 - weight) }
         optimizer.step(combined, rate: epoch == 0 ? 0.04 : 0.012)
       }

@@ -42,6 +42,34 @@ import Vision
     expectClose(found.image, try golden.tensor("trojan/moved"), tolerance: 1e-5)
   }
 
+  /// Where nothing at the patch moves the neuron, and where there is nothing to reach, the search does not go on.
+  @Test func searchEndsWhereNoStepHelps() throws {
+    final class Steps: ProgressReporter, @unchecked Sendable {
+      var done = 0
+      var messages: [String] = []
+      func begin(_ title: String, total: Int, unit: String) {}
+      func update(done: Int, note: @autoclosure () -> String) { self.done = done }
+      func end(summary: String) {}
+      func message(_ text: String) { messages.append(text) }
+    }
+    let model = goldenNetwork(isTilted: true).eval()
+    noGrad { for parameter in model.parameters() { parameter.zero_() } }
+    let (image, square) = (imagePattern([1, 3, 16, 16], 0.5), TrojanNN.Square(row: 9, column: 8, side: 5))
+    func search(_ target: Float, _ progress: Steps) throws -> Tensor {
+      try attack { $0.steps = 9 }.search(
+        model, from: image, square, Tensor([Int64(3)]), target: Tensor([target]),
+        TrainingContext(precision: .float32, seed: 5, progress: progress)
+      ).image
+    }
+    let steps = Steps()
+    expectSame(try search(4, steps), image)
+    #expect(steps.done == 0 && steps.messages.count == 1, "\(steps.messages)")
+    for target in [Float.nan, .infinity] {
+      let error = #expect(throws: BackdoorError.self) { try search(target, Steps()) }
+      #expect(error?.description.contains("not finite") == true)
+    }
+  }
+
   /// `learn` and `run` beside the paper's algorithm, written out.
   @Test func runIsThePapersAlgorithm() throws {
     let attack = attack()

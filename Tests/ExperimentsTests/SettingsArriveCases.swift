@@ -105,7 +105,6 @@ enum SettingsArriveCases {
   /// What a setting needs to matter.
   private static let needs: [Case] = [
     Case("attack badnets", "varies", ["pattern": "random"]),
-    Case("attack sleeper-agent", "margin", ["place": "bottom-right"]),
     Case("attack sig", "excludeTarget", ["mapping": "all-to-one"]),
     Case("attack refool", "excludeTarget", ["mapping": "all-to-one"]),
     Case("attack label-consistent", "tau", ["form": "latent"]),

@@ -52,11 +52,7 @@ public struct AdaptiveBlend: Attack {
 
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
-  public var selection: PoisonSelection {
-    var selection = configuration.poisonSelection
-    selection.coverRate = configuration.coverRate
-    return selection
-  }
+  public var selection: PoisonSelection { configuration.poisonSelection(covers: configuration.coverRate) }
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration

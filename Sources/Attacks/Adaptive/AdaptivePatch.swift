@@ -47,11 +47,7 @@ public struct AdaptivePatch: Attack {
 
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
-  public var selection: PoisonSelection {
-    var selection = configuration.poisonSelection
-    selection.coverRate = configuration.coverRate
-    return selection
-  }
+  public var selection: PoisonSelection { configuration.poisonSelection(covers: configuration.coverRate) }
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
@@ -67,6 +63,9 @@ public struct AdaptivePatch: Attack {
     guard !c.testPatches.isEmpty, c.testPatches.allSatisfy(c.opacities.indices.contains) else {
       throw BackdoorError.invalid(
         "attack.testPatches \(c.testPatches): there are patches 0 to \(c.opacities.count - 1).")
+    }
+    guard Set(c.testPatches).count == c.testPatches.count else {
+      throw BackdoorError.invalid("attack.testPatches \(c.testPatches): a patch shows once. Name each once.")
     }
     let (bottom, right) = (shape.height - side, shape.width - side)
     let corners = [(bottom, right), (0, 0), (0, right), (bottom, 0)]

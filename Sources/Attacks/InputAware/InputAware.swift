@@ -84,9 +84,7 @@ public struct InputAware: TrainingAttack {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection {
-    var selection = configuration.poisonSelection
-    selection.coverRate = min(configuration.crossRate, 1 - configuration.rate)
-    return selection
+    configuration.poisonSelection(covers: min(configuration.crossRate, 1 - configuration.rate))
   }
 
   public func train(_ model: Classifier, _ context: AttackContext) throws -> [String: Tensor] {
@@ -173,7 +171,7 @@ public struct InputAware: TrainingAttack {
   ) -> BatchLoss {
     let count = labels.count
     let shares = BatchShares(of: count, poisoned: configuration.rate) { _ in
-      Int(configuration.crossRate * Double(count) + 1e-9)
+      BatchShares.whole(configuration.crossRate, of: count)
     }
     guard !shares.poisoned.isEmpty else {
       return BatchLoss(training.compute { F.crossEntropy(model(images), labels, labelSmoothing: smoothing) })
@@ -236,19 +234,13 @@ public struct InputAware: TrainingAttack {
     try networks.load(learned, as: Self.key, of: Self.id)
     let own = GeneratedTrigger(networks) { networks, images, _ in networks.trigger(of: images).stamped(on: images) }
     let cross = GeneratedTrigger(networks) { networks, images, generator in
-      networks.trigger(of: images[Self.anothers(images.dimension(0), generator).to(images.device)]).stamped(on: images)
+      networks.trigger(of: images[generator.derangement(images.dimension(0)).to(images.device)]).stamped(on: images)
     }
     return [
       BackdoorTask(
         name: "input-aware", trigger: own, mapping: configuration.labelMapping,
         cover: configuration.crossRate > 0 ? cross : nil)
     ]
-  }
-
-  /// For each of so many images the position of another one, int64; an image that is alone gets itself.
-  private static func anothers(_ count: Int, _ generator: Generator) -> Tensor {
-    let order = generator.permutation(count)
-    return Tensor.zeros([count], dtype: .int64, device: order.device).scattered(0, order, order.rolled(1, 0))
   }
 }
 

@@ -90,7 +90,7 @@ public struct LIRA: TrainingAttack {
   public var selection: PoisonSelection { configuration.poisonSelection }
 
   public func train(_ model: Classifier, _ context: AttackContext) throws -> [String: Tensor] {
-    try context.checkBatch("attack.share", configuration.share)
+    try context.checkBatch("attack.share", configuration.share, least: 2)
     try check(context.train.shape)
     let data = context.train.to(context.training.device)
     let generator = try trainJointly(model, on: data, context)
@@ -202,7 +202,7 @@ struct LIRAStep {
     // The network sees the whole batch, whatever share of it is triggered.
     let noise = training.compute { network(images) }.to(.float32)
     let all = (images + noise * bound).clamped(0, 1)
-    let count = BatchShares.count(configuration.share, of: labels.count)
+    let count = BatchShares.count(configuration.share, of: labels.count, least: 2)
     let targets = configuration.labelMapping.targets(of: labels[0..<count], classes: model.classes)
     return training.compute {
       F.crossEntropy(model(all[0..<count].contiguous(.channelsLast)), targets, labelSmoothing: smoothing)

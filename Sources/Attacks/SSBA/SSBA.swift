@@ -79,16 +79,12 @@ public struct SSBA: Attack {
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection { configuration.poisonSelection }
 
-  private static let (secretKey, accuracyKey, prefix) = ("secret", "accuracy", "encoder.")
+  private static let (secretKey, accuracyKey, encoderKey) = ("secret", "accuracy", "encoder")
 
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
-    let sources = try PoisonedDataset.sources(
-      in: data, mapping: c.labelMapping, selection: selection, seed: context.seed)
-    guard !sources.isEmpty else {
-      throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
-    }
+    let sources = try context.sources(mapping: c.labelMapping, selection: selection)
     let network = Steganography(
       bits: c.bits, shape: data.shape, width: c.width, Generator(seed: context.seed("ssba/weights")))
     var trainer = Trainer(
@@ -109,7 +105,7 @@ public struct SSBA: Attack {
     }
 
     let secret = Generator(seed: context.seed("ssba/secret")).integers(0..<2, [c.bits]).to(.uint8)
-    let trigger = HiddenBits(network.encoder, secret: secret.array(UInt8.self), width: c.width, shape: data.shape)
+    let trigger = Self.trigger(network.encoder, secret: secret.array(UInt8.self))
     // Read from bytes, as whoever finds the images would.
     let chosen = data.subset(Array(sources.prefix(Batches.evaluationSize))).images
     let stamped = trigger.stamp(chosen, training.generator("ssba/stamp")).unitPixels()
@@ -118,11 +114,16 @@ public struct SSBA: Attack {
         network.decoder(stamped.contiguous(.channelsLast)), secret.to(training.device).to(.float32).unsqueezed(0))
     }
     training.progress.message("the decoder reads \(Self.percent(accuracy)) of the bits that the poisoned images hide")
-    var learned = [Self.secretKey: secret, Self.accuracyKey: accuracy.to(.cpu).reshaped(1)]
-    for (key, tensor) in network.encoder.stateDict().entries {
-      learned[Self.prefix + key] = tensor.to(.cpu).contiguous().clone()
+    return [Self.secretKey: secret, Self.accuracyKey: accuracy.to(.cpu).reshaped(1)]
+      .merging(network.encoder.learned(as: Self.encoderKey)) { $1 }
+  }
+
+  /// Adds to each image what the encoder makes of it and of the secret, whose bits are 0 or 1.
+  static func trigger(_ encoder: SecretEncoder, secret: [UInt8]) -> GeneratedTrigger<SecretEncoder> {
+    GeneratedTrigger(encoder) { encoder, images, _ in
+      let bits = Tensor(secret.map(Float.init), shape: [1, secret.count]).to(images.device)
+      return images + encoder(images, bits.expanded([images.dimension(0), secret.count]))
     }
-    return learned
   }
 
   /// What a step makes small.
@@ -147,21 +148,13 @@ public struct SSBA: Attack {
       throw BackdoorError.invalid("\(Self.id): the secret \(secret.summary) is not one of \(c.bits) bits.")
     }
     let encoder = SecretEncoder(bits: c.bits, shape: shape, width: c.width, Generator(seed: 0))
-    let entries = learned.filter { $0.key.hasPrefix(Self.prefix) }.map { (key: $0.key, tensor: $0.value) }
-    do {
-      try encoder.load(StateDict(entries).stripping(prefix: Self.prefix), source: "what \(Self.id) learned")
-    } catch {
-      throw BackdoorError.invalid("\(Self.id): the encoder does not fit images \(shape) and the settings. \(error)")
-    }
-    let trigger = HiddenBits(encoder, secret: secret.array(UInt8.self), width: c.width, shape: shape)
+    try encoder.load(learned, as: Self.encoderKey, of: Self.id)
+    let trigger = Self.trigger(encoder, secret: secret.array(UInt8.self))
     return [BackdoorTask(name: "\(c.bits) hidden bits", trigger: trigger, mapping: c.labelMapping)]
   }
 
-  public func run(_ context: AttackContext, learned: [String: Tensor]) throws -> AttackOutcome {
-    let tasks = try tasks(for: context.train.shape, seed: context.seed, learned: learned)
-    let train = try PoisonedDataset(poisoning: context.train, with: tasks, selection: selection, seed: context.seed)
+  public func summary(learned: [String: Tensor]) -> String {
     let read = learned[Self.accuracyKey].map { ", of which the decoder reads \(Self.percent($0))" } ?? ""
-    return AttackOutcome(
-      train: train, tasks: tasks, summary: "carry a trigger of their own that hides \(configuration.bits) bits\(read)")
+    return "carry a trigger of their own that hides \(configuration.bits) bits\(read)"
   }
 }

@@ -52,16 +52,8 @@ final class Steganography: Module {
     noGrad { ((logits .> 0) .== (secrets .> 0.5)).to(.float32).mean() }
   }
 
-  /// 1 - the mean structural similarity (Wang et al. 2004) in windows of 7 x 7 pixels of equal weight; smaller images have
-  /// smaller windows. Differentiable.
+  /// 1 - the mean structural similarity in windows of 7 x 7 pixels of equal weight.
   static func dissimilarity(_ a: Tensor, _ b: Tensor) -> Tensor {
-    let side = min(7, a.dimension(2), a.dimension(3))
-    func mean(_ x: Tensor) -> Tensor { F.avgPool2d(x, kernel: side, stride: 1) }
-    let (meanA, meanB) = (mean(a), mean(b))
-    let variances = mean(a.square() + b.square()) - meanA.square() - meanB.square()
-    let covariance = mean(a * b) - meanA * meanB
-    let (c1, c2) = (0.0001, 0.0009)
-    let same = (meanA * meanB * 2 + c1) * (covariance * 2 + c2)
-    return 1 - (same / ((meanA.square() + meanB.square() + c1) * (variances + c2))).mean()
+    1 - StructuralSimilarity.mean(a, b, window: .uniform(7))
   }
 }

@@ -2,10 +2,12 @@ import Backdoor
 import Torch
 import Vision
 
-/// A patch at another place of each image, every place that holds it whole equally likely.
+/// A patch at another place of each image, every place that holds it whole and so far from the edges equally likely.
 struct MovingPatch: Trigger {
   let patch: Patch
-  init(_ patch: Patch) { self.patch = patch }
+  /// Least distance from the edge, in pixels.
+  let margin: Int
+  init(_ patch: Patch, margin: Int = 0) { (self.patch, self.margin) = (patch, margin) }
 
   func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
     require(
@@ -14,7 +16,8 @@ struct MovingPatch: Trigger {
     let device = images.device
     /// For each pixel of an axis, the patch's row or column there, and whether there is one: count x size.
     func inside(_ size: Int) -> (index: Tensor, isInside: Tensor) {
-      let first = generator.integers(0..<(size - side + 1), [count, 1]).to(device)
+      let places = max(size - side - 2 * margin, 0) + 1
+      let first = (generator.integers(0..<places, [count, 1]) + Double(margin)).to(.int64, device)
       let index = Tensor.arange(size, device: device).reshaped(1, size) - first
       return (index.clamped(0, Double(side - 1)), (index .>= 0) .& (index .< Double(side)))
     }

@@ -149,7 +149,7 @@ public struct SleeperAgent: Attack {
     (patch.size, patch.pattern, patch.margin, patch.image) = (c.size, c.pattern, c.margin, c.image)
     if let fixed = BadNets.Place(rawValue: c.place.rawValue) { patch.place = fixed }
     var trigger = try BadNets(patch).tasks(for: shape, seed: seed)[0].trigger
-    if c.place == .anywhere, let patch = trigger as? Patch { trigger = MovingPatch(patch) }
+    if c.place == .anywhere, let patch = trigger as? Patch { trigger = MovingPatch(patch, margin: c.margin) }
     let mapping =
       c.source.map { LabelMapping.sourceToTarget(source: $0, target: c.target) } ?? .allToOne(target: c.target)
     return [BackdoorTask(name: "\(c.size)x\(c.size) \(c.pattern.rawValue)", trigger: trigger, mapping: mapping)]
@@ -170,11 +170,7 @@ public struct SleeperAgent: Attack {
     let labels = data.labelArray()
     let task = try tasks(for: data.shape, seed: context.seed, learned: [:])[0]
     // As a clean-label attack draws: it knows what a class can hold.
-    let drawn = try PoisonedDataset.sources(
-      in: data, mapping: .cleanLabel(target: c.target), selection: selection, seed: context.seed)
-    guard !drawn.isEmpty else {
-      throw BackdoorError.invalid("attack.rate \(c.rate): that is no image of \(data.count). Raise it.")
-    }
+    let drawn = try context.sources(mapping: .cleanLabel(target: c.target), selection: selection)
     var random = context.seed.generator("sleeper-agent/sources")
     let pool = labels.indices.filter { c.source == nil ? labels[$0] != c.target : labels[$0] == c.source }
     guard !pool.isEmpty else {

@@ -82,17 +82,18 @@ public struct ImplicitUnlearning: Defense {
     try loop.run(model: model, optimizer: optimizer) { round, meter in
       model.eval()
       let order = context.generator("i-bau/shuffle", round).permutation(clean.count)
-      let batches = ranges.map { range in
-        (images: clean.pixels(at: order[range]).contiguous(.channelsLast), labels: clean.labels[order[range]])
-      }
-      let d = model.withFrozenParameters { perturbation(of: model, batches.map(\.images), context) }
+      // Pixels of a batch when it is its turn: the clean set stays bytes.
+      func pixels(_ range: Range<Int>) -> Tensor { clean.pixels(at: order[range]).contiguous(.channelsLast) }
+      let d = model.withFrozenParameters { perturbation(of: model, ranges.lazy.map(pixels), context) }
       let marks = context.generator("i-bau/portion", round)
-      for (images, labels) in batches {
+      let first = (images: pixels(ranges[0]), labels: clean.labels[order[ranges[0]]])
+      for range in ranges {
+        let (images, labels) = (pixels(range), clean.labels[order[range]])
         let marked = mark(images.dimension(0), marks)
         var loss = Tensor(0)
         let gradients = Hypergradient.compute(
           at: d, weights: model.parameters(), iterations: c.iterations, step: c.mapStep,
-          inner: { innerLoss(model, batches[0].images, batches[0].labels, $0, context) },
+          inner: { innerLoss(model, first.images, first.labels, $0, context) },
           outer: { d in
             let outer = context.compute { F.crossEntropy(model(images + marked * d), labels) }
             loss = outer.detach()
@@ -114,9 +115,10 @@ public struct ImplicitUnlearning: Defense {
   }
 
   /// 1 x C x H x W: one pass of descent from 0, a step for each batch.
-  func perturbation(of model: Classifier, _ batches: [Tensor], _ context: TrainingContext) -> Tensor {
-    var d = Tensor.zeros([1] + batches[0].shape.dropFirst(), device: context.device)
-    for images in batches {
+  func perturbation(of model: Classifier, _ batches: some Sequence<Tensor>, _ context: TrainingContext) -> Tensor {
+    var d = Tensor(0)
+    for (number, images) in batches.enumerated() {
+      if number == 0 { d = Tensor.zeros([1] + images.shape.dropFirst(), device: context.device) }
       d = d.detach().requiresGrad_()
       let own = noGrad { context.compute { model(images) }.argmax(1) }
       let down = gradient(of: innerLoss(model, images, own, d, context), at: d)

@@ -5,15 +5,23 @@
 import Torch
 
 enum FeatureReduction {
+  /// The rows less their mean, and their right singular vectors, the rows of `directions`, with the squared singular
+  /// values, descending.
+  static func decomposed(_ features: Tensor) -> (centred: Tensor, squares: Tensor, directions: Tensor) {
+    let centred = features - features.mean([0], keep: true)
+    // The right singular vectors of a matrix are the eigenvectors of its D x D product.
+    let (_, squares, directions) = centred.transposed(0, 1).matmul(centred).svd()
+    return (centred, squares, directions)
+  }
+
   /// Principal components of the rows, the largest variance first.
   /// - Parameters:
   ///   - features: float64 n x D.
   ///   - count: components wanted; there are no more than the centred features have dimensions.
   /// - Returns: float64 n x at most count, and their standard deviations.
   static func principal(_ features: Tensor, count: Int) -> (components: Tensor, deviations: Tensor) {
-    let centred = features - features.mean([0], keep: true)
     let n = features.dimension(0)
-    let (_, values, directions) = centred.transposed(0, 1).matmul(centred).svd()
+    let (centred, values, directions) = decomposed(features)
     let variances = values.array(Double.self)
     // A product of matrices squares what rounding leaves of dimensions that are not there.
     let rank = variances.prefix { $0 > 1e-10 * (variances.first ?? 0) && $0 > 0 }.count

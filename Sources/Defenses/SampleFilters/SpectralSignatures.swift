@@ -95,10 +95,8 @@ public struct SpectralSignatures: Defense {
   /// - Returns: float64 n.
   public static func scores(of features: Tensor, centred: Bool = true) -> Tensor {
     noGrad {
-      let deviations = features - features.mean([0], keep: true)
-      // The right singular vectors of a matrix are the eigenvectors of its D x D product.
-      let direction = deviations.transposed(0, 1).matmul(deviations).svd().vt[0]
-      return (centred ? deviations : features).matmul(direction.unsqueezed(1)).squeezed(1).square()
+      let (deviations, _, directions) = FeatureReduction.decomposed(features)
+      return (centred ? deviations : features).matmul(directions[0].unsqueezed(1)).squeezed(1).square()
     }
   }
 
