@@ -14,9 +14,8 @@ import Vision
 
 @Suite struct DifferentiallyPrivateTests {
   /// The vectorised sum against a loop over samples: each one's gradient by itself, clipped.
-  @Test(arguments: ModelKind.all.filter { $0.id != "vgg19_bn" }.map(\.id)) func clippingIsThatOfALoop(_ kind: String)
-    throws
-  {
+  @Test(arguments: ModelKind.all.map(\.id).filter { $0 != "vgg19_bn" && !unknown.map(\.kind).contains($0) })
+  func clippingIsThatOfALoop(_ kind: String) throws {
     let data = ImageDataset.tiny(count: 3, size: 8)
     let model = try Classifier.tiny(for: data, kind: kind, width: 2).train()
     model.normalizeGroups(2)
@@ -39,8 +38,20 @@ import Vision
       let expected = (0..<3).reduce(Tensor.zeros(gradient.shape)) {
         $0 + single[$1][index] * min(1, bound / norms[$1])
       }
-      expectClose(gradient, expected, tolerance: 1e-4, floor: 0.1, "parameter \(index)")
+      expectClose(gradient, expected, tolerance: 5e-4, floor: 0.1, "parameter \(index)")
     }
+  }
+
+  /// Architectures with layers whose gradients of single samples are not known.
+  private static let unknown: [(kind: String, width: Int)] = [
+    (kind: "mobilenet_v2", width: 2), ("efficientnet_b0", 2), ("convnext_tiny", 2), ("vit_tiny", 3), ("vit_small", 6),
+    ("vit_base", 12),
+  ]
+  @Test(arguments: unknown) func otherLayersAreRefused(_ kind: String, _ width: Int) throws {
+    let model = try Classifier.tiny(for: ImageDataset.tiny(count: 3, size: 16), kind: kind, width: width)
+    model.normalizeGroups(2)
+    let error = #expect(throws: DefenseError.self) { try PerSampleClipping(model, id: "test") }
+    #expect(error?.description.contains("Choose another model") == true)
   }
 
   @Test func runIsTheMethod() throws {

@@ -63,6 +63,7 @@ enum SettingsArriveCases {
       ["epochs": 2, "secretEpochs": 1, "ramp": 0.5, "batch": 9, "width": 2, "bits": 3, "learningRate": 0.01]),
     Case("attack trojannn", "", ["steps": 3, "step": 0.05, "opacity": 0.8, "surrogate": recipe]),
     Case("defense ft", "", ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]),
+    Case("defense fst", "", ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]),
     Case("defense sau", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
     Case("defense vanilla-at", "", ["epochs": 2, "batch": 9, "radius": 0.1, "stepSize": 0.04, "learningRate": 0.01]),
     Case("defense fp", "", ["finetune": ["epochs": 2, "batch": 9, "crop": 1, "learningRate": 0.1]]),

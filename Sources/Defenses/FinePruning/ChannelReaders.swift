@@ -25,7 +25,9 @@ struct ChannelReaders {
       }
     }
     guard let stage = features.stages.last, stage.rank == 4 else {
-      throw DefenseError.invalid("pruning needs a network whose features have stages of N x C x H x W.")
+      throw DefenseError.invalid(
+        "fp cannot prune \(model.spec?.kind ?? "the model"): its features have no stages of N x C x H x W. nad, nc and i-bau "
+          + "do without.")
     }
     func depends(_ x: Tensor, on y: Tensor) -> Bool {
       x === y || gradientsIfAny(of: [x.sum()], at: [y], retainGraph: true)[0] != nil

@@ -58,7 +58,7 @@ public struct Cell {
         "warning: classes are named by numbers other than their positions: class \(position) is called "
           + "\(data.train.classNames[position]). A number as attack.target is a position; text in quotes is a name.")
     }
-    let attackers = Self.attackersImages(c, train: data.train)
+    let attackers = Self.attackersImages(c, train: data.train, seed: seed)
     attackOutcome = try c.makeAttack().map { attack in
       let context = AttackContext(
         train: attackers, seed: seed.stream("attack"), training: context,
@@ -69,9 +69,10 @@ public struct Cell {
   }
 
   /// What the attacker has of the clean training set: what the defender has not for themselves.
-  public static func attackersImages(_ c: ExperimentConfiguration, train: ImageDataset) -> ImageDataset {
-    let clean = c.clean.disjoint ? c.clean.positions(in: train, seed: c.seed) : []
-    let taken = clean + c.clean.unlabeledPositions(in: train, seed: c.seed)
+  /// - Parameter seed: the run's.
+  public static func attackersImages(_ c: ExperimentConfiguration, train: ImageDataset, seed: Seed) -> ImageDataset {
+    let clean = c.clean.disjoint ? c.clean.positions(in: train, seed: seed) : []
+    let taken = clean + c.clean.unlabeledPositions(in: train, seed: seed)
     return taken.isEmpty ? train : train.subset(train.complement(of: taken))
   }
 

@@ -57,7 +57,7 @@ extension GridExpansion {
       let poisoning: JSONValue = ["attack": settings["attack"] ?? .null, "clean": settings["clean"] ?? .null]
       guard seen.insert(poisoning).inserted else { continue }
       do {
-        let attackers = Cell.attackersImages(configuration, train: data.train)
+        let attackers = Cell.attackersImages(configuration, train: data.train, seed: configuration.seed)
         try configuration.makeAttack()?.checkPoisoning(of: attackers, seed: configuration.seed.stream("attack"))
       } catch {
         let setting = "\(error)".hasPrefix("attack.rate") ? "attack.rate" : "attack.name"
