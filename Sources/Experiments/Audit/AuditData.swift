@@ -15,27 +15,9 @@ struct AuditData {
   var shape: [Int] { [images.channels, images.height, images.width] }
 
   init(_ settings: DatasetSettings, for model: ModelFile, progress: any ProgressReporter) throws {
-    let sized = model.sized(settings)
-    let note: (String) -> Void = { progress.message($0) }
-    let data: ImageDataset
-    if settings.name == "folder", let path = settings.path, ImageFolderFiles.isFlat(path) {
-      hasLabels = false
-      let names = Classifier.storedClassNames(in: model.path)
-      guard let count = try names?.count ?? model.classes() else {
-        throw JobError.invalid(
-          "\(path): the images lie in no folders of classes, and how many classes \(model.path) has does not show in its "
-            + "entries. Sort the images into one folder a class.")
-      }
-      let images = try ImageDataset.load(sized, .unlabeled, onNote: note)
-      data = ImageDataset(
-        name: images.name, images: images.images, labels: images.labels,
-        classNames: names ?? (0..<count).map { "class \($0)" }, sources: images.sources)
-    } else {
-      hasLabels = true
-      let split: DataSplit = try settings.holdsTest() ? .test : .train
-      data = try ImageDataset.load(sized, split, onNote: note)
-      if split == .test { note("the audit takes the test split of \(data.name)") }
-    }
+    let (data, split) = try model.images(settings, progress: progress)
+    hasLabels = split != .unlabeled
+    if split == .test { progress.message("the audit takes the test split of \(data.name)") }
     images = try model.fitted(data, settings: settings, progress: progress)
   }
 

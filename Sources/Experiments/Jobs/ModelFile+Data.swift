@@ -56,6 +56,23 @@ extension ModelFile {
     return try data.numbered(as: names, of: source) { progress.message($0) }
   }
 
+  /// Images to look at with the model: of one split, or of the test split where there is one, else all. Those that lie in
+  /// no folders of classes get the model's class names, and have no labels.
+  /// - Throws: `DataError`, `FileError`; `JobError` where the number of classes does not show.
+  func images(
+    _ settings: DatasetSettings, split: DataSplit? = nil, progress: any ProgressReporter
+  ) throws -> (data: ImageDataset, split: DataSplit) {
+    let settings = sized(settings)
+    let isFlat = settings.name == "folder" && settings.path.map(ImageFolderFiles.isFlat) == true
+    let split = try split ?? (isFlat ? .unlabeled : settings.holdsTest() ? .test : .train)
+    let data = try ImageDataset.load(settings, split) { progress.message($0) }
+    guard data.classNames.isEmpty else { return (data, split) }
+    let named = ImageDataset(
+      name: data.name, images: data.images, labels: data.labels, classNames: try classMap?.ours ?? classNames(),
+      sources: data.sources)
+    return (named, split)
+  }
+
   /// The names of the model's classes, their numbers where its file has none.
   /// - Throws: `JobError` where their number does not show.
   func classNames() throws -> [String] {
@@ -69,7 +86,7 @@ extension ModelFile {
   }
 
   /// How many classes the model has, by what its file says or by its entries.
-  func classes() throws -> Int? {
+  private func classes() throws -> Int? {
     if let stored = ModelSpec.stored(in: path) { return stored.shape.classes }
     return try? recognized().shape.classes
   }

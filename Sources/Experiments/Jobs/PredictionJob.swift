@@ -50,7 +50,7 @@ public struct PredictionJob {
     try OutputCheck.file(output)
     guard !FileSystem.exists(output) else { throw JobError.outputExists(path: output) }
     let context = try configuration.makeContext(progress: progress)
-    let (loaded, split) = try load(progress)
+    let (loaded, split) = try model.images(configuration.dataset, split: split, progress: progress)
     let data = try model.fitted(loaded, settings: configuration.dataset, progress: progress)
     let opened = try model.opened(for: data, seed: configuration.seed, progress: progress)
     let model = opened.model.prepared(for: context)
@@ -62,26 +62,6 @@ public struct PredictionJob {
       model: self.model.path, architecture: model.spec, normalization: opened.fit, dataset: data.name, split: split,
       images: data.count, accuracy: predictions.accuracy, labelled: predictions.labelled,
       predicted: predictions.counts, output: output)
-  }
-
-  private func load(_ progress: any ProgressReporter) throws -> (ImageDataset, DataSplit) {
-    let settings = model.sized(configuration.dataset)
-    let chosen = try split ?? usualSplit(settings)
-    let data = try ImageDataset.load(settings, chosen) { progress.message($0) }
-    return (data.classNames.isEmpty ? try named(data) : data, chosen)
-  }
-
-  /// Where nothing is held out, all images are wanted.
-  private func usualSplit(_ settings: DatasetSettings) throws -> DataSplit {
-    if settings.name == "folder", let path = settings.path, ImageFolderFiles.isFlat(path) { return .unlabeled }
-    return try settings.holdsTest() ? .test : .train
-  }
-
-  /// Images without classes get those of the model.
-  private func named(_ data: ImageDataset) throws -> ImageDataset {
-    ImageDataset(
-      name: data.name, images: data.images, labels: data.labels,
-      classNames: try model.classMap?.ours ?? model.classNames(), sources: data.sources)
   }
 
   private func logits(

@@ -54,29 +54,24 @@ struct Predictions {
 
   /// Written piece by piece: a thousand classes make long lines.
   private func writeTable(to path: String) throws {
-    let names = classNames.map(Self.field)
+    let names = classNames.map(CSVTable.field)
     let values = logits.array(Float.self)
     var header = ["index"]
     if files != nil { header.append("path") }
     if labelled > 0 { header.append("label") }
-    header += ["predicted", "probability"] + classNames.map { Self.field("logit \($0)") }
+    header += ["predicted", "probability"] + classNames.map { CSVTable.field("logit \($0)") }
     try AtomicFile.write(
       to: path,
       streaming: { file in
         try file.write(header.joined(separator: ",") + "\n")
         for index in labels.indices {
           var fields = ["\(index)"]
-          if let files { fields.append(Self.field(files[index])) }
+          if let files { fields.append(CSVTable.field(files[index])) }
           if labelled > 0 { fields.append(labels[index] >= 0 ? names[labels[index]] : "") }
           fields += [names[classes[index]], "\(probabilities[index])"]
           fields += values[(index * names.count)..<((index + 1) * names.count)].map { "\($0)" }
           try file.write(fields.joined(separator: ",") + "\n")
         }
       })
-  }
-
-  /// As RFC 4180 quotes it.
-  private static func field(_ text: String) -> String {
-    text.contains { ",\"\n\r".contains($0) } ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
   }
 }
