@@ -39,6 +39,7 @@ struct PipelineTests {
       #expect(try tool.data("suspect.safetensors") == tool.data("run/backdoored.safetensors"))
       #expect(try tool.data("purified.safetensors") == tool.data("run/model.safetensors"))
       #expect(try tool.succeed(["report", "run"]).contains("report: run/report.html"))
+      #expect(try tool.succeed(["report", "run", "--json"]).contains("\"outcome\": {"))
       #expect(try tool.files() == ["poisoned", "purified.safetensors", "run", "suspect.safetensors"])
 
       let predicted = try tool.succeed(

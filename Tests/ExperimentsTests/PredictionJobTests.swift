@@ -68,6 +68,11 @@ import Vision
       // What is there stays.
       let error = #expect(throws: JobError.self) { _ = try predict("\(parent)/p.csv") }
       #expect(error == .outputExists(path: "\(parent)/p.csv"))
+      // Without a test split all images are wanted: nothing is trained on the others.
+      for split in ["train", "test"] { try FileSystem.remove("\(parent)/data/\(split).safetensors") }
+      try TensorFiles.write(test, split: .train, folder: "\(parent)/data")
+      let whole = try predict("\(parent)/w.csv")
+      #expect(whole.images == 47 && whole.split == .train)
     }
   }
 

@@ -62,9 +62,13 @@ extension ModelFile {
   func images(
     _ settings: DatasetSettings, split: DataSplit? = nil, progress: any ProgressReporter
   ) throws -> (data: ImageDataset, split: DataSplit) {
-    let settings = sized(settings)
+    var settings = sized(settings)
     let isFlat = settings.name == "folder" && settings.path.map(ImageFolderFiles.isFlat) == true
-    let split = try split ?? (isFlat ? .unlabeled : settings.holdsTest() ? .test : .train)
+    let hasTest = try !isFlat && (settings.holdsTest() || (settings.holdOut ?? 0) > 0)
+    let chosen: DataSplit = isFlat ? .unlabeled : hasTest ? .test : .train
+    // Nothing is trained: without a test split, no image is held out either.
+    if split == nil, chosen == .train { settings.holdOut = 0 }
+    let split = split ?? chosen
     let data = try ImageDataset.load(settings, split) { progress.message($0) }
     guard data.classNames.isEmpty else { return (data, split) }
     let named = ImageDataset(

@@ -20,7 +20,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let path = try Report.write(runDirectory: folder, plotly: Plotly.path)
     if output.json, let record = try RunDirectory.open(folder).readRecord() {
-      return try Output.write(try record.encoded())
+      return try Output.write(try Report.json(record))
     }
     if let record = try RunDirectory.open(folder).readRecord() { try Output.write(Report.terminalTable(record)) }
     try Output.write("report: \(path)\n")

@@ -23,7 +23,7 @@ struct RunOptions: ParsableArguments {
     progress.message("run directory: \(runner.directory.path)")
     let record = try runner.run()
     let report = try Report.write(runDirectory: runner.directory.path, plotly: Plotly.path)
-    if json { return try Output.write(try record.encoded()) }
+    if json { return try Output.write(try Report.json(record)) }
     try Output.write("\(Report.terminalTable(record))report: \(report)\n")
   }
 
