@@ -38,19 +38,20 @@ public struct AuditConfirmation {
     settings.flip = settings.flip && flips
     purified = try FeatureShiftTuning(settings).purify(model, clean: tuning, context: context).eval()
     // The same images for both: those that the suspect does not give the label anyway.
-    let sources = model.logits(of: heldOut, context: context).argmax(1)
-    let others = heldOut.subset(
-      sources.array(Int64.self).indices.filter { sources[$0].intItem() != label })
+    func answers(_ model: Classifier) -> [Int] {
+      model.logits(of: heldOut, context: context).argmax(1).array(Int64.self).map(Int.init)
+    }
+    let (sources, truth) = (answers(model), heldOut.labelArray())
+    let others = heldOut.subset(sources.indices.filter { sources[$0] != label })
     func success(_ model: Classifier) -> ShareInterval {
       let predicted = model.logits(of: others, context: context, transform: { pixels, _ in patch.stamp(pixels) })
         .argmax(1).array(Int64.self)
       return ShareInterval(successes: predicted.count { Int($0) == label }, of: predicted.count)
     }
-    func accuracy(_ model: Classifier) -> ShareInterval {
-      let right = (model.logits(of: heldOut, context: context).argmax(1) .== heldOut.labels).to(.float32).sum().item()
-      return ShareInterval(successes: Int(right), of: heldOut.count)
+    func accuracy(_ answers: [Int]) -> ShareInterval {
+      ShareInterval(successes: zip(answers, truth).count { $0 == $1 }, of: truth.count)
     }
     (successBefore, successAfter) = (success(model), success(purified))
-    (accuracyBefore, accuracyAfter) = (accuracy(model), accuracy(purified))
+    (accuracyBefore, accuracyAfter) = (accuracy(sources), accuracy(answers(purified)))
   }
 }

@@ -75,6 +75,10 @@ public struct AuditMeasurement {
         margin: numbers(margin["margin"]), patch: means(patch, 0), patchSuccess: means(patch, 2),
         perturbation: perturbation.map { means($0, 1) }, perturbationSuccess: perturbation.map { means($0, 2) },
         counts: numbers(patch["sums"]?[3]).map { Int($0) })
+      // NaN is above nothing, and would look like a model that stands out from all others.
+      guard (statistics.margin + statistics.patch + (statistics.perturbation ?? [])).allSatisfy(\.isFinite) else {
+        throw AuditError.invalid("the model's outputs are not finite numbers: there is nothing to compare.")
+      }
       let classes = 0..<model.classes
       let patches = classes.compactMap { number -> ReconstructedTrigger? in
         guard let mask = patch["mask"]?[number], let colour = patch["colour"]?[number] else { return nil }
@@ -87,19 +91,18 @@ public struct AuditMeasurement {
   /// `TargetedPass.sums` of all classes over a data set whose labels are the model's predictions: float64, 4 x K.
   /// - Parameter changed: the images of a batch towards a group of classes, T x B x C x H x W.
   static func sums(
-    _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext, targets: [Int]? = nil,
+    _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext,
     changed: (_ group: Range<Int>, _ pixels: Tensor) -> Tensor
   ) throws -> Tensor {
-    let targets = targets ?? Array(0..<model.classes)
     let batches = Batches(count: data.count, size: 64).ranges
     let size = data.channels * data.height * data.width
-    let groups = ClassGroups.ranges(classes: targets.count, rows: min(64, data.count), pixels: size)
+    let groups = ClassGroups.ranges(classes: model.classes, rows: min(64, data.count), pixels: size)
     let work = SearchProgress("held-out images", steps: batches.count, groups: groups, context)
     defer { work.end() }
     return try noGrad {
       var parts: [Tensor] = []
       for group in groups {
-        let pass = TargetedPass(model: model, targets: Array(targets[group]), context: context)
+        let pass = TargetedPass(model: model, targets: Array(group), context: context)
         var total = Tensor.zeros([4, group.count], dtype: .float64, device: context.device)
         for range in batches {
           total = total + pass.sums(at: changed(group, data.pixels(range)), sources: data.labels[range])

@@ -43,19 +43,12 @@ struct MaximumMargin {
   func largest(
     _ model: Classifier, from starts: Tensor, targets: [Int], _ context: TrainingContext, onStep: () throws -> Void = {}
   ) throws -> [Double] {
-    let index = Tensor(targets.map(Int64.init)).to(context.device).reshaped(-1, 1, 1)
-      .expanded([targets.count, starts.dimension(1), 1])
+    let pass = TargetedPass(model: model, targets: targets, context: context)
     var x = starts
     var largest = Tensor.full([targets.count], -.infinity, device: context.device)
-    func margins(_ x: Tensor) -> Tensor {
-      let rows = x.reshaped([-1] + x.shape.dropFirst(2)).contiguous(.channelsLast)
-      let logits = context.compute { model(rows) }.reshaped(x.dimension(0), x.dimension(1), -1)
-      let rival = logits.scattered(2, index, value: -.infinity).max([2])
-      return logits.gathered(2, index).squeezed(2) - rival
-    }
     for number in 0..<steps {
       let leaf = x.detach().requiresGrad_()
-      let reached = withGrad { margins(leaf) }
+      let reached = withGrad { pass.margins(at: leaf) }
       let direction = gradient(of: reached.sum(), at: leaf).sign()
       noGrad {
         largest = largest.maximum(reached.detach().max([1]))
@@ -63,6 +56,6 @@ struct MaximumMargin {
       }
       try onStep()
     }
-    return noGrad { largest.maximum(margins(x).max([1])).array(Float.self).map(Double.init) }
+    return noGrad { largest.maximum(pass.margins(at: x).max([1])).array(Float.self).map(Double.init) }
   }
 }

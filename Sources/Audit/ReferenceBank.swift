@@ -1,4 +1,5 @@
 public import Files
+import Support
 public import Vision
 
 /// Clean models as an audit compares with them: their statistics by class, how these were measured, and what the models
@@ -57,6 +58,7 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
     }
     do {
       self = try tree.decode(ReferenceBank.self)
+      settings = try SettingsTree.resolve(AuditSettings.self, overrides: tree["settings"] ?? [:], at: "settings")
     } catch {
       throw AuditError.invalid("\(path): the bank is damaged (\(error)). Make it again with antidote audit calibrate.")
     }
@@ -78,7 +80,9 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
     for member in members {
       let s = member.statistics
       let lists = [s.margin, s.patch, s.patchSuccess, s.perturbation, s.perturbationSuccess].compactMap { $0 }
-      guard lists.allSatisfy({ $0.count == classNames.count && $0.allSatisfy(\.isFinite) }) else {
+      guard s.counts.count == classNames.count,
+        lists.allSatisfy({ $0.count == classNames.count && $0.allSatisfy(\.isFinite) })
+      else {
         return "model \(member.name) has no finite value for each of the \(classNames.count) classes. Measure it again."
       }
     }

@@ -9,6 +9,18 @@ struct TargetedPass {
   let model: Classifier
   let targets: [Int]
   let context: TrainingContext
+  private let targetTensor: Tensor
+
+  init(model: Classifier, targets: [Int], context: TrainingContext) {
+    (self.model, self.targets, self.context) = (model, targets, context)
+    targetTensor = Tensor(targets.map(Int64.init)).to(context.device)
+  }
+
+  /// z_t - max_{j != t} z_j at images T x B x C x H x W: T x B.
+  func margins(at images: Tensor) -> Tensor {
+    let (logits, index) = (logits(images), index(images.dimension(1)))
+    return logits.gathered(2, index).squeezed(2) - logits.scattered(2, index, value: -.infinity).max([2])
+  }
 
   /// The gradient, at images T x B x C x H x W in [0, 1], of the sum over targets t and images i with another source of
   /// log p_t.
@@ -51,8 +63,6 @@ struct TargetedPass {
   private func others(_ sources: Tensor) -> Tensor {
     (sources.unsqueezed(0) .!= targetTensor.unsqueezed(1)).to(.float32)
   }
-
-  private var targetTensor: Tensor { Tensor(targets.map(Int64.init)).to(context.device) }
 }
 
 /// How many classes share a pass: as many as fill it well on a CPU, fewer for large images.

@@ -9,9 +9,9 @@ public enum UncalibratedNull {
   public static let models = 38
   public static let largest = 0.351
   public static let description =
-    "38 clean PreAct-ResNet18 models of width 8 on CIFAR-10, which may be unlike yours"
+    "\(models) clean PreAct-ResNet18 models of width 8 on CIFAR-10, which may be unlike yours"
   /// 1 / (n + 1).
-  public static let smallestPValue = 1.0 / 39
+  public static let smallestPValue = 1 / Double(models + 1)
 
   /// The conformal p-value above the largest success that is known, and 1 up to it.
   /// - Parameter success: the largest over the classes, in [0, 1].

@@ -61,7 +61,7 @@ public struct FeatureShiftTuning: Defense {
     let clean = try input.cleanSplit()
     let model = try input.model().copied()
     model.to(context.device)
-    let width = model.featureCount(for: clean.to(context.device))
+    let width = model.featureCount(for: clean)
     let head = model.headParameters(features: width).map(\.tensor)
     guard let weight = head.first(where: { $0.rank == 2 }) else {
       throw DefenseError.invalid("defense fst needs a model whose last layer is linear.")

@@ -56,11 +56,16 @@ public struct AuditJob {
     let data = try AuditData(configuration.dataset, for: model, progress: progress)
     let opened = try model.opened(for: data.images, seed: configuration.seed, progress: progress)
     let suspect = opened.model.prepared(for: context)
+    // What cannot be is found before anything is measured.
+    if clean != nil, !data.hasLabels {
+      throw JobError.invalid("--clean needs images with labels: a folder with one subfolder a class.")
+    }
+    _ = try bank?.statistics(
+      for: suspect.classNames ?? data.images.classNames, imageShape: data.shape, source: model.source)
     guard let output else { return try audit(suspect, data, bank, settings, context, start, folder: nil) }
 
     var identity = try configuration.identity(job: "audit", images: data.images, [])
-    identity["model"] = .string(try Digest.sha256Hex(file: model.path))
-    if let normalization = opened.normalization { identity["modelNormalization"] = .string(normalization) }
+    try model.identify(&identity, normalization: opened.normalization)
     identity["audit"] = try JSONValue(encoding: settings)
     identity["quick"] = .bool(quick)
     if let reference, FileSystem.isFile(reference) {
@@ -138,7 +143,9 @@ public struct AuditJob {
         let clean = try file.open(for: data.images, progress: SilentProgress()).prepared(for: context)
         let own = ClassNames(clean.classNames ?? names)
         let order = try own.positions(of: ClassNames(names), source: "the model \(path)", otherSource: model.source)
-        return (clean, data.labelled, order)
+        // Its answers are in its own order of the classes.
+        let labelled = try data.labelled?.numbered(as: clean.classNames ?? names, of: "the model \(path)")
+        return (clean, labelled, order)
       } images: { _ in
         data.images
       }
@@ -158,7 +165,7 @@ public struct AuditJob {
       ShareInterval(successes: Int((shares[label] * Double(s.counts[label])).rounded()), of: s.counts[label])
     }
     var notTested: [String] = []
-    if quick { notTested.append("universal perturbations and the confirmation (--quick)") }
+    if quick { notTested.append("universal perturbations\(clean == nil ? " and the confirmation" : "") (--quick)") }
     let compared: (label: Int, score: Double, p: Double, least: Double, null: String, bank: AuditResult.Bank?)
     if let bank {
       let clean = try bank.statistics(for: names, imageShape: data.shape, source: model.source)
@@ -213,9 +220,6 @@ public struct AuditJob {
   ) throws {
     guard clean != nil || (!quick && result.verdict != .noEvidence) else { return }
     guard let labelled = data.labelled else {
-      if clean != nil {
-        throw JobError.invalid("--clean needs images with labels: a folder with one subfolder a class.")
-      }
       result.notTested.append("the confirmation on a purified copy: it needs images with labels")
       return
     }

@@ -96,11 +96,7 @@ public struct AuditResult: Codable, Sendable {
   }
 
   /// Three significant digits.
-  public static func number(_ value: Double) -> String { significant(value, digits: 3) }
-  /// A whole percentage.
-  public static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded()))%" }
-
-  private static func significant(_ value: Double, digits: Int) -> String {
+  public static func number(_ value: Double) -> String {
     guard value != 0, value.isFinite else { return "\(value)" }
     var scale = 1.0
     while abs(value) * scale < 100 { scale *= 10 }
@@ -108,6 +104,8 @@ public struct AuditResult: Codable, Sendable {
     let rounded = (value * scale).rounded() / scale
     return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
   }
+  /// A whole percentage.
+  public static func percent(_ share: Double) -> String { formatPercent(share, digits: 0) }
 }
 
 extension AuditResult {

@@ -63,7 +63,7 @@ public struct CalibrationJob {
     }
   }
 
-  /// The training images, and others to measure on: the test split, or where there is none a tenth of the images, at
+  /// The training images, and others to measure on: the test split, or where there is none a fifth of the images, at
   /// most as many as an audit uses.
   private static func apart(
     _ splits: DatasetSplits, most: Int, seed: Seed

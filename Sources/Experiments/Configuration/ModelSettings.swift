@@ -71,7 +71,7 @@ public struct ModelSettings: Configurable, Hashable {
       throw JobError.invalid("there are no training images: dataset.holdOut takes all of them for testing.")
     }
     let kind = try ModelKind.named(name)
-    try kind.check(images: data.shape)
+    try kind.check(images: data.shape, stem: stem)
     var shape = ModelShape(
       classes: data.classes, width: width ?? kind.defaultWidth, channels: data.channels, imageSize: data.height,
       normalization: try normalization(for: data))

@@ -109,13 +109,8 @@ public struct DefenseJob {
     let images = kind.requires.contains(.poisonedTrain) ? train : clean
     var identity = try configuration.identity(
       job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
-    identity["model"] = .string(try model.map { try Digest.sha256Hex(file: $0.path) } ?? "none")
-    if let model, !model.ignored.isEmpty || !model.renamed.isEmpty {
-      identity["modelEntries"] = .array(
-        (model.ignored + model.renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
-    }
-    if let key = model?.key { identity["modelKey"] = .string(key) }
-    if let normalization = opened?.normalization { identity["modelNormalization"] = .string(normalization) }
+    identity["model"] = "none"
+    try model?.identify(&identity, normalization: opened?.normalization)
     identity["cleanImages"] = .string(clean.fingerprint)
     if let unlabeled { identity["unlabeledImages"] = .string(unlabeled.fingerprint) }
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }

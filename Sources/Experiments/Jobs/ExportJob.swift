@@ -23,7 +23,7 @@ public struct ExportJob {
   /// - Throws: `JobError` for a file that leaves something open; whatever opening and writing throw.
   @discardableResult
   public func run(progress: any ProgressReporter) throws -> ModelSpec {
-    guard !FileSystem.exists(output) else { throw JobError.invalid("\(output): exists already. Choose another name.") }
+    guard !FileSystem.exists(output) else { throw JobError.outputExists(path: output) }
     try OutputCheck.file(output)
     let classifier = try opened(progress)
     try classifier.export(format, to: output)
@@ -38,10 +38,16 @@ public struct ExportJob {
           "\(model.path): the file does not say what its images are like, how large and how normalised. Name the data set "
             + "that it is for, such as --dataset cifar10 --data path/to/data, or --dataset folder.")
       }
-      var options = ModelFileOptions()
-      (options.ignored, options.renamed, options.key) = (model.ignored, model.renamed, model.key)
+      var options = model.options
       options.onNote = { progress.message($0) }
-      return try Classifier.open(model.path, options: options)
+      let opened = try Classifier.open(model.path, options: options)
+      if let width = model.width, let found = opened.spec?.shape.width, found != width {
+        throw JobError.invalid("\(model.path): the model has width \(found), and model.width is \(width). Leave it out.")
+      }
+      let (channels, own) = (opened.spec?.shape.channels ?? 3, opened.normalization)
+      opened.normalization = (try model.normalization?.values(channels: channels) ?? own)
+        .ordered(try model.channelOrder?.checked(channels) ?? own.channelOrder ?? .rgb)
+      return opened
     }
     let loaded = try ImageDataset.load(model.sized(configuration.dataset), .test) { progress.message($0) }
     let test = try model.fitted(loaded, settings: configuration.dataset, progress: progress)

@@ -56,6 +56,19 @@ extension ModelFile {
     return try data.numbered(as: names, of: source) { progress.message($0) }
   }
 
+  /// Says what a job's result depends on in this model. What nobody asked for has no entry.
+  func identify(_ identity: inout JSONValue, normalization: String?) throws {
+    identity["model"] = .string(try Digest.sha256Hex(file: path))
+    if !ignored.isEmpty || !renamed.isEmpty {
+      identity["modelEntries"] = .array((ignored + renamed.map { "\($0.from)=\($0.to)" }).map(JSONValue.string))
+    }
+    if let key { identity["modelKey"] = .string(key) }
+    if let normalization { identity["modelNormalization"] = .string(normalization) }
+    // Strides and heads do not show in the weights.
+    if let stem { identity["modelStem"] = .string(stem.rawValue) }
+    if let heads { identity["modelHeads"] = .int(heads) }
+  }
+
   /// Images to look at with the model: of one split, or of the test split where there is one, else all. Those that lie in
   /// no folders of classes get the model's class names, and have no labels.
   /// - Throws: `DataError`, `FileError`; `JobError` where the number of classes does not show.
@@ -95,7 +108,7 @@ extension ModelFile {
     return try? recognized().shape.classes
   }
 
-  private var options: ModelFileOptions {
+  var options: ModelFileOptions {
     var options = ModelFileOptions()
     (options.ignored, options.renamed, options.key) = (ignored, renamed, key)
     return options

@@ -84,8 +84,7 @@ public struct ModelFile: Sendable {
     var given = try named?.spec(for: data)
     given?.shape.classes = classNames.count
     if let stored { given?.shape.normalization = stored.shape.normalization }
-    var options = ModelFileOptions()
-    (options.ignored, options.renamed, options.key) = (ignored, renamed, key)
+    var options = options
     if given == nil, let found = try recognized(for: data, classes: classNames, options, progress) {
       given = found.spec
       options.naming = found.naming
@@ -118,7 +117,7 @@ public struct ModelFile: Sendable {
 
   /// What the file says about itself has to fit the images.
   private func check(_ spec: ModelSpec, _ model: Classifier, _ data: ImageDataset, _ classNames: [String]) throws {
-    try ModelKind.named(spec.kind).check(images: data.shape)
+    try ModelKind.named(spec.kind).check(images: data.shape, stem: spec.shape.stem)
     var problems: [String] = []
     if model.classNames == nil, spec.shape.classes != classNames.count {
       problems.append(
@@ -179,7 +178,7 @@ public struct ModelFile: Sendable {
           + (stem == nil ? " (the others: --set model.stem=\(used == .small ? "large" : "small"))" : ""))
     }
     if shape.stem == .fitting(imageSize: data.height) { shape.stem = nil }
-    try ModelKind.named(found.kind).check(images: data.shape)
+    try ModelKind.named(found.kind).check(images: data.shape, stem: shape.stem)
     return (ModelSpec(kind: found.kind, shape: shape), found.naming)
   }
 

@@ -33,6 +33,10 @@ extension Classifier {
       throw ModelExportError(
         path, "the model's guard draws the place of each image by chance, which a graph cannot hold")
     }
+    // Another machine need not have this device.
+    guard device == .cpu else {
+      return try copied().to(.cpu).export(format, to: path, imageSize: imageSize)
+    }
     let side = imageSize ?? shape.imageSize
     let input = Tensor.full([2, shape.channels, side, side], 0.5)
     try withMode(training: false) {

@@ -52,13 +52,8 @@ public final class CIFARVGG: Classifier {
   public override var children: [(name: String, module: Module)] { [("features", body), ("classifier", classifier)] }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = x
-    var stages: [Tensor] = []
-    for (index, entry) in body.layers.enumerated() {
-      x = entry.layer(x)
-      if stageEnds.contains(index) { stages.append(x) }
-    }
-    return Features(stages: stages, penultimate: globalAveragePool(x))
+    let (stages, last) = body.outputs(x, at: stageEnds)
+    return Features(stages: stages, penultimate: globalAveragePool(last))
   }
   public override func logits(_ penultimate: Tensor) -> Tensor { classifier(penultimate) }
 }

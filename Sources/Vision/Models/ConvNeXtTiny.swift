@@ -58,13 +58,8 @@ public final class ConvNeXtTiny: Classifier {
   }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = x
-    var stages: [Tensor] = []
-    for (index, entry) in body.layers.enumerated() {
-      x = entry.layer(x)
-      if index % 2 == 1 { stages.append(x) }
-    }
-    return Features(stages: stages, penultimate: norm(F.adaptiveAvgPool2d(x, 1, 1)).flattened(1))
+    let (stages, last) = body.outputs(x, at: [1, 3, 5, 7])
+    return Features(stages: stages, penultimate: norm(F.adaptiveAvgPool2d(last, 1, 1)).flattened(1))
   }
   public override func logits(_ penultimate: Tensor) -> Tensor { head(penultimate) }
 }

@@ -71,13 +71,8 @@ public final class EfficientNetB0: Classifier {
   public override var children: [(name: String, module: Module)] { [("features", body), ("classifier", classifier)] }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = x
-    var stages: [Tensor] = []
-    for (index, entry) in body.layers.enumerated() {
-      x = entry.layer(x)
-      if [1, 2, 3, 5, 8].contains(index) { stages.append(x) }
-    }
-    return Features(stages: stages, penultimate: globalAveragePool(x))
+    let (stages, last) = body.outputs(x, at: [1, 2, 3, 5, 8])
+    return Features(stages: stages, penultimate: globalAveragePool(last))
   }
   public override func logits(_ penultimate: Tensor) -> Tensor { classifier(penultimate) }
 }
@@ -89,14 +84,7 @@ final class EfficientBlock: Module, Layer {
   private let isResidual: Bool
 
   init(_ plan: InvertedBlock, _ generator: Generator) {
-    var layers: [any Layer] = []
-    if plan.hidden != plan.inputs {
-      layers.append(convolutionUnit(plan.inputs, plan.hidden, activation: .silu(), generator))
-    }
-    layers.append(
-      convolutionUnit(
-        plan.hidden, plan.hidden, kernel: plan.kernel, stride: plan.stride, groups: plan.hidden, activation: .silu(),
-        generator))
+    var layers = plan.opening(.silu(), generator)
     if let squeezed = plan.squeezed {
       layers.append(SqueezeExcitation(plan.hidden, squeezed: squeezed, generator))
     }

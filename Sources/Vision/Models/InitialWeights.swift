@@ -41,5 +41,18 @@ extension Module {
   }
 }
 
+extension Sequential {
+  /// The outputs of the layers at these places, and that of the last layer.
+  func outputs(_ x: Tensor, at places: [Int]) -> (stages: [Tensor], last: Tensor) {
+    var x = x
+    var stages: [Tensor] = []
+    for (index, entry) in layers.enumerated() {
+      x = entry.layer(x)
+      if places.contains(index) { stages.append(x) }
+    }
+    return (stages, x)
+  }
+}
+
 /// Means over height and width: N x C x H x W to N x C.
 func globalAveragePool(_ x: Tensor) -> Tensor { F.adaptiveAvgPool2d(x, 1, 1).flattened(1) }

@@ -28,6 +28,16 @@ struct InvertedBlock {
     return Double(sum)
   }
 
+  /// The convolution to more channels, where there is one, and the one of each channel by itself.
+  func opening(_ activation: @autoclosure () -> Lambda, _ generator: Generator) -> [any Layer] {
+    var layers: [any Layer] = []
+    if hidden != inputs { layers.append(convolutionUnit(inputs, hidden, activation: activation(), generator)) }
+    layers.append(
+      convolutionUnit(
+        hidden, hidden, kernel: kernel, stride: stride, groups: hidden, activation: activation(), generator))
+    return layers
+  }
+
   /// Blocks of a network by its table, whose rows are: expansion, kernel, stride, channels, repeats.
   /// - Parameters:
   ///   - share: the width as a share of the published one.

@@ -54,24 +54,14 @@ public final class MobileNetV2: Classifier {
       shape: ModelShape(
         classes: classes, width: width, channels: channels, imageSize: stem.typicalSize, normalization: normalization))
     drawConvolutions(.fanOut, generator)
-    noGrad {
-      for case let linear as Linear in classifier.layers.map(\.layer) {
-        linear.weight.copy_(generator.normal(linear.weight.shape) * 0.01)
-        linear.bias?.wrappedValue.zero_()
-      }
-    }
+    classifier.drawNormal(0.01, generator)
   }
 
   public override var children: [(name: String, module: Module)] { [("features", body), ("classifier", classifier)] }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = x
-    var stages: [Tensor] = []
-    for (index, entry) in body.layers.enumerated() {
-      x = entry.layer(x)
-      if [1, 3, 6, 13, 18].contains(index) { stages.append(x) }
-    }
-    return Features(stages: stages, penultimate: globalAveragePool(x))
+    let (stages, last) = body.outputs(x, at: [1, 3, 6, 13, 18])
+    return Features(stages: stages, penultimate: globalAveragePool(last))
   }
   public override func logits(_ penultimate: Tensor) -> Tensor { classifier(penultimate) }
 }
@@ -82,14 +72,7 @@ final class MobileBlock: Module, Layer {
   private let isResidual: Bool
 
   init(_ block: InvertedBlock, _ generator: Generator) {
-    var layers: [any Layer] = []
-    if block.hidden != block.inputs {
-      layers.append(convolutionUnit(block.inputs, block.hidden, activation: .relu6(), generator))
-    }
-    layers.append(
-      convolutionUnit(
-        block.hidden, block.hidden, kernel: block.kernel, stride: block.stride, groups: block.hidden,
-        activation: .relu6(), generator))
+    var layers = block.opening(.relu6(), generator)
     layers.append(Conv2d(block.hidden, block.outputs, kernel: 1, bias: false, generator))
     layers.append(BatchNorm2d(block.outputs))
     conv = Sequential(layers)

@@ -45,7 +45,9 @@ public struct ModelKind: Sendable {
   }
 
   /// - Throws: `SettingsError` for images that the architecture cannot take: it needs square ones of a least size.
-  public func check(images shape: ImageShape) throws(SettingsError) {
+  /// - Parameter stem: the one that is asked for; the large one leaves a quarter of the resolution.
+  public func check(images shape: ImageShape, stem: Stem? = nil) throws(SettingsError) {
+    let least = stem == .large ? 4 * leastImageSize : leastImageSize
     guard shape.height == shape.width else {
       throw SettingsError(
         "dataset.size",
@@ -53,10 +55,10 @@ public struct ModelKind: Sendable {
           + "resizes them."
       )
     }
-    guard shape.height >= leastImageSize else {
+    guard shape.height >= least else {
       throw SettingsError(
         "dataset.size",
-        "the images are \(shape.height)x\(shape.width) pixels, and \(id) takes \(leastImageSize)x\(leastImageSize) "
+        "the images are \(shape.height)x\(shape.width) pixels, and \(id) takes \(least)x\(least) "
           + "and larger ones: "
           + "--set dataset.size=32 resizes them.")
     }

@@ -33,7 +33,7 @@ extension ModelSpec {
   /// - Throws: `SettingsError` where the weights alone would not fit the machine's memory.
   func checkMemory(_ kind: ModelKind) throws(SettingsError) {
     // Small ones need no estimate.
-    guard shape.width > 256 || shape.classes > 10_000 else { return }
+    guard shape.width > 256 / (shape.widen ?? kind.options.widen ?? 1) || shape.classes > 10_000 else { return }
     let bytes = 4 * kind.parameterCount(shape)
     let memory = ProcessInfo.processInfo.physicalMemory
     guard bytes < Double(memory) else {
@@ -50,8 +50,12 @@ extension ModelKind {
   /// How many parameters a model has, without building one of that size: the count is quadratic in the width and linear
   /// in the number of classes, so a few small models of the kind determine it.
   public func parameterCount(_ shape: ModelShape) -> Double {
-    if let countsParameters { return countsParameters(shape) }
-    let step = shape.heads ?? widthStep
+    if let countsParameters {
+      // Beyond what any machine holds, its whole numbers would overflow.
+      return shape.width > 1 << 20 ? .infinity : countsParameters(shape)
+    }
+    // No weight depends on the heads.
+    let step = options.heads == nil ? widthStep : 1
     let widths = (1...3).map { $0 * step }
     let (width, classes) = (Double(shape.width), Double(shape.classes))
     var total = 0.0
@@ -62,6 +66,7 @@ extension ModelKind {
         var least = shape
         (least.classes, least.width) = (few, small)
         (least.normalization, least.groups) = (.none, nil)
+        if options.heads != nil { least.heads = 1 }
         return Double(make(least, Generator(seed: 0)).parameterCount)
       }
       total += share * (counts[0] + (classes - 1) * (counts[1] - counts[0]))

@@ -164,7 +164,7 @@ extension Classifier {
       })
     let isComplete = stateDict().keys.allSatisfy { ends.contains($0) || $0.hasSuffix("num_batches_tracked") }
     guard !isComplete,
-      let found = try? RecognizedModel(entries, path: path), found.kind == kind
+      let found = try? RecognizedModel(entries, path: path, heads: spec?.shape.heads), found.kind == kind
     else { return options.naming }
     return found.naming
   }

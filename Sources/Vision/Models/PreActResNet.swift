@@ -49,16 +49,26 @@ final class PreActBlock: Module, Layer {
   let conv1: Conv2d
   let bn2: BatchNorm2d
   let conv2: Conv2d
-  let shortcut: Sequential?
+  private let shortcut: (any Module & Layer)?
+  private let shortcutName: String
 
-  init(_ inputs: Int, _ outputs: Int, stride: Int, _ generator: Generator) {
+  /// - Parameter wide: under the names of wide ResNets, whose shortcut is a convolution by itself.
+  init(_ inputs: Int, _ outputs: Int, stride: Int, wide: Bool = false, _ generator: Generator) {
+    shortcutName = wide ? "convShortcut" : "shortcut"
     bn1 = BatchNorm2d(inputs)
     conv1 = Conv2d(inputs, outputs, kernel: 3, stride: stride, padding: 1, bias: false, generator)
     bn2 = BatchNorm2d(outputs)
     conv2 = Conv2d(outputs, outputs, kernel: 3, padding: 1, bias: false, generator)
-    shortcut =
-      stride != 1 || inputs != outputs
-      ? Sequential([Conv2d(inputs, outputs, kernel: 1, stride: stride, bias: false, generator)]) : nil
+    guard stride != 1 || inputs != outputs else {
+      shortcut = nil
+      return
+    }
+    let conv = Conv2d(inputs, outputs, kernel: 1, stride: stride, bias: false, generator)
+    shortcut = wide ? conv : Sequential([conv])
+  }
+
+  override var children: [(name: String, module: Module)] {
+    [("bn1", bn1), ("conv1", conv1), ("bn2", bn2), ("conv2", conv2)] + (shortcut.map { [(shortcutName, $0)] } ?? [])
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {

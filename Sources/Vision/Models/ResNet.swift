@@ -10,7 +10,7 @@ import TorchNN
 /// - `Stem.large`, torchvision's `resnet18`, `resnet34` and `resnet50`: 7x7 stem with stride 2, max-pool. Keys with
 ///   downsample.0, downsample.1 and fc instead; convolutions start Kaiming normal by fan-out, as there.
 ///
-/// Stages: the outputs of the four layers. Any square image from 28 pixels on.
+/// Stages: the outputs of the four layers. Any square image from 8 pixels on.
 public class ResNet: Classifier {
   let conv1: Conv2d
   let bn1: BatchNorm2d

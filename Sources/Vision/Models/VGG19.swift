@@ -61,12 +61,7 @@ public final class VGG19: Classifier {
         shape: ModelShape(classes: classes, width: width, channels: channels, normalization: normalization))
     }
     drawConvolutions(.fanOut, zeroBias: true, generator)
-    noGrad {
-      for case let linear as Linear in classifier.layers.map(\.layer) {
-        linear.weight.copy_(generator.normal(linear.weight.shape) * (0.01 * (64 / Double(width)).squareRoot()))
-        linear.bias?.wrappedValue.zero_()
-      }
-    }
+    classifier.drawNormal(0.01 * (64 / Double(width)).squareRoot(), generator)
   }
 
   public override var children: [(name: String, module: Module)] { [("features", body), ("classifier", classifier)] }
@@ -75,13 +70,8 @@ public final class VGG19: Classifier {
   public override func rebuilt() -> Classifier { remake() }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = x
-    var stages: [Tensor] = []
-    for (index, entry) in body.layers.enumerated() {
-      x = entry.layer(x)
-      if stageEnds.contains(index) { stages.append(x) }
-    }
-    x = F.adaptiveAvgPool2d(x, 7, 7).flattened(1)
+    let (stages, last) = body.outputs(x, at: stageEnds)
+    var x = F.adaptiveAvgPool2d(last, 7, 7).flattened(1)
     for entry in classifier.layers.dropLast() { x = entry.layer(x) }
     return Features(stages: stages, penultimate: x)
   }

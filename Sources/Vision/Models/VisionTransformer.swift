@@ -44,10 +44,7 @@ public final class VisionTransformer: Classifier {
     (shape.depth, shape.heads, shape.patch) = (depth, heads, patch)
     spec = ModelSpec(kind: kind, shape: shape)
     for block in blocks { block.drawNormal(0.02, generator) }
-    noGrad {
-      head.weight.copy_(generator.normal(head.weight.shape) * 0.02)
-      head.bias?.wrappedValue.zero_()
-    }
+    head.drawNormal(0.02, generator)
   }
 
   public override func features(normalized x: Tensor) -> Features {

@@ -53,43 +53,13 @@ public final class WideResNet: Classifier {
 
 /// Blocks one after another; the first one changes channels and resolution.
 final class WideGroup: Module, Layer {
-  let layer: [WideBlock]
+  let layer: [PreActBlock]
 
   init(_ inputs: Int, _ outputs: Int, blocks: Int, stride: Int, _ generator: Generator) {
     layer = (0..<blocks).map {
-      WideBlock($0 == 0 ? inputs : outputs, outputs, stride: $0 == 0 ? stride : 1, generator)
+      PreActBlock($0 == 0 ? inputs : outputs, outputs, stride: $0 == 0 ? stride : 1, wide: true, generator)
     }
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor { layer.reduce(x) { $1($0) } }
-}
-
-/// Where channels stay the same, the input itself is the shortcut; else a 1x1 convolution of the activated input.
-final class WideBlock: Module, Layer {
-  let bn1: BatchNorm2d
-  let conv1: Conv2d
-  let bn2: BatchNorm2d
-  let conv2: Conv2d
-  let convShortcut: Conv2d?
-
-  init(_ inputs: Int, _ outputs: Int, stride: Int, _ generator: Generator) {
-    bn1 = BatchNorm2d(inputs)
-    conv1 = Conv2d(inputs, outputs, kernel: 3, stride: stride, padding: 1, bias: false, generator)
-    bn2 = BatchNorm2d(outputs)
-    conv2 = Conv2d(outputs, outputs, kernel: 3, padding: 1, bias: false, generator)
-    convShortcut =
-      inputs == outputs ? nil : Conv2d(inputs, outputs, kernel: 1, stride: stride, bias: false, generator)
-  }
-
-  /// The original's names have no snake_case here.
-  override var children: [(name: String, module: Module)] {
-    [("bn1", bn1), ("conv1", conv1), ("bn2", bn2), ("conv2", conv2)]
-      + (convShortcut.map { [("convShortcut", $0)] } ?? [])
-  }
-
-  func callAsFunction(_ x: Tensor) -> Tensor {
-    let h = bn1(x, relu: true)
-    let y = conv2(bn2(conv1(h), relu: true))
-    return y + (convShortcut.map { $0(h) } ?? x)
-  }
 }

@@ -17,7 +17,7 @@ struct ExportCommand: ParsableCommand {
 
       A file from elsewhere does not say what its images are like; then the data set does:
 
-        antidote export --model model.pth --dataset cifar10 --data path/to/data \
+        antidote export --model model.pth --dataset cifar10 --data path/to/data \\
           --format torchscript --out model.ts.pt
       """)
 

@@ -7,7 +7,7 @@ import Torch
 import TorchNN
 import Vision
 
-/// What is in exported files. Tests/Goldens/compare_onnx.py compares their outputs in onnxruntime and PyTorch.
+/// What is in exported files. Tests/Goldens/compare_export.py compares their outputs in onnxruntime and PyTorch.
 @Suite struct ModelExportTests {
   private let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
