@@ -86,10 +86,8 @@ public struct AdversarialEmbedding: TrainingAttack {
       throw BackdoorError.invalid("recipe.batch \(recipe.batch): \(Self.id) needs at least 2 images in a batch.")
     }
     let trigger = try patch(for: context.train.shape, seed: context.seed)
-    let pixels = context.train.prefix(1).to(training.device).pixels(0..<1)
-    let inputs = noGrad { model.eval().features(pixels).penultimate.dimension(1) }
     let discriminator = FeatureDiscriminator(
-      inputs: inputs, widths: c.widths, Generator(seed: context.seed("discriminator")))
+      inputs: model.featureCount(for: context.train), widths: c.widths, Generator(seed: context.seed("discriminator")))
     discriminator.to(training.device)
     let own = Adam(discriminator.parameters(), learningRate: c.discriminatorRate)
     let optimizer = OptimizerGroup([recipe.makeOptimizer(model.parameters()), own])

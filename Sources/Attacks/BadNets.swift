@@ -140,9 +140,7 @@ public struct BadNets: Attack {
           + "\(shape.height)x\(shape.width) pixels."
       )
     }
-    let (row, column) = place.origin(side: side, margin: c.margin, in: shape) {
-      (random.integer(below: shape.height - side + 1), random.integer(below: shape.width - side + 1))
-    }
+    let (row, column) = place.origin(side: side, margin: c.margin, in: shape) { random.integer(below: $0) }
     var patch = Patch(row: row, column: column, side: side, mask: mask, values: [], channels: shape.channels)
     if c.pattern == .image {
       guard let path = c.image else {
@@ -189,18 +187,17 @@ public struct BadNets: Attack {
 
 extension BadNets.Place {
   /// Row and column of the first pixel of a square, so far from the edges.
-  /// - Parameter draw: where it is `random`.
-  func origin(side: Int, margin: Int, in shape: ImageShape, draw: () -> (row: Int, column: Int)) -> (
-    row: Int, column: Int
-  ) {
+  /// - Parameter draw: a number below another one, where it is `random`.
+  func origin(side: Int, margin: Int, in shape: ImageShape, draw: (_ below: Int) -> Int) -> (row: Int, column: Int) {
     let (bottom, right) = (shape.height - side - margin, shape.width - side - margin)
+    func drawn(_ last: Int) -> Int { min(margin, last) + draw(max(last - margin, 0) + 1) }
     return switch self {
     case .bottomRight: (bottom, right)
     case .bottomLeft: (bottom, margin)
     case .topLeft: (margin, margin)
     case .topRight: (margin, right)
     case .center: ((shape.height - side) / 2, (shape.width - side) / 2)
-    case .random: draw()
+    case .random: (drawn(bottom), drawn(right))
     }
   }
 }

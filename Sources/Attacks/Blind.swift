@@ -116,22 +116,24 @@ public struct Blind: TrainingAttack {
     _ main: (loss: Tensor, gradients: [Tensor]), _ backdoor: (loss: Tensor, gradients: [Tensor])
   ) -> Double {
     guard configuration.balance == .mgda else { return 1 - configuration.weight }
-    func product(_ a: [Tensor], _ b: [Tensor]) -> Double {
-      Tensor.stacked(zip(a, b).map { ($0 * $1).sum().to(.float64) }).sum().item()
+    func product(_ a: [Tensor], _ b: [Tensor]) -> Tensor {
+      Tensor.stacked(zip(a, b).map { ($0 * $1).sum().to(.float64) }).sum()
     }
-    let squares = (product(main.gradients, main.gradients), product(backdoor.gradients, backdoor.gradients))
-    func scale(_ loss: Tensor, _ square: Double) -> Double {
+    let (a, b) = (main.gradients, backdoor.gradients)
+    // Read at once: each reading waits for the device.
+    let read = Tensor.stacked([
+      product(a, a), product(a, b), product(b, b), main.loss.to(.float64), backdoor.loss.to(.float64),
+    ]).array(Double.self)
+    func scale(_ loss: Double, _ square: Double) -> Double {
       switch configuration.normalizer {
-      case .lossTimesNorm: min(loss.item() * square.squareRoot(), 10) + 1e-5
-      case .loss: min(loss.item(), 10) + 1e-5
+      case .lossTimesNorm: min(loss * square.squareRoot(), 10) + 1e-5
+      case .loss: min(loss, 10) + 1e-5
       case .norm: square.squareRoot() + 1e-5
       case .none: 1 + 1e-5
       }
     }
-    let (first, second) = (scale(main.loss, squares.0), scale(backdoor.loss, squares.1))
-    return Self.leastNorm(
-      squares.0 / (first * first), product(main.gradients, backdoor.gradients) / (first * second),
-      squares.1 / (second * second))
+    let (first, second) = (scale(read[3], read[0]), scale(read[4], read[2]))
+    return Self.leastNorm(read[0] / (first * first), read[1] / (first * second), read[2] / (second * second))
   }
 
   /// The weight of the first of two vectors in their combination of least norm.

@@ -33,8 +33,7 @@ public struct DynamicPatch: Trigger {
       guard changesPlace else {
         return Tensor.full([count, 1, 1], Double(fixed), dtype: .int64, device: images.device)
       }
-      let places = max(length - side - 2 * margin, 0) + 1
-      return (generator.integers(0..<places, [count, 1, 1]) + Double(margin)).to(.int64, images.device)
+      return generator.places(side: side, margin: margin, of: length, [count, 1, 1]).to(images.device)
     }
     let row = first(patch.row, shape[2]) + offsets { $0 / side }
     let column = first(patch.column, shape[3]) + offsets { $0 % side }

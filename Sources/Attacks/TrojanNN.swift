@@ -98,11 +98,9 @@ public struct TrojanNN: Attack {
         "attack.area \(c.area): a patch of side \(side) at a distance of \(margin) from the edge does not fit images of "
           + "\(shape.height)x\(shape.width) pixels. Lower attack.area or attack.margin.")
     }
+    var random = seed.generator("trojannn/place")
     let (row, column) = c.place.origin(side: side, margin: margin, in: shape) {
-      var random = seed.generator("trojannn/place")
-      let (bottom, right) = (shape.height - side - margin, shape.width - side - margin)
-      let (rows, columns) = (Array(min(margin, bottom)...bottom), Array(min(margin, right)...right))
-      return (random.sample(1, from: rows)[0], random.sample(1, from: columns)[0])
+      random.sample(1, from: Array(0..<$0))[0]
     }
     return Square(row: row, column: column, side: side)
   }

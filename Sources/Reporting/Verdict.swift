@@ -89,11 +89,10 @@ struct Verdict: Equatable {
     if rateBefore < 0.5 { return caution("The attack hardly worked to begin with, so the defense proves little") }
     if reachesMistakes(record, after) {
       let isCostly = before.accuracy - after.accuracy > costlyAbove
-      let isSure = after.triggeredCount.map { $0 >= fewImages } ?? true
-      let claim = "This trigger works no better than mistakes do"
+      let isSure = hasEnoughImages(after)
       return Verdict(
         tone: isCostly || !isSure ? .warning : .good, word: isCostly || !isSure ? "Caution" : "Cured",
-        sentence: claim + (isCostly ? ", but at a high price" : isSure ? "" : ", as far as so few images tell")
+        sentence: claim + (isCostly ? ", but at a high price" : isSure ? "" : unsure)
           + ": \(facts). \(limits)")
     }
     if !differ(before, after) || rateAfter >= presentFrom {
@@ -119,8 +118,10 @@ struct Verdict: Equatable {
       return caution("The model hardly does better than guessing, so nothing can be said about a backdoor")
     }
     if reachesMistakes(record, model) {
+      let isSure = hasEnoughImages(model)
       return Verdict(
-        tone: .good, word: "Clean", sentence: "This trigger works no better than mistakes do: \(facts). \(limits)")
+        tone: isSure ? .good : .warning, word: isSure ? "Clean" : "Caution",
+        sentence: claim + (isSure ? "" : unsure) + ": \(facts). \(limits)")
     }
     if rate < presentFrom { return caution("The model has a weak backdoor") }
     return Verdict(tone: .bad, word: "Backdoored", sentence: "The model has a backdoor: \(facts).")
@@ -144,20 +145,25 @@ struct Verdict: Equatable {
 
   // MARK: What may be claimed
 
+  private static let claim = "This trigger works no better than mistakes do"
+  private static let unsure = ", as far as so few images tell"
+
   /// Measured on fewer images, the interval of a share is so wide that it reaches far by itself.
-  private static let fewImages = 200
+  private static func hasEnoughImages(_ model: Measurement) -> Bool {
+    model.triggeredCount.map { $0 >= RunFlags.fewImages } ?? true
+  }
 
   /// What a good verdict does not say.
   private static let limits = "Measured in one run and with this trigger alone."
 
-  /// Whether the interval of the attack success rate reaches down to the rate at which the same images go to the target
-  /// without the trigger. Older records lack it: mistakes then count as spread evenly over the classes.
+  /// Whether the attack success rate is above the rate at which the same images go to the target without the trigger by
+  /// no more than chance; both are measured on these images. Older records lack it: mistakes then count as spread evenly
+  /// over the classes.
   private static func reachesMistakes(_ record: RunRecord, _ model: Measurement) -> Bool {
     guard let rate = model.attackSuccessRate else { return false }
     let classes = record.dataset?.classNames.count ?? 0
     let mistakes = model.cleanTargetRate ?? (classes > 1 ? (1 - model.accuracy) / Double(classes - 1) : 0)
-    let lower = model.triggeredCount.flatMap { WilsonInterval(rate, count: $0) }?.lower ?? rate
-    return lower <= mistakes
+    return rate <= mistakes || !WilsonInterval.differ((rate, model.triggeredCount), (mistakes, model.triggeredCount))
   }
 
   private static func isNearChance(_ record: RunRecord, _ model: Measurement) -> Bool {

@@ -16,6 +16,7 @@ public enum StageTitle {
     case "abl-isolate": "Isolation of suspicious samples"
     case "abl-tune": "Training on the other samples"
     case "abl-unlearn": "Unlearning of the isolated samples"
+    case "i-bau": "I-BAU"
     case "attack-train": "Training under the attack"
     case "attack-surrogate": "Training of the attacker's model"
     default: methodTitle(stage)
@@ -23,7 +24,9 @@ public enum StageTitle {
   }
 
   private static func methodTitle(_ stage: String) -> String {
-    let short: Set = ["sau", "dbd", "ispl", "spl", "prl", "cat", "at", "anp", "ibau", "nad", "ep", "fp", "nc", "dpsgd"]
+    let short: Set = [
+      "sau", "dbd", "ispl", "spl", "prl", "cat", "at", "anp", "nad", "ep", "fp", "nc", "dpsgd", "mesa", "fst",
+    ]
     let known = ["simclr": "SimCLR", "mixmatch": "MixMatch"]
     let parts = stage.split(separator: "-").map { part in
       short.contains(String(part)) ? part.uppercased() : known[String(part)] ?? words(String(part)).lowercased()

@@ -51,7 +51,8 @@ import Vision
       case .center: corner = [(10 - side) / 2, (14 - side) / 2]
       case .random:
         corner = [changed.map { $0[0] }.min() ?? -1, changed.map { $0[1] }.min() ?? -1]
-        #expect(corner[0] >= 0 && corner[1] >= 0 && corner[0] <= 10 - side && corner[1] <= 14 - side)
+        #expect(corner[0] >= min(margin, bottom) && corner[1] >= min(margin, right))
+        #expect(corner[0] <= bottom && corner[1] <= right)
       }
       #expect(
         changed == Set(places.map { [$0[0] + corner[0], $0[1] + corner[1]] }), "\(kind) \(place) \(size) \(margin)")

@@ -14,7 +14,7 @@ import Testing
         "name: a b\nattacks: [badnets, blended]\ndefenses: [none, ft, fp]", source: "g", in: path, checkingData: false,
         progress: SilentProgress())
       var worker = SubmittedWorker(program: "/opt/anti dote")
-      worker.jobs = 3
+      (worker.jobs, worker.threads) = (3, 2)
       worker.directives = ["--time=1:00:00"]
       let files = try SlurmScripts(grid, worker).write(to: "\(path)/submit")
       #expect(files.last == "\(path)/submit/submit.sh" && files.count == 5)
@@ -25,8 +25,8 @@ import Testing
       #expect(Set(models + cells) == Set(grid.plan.all.map { "--cell \($0.id)" }))
       let script = try FileSystem.readText("\(path)/submit/cells.sbatch")
       for line in [
-        "#SBATCH --array=0-3%3", "#SBATCH --job-name=a-b-cells", "#SBATCH --time=1:00:00",
-        "exec '/opt/anti dote' grid run \(path) --jobs 1 ${cells[$SLURM_ARRAY_TASK_ID]}",
+        "#SBATCH --array=0-3%3", "#SBATCH --cpus-per-task=2", "#SBATCH --job-name=a-b-cells", "#SBATCH --time=1:00:00",
+        "exec '/opt/anti dote' grid run \(path) --jobs 1 --threads 2 ${cells[$SLURM_ARRAY_TASK_ID]}",
       ] { #expect(script.split(separator: "\n").contains { $0 == line }, "\(line): \(script)") }
       #expect(
         try FileSystem.readText(files[4]).contains("sbatch --parsable --dependency=afterany:\"${models%%;*}\" cells"))
@@ -54,8 +54,9 @@ import Testing
       let pod = try #require(job["spec"]?["template"]?["spec"])
       let container = try #require(pod["containers"]?[0])
       #expect(
-        container["command"] == ["antidote", "grid", "run", "/grid", "--jobs", "1"] && container["image"] == "r/i:1")
-      #expect(container["resources"]?["limits"] == ["cpu": 1, "nvidia.com/gpu": 2])
+        container["command"] == ["antidote", "grid", "run", "/grid", "--jobs", "2", "--threads", "1"]
+          && container["image"] == "r/i:1")
+      #expect(container["resources"]?["limits"] == ["cpu": 2, "nvidia.com/gpu": 2])
       #expect(pod["volumes"]?[0]?["persistentVolumeClaim"]?["claimName"] == "c")
     }
   }

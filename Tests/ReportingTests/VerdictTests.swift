@@ -90,6 +90,9 @@ struct VerdictTests {
   @Test func mistakesDecideWhatIsCured() {
     #expect(verdict(before: (0.9, 0.98), after: (0.9, 0.09), mistakes: 0.09).tone == .good)
     #expect(verdict(before: (0.9, 0.98), after: (0.9, 0.02), mistakes: 0.001).tone == .warning)
+    // One image in 1,800 without the trigger and six with it are no difference.
+    #expect(verdict(before: (0.9, 0.98), after: (0.9, 6.0 / 1800), mistakes: 1.0 / 1800, count: 1800).tone == .good)
+    #expect(verdict(before: (0.9, 0.98), after: (0.9, 36.0 / 1800), mistakes: 1.0 / 1800, count: 1800).tone == .warning)
     // Older records: mistakes as spread over the classes, 10% of accuracy over one or nine others.
     let two = verdict(before: (0.9, 0.98), after: (0.9, 0.09), mistakes: nil) {
       $0.dataset?.classNames = ["no", "yes"]

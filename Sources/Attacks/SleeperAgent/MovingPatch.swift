@@ -16,8 +16,7 @@ struct MovingPatch: Trigger {
     let device = images.device
     /// For each pixel of an axis, the patch's row or column there, and whether there is one: count x size.
     func inside(_ size: Int) -> (index: Tensor, isInside: Tensor) {
-      let places = max(size - side - 2 * margin, 0) + 1
-      let first = (generator.integers(0..<places, [count, 1]) + Double(margin)).to(.int64, device)
+      let first = generator.places(side: side, margin: margin, of: size, [count, 1]).to(device)
       let index = Tensor.arange(size, device: device).reshaped(1, size) - first
       return (index.clamped(0, Double(side - 1)), (index .>= 0) .& (index .< Double(side)))
     }

@@ -104,7 +104,7 @@ public struct MaxEntropyStaircase: Defense {
     let highest = c.thresholds.max() ?? 1
     let found = try Staircase(configuration: c, stage: "mesa-search").run(
       (0..<model.classes).map { Staircase.Step(label: $0, threshold: highest) }, model, clean, context)
-    let rates = try found.map { try success(of: $0, model, clean, context) }
+    let rates = found.map { success(of: $0, model, clean, context) }
     let (verdict, flagged) = judge(rates.map(\.share), counts: rates.map(\.count))
     let label = flagged.first ?? verdict.label ?? 0
     let name = model.classNames?[label] ?? clean.classNames[label]
@@ -131,6 +131,9 @@ public struct MaxEntropyStaircase: Defense {
       throw DefenseError.invalid(
         "defense mesa compares classes with each other and needs at least 3; the model has \(model.classes).")
     }
+    guard Set(clean.labelArray()).count > 1 else {
+      throw DefenseError.invalid("defense mesa: all clean images are of one class. Give it images of several.")
+    }
     guard !c.thresholds.isEmpty, Set(c.thresholds).count == c.thresholds.count else {
       throw DefenseError.invalid("defense.thresholds: name at least one threshold, and each once.")
     }
@@ -143,20 +146,17 @@ public struct MaxEntropyStaircase: Defense {
   /// The share of the other classes' images that triggers of a class mislead, each with one of its own.
   private func success(
     of found: Staircase.Found, _ model: Classifier, _ clean: ImageDataset, _ context: TrainingContext
-  ) throws -> (share: Double, count: Int) {
+  ) -> (share: Double, count: Int) {
     let labels = clean.labelArray()
     let others = clean.subset(labels.indices.filter { labels[$0] != found.step.label })
-    guard others.count > 0 else {
-      throw DefenseError.invalid("defense mesa: all clean images are of one class. Give it images of several.")
-    }
     let random = context.generator("mesa/success", found.step.label)
-    var hits = 0
+    var hits: [Tensor] = []
     for range in Batches(count: others.count, size: Batches.evaluationSize).ranges {
       let images = stamped(others.pixels(range), [found], random)
       let predicted = noGrad { context.compute { model(images) }.argmax(1) }
-      hits += noGrad { (predicted .== Double(found.step.label)).to(.int64).sum().intItem() }
+      hits.append(noGrad { (predicted .== Double(found.step.label)).to(.int64).sum() })
     }
-    return (Double(hits) / Double(others.count), others.count)
+    return (Double(noGrad { Tensor.stacked(hits).sum().intItem() }) / Double(others.count), others.count)
   }
 
   /// The verdict on these shares of misled images, and the classes that are flagged, the most misled first.

@@ -1,3 +1,4 @@
+import Backdoor
 import Foundation
 import Torch
 import TorchNN
@@ -70,6 +71,6 @@ enum PlacedTriggers {
   static func draw(_ count: Int, side: Int, height: Int, width: Int, _ random: Generator) -> (
     rows: Tensor, columns: Tensor
   ) {
-    (random.integers(0..<(height - side + 1), [count]), random.integers(0..<(width - side + 1), [count]))
+    (random.places(side: side, of: height, [count]), random.places(side: side, of: width, [count]))
   }
 }

@@ -89,6 +89,9 @@ public struct ModelSettings: Configurable, Hashable {
 }
 
 extension ChannelOrder {
+  /// What follows on a normaliser's name.
+  var suffix: String { self == .rgb ? "" : " with channels in the order bgr" }
+
   /// - Throws: `SettingsError` where gray images are to have another order.
   func checked(_ channels: Int) throws(SettingsError) -> ChannelOrder {
     guard self == .rgb || channels == 3 else {

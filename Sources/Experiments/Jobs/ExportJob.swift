@@ -42,7 +42,8 @@ public struct ExportJob {
       options.onNote = { progress.message($0) }
       let opened = try Classifier.open(model.path, options: options)
       if let width = model.width, let found = opened.spec?.shape.width, found != width {
-        throw JobError.invalid("\(model.path): the model has width \(found), and model.width is \(width). Leave it out.")
+        throw JobError.invalid(
+          "\(model.path): the model has width \(found), and model.width is \(width). Leave it out.")
       }
       let (channels, own) = (opened.spec?.shape.channels ?? 3, opened.normalization)
       opened.normalization = (try model.normalization?.values(channels: channels) ?? own)

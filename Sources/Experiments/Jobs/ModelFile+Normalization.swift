@@ -35,13 +35,13 @@ extension ModelFile {
     guard let chosen = fit.chosen,
       let value = Normalization.known(channels: channels).first(where: { $0.name == chosen.normalization })?.value
     else {
+      let names = Normalization.known(channels: channels).map(\.name)
+      let example = channels == 3 ? "[0.49,0.48,0.45],[0.25,0.24,0.26]" : "[0.29],[0.35]"
       throw JobError.invalid(
         "\(path): the file does not say what is done to its pixels first, and no known normaliser is clearly the right "
           + "one: \(fit.reason)." + (fit.rows.first?.images ?? 0 > 0 ? " Accuracy:\n\(fit.table)" : "")
-          + "\n  Name it with --set model.normalization=cifar10 (or "
-          + Normalization.known(channels: channels).map(\.name).filter { $0 != "cifar10" }.joined(separator: ", ")
-          + "), or as means and deviations of pixels in [0, 1]: "
-          + "--set 'model.normalization=[0.49,0.48,0.45],[0.25,0.24,0.26]'"
+          + "\n  Name it with --set model.normalization=\(names[0]) (or \(names.dropFirst().joined(separator: ", "))), or as "
+          + "means and deviations of pixels in [0, 1]: --set 'model.normalization=\(example)'"
           + (channels == 3 ? "; images in OpenCV's order: --set model.channels=bgr." : "."))
     }
     model.normalization = value.ordered(chosen.channels)
@@ -75,5 +75,5 @@ extension NormalizationFit.Row {
 }
 
 extension Normalization {
-  var words: String { name + (channelOrder == .bgr ? " with channels in the order bgr" : "") }
+  var words: String { name + (channelOrder ?? .rgb).suffix }
 }

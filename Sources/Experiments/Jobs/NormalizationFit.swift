@@ -29,7 +29,7 @@ public struct NormalizationFit: Codable, Sendable {
         ? "--set 'model.normalization=\(normalization)'"
         : "--set model.normalization=\(normalization)") + (channels == .rgb ? "" : " --set model.channels=bgr")
     }
-    var words: String { normalization + (channels == .rgb ? "" : " with channels in the order bgr") }
+    var words: String { normalization + channels.suffix }
   }
 
   /// The best first.

@@ -66,7 +66,7 @@ struct Predictions {
         try file.write(header.joined(separator: ",") + "\n")
         for index in labels.indices {
           var fields = ["\(index)"]
-          if let files { fields.append(CSVTable.field(files[index])) }
+          if let files { fields.append(CSVTable.field(Path.relative(files[index], from: Path.parent(path)))) }
           if labelled > 0 { fields.append(labels[index] >= 0 ? names[labels[index]] : "") }
           fields += [names[classes[index]], "\(probabilities[index])"]
           fields += values[(index * names.count)..<((index + 1) * names.count)].map { "\($0)" }

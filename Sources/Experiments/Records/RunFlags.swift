@@ -7,6 +7,9 @@ import Support
 
 /// Looks for reasons to distrust a run.
 public enum RunFlags {
+  /// Shares that were measured on fewer images have intervals that reach far.
+  public static let fewImages = 200
+
   /// The flags of a record, in the order of ``RunFlag/allCases``.
   ///
   /// - Parameters:
@@ -66,7 +69,7 @@ public enum RunFlags {
         (model.riskCount ?? .max, "perturbed"),
       ]
     }
-    guard let (count, kind) = counts.min(by: { $0.0 < $1.0 }), count < 200 else { return nil }
+    guard let (count, kind) = counts.min(by: { $0.0 < $1.0 }), count < fewImages else { return nil }
     return RaisedFlag(.fewTestImages, "Measured on \(count) \(kind) test image\(count == 1 ? "" : "s").")
   }
 

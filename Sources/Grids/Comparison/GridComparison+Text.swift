@@ -16,7 +16,7 @@ extension GridComparison {
         }
       groups[groups.count - 1].cells.append([
         item.attack, item.defense, item.place, shown(item.first, item.metric), shown(item.second, item.metric),
-        (item.difference > 0 ? "+" : "") + item.metric.text(item.difference), mark,
+        item.metric.change(from: item.second.mean, to: item.first.mean), mark,
       ])
     }
     return groups

@@ -72,14 +72,14 @@ extension GridComparison {
     var metric: ResultMetric
   }
 
-  /// Compares two grids: cells of the same attack, defense and further settings that tell cells apart in both.
+  /// Compares two grids: cells of the same attack, defense and further settings that tell cells apart in either.
   public init(
     _ first: ResultGrid, named firstName: String, _ second: ResultGrid, named secondName: String,
     metrics: [ResultMetric]? = nil
   ) {
-    // What tells cells apart on one side alone is no part of their names: it is said once, above.
-    let shared = Set(first.distinguishing).intersection(second.distinguishing).sorted()
-    let (a, b) = (first.sides(by: shared, metrics), second.sides(by: shared, metrics))
+    // What tells cells apart on one side tells them apart on the other too: only seeds are averaged.
+    let keys = Set(first.distinguishing).union(second.distinguishing).sorted()
+    let (a, b) = (first.sides(by: keys, metrics), second.sides(by: keys, metrics))
     self.init(a, b, firstName, secondName, sources: [:])
     settingsThatDiffer = Self.differences(first.common, second.common)
   }
@@ -91,6 +91,9 @@ extension GridComparison {
   ) {
     var (a, b): ([CellKey: Side], [CellKey: Side]) = ([:], [:])
     var sources: [CellKey: String] = [:]
+    // What the grid's cells differ in, the paper's general settings choose too.
+    let distinguishing = Set(grid.distinguishing)
+    let chosen = paper.settings.filter { distinguishing.contains($0.key) }
     for value in paper.values where metrics?.contains(value.metric) ?? true {
       let place = value.settings.sorted { $0.key < $1.key }.map {
         ResultGrid.Label(keys: [$0.key], values: [$0.value]).text
@@ -99,7 +102,7 @@ extension GridComparison {
       let key = CellKey(attack: value.attack, defense: value.defense, place: place, metric: value.metric)
       b[key] = Side(value)
       sources[key] = value.source
-      if let statistic = grid.statistic(value) { a[key] = Side(statistic) }
+      if let statistic = grid.statistic(value, chosen) { a[key] = Side(statistic) }
     }
     self.init(a, b, name, paper.title, sources: sources)
     let cells = Set(paper.values.map { "\($0.attack)\n\($0.defense)" })
@@ -200,27 +203,21 @@ extension ResultGrid {
   }
 
   /// The runs' own numbers for a published one.
-  fileprivate func statistic(_ published: PublishedResults.Value) -> Statistic? {
+  fileprivate func statistic(_ published: PublishedResults.Value, _ general: [String: JSONValue]) -> Statistic? {
+    let settings = general.merging(published.settings) { $1 }
     let runs = (finished + undefendedRuns).filter { run in
       run.attack == published.attack && run.defense == published.defense
-        && published.settings.allSatisfy { run.setting($0.key) == $0.value }
+        && settings.allSatisfy { run.setting($0.key) == $0.value }
     }
     return Statistic(runs.compactMap { $0.values[published.metric.id] })
   }
 
-  /// The undefended models that tables show where no run is without a defense.
+  /// The undefended models that tables show in rows without a run of their own for them.
   private var undefendedRuns: [RunSummary] {
-    guard !finished.contains(where: { $0.defense == "none" }) else { return [] }
-    return tables.flatMap { table in
-      table.undefended.map { column in
-        table.cells.flatMap { row in
-          row[column]?.runs.map { run in
-            var copy = run
-            copy.settings["defense"] = "none"
-            return copy
-          } ?? []
-        }
-      } ?? []
+    tables.flatMap { $0.cells.joined().compactMap { $0 }.filter(\.isDerived).flatMap(\.runs) }.map { run in
+      var copy = run
+      copy.settings["defense"] = "none"
+      return copy
     }
   }
 }

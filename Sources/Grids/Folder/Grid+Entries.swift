@@ -6,7 +6,8 @@ extension Grid {
   func entries(of cells: [GridCell]) throws -> [GridEntry] {
     // What a cell's need came to decides whether it can run.
     var states: [String: CellState] = [:]
-    for cell in plan.all where plan.all.contains(where: { $0.needs == cell.id }) {
+    let trainers = plan.trainers
+    for cell in plan.all where trainers.contains(cell.id) {
       states[cell.id] = try entry(cell).state
     }
     return try cells.map { cell in

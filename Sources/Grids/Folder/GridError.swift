@@ -26,8 +26,8 @@ public enum GridError: Error, Equatable, CustomStringConvertible {
       "\(path) has format \(found); this version of antidote reads format \(GridPlan.supportedFormat). Open it with the "
         + "version that wrote it."
     case .damaged(let path, let reason):
-      "\(path) is damaged: \(escaped(reason, limit: 2000)). Give `antidote grid run` the grid's file again, which "
-        + "writes it anew; finished runs stay."
+      "\(path) is damaged: \(escaped(reason, limit: 2000)) Remove it, and give `antidote grid run` the grid's file again; "
+        + "finished runs stay."
     case .unknownCell(let id, let folder):
       "\(folder) has no cell \(id): `antidote grid plan` lists those that it has."
     case .otherGrid(let folder, let title):

@@ -8,6 +8,9 @@ struct DatabaseError: Error, CustomStringConvertible {
   let message: String
 
   var description: String { "\(escaped(path)): \(message) (SQLite error \(code))" }
+
+  /// Whether another process is writing: nothing is wrong with the file.
+  var isBusy: Bool { code & 0xFF == SQLITE_BUSY }
 }
 
 /// A connection to an SQLite database. One thread at a time.

@@ -44,8 +44,10 @@ public struct RunIndex {
   ) throws -> (Database, Int) {
     do {
       return try upToDate(path, folder, found, rebuild: rebuild)
-    } catch is DatabaseError {
-      if let path, FileSystem.isFile(path), let replaced = try? replaced(path, folder, found) { return replaced }
+    } catch let error as DatabaseError {
+      if !error.isBusy, let path, FileSystem.isFile(path), let replaced = try? replaced(path, folder, found) {
+        return replaced
+      }
       return try upToDate(nil, folder, found, rebuild: true)
     }
   }
@@ -93,28 +95,34 @@ public struct RunIndex {
 
   /// Reads what is new or changed, and forgets what is gone.
   private static func refresh(_ database: Database, _ folder: String, _ found: [RunScan.Found]) throws -> Int {
-    var known: [String: (number: Int, modified: Int, size: Int)] = [:]
-    let query = try database.prepare("SELECT folder, number, modified, size FROM runs")
-    while try query.step() {
-      known[query.text(0) ?? ""] = (query.int(1), query.int(2), query.int(3))
-    }
-    let changed = found.filter { run in
-      known[run.folder].map { $0.modified != run.modified || $0.size != run.size } ?? true
-    }
-    let present = Set(found.map(\.folder))
-    let gone = known.filter { !present.contains($0.key) }.map(\.value.number)
-    guard !changed.isEmpty || !gone.isEmpty else { return 0 }
-    let outdated = gone + changed.compactMap { known[$0.folder]?.number }
-    let writer = try IndexWriter(database)
-    try database.transaction {
+    let seen = try changes(found, in: database)
+    guard !seen.changed.isEmpty || !seen.outdated.isEmpty else { return 0 }
+    return try database.transaction {
+      // Another process may have written the same meanwhile: what counts is what stands there under the lock.
+      let (changed, outdated) = try changes(found, in: database)
+      let writer = try IndexWriter(database)
       for number in outdated { try writer.remove(number) }
       // A few thousand at a time: their texts need not be in memory all at once.
       for start in stride(from: 0, to: changed.count, by: 1000) {
         let part = Array(changed[start..<min(start + 1000, changed.count)])
         for (run, summary) in zip(part, summaries(of: part, in: folder)) { try writer.add(summary, run) }
       }
+      return changed.count
     }
-    return changed.count
+  }
+
+  private static func changes(
+    _ found: [RunScan.Found], in database: Database
+  ) throws -> (changed: [RunScan.Found], outdated: [Int]) {
+    var known: [String: (number: Int, modified: Int, size: Int)] = [:]
+    let query = try database.prepare("SELECT folder, number, modified, size FROM runs")
+    while try query.step() { known[query.text(0) ?? ""] = (query.int(1), query.int(2), query.int(3)) }
+    let changed = found.filter { run in
+      known[run.folder].map { $0.modified != run.modified || $0.size != run.size } ?? true
+    }
+    let present = Set(found.map(\.folder))
+    let gone = known.filter { !present.contains($0.key) }.map(\.value.number)
+    return (changed, gone + changed.compactMap { known[$0.folder]?.number })
   }
 
   /// Reads records on all cores.

@@ -42,12 +42,18 @@ public struct RunCondition: Sendable {
     self.values = values
   }
 
+  /// Of the flags of a run, any may be meant.
+  private func isOneOf(_ value: JSONValue) -> Bool {
+    guard key == "flags", let flags = value.stringValue else { return values.contains(value) }
+    return flags.split(separator: " ").contains { values.contains(.string(String($0))) }
+  }
+
   /// Whether a run's value fulfils the condition; a run without the value does not, except where it shall differ.
   func holds(for value: JSONValue?) -> Bool {
     guard let value else { return comparison == .notEqual }
     switch comparison {
-    case .equal: return values.contains(value)
-    case .notEqual: return !values.contains(value)
+    case .equal: return isOneOf(value)
+    case .notEqual: return !isOneOf(value)
     case .below, .atMost, .above, .atLeast:
       guard let bound = values.first else { return false }
       if let left = value.doubleValue, let right = bound.doubleValue { return compare(left, right) }

@@ -39,21 +39,36 @@ struct GridExpansion {
   init(_ specification: GridSpecification) {
     self.specification = specification
     problems = specification.problems
-    let before = planned.count
     var excluded = Set<Int>()
     add(specification.axes.map { ($0.name, $0.values) }, excluding: &excluded)
-    for (number, entry) in specification.exclude.enumerated() where !excluded.contains(number) {
-      if problems.isEmpty {
-        problems.note(entry.place, "no cell of the grid is left out by this. Is it spelt as above?")
-      }
+    // Whether it leaves nothing out can be told where all cells are known.
+    let areKnown = problems.isEmpty
+    for (number, entry) in specification.exclude.enumerated() where areKnown && !excluded.contains(number) {
+      problems.note(entry.place, "no cell of the grid is left out by this. Is it spelt as above?")
     }
-    for part in specification.include {
+    for var part in specification.include {
+      if part[GridAxis.rate] != nil {
+        // A rate that stands here goes over the attack's own.
+        let attacks = part[GridAxis.attack] ?? specification.axes.first { $0.name == GridAxis.attack }?.values
+        part[GridAxis.attack] = attacks?.map { value in
+          var value = value
+          value.rates = nil
+          return value
+        }
+      }
       let axes = specification.axes.map { ($0.name, part[$0.name] ?? $0.values) }
       let others = part.keys.filter { name in !specification.axes.contains { $0.name == name } }.sorted()
       var none = Set<Int>()
       add(axes + others.map { ($0, part[$0] ?? []) }, excluding: &none, leavesOut: false)
     }
-    if planned.count == before, problems.isEmpty { problems.note("", "the grid has no cell.") }
+    for axis in specification.axes where problems.isEmpty && !planned.isEmpty {
+      guard let value = axis.values.first, let setting = value.onlyWhere,
+        !planned.contains(where: { $0.cell.axes[axis.name] != nil })
+      else { continue }
+      problems.note(
+        "axes.\(axis.name).setting", "no cell's attack or defense has the setting \(setting). Is it spelt right?")
+    }
+    if planned.isEmpty, problems.isEmpty { problems.note("", "the grid has no cell.") }
   }
 
   // MARK: Product
@@ -104,6 +119,7 @@ struct GridExpansion {
     return values.filter { value in
       guard let setting = value.onlyWhere else { return true }
       let parts = setting.split(separator: ".").map(String.init)
+      guard parts.count > 1 else { return false }
       let kind =
         parts[0] == "attack"
         ? try? AttackKind.named(name("attack") ?? "badnets").configuration
@@ -131,7 +147,7 @@ struct GridExpansion {
       planned.append(Planned(cell: cell, configuration: configuration, values: values))
     } catch let error as SettingsError {
       for issue in error.issues {
-        problems.note(Planned.place(of: issue.path, values), Self.message(issue))
+        problems.note(Planned.place(of: issue.path, values), issue.message)
       }
     } catch {
       problems.note(Planned.place(of: "dataset.path", values), "\(error)")
@@ -146,9 +162,6 @@ struct GridExpansion {
     let both = differing.map { "\($0) \(others[$0] ?? "none") and \(axes[$0] ?? "none")" }.joined(separator: ", ")
     problems.note(place, "\(both) stand for the same run: all their settings are equal. Remove one.")
   }
-
-  /// A path of the configuration is named where the file does not have it at the issue's place.
-  private static func message(_ issue: SettingsError.Issue) -> String { issue.message }
 
   /// Paths as they are from any folder: other processes begin elsewhere.
   private static func absolute(_ settings: JSONValue) -> JSONValue {

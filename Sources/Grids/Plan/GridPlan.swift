@@ -35,6 +35,9 @@ public struct GridPlan: Codable, Sendable, Hashable {
   /// Stages and cells.
   public var all: [GridCell] { stages + cells }
 
+  /// The ids of those that train a model for others.
+  public var trainers: Set<String> { Set(all.compactMap(\.needs)) }
+
   /// What tells a cell from the others, for people: `badnets, sau, seed 1`.
   public func name(of cell: GridCell) -> String {
     let names = [GridAxis.dataset, GridAxis.model, GridAxis.attack, GridAxis.defense]

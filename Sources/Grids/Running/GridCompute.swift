@@ -37,3 +37,13 @@ enum GridCompute {
     return try stored(in: folder) ?? decided
   }
 }
+
+extension Grid {
+  /// CPU threads of each cell: those of the settings, or as the grid was begun, or as asked; else 1.
+  /// - Throws: `GridError` for other threads than the grid was begun with; `FileError`.
+  public func threads(asked: Int?) throws -> Int {
+    let begun = try GridCompute.stored(in: folder)?.threads
+    if let begun, let asked, asked != begun { throw GridError.otherThreads(asked: asked, found: begun, folder: folder) }
+    return plan.all.first?.settings["threads"]?.intValue ?? begun ?? asked ?? 1
+  }
+}

@@ -18,10 +18,11 @@ final class GridDisplay {
   private var counted: (summary: GridWorker.Summary, at: ContinuousClock.Instant)?
 
   func message(_ text: String) {
+    counted = nil
     if lines.isPossible { lines.message(text) } else { StandardStreams.writeError(escapedLines(text) + "\n") }
   }
 
-  /// - Parameter summary: asked at most once a second.
+  /// - Parameter summary: asked at most every ten seconds, and after a message: it looks at each cell.
   func show(_ running: [Line], _ summary: () throws -> GridWorker.Summary) rethrows {
     let now = ContinuousClock.now
     guard lines.isPossible else {
@@ -30,7 +31,7 @@ final class GridDisplay {
       shown = now
       return
     }
-    if counted.map({ now - $0.at >= .seconds(1) }) ?? true { counted = (try summary(), now) }
+    if counted.map({ now - $0.at >= .seconds(10) }) ?? true { counted = (try summary(), now) }
     let width = running.map(\.name.count).max() ?? 0
     let cells = running.map { line in
       "\(line.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(time(since: line.since, now))  \(line.text)"

@@ -46,18 +46,14 @@ public final class GridWorker {
     self.grid = grid
     self.options = options
     self.program = program
-    let begun = try GridCompute.stored(in: grid.folder)?.threads
-    if let begun, let asked = options.threads, asked != begun {
-      throw GridError.otherThreads(asked: asked, found: begun, folder: grid.folder)
-    }
-    threads = options.threads ?? begun ?? 1
+    threads = try grid.threads(asked: options.threads)
     for folder in [Grid.runsName, Grid.cellsName, Grid.claimsName] {
       try FileSystem.createFolder(Path.join(grid.folder, folder))
       FileSystem.removeLeftovers(in: Path.join(grid.folder, folder))
     }
     let members = try options.part.members(of: grid.plan, folder: grid.folder)
     // Models first: others wait for them.
-    let needed = Set(members.compactMap(\.needs))
+    let needed = grid.plan.trainers
     let ordered = members.filter { needed.contains($0.id) } + members.filter { !needed.contains($0.id) }
     board = try CellBoard(grid, ordered, retriesFailed: options.retriesFailed)
     display = GridDisplay()

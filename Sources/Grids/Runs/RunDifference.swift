@@ -28,8 +28,7 @@ public struct RunDifference {
     var rows = settings.map { [$0.key, shown($0.first), shown($0.second), ""] }
     if rows.isEmpty { rows = [["the settings are the same", "", "", ""]] }
     rows += values.map { row in
-      let difference = row.first.flatMap { a in row.second.map { $0 - a } }
-      let change = difference.map { row.metric.kind == .seconds ? "" : ($0 > 0 ? "+" : "") + row.metric.text($0) }
+      let change = row.first.flatMap { a in row.second.map { row.metric.change(from: a, to: $0) } }
       return [
         row.metric.abbreviation, row.first.map { row.metric.text($0) } ?? "-",
         row.second.map { row.metric.text($0) } ?? "-", change ?? "",

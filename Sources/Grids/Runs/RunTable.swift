@@ -74,12 +74,7 @@ public struct RunTable {
 /// Comma-separated values as RFC 4180 has them.
 public enum CSVText {
   public static func text(_ rows: [[String]]) -> String {
-    rows.map { $0.map(quoted).joined(separator: ",") + "\n" }.joined()
-  }
-
-  private static func quoted(_ cell: String) -> String {
-    guard cell.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return cell }
-    return "\"" + cell.replacing("\"", with: "\"\"") + "\""
+    rows.map { $0.map(CSVTable.field).joined(separator: ",") + "\n" }.joined()
   }
 
   /// The rows of a text; a last line without its newline counts.
@@ -139,6 +134,17 @@ extension ResultMetric {
     case .seconds: formatDuration(value)
     case .count: Self.decimal(value, value == value.rounded() ? 0 : digits)
     }
+  }
+
+  /// From one value to another with its sign, as the difference of what is shown; times have none.
+  func change(from first: Double, to second: Double) -> String {
+    guard kind != .seconds else { return "" }
+    guard let a = Double(text(first)), let b = Double(text(second)), (b - a).isFinite else {
+      return text(second - first)
+    }
+    let difference = b - a
+    let digits = kind == .share ? 1 : kind == .ratio ? 3 : difference == difference.rounded() ? 0 : 1
+    return (difference > 0 ? "+" : "") + Self.decimal(difference, digits)
   }
 
   /// Half a unit in the last place goes up, also where binary fractions put it a little below.

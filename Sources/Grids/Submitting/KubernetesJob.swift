@@ -46,7 +46,7 @@ public struct KubernetesJob {
   var yaml: String {
     let count = worker.jobs ?? 4
     func quoted(_ text: String) -> String { JSONValue.string(text).compactJSON }
-    let command = [worker.program, "grid", "run", Self.mount, "--jobs", "1"].map(quoted).joined(separator: ", ")
+    let command = ([worker.program, "grid", "run", Self.mount] + worker.runOptions).map(quoted).joined(separator: ", ")
     let gpus = worker.gpus > 0 ? "\n              nvidia.com/gpu: \(worker.gpus)" : ""
     return """
       # kubectl apply -f \(Self.fileName)
@@ -78,9 +78,9 @@ public struct KubernetesJob {
                 command: [\(command)]
                 resources:
                   requests:
-                    cpu: \(worker.threads)
+                    cpu: \(worker.cpus)
                   limits:
-                    cpu: \(worker.threads)\(gpus)
+                    cpu: \(worker.cpus)\(gpus)
                 volumeMounts:
                   - name: grid
                     mountPath: \(Self.mount)

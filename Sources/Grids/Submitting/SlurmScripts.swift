@@ -28,7 +28,7 @@ public struct SlurmScripts {
   /// - Throws: `FileError`.
   public func write(to folder: String) throws(FileError) -> [String] {
     try FileSystem.createFolder(Path.join(folder, "logs"))
-    let needed = Set(grid.plan.all.compactMap(\.needs))
+    let needed = grid.plan.trainers
     let models = grid.plan.all.filter { needed.contains($0.id) }
     let cells = grid.plan.all.filter { !needed.contains($0.id) }
     var paths: [String] = []
@@ -59,10 +59,10 @@ public struct SlurmScripts {
     let directives =
       [
         "--job-name=\(Path.safeName(grid.plan.title))-\(name)", "--array=0-\(tasks - 1)\(limit)",
-        "--cpus-per-task=\(worker.threads)", "--output=\(absolute(folder))/logs/\(name)-%A_%a.log", "--requeue",
+        "--cpus-per-task=\(worker.cpus)", "--output=\(absolute(folder))/logs/\(name)-%A_%a.log", "--requeue",
         "--signal=B:TERM@60",
       ] + worker.directives
-    let run = [worker.program, "grid", "run", absolute(grid.folder), "--jobs", "1"].map(ShellWord.quoted)
+    let run = ([worker.program, "grid", "run", absolute(grid.folder)] + worker.runOptions).map(ShellWord.quoted)
     return """
       #!/bin/bash
       \(directives.map { "#SBATCH \($0)" }.joined(separator: "\n"))

@@ -11,5 +11,12 @@ public struct SubmittedWorker: Sendable {
   /// SLURM: further options of `sbatch`, such as `--time=4:00:00`.
   public var directives: [String] = []
 
+  /// Cells side by side: one, or one a GPU.
+  private var cells: Int { max(1, gpus) }
+  /// CPU cores of a worker.
+  var cpus: Int { cells * threads }
+  /// Of `antidote grid run`.
+  var runOptions: [String] { ["--jobs", String(cells), "--threads", String(threads)] }
+
   public init(program: String) { self.program = program }
 }

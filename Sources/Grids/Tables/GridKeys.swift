@@ -7,7 +7,7 @@ struct GridKeys {
   var tables: [String]
 
   /// Settings that change how a result is computed or measured, but not what it is a result of.
-  private static func isNeutral(_ key: String) -> Bool {
+  static func isNeutral(_ key: String) -> Bool {
     ["seed", "device", "threads", "precision", "dataset.path", "clean.unlabeledPath"].contains(key)
       || key.hasPrefix("evaluation.")
   }

@@ -145,9 +145,14 @@ public struct ResultGrid: Sendable {
   /// Gives runs of defenses that train the rating against the undefended run of the same settings and seed.
   private static func withEffectiveness(_ runs: [RunSummary]) -> [RunSummary] {
     func key(_ run: RunSummary) -> String {
-      var settings = run.settings
-      for name in ["defense", "evaluation", "device", "threads", "precision"] { settings[name] = nil }
-      return settings.canonicalJSON
+      let leaves = run.leaves
+      // The clean images matter to the backdoored model only where they are taken out of its training.
+      let isTaken = leaves["clean.disjoint"] == .bool(true) || (leaves["clean.unlabeled"]?.doubleValue ?? 0) > 0
+      let own = leaves.filter { key, _ in
+        key == "seed"
+          || !(GridKeys.isNeutral(key) || key.hasPrefix("defense.") || (key.hasPrefix("clean.") && !isTaken))
+      }
+      return JSONValue.object(own).canonicalJSON
     }
     guard runs.contains(where: { $0.values["defenseEffectiveness"] == nil && $0.defense != "none" }) else {
       return runs
@@ -181,7 +186,11 @@ extension ResultGrid.Cell {
     statistics = values.compactMapValues { Statistic($0) }
     var flags: [RaisedFlag] = []
     for flag in self.runs.flatMap(\.flags) where !flags.contains(where: { $0.id == flag.id }) { flags.append(flag) }
-    if runs.count == 1 { flags.append(RaisedFlag(.singleSeed, "One run, of seed \(runs[0].seed ?? 0).")) }
+    let seeds = Set(runs.map { $0.seed ?? 0 })
+    if seeds.count == 1, let seed = seeds.first {
+      let count = runs.count == 1 ? "One run" : "\(runs.count) runs"
+      flags.append(RaisedFlag(.singleSeed, "\(count), of seed \(seed)."))
+    }
     self.flags = flags
   }
 }

@@ -73,23 +73,14 @@ struct AuditModelCommand: ParsableCommand {
   }
 
   private func audit() throws -> AuditResult {
-    var options = data.settings + foreign.settings
-    var tree = try settings.tree(options: options)
-    let audit = tree["audit"] ?? [:]
-    tree["audit"] = nil
-    for section in ["attack", "defense"] { tree[section] = "none" }
-    var configuration = try settings.configuration(tree)
-    if tree["dataset"]?["name"] == nil {
-      guard let path = configuration.dataset.path else {
-        throw CommandFailure(
-          "name images that the model is for: --data path/to/images, a folder of images by class or without classes.")
-      }
-      let folder = CleanFolder.settings(path, size: configuration.dataset.size)
-      (configuration.dataset.name, configuration.dataset.size) = (folder.name, folder.size)
-      options.append(OptionSetting("dataset.name", folder.name))
+    let options = try settings.options(data) + foreign.settings
+    let (configuration, audit) = try settings.auditConfiguration(options: options, command: "audit")
+    guard try settings.tree(options: options)["dataset"]?["name"] != nil else {
+      throw CommandFailure(
+        "name images that the model is for: --data path/to/images, a folder of images by class or without classes.")
     }
     var job = AuditJob(configuration, model: try settings.modelFile(model, configuration, foreign, options: options))
-    job.settings = try SettingsTree.resolve(AuditSettings.self, overrides: audit, at: "audit")
+    job.settings = audit
     (job.reference, job.level, job.quick, job.clean, job.output) = (reference, level, quick, clean, out)
     let result = try job.run(progress: TerminalProgress.standard)
     let page = try out.map { try AuditReport.write(folder: $0) }
@@ -130,12 +121,10 @@ struct AuditCalibrateCommand: ParsableCommand {
   @OptionGroup var settings: SettingsOptions
 
   func run() throws {
-    var tree = try settings.tree(options: data.settings + training.settings)
-    let audit = tree["audit"] ?? [:]
-    tree["audit"] = nil
-    for section in ["attack", "defense"] { tree[section] = "none" }
-    var job = CalibrationJob(try settings.configuration(tree), output: out)
-    job.settings = try SettingsTree.resolve(AuditSettings.self, overrides: audit, at: "audit")
+    let (configuration, audit) = try settings.auditConfiguration(
+      options: data.settings + training.settings, command: "audit calibrate")
+    var job = CalibrationJob(configuration, output: out)
+    job.settings = audit
     (job.models, job.share) = (models, share)
     let bank = try job.run(progress: TerminalProgress.standard)
     let accuracies = bank.members.compactMap(\.accuracy)

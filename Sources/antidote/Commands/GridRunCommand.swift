@@ -86,8 +86,8 @@ struct GridWorkingOptions: ParsableArguments {
   }
 
   func work(on grid: Grid) throws {
-    let threads = grid.plan.all.first?.settings["threads"]?.intValue ?? threads ?? 1
-    var options = WorkerOptions(jobs: jobs ?? Self.jobs(threads: threads))
+    let device = grid.plan.all.first?.settings["device"]?.stringValue
+    var options = WorkerOptions(jobs: try jobs ?? Self.jobs(threads: grid.threads(asked: threads), device: device))
     options.threads = self.threads
     options.retriesFailed = retryFailed
     options.lease = lease
@@ -105,8 +105,10 @@ struct GridWorkingOptions: ParsableArguments {
     }
   }
 
-  private static func jobs(threads: Int) -> Int {
-    GPUs.visible.isEmpty ? max(1, CPUAvailability.measured().threads / threads) : GPUs.visible.count
+  /// One a GPU, or as many as the free cores have room for.
+  private static func jobs(threads: Int, device: String?) -> Int {
+    GPUs.visible.isEmpty || device == "cpu"
+      ? max(1, CPUAvailability.measured().threads / threads) : GPUs.visible.count
   }
 
   /// The path of this executable.

@@ -30,7 +30,7 @@ struct GridSubmitCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The most cells at once.", valueName: "n"))
   var jobs: Int?
   @Option(help: ArgumentHelp("CPU threads of each cell, as for grid run.", valueName: "n"))
-  var threads: Int = 1
+  var threads: Int?
   @Option(help: ArgumentHelp("GPUs of each worker.", valueName: "n"))
   var gpus: Int = 0
   @Option(help: ArgumentHelp("slurm: an option of sbatch; may be repeated.", valueName: "option"))
@@ -51,7 +51,8 @@ struct GridSubmitCommand: ParsableCommand {
 
   func validate() throws {
     if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1.") }
-    if threads < 1 || gpus < 0 { throw ValidationError("--threads takes a number from 1, --gpus one from 0.") }
+    if let threads, threads < 1 { throw ValidationError("--threads takes a number from 1.") }
+    if gpus < 0 { throw ValidationError("--gpus takes a number from 0.") }
     for option in directive where !option.hasPrefix("-") || option.contains("\n") {
       throw ValidationError("--directive \(option): give an option of sbatch, as in --directive=--time=4:00:00.")
     }
@@ -80,7 +81,7 @@ struct GridSubmitCommand: ParsableCommand {
     let folder = out ?? Path.join(grid.folder, "submit")
     var worker = SubmittedWorker(program: try program ?? (engine == .slurm ? GridWorkingOptions.program() : "antidote"))
     worker.jobs = jobs
-    worker.threads = threads
+    worker.threads = try grid.threads(asked: threads)
     worker.gpus = gpus
     worker.directives = (gpus > 0 ? ["--gres=gpu:\(gpus)"] : []) + directive
     switch engine {

@@ -36,12 +36,7 @@ struct PredictCommand: ParsableCommand {
   @OptionGroup var settings: SettingsOptions
 
   func run() throws {
-    var data = data
-    // A folder says what it holds.
-    if let path = data.dataPath, try settings.tree(options: data.settings)["dataset"]?["name"] == nil {
-      data.dataset = DatasetRecognition.kinds(at: path).first ?? "folder"
-    }
-    let options = data.settings + foreign.settings
+    let options = try settings.options(data) + foreign.settings
     let configuration = try settings.configuration(
       options: options, without: ["attack", "defense"], command: "predict")
     let job = PredictionJob(

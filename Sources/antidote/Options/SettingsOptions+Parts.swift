@@ -1,3 +1,4 @@
+import Audit
 import Files
 import Experiments
 import Support
@@ -10,6 +11,26 @@ extension SettingsOptions {
   func configuration(options: [OptionSetting], without unused: [String], command: String) throws
     -> ExperimentConfiguration
   {
+    try refuse(unused, command: command)
+    var tree = try tree(options: options)
+    for section in unused { tree[section] = "none" }
+    return try configuration(tree)
+  }
+
+  /// The same for an audit, whose settings are a section of their own.
+  func auditConfiguration(options: [OptionSetting], command: String) throws
+    -> (ExperimentConfiguration, AuditSettings)
+  {
+    let unused = ["attack", "defense"]
+    try refuse(unused, command: command)
+    var tree = try tree(options: options)
+    let audit = tree["audit"] ?? [:]
+    tree["audit"] = nil
+    for section in unused { tree[section] = "none" }
+    return (try configuration(tree), try SettingsTree.resolve(AuditSettings.self, overrides: audit, at: "audit"))
+  }
+
+  private func refuse(_ unused: [String], command: String) throws {
     for assignment in assignments {
       let path = try SettingsTree.parseAssignment(assignment).path
       if let section = path.first, unused.contains(section) {
@@ -18,9 +39,17 @@ extension SettingsOptions {
           "antidote \(command) has no \(section). Leave the setting out, or use antidote run.")
       }
     }
-    var tree = try tree(options: options)
-    for section in unused { tree[section] = "none" }
-    return try configuration(tree)
+  }
+
+  /// The data set's options; where they name none, what the folder looks like.
+  func options(_ data: DatasetOptions) throws -> [OptionSetting] {
+    let dataset = try tree(options: data.settings)["dataset"]
+    guard dataset?["name"] == nil, let path = dataset?["path"]?.stringValue else { return data.settings }
+    let kinds = DatasetRecognition.kinds(at: path)
+    guard kinds.count < 2 else {
+      throw CommandFailure("\(path) looks like \(kinds.joined(separator: " or ")): say which with --dataset.")
+    }
+    return data.settings + [OptionSetting("dataset.name", kinds.first ?? "folder")]
   }
 
   /// A model's file, with the architecture where the user named one: for files that do not say what they hold.
