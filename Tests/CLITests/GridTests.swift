@@ -95,8 +95,10 @@ struct GridTests {
       try tool.write("attacks: [badnet]\nrates: [3]\n", to: "g.yaml")
       try tool.refuse(["grid", "run", "g.yaml"], ["g.yaml:1:", "Did you mean badnets", "g.yaml:2:"])
       try tool.refuse(["grid", "status", "."], ["holds no grid"])
+      try tool.write(Self.base, to: "right.yaml")
+      try tool.refuse(["grid", "run", "right.yaml", "--out", "g", "--device", "gpu"], ["device 'gpu': unknown"])
       try tool.refuse(["grid", "run", "nothing.yaml"], ["nothing.yaml"])
-      #expect(try tool.files() == ["g.yaml"])
+      #expect(try tool.files() == ["g.yaml", "right.yaml"])
     }
   }
 }

@@ -44,6 +44,14 @@ import Testing
     }
   }
 
+  /// A place for anchors, which the rest of the file refers to.
+  @Test func partsThatBeginWithXAreForAnchors() throws {
+    let plan = try plan(
+      "x-sizes: [&short 3, &attack badnets]\nattacks: [*attack]\ndefenses: [{name: ft, epochs: *short}]\n")
+    #expect(plan.cells.count == 1 && plan.cells[0].axes["attack"] == "badnets")
+    #expect(plan.cells[0].settings["defense"]?["epochs"] == 3)
+  }
+
   @Test func modelsThatNobodyAskedForAreStages() throws {
     let plan = try plan("{attacks: [badnets], defenses: [ft, fp], seeds: [0, 1]}".block)
     #expect(plan.cells.count == 4 && plan.stages.count == 2)

@@ -17,6 +17,8 @@ import Vision
 /// exclude:
 ///   - {attack: blended, rate: 0.05}
 /// ```
+///
+/// Parts whose names begin with `x-` are passed over: a place for YAML anchors.
 public struct GridSpecification: Sendable {
   let title: String
   /// What all cells have in common.
@@ -47,7 +49,7 @@ public struct GridSpecification: Sendable {
       reader.problems.note(key.key, "the group has this key already; the first one counts. Remove one.", line: key.line)
     }
     let file = document.value
-    for key in (file.objectValue ?? [:]).keys.sorted() where !Self.keys.contains(key) {
+    for key in (file.objectValue ?? [:]).keys.sorted() where !Self.keys.contains(key) && !key.hasPrefix("x-") {
       let question = Nearest.question(key, among: Self.keys)
       reader.problems.note(
         key,

@@ -63,7 +63,12 @@ final class CellBoard {
 
   /// Whether nothing is left to do for the cell: it is finished, or failed, or its model did.
   func isOver(_ cell: GridCell) throws -> Bool {
-    if try isFinished(cell) || failure(cell) != nil { return true }
+    try isFinished(cell) || hasFailed(cell)
+  }
+
+  /// Whether the cell failed, or its model did. A cell that ends between two looks is never a failed one.
+  func hasFailed(_ cell: GridCell) throws -> Bool {
+    if try failure(cell) != nil { return true }
     return try need(of: cell).map { try !isFinished($0) && failure($0) != nil } ?? false
   }
 

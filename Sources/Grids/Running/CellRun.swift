@@ -9,18 +9,23 @@ public struct CellRun {
   private let cell: GridCell
   private let claim: HeldClaim
   private let threads: Int
+  private let device: String?
 
   /// - Parameters:
   ///   - number, token, lease: of the claim that the worker holds for this process.
   ///   - threads: where the grid has not decided yet.
+  ///   - device: in place of what the settings say; nil: as they say.
   /// - Throws: `GridError`, `FileError`.
-  public init(folder: String, cell id: String, claim number: Int, token: String, lease: Double, threads: Int) throws {
+  public init(
+    folder: String, cell id: String, claim number: Int, token: String, lease: Double, threads: Int, device: String?
+  ) throws {
     grid = try Grid(folder: folder)
     guard let cell = grid.plan.all.first(where: { $0.id == id }) else {
       throw GridError.unknownCell(id, folder: folder)
     }
     self.cell = cell
     self.threads = threads
+    self.device = device
     claim = HeldClaim(id: id, number: number, token: token, lease: lease, folder: ClaimFolder(grid: grid.folder))
   }
 
@@ -37,6 +42,8 @@ public struct CellRun {
       TerminalProgress(plainInterval: 30),
       TerminalProgress(plainInterval: 0.5) { try? StandardStreams.writeOutput($0.utf8) },
     ])
+    var cell = cell
+    if let device { cell.settings["device"] = .string(device) }
     let configuration = try ExperimentConfiguration(cell.settings)
     let compute = try GridCompute.settled(in: grid.folder, configuration, threads: threads)
     do {

@@ -113,20 +113,20 @@ public final class GridWorker {
     let used = Set(running.map(\.device))
     let device = (0..<options.jobs).first { !used.contains($0) } ?? 0
     var environment = ["OMP_NUM_THREADS": String(threads)]
-    if let visible = Self.device(device, of: cell) { environment["CUDA_VISIBLE_DEVICES"] = visible }
+    if let visible = visibleDevice(device, of: cell) { environment["CUDA_VISIBLE_DEVICES"] = visible }
     let process = try CellProcess(
       program,
       [
         "grid", "cell", grid.folder, cell.id, "--claim", String(claim.number), "--token", claim.token, "--lease",
         String(claim.lease), "--threads", String(threads),
-      ], log: grid.logPath(cell), environment: environment)
+      ] + (options.device.map { ["--device", $0] } ?? []), log: grid.logPath(cell), environment: environment)
     running.append(RunningCell(cell: cell, claim: claim, process: process, start: .now, device: device))
     display.message("\(grid.plan.name(of: cell)): started")
   }
 
   /// The GPU of a slot, where there are several and the cell names none.
-  private static func device(_ slot: Int, of cell: GridCell) -> String? {
-    let device = cell.settings["device"]?.stringValue ?? "auto"
+  private func visibleDevice(_ slot: Int, of cell: GridCell) -> String? {
+    let device = options.device ?? cell.settings["device"]?.stringValue ?? "auto"
     let devices = GPUs.visible
     guard devices.count > 1, ["auto", "cuda"].contains(device) else { return nil }
     return devices[slot % devices.count]
@@ -217,7 +217,7 @@ public final class GridWorker {
     for cell in board.cells {
       if try board.isFinished(cell) {
         summary.finished += 1
-      } else if try board.isOver(cell) {
+      } else if try board.hasFailed(cell) {
         summary.failed += 1
       }
     }

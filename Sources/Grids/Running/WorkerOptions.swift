@@ -5,6 +5,8 @@ public struct WorkerOptions: Sendable {
   /// CPU threads of each, for a grid that was not begun yet; nil: 1, or as it was begun. A grid whose settings name
   /// threads has those.
   public var threads: Int?
+  /// Where this worker's cells compute, in place of what their settings say; nil: as they say.
+  public var device: String?
   /// Whether cells that failed before are tried again, once.
   public var retriesFailed = false
   /// Which part of the grid; the whole, by default.

@@ -13,10 +13,11 @@ struct GridCellCommand: ParsableCommand {
   @Option var token: String
   @Option var lease: Double
   @Option var threads: Int
+  @Option var device: String?
 
   func run() throws {
     let run = try CellRun(
-      folder: folder, cell: cell, claim: claim, token: token, lease: lease, threads: threads)
+      folder: folder, cell: cell, claim: claim, token: token, lease: lease, threads: threads, device: device)
     // Without plotly: its copy beside each of many reports would take more room than the runs.
     try run.run { _ = try Report.write(runDirectory: $0, plotly: nil) }
   }

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Grids
 import Support
+import Torch
 
 struct GridRunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -28,6 +29,7 @@ struct GridRunCommand: ParsableCommand {
   @OptionGroup var working: GridWorkingOptions
 
   func run() throws {
+    if let device = working.device { _ = try Device(named: device) }  // Before there is a folder.
     let grid = try making.grid(grid)
     try working.work(on: grid)
   }
@@ -62,6 +64,11 @@ struct GridWorkingOptions: ParsableArguments {
       "CPU threads of each cell, when the grid is begun: 1 by default, which does most cells an hour. Other threads give "
         + "other bits, so a grid keeps the number that it began with.", valueName: "n"))
   var threads: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Where the cells compute: auto, cpu, cuda, ...; in place of what the grid's file says. A device is not part of a "
+        + "cell's id, but of its bits: cells take over models from the same device alone.", valueName: "name"))
+  var device: String?
   @Flag(help: "Try cells again, once, that failed before.")
   var retryFailed = false
   @Option(help: ArgumentHelp("One of n equal parts of the grid, such as 1/4.", valueName: "i/n"))
@@ -86,9 +93,10 @@ struct GridWorkingOptions: ParsableArguments {
   }
 
   func work(on grid: Grid) throws {
-    let device = grid.plan.all.first?.settings["device"]?.stringValue
+    let device = device ?? grid.plan.all.first?.settings["device"]?.stringValue
     var options = WorkerOptions(jobs: try jobs ?? Self.jobs(threads: grid.threads(asked: threads), device: device))
     options.threads = self.threads
+    options.device = self.device
     options.retriesFailed = retryFailed
     options.lease = lease
     if let shard, let part = GridPart(shard: shard) { options.part = part }
