@@ -186,7 +186,7 @@ template <class T>
 void contrastiveAugmentation(const at::Tensor &images, const int64_t *indices, const Draw *chosen, int64_t count, const int64_t *order,
                       int64_t H, int64_t W, bool bicubic, int64_t radius, float *out) {
   const int64_t C = images.size(1), n = H * W;
-  const T *data = images.const_data_ptr<T>();
+  const T *data = values<T>(images);
   at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
     Scratch s;
     s.image.resize(C * n);
@@ -227,8 +227,8 @@ CTTensor ct_contrastive_augmentation(CTTensor images, CTTensor indices, CTTensor
                 "draws must be float32 ", B, " x ", numbers, " on the CPU");
     TORCH_CHECK(height > 0 && width > 0 && radius >= 0 && radius < std::min(height, width), "a blur of radius ", radius,
                 " does not fit images of ", height, " x ", width);
-    const int64_t *r = rows.const_data_ptr<int64_t>();
-    const Draw *chosen = reinterpret_cast<const Draw *>(numbersOf.const_data_ptr<float>());
+    const int64_t *r = values<int64_t>(rows);
+    const Draw *chosen = reinterpret_cast<const Draw *>(values<float>(numbersOf));
     for (int64_t b = 0; b < B; ++b) {
       const Draw &v = chosen[b];
       TORCH_CHECK(r[b] >= 0 && r[b] < x.size(0), "index ", r[b], " is not below ", x.size(0));
@@ -238,7 +238,7 @@ CTTensor ct_contrastive_augmentation(CTTensor images, CTTensor indices, CTTensor
     }
     at::Tensor out = at::empty({B, x.size(1), height, width}, x.options().dtype(at::kFloat), at::MemoryFormat::ChannelsLast);
     float *to = out.mutable_data_ptr<float>();
-    const int64_t *o = changes.const_data_ptr<int64_t>();
+    const int64_t *o = values<int64_t>(changes);
     if (x.scalar_type() == at::kByte)
       contrastiveAugmentation<uint8_t>(x, r, chosen, B, o, height, width, bicubic, radius, to);
     else

@@ -39,7 +39,7 @@ void cropFlip(const at::Tensor &images, const int64_t *indices, const int64_t *p
               float *out) {
   const int64_t C = images.size(1), H = images.size(2), W = images.size(3);
   const int64_t sn = images.stride(0), sc = images.stride(1), sh = images.stride(2), sw = images.stride(3);
-  const T *data = images.const_data_ptr<T>();
+  const T *data = values<T>(images);
   const float *table = byteToFloat().data();
   at::parallel_for(0, count, 8, [&](int64_t begin, int64_t end) {
     std::vector<int64_t> columns(W);
@@ -84,7 +84,7 @@ CTTensor ct_crop_flip(CTTensor images, CTTensor indices, CTTensor places, int64_
     TORCH_CHECK(where.dim() == 2 && where.size(0) == 3 && where.size(1) == B, "places must be 3 x ", B);
     TORCH_CHECK(padding >= 0 && (mode != reflected || padding < std::min(x.size(2), x.size(3))), "a border of ", padding,
                 " pixels cannot mirror an image of ", x.size(2), " x ", x.size(3));
-    const int64_t *r = rows.const_data_ptr<int64_t>(), *p = where.const_data_ptr<int64_t>();
+    const int64_t *r = values<int64_t>(rows), *p = values<int64_t>(where);
     for (int64_t b = 0; b < B; ++b) TORCH_CHECK(r[b] >= 0 && r[b] < x.size(0), "index ", r[b], " is not below ", x.size(0));
     for (int64_t b = 0; b < 2 * B; ++b)
       TORCH_CHECK(p[b] >= 0 && p[b] <= 2 * padding, "place ", p[b], " lies outside the border of ", padding);

@@ -247,7 +247,7 @@ at::Tensor forward(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b
                    bool training, double momentum, double eps, at::Tensor &saved) {
   const Matrix m(x);
   const int64_t C = m.channels;
-  const S *data = reinterpret_cast<const S *>(x.const_data_ptr<T>());
+  const S *data = reinterpret_cast<const S *>(values<T>(x));
   saved = at::empty({rowCount, C}, w.options());
   float *rows = saved.mutable_data_ptr<float>();
   if (training) {
@@ -264,14 +264,14 @@ at::Tensor forward(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b
     mean.unsafeGetTensorImpl()->bump_version();
     var.unsafeGetTensorImpl()->bump_version();
   } else {
-    const float *fixedMean = mean.const_data_ptr<float>(), *fixedVar = var.const_data_ptr<float>();
+    const float *fixedMean = values<float>(mean), *fixedVar = values<float>(var);
     for (int64_t c = 0; c < C; ++c) {
       rows[center * C + c] = fixedMean[c];
       rows[spreadOf * C + c] = fixedVar[c];
       rows[inverse * C + c] = 1 / std::sqrt(fixedVar[c] + static_cast<float>(eps));
     }
   }
-  const float *weight = w.const_data_ptr<float>(), *bias = b.const_data_ptr<float>();
+  const float *weight = values<float>(w), *bias = values<float>(b);
   for (int64_t c = 0; c < C; ++c) {
     rows[factor * C + c] = weight[c] * rows[inverse * C + c];
     rows[offset * C + c] = bias[c] - rows[center * C + c] * rows[factor * C + c];
@@ -290,8 +290,8 @@ std::array<at::Tensor, 3> backward(const at::Tensor &x, const at::Tensor &g, con
                                    bool needsWeights) {
   const Matrix m(x);
   const int64_t C = m.channels;
-  const S *data = reinterpret_cast<const S *>(x.const_data_ptr<T>()), *seed = reinterpret_cast<const S *>(g.const_data_ptr<T>());
-  const float *rows = saved.const_data_ptr<float>();
+  const S *data = reinterpret_cast<const S *>(values<T>(x)), *seed = reinterpret_cast<const S *>(values<T>(g));
+  const float *rows = values<float>(saved);
   const std::vector<float> a = m.columns(rows + factor * C), b = m.columns(rows + offset * C), mean = m.columns(rows + center * C);
   at::Tensor dx, dw, db;
   std::vector<float> first(C), second(C);
@@ -414,8 +414,8 @@ CTTensor ct_blend_bytes(CTTensor xh, CTTensor oh, double scale) {
     TORCH_CHECK(x.is_cpu() && overlay.is_cpu() && x.is_contiguous() && overlay.is_contiguous() && count * size == x.numel(),
                 "an overlay of ", overlay.sizes(), " on images of ", x.sizes());
     at::Tensor y = at::empty(x.sizes(), x.options());
-    const uint8_t *from = x.const_data_ptr<uint8_t>();
-    const float *added = overlay.const_data_ptr<float>();
+    const uint8_t *from = values<uint8_t>(x);
+    const float *added = values<float>(overlay);
     uint8_t *to = y.mutable_data_ptr<uint8_t>();
     at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
@@ -433,9 +433,9 @@ CTTensor ct_mix_bytes(CTTensor xh, CTTensor ph, CTTensor wh) {
                     places.sizes() == weights.sizes() && places.size(0) == 4 && planes * size == x.numel(),
                 "places of ", places.sizes(), " on images of ", x.sizes());
     at::Tensor y = at::empty(x.sizes(), x.options());
-    const uint8_t *from = x.const_data_ptr<uint8_t>();
-    const int32_t *at = places.const_data_ptr<int32_t>();
-    const float *share = weights.const_data_ptr<float>();
+    const uint8_t *from = values<uint8_t>(x);
+    const int32_t *at = values<int32_t>(places);
+    const float *share = values<float>(weights);
     for (int64_t i = 0; i < places.numel(); ++i)
       TORCH_CHECK(at[i] >= 0 && at[i] < size, "place ", at[i], " of ", size);
     uint8_t *to = y.mutable_data_ptr<uint8_t>();

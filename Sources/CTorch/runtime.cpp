@@ -23,13 +23,33 @@ std::string libraryPath() {
   return "";
 }
 
+/// Passes warnings on but those about operations that have no deterministic form, which would come in every step.
+struct OtherWarnings : c10::WarningHandler {
+  void process(const c10::Warning &warning) override {
+    if (warning.msg().find("deterministic") == std::string::npos) c10::WarningHandler::process(warning);
+  }
+};
+
+/// The same seed gives the same bits on a GPU too, as far as its operations have deterministic forms.
+void repeatBits() {
+  static OtherWarnings handler;
+  auto &context = at::globalContext();
+  context.setDeterministicCuDNN(true);
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  context.setDeterministicFillUninitializedMemory(false);
+  c10::WarningUtils::set_warning_handler(&handler);
+}
+
 /// CUDA kernels register themselves when their library is loaded; a program that links the CPU names only must load it by hand.
 bool loadCUDA() {
   std::string path = libraryPath();
   auto slash = path.find_last_of('/');
   std::string library = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + "libtorch_cuda.so";
-  if (!dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL)) return false;
-  return at::globalContext().hasCUDA();
+  // cuBLAS repeats its bits only with a workspace of fixed size, which it reads when it starts.
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  if (!dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) || !at::globalContext().hasCUDA()) return false;
+  repeatBits();
+  return true;
 }
 bool cuda() {
   static bool available = ct::guarded<bool>(false, [] { return loadCUDA(); });

@@ -35,6 +35,14 @@ inline std::vector<at::Tensor> list(const CTTensor *ts, int64_t n) {
   return out;
 }
 
+/// A tensor's values, of dtype T. `const_data_ptr<T>()` is not in every LibTorch that GCC has built, by the name that Clang
+/// gives it (2.11's templates have none).
+template <class T>
+const T *values(const at::Tensor &t) {
+  TORCH_CHECK(t.scalar_type() == c10::CppTypeToScalarType<T>::value, "values of another dtype than ", t.scalar_type());
+  return static_cast<const T *>(t.const_data_ptr());
+}
+
 inline at::Device device(int type, int index) {
   return at::Device(type == 1 ? at::kCUDA : at::kCPU, static_cast<c10::DeviceIndex>(type == 1 ? index : -1));
 }

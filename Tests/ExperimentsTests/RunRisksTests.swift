@@ -61,7 +61,8 @@ import Vision
         func risks(_ positions: [Int]) -> Risks {
           RiskEvaluator(
             images: test.subset(positions), triggered: [evaluator.triggered().subset(positions)],
-            targets: [positions.map { evaluator.target($0) }], reference: model, adversary: .init(), context: context
+            targets: [positions.map { evaluator.target($0) }], reference: model.prepared(for: context),
+            adversary: .init(), context: context
           ).measure(model.prepared(for: context), context: context)
         }
         let drawn = test.stratifiedSample(count: 10, seed: configuration.seed, stream: "risks/samples")

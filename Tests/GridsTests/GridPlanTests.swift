@@ -69,15 +69,15 @@ import Testing
       attacks:
         - none
         - {name: badnets, label: large, size: 5, rates: [0.3]}
-        - badnets
+        - blended
       rates: [0.1, 0.2]
       defenses: [{name: ft, epochs: 3, with: {clean: {share: 0.5}}}]
       axes:
         alpha: {setting: attack.alpha, values: [0.1, 0.2]}
         length: [{label: short, with: {recipe: {epochs: 2}}}, {label: long, with: {recipe: {epochs: 4}}}]
       """)
-    // No attack has no rate; alpha is no setting of badnets.
-    #expect(plan.cells.count == 2 * (1 + 1 + 2))
+    // No attack has no rate; alpha is a setting of blended alone.
+    #expect(plan.cells.count == 2 * (1 + 1 + 2 * 2))
     let large = plan.cells.filter { $0.axes["attack"] == "large" }
     #expect(
       large.map { $0.axes["rate"] } == ["0.3", "0.3"] && Set(large.map { $0.axes["length"] }) == ["short", "long"])
