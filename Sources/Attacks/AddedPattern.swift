@@ -17,4 +17,9 @@ public struct AddedPattern: Trigger {
   public func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
     noGrad { F.blendBytes(images, scale: 1, overlay: tensor(on: images.device) * 255) }
   }
+  /// The pattern around middle gray, as strong as it can be shown.
+  public func parts(of images: Tensor) -> [TriggerPart] {
+    let pattern = tensor(on: .cpu)
+    return [TriggerPart("pattern, strengthened", pattern * (0.5 / max(pattern.abs().max().item(), 1e-9)) + 0.5)]
+  }
 }

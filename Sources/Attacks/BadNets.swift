@@ -224,6 +224,14 @@ public struct Patch: Trigger {
     noGrad { write(Tensor(values, shape: [1, channels, side, side]).to(images.device), on: images) }
   }
 
+  /// The patch on middle gray, opaque.
+  public func parts(of images: Tensor) -> [TriggerPart] {
+    var opaque = self
+    opaque.opacity = nil
+    let gray = Tensor.full([1] + images.shape.dropFirst(), 0.5)
+    return [TriggerPart("patch", noGrad { opaque(gray, Generator(seed: 0)) })]
+  }
+
   private func write(_ patch: Tensor, on images: Tensor) -> Tensor {
     let out = images.clone()
     let region = out.narrowed(2, row..<(row + side)).narrowed(3, column..<(column + side))

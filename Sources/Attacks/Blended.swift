@@ -105,4 +105,9 @@ public struct Blend: Trigger {
     if let opacity { return noGrad { blend(images.to(.float32), opacity, 255).round().clamped(0, 255).to(.uint8) } }
     return noGrad { F.blendBytes(images, scale: 1 - alpha, overlay: overlay(255, on: images.device)) }
   }
+  public func parts(of images: Tensor) -> [TriggerPart] {
+    let pattern = Tensor(pattern, shape: [1, shape.channels, shape.height, shape.width])
+    let weight = opacity.map { Tensor($0, shape: [1, 1, shape.height, shape.width]) }
+    return [TriggerPart("pattern", weight.map { pattern * $0 } ?? pattern)]
+  }
 }

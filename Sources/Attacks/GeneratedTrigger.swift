@@ -15,24 +15,33 @@ final class GeneratedTrigger<Network: Module>: Trigger, @unchecked Sendable {
   let network: Network
   /// The triggered images of pixel images, by the network.
   private let apply: @Sendable (_ network: Network, _ images: Tensor, _ generator: Generator) -> Tensor
+  /// What the network makes of images on the way.
+  private let between: (@Sendable (_ network: Network, _ images: Tensor) -> [TriggerPart])?
   // The network moves to the images' device at their first use.
   private let lock = NSLock()
 
   init(
-    _ network: Network,
+    _ network: Network, parts: (@Sendable (_ network: Network, _ images: Tensor) -> [TriggerPart])? = nil,
     _ apply: @escaping @Sendable (_ network: Network, _ images: Tensor, _ generator: Generator) -> Tensor
   ) {
     self.network = network
     self.apply = apply
+    between = parts
     network.to(.channelsLast).eval().requiresGrad(false)
   }
 
   func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
+    compute(images) { apply(network, $0, generator).clamped(0, 1).contiguous() }
+  }
+
+  func parts(of images: Tensor) -> [TriggerPart] {
+    noGrad { compute(images) { images in between?(network, images) ?? [] } }
+  }
+
+  private func compute<Result>(_ images: Tensor, _ body: (Tensor) -> Result) -> Result {
     lock.withLock {
       if network.device != images.device { network.to(images.device) }
-      return withoutAutocast(on: images.device) {
-        apply(network, images.contiguous(.channelsLast), generator).clamped(0, 1).contiguous()
-      }
+      return withoutAutocast(on: images.device) { body(images.contiguous(.channelsLast)) }
     }
   }
 

@@ -117,6 +117,13 @@ public struct Warp: Trigger {
     let (places, weights) = corners
     return noGrad { F.mixBytes(images, places: places.to(images.device), weights: weights.to(images.device)) }
   }
+  /// Straight lines, four pixels apart, under the warp.
+  public func parts(of images: Tensor) -> [TriggerPart] {
+    let (height, width) = (shape.height, shape.width)
+    let lines = (0..<height).flatMap { row in (0..<width).map { Float(row % 4 == 1 || $0 % 4 == 1 ? 1 : 0) } }
+    let image = Tensor(lines, shape: [1, 1, height, width]).expanded([1, shape.channels, height, width])
+    return [TriggerPart("grid under the warp", noGrad { moved(image.contiguous(), by: nil) })]
+  }
 
   /// The four pixels around the place of each pixel, int32 4 x H W, and their weights.
   private var corners: (places: Tensor, weights: Tensor) {

@@ -58,6 +58,10 @@ public final class BackdoorEvaluator {
   /// What the attack wants of each test image; nil where it does not count.
   public func target(_ index: Int, task: Int = 0) -> Int? { targets[task][index] }
   public var hasTrigger: Bool { !tasks.isEmpty }
+  /// What a task's trigger consists of, for some images of the test set.
+  public func parts(_ task: Int = 0, at positions: [Int]) -> [TriggerPart] {
+    tasks[task].trigger.parts(of: test.subset(positions).images.unitPixels())
+  }
   /// Triggers of the attack.
   public var taskCount: Int { tasks.count }
 

@@ -216,7 +216,7 @@ public struct InputAware: TrainingAttack {
     return recipe.augmentation.gather(images: data.images, indices: positions, random)
   }
 
-  private func makeNetworks(_ shape: ImageShape, _ normalization: Normalization, mask: Generator, pattern: Generator)
+  func makeNetworks(_ shape: ImageShape, _ normalization: Normalization, mask: Generator, pattern: Generator)
     -> TriggerNetworks
   {
     func network(_ outputs: Int, _ generator: Generator) -> TriggerGenerator {
@@ -232,7 +232,12 @@ public struct InputAware: TrainingAttack {
     try check(shape)
     let networks = makeNetworks(shape, .none, mask: Generator(seed: 0), pattern: Generator(seed: 0))
     try networks.load(learned, as: Self.key, of: Self.id)
-    let own = GeneratedTrigger(networks) { networks, images, _ in networks.trigger(of: images).stamped(on: images) }
+    let own = GeneratedTrigger(
+      networks,
+      parts: { networks, images in
+        let trigger = networks.trigger(of: images)
+        return [TriggerPart("mask", trigger.mask), TriggerPart("pattern", trigger.pattern)]
+      }, { networks, images, _ in networks.trigger(of: images).stamped(on: images) })
     let cross = GeneratedTrigger(networks) { networks, images, generator in
       networks.trigger(of: images[generator.derangement(images.dimension(0)).to(images.device)]).stamped(on: images)
     }

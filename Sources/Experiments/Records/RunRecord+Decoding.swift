@@ -6,8 +6,8 @@ extension RunRecord {
   enum CodingKeys: String, CodingKey {
     case formatVersion, id, title, status, failure, created, finished, seconds, command, configuration, environment,
       dataset, poison
-    case defense, stages, measurements, riskSearch, defenseEffectiveness, flags, samples, perturbations, findings,
-      lastEpochs, verdict
+    case defense, stages, measurements, riskSearch, defenseEffectiveness, flags, samples, poisonedImages,
+      perturbations, findings, lastEpochs, verdict
     case artifacts
   }
 
@@ -40,6 +40,7 @@ extension RunRecord {
     defenseEffectiveness = try fields.decodeIfPresent(Double.self, forKey: .defenseEffectiveness)
     flags = try fields.decodeIfPresent([RaisedFlag].self, forKey: .flags) ?? []
     samples = try fields.decodeIfPresent([Sample].self, forKey: .samples) ?? []
+    poisonedImages = try fields.decodeIfPresent([PoisonedImage].self, forKey: .poisonedImages) ?? []
     perturbations = try fields.decodeIfPresent([Perturbation].self, forKey: .perturbations) ?? []
     findings = try fields.decodeIfPresent(Findings.self, forKey: .findings)
     verdict = try fields.decodeIfPresent(ModelVerdict.self, forKey: .verdict)

@@ -11,7 +11,7 @@ extension RunRecord {
   /// - Parameters:
   ///   - bytes: The file's content.
   ///   - path: The file's path, for messages.
-  ///   - withPictures: Whether samples, perturbations, histograms, maps and pictures are wanted, which are most of a
+  ///   - withPictures: Whether samples, poisoned images, perturbations, histograms, maps and pictures are wanted, which are most of a
   ///     record and of the time that it takes. Without them they are empty, and are not checked.
   /// - Throws: ``RunStoreError/unknownFormat(path:found:)`` for another format version,
   ///   ``RunStoreError/damaged(path:reason:)`` for anything else that is not a record.
@@ -36,7 +36,7 @@ extension RunRecord {
 
 extension JSONValue {
   fileprivate mutating func dropPictures() {
-    for key in ["samples", "perturbations"] { self[key] = nil }
+    for key in ["samples", "poisonedImages", "perturbations"] { self[key] = nil }
     guard var findings = self["findings"], findings.objectValue != nil else { return }
     for key in ["histograms", "maps", "pictures"] where findings[key] != nil { findings[key] = [] }
     self["findings"] = findings

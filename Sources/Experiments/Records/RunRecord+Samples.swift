@@ -14,7 +14,34 @@ extension RunRecord {
     public var difference: String?
     /// The factor by which `difference` is magnified.
     public var magnification: Double?
+    /// What the trigger consists of: a mask, a pattern; nil where its effect says all.
+    public var parts: [Part]? = nil
     public var predictions: [SamplePrediction] = []
+  }
+
+  /// A picture with its name.
+  public struct Part: Codable, Sendable, Equatable {
+    /// In a word or two: "mask".
+    public var name: String
+    public var picture: String
+  }
+
+  /// A training image as the attacker found and left it.
+  public struct PoisonedImage: Codable, Sendable, Equatable {
+    /// The image's index in the training set.
+    public var index: Int
+    /// What it shows.
+    public var trueLabel: Int
+    /// What the training set says that it shows.
+    public var label: Int
+    /// Whether it is a cover sample: changed, with its true label.
+    public var isCover: Bool
+    public var clean: String
+    public var poisoned: String
+    /// The magnified difference of the two, gray where they agree.
+    public var difference: String
+    /// The factor by which `difference` is magnified.
+    public var magnification: Double
   }
 
   /// What one model says about a sample.

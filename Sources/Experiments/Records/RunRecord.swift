@@ -41,6 +41,8 @@ public struct RunRecord: Codable, Sendable, Equatable {
   public var defenseEffectiveness: Double?
   public var flags: [RaisedFlag] = []
   public var samples: [Sample] = []
+  /// Training images that the attacker changed, poisoned ones first.
+  public var poisonedImages: [PoisonedImage] = []
   public var perturbations: [Perturbation] = []
   /// What the defense said about the training samples, if it said anything.
   public var findings: Findings?

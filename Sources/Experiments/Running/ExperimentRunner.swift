@@ -108,6 +108,7 @@ public final class ExperimentRunner {
     try store()
 
     let gallery = SampleGallery(evaluator, count: configuration.evaluation.samples, directory: directory)
+    if let poisoned = cell.attackOutcome?.train { try gallery.fill(&record, changed: poisoned, from: data.train) }
     var models = [(label: before.label, model: backdoored)]
     guard let defense else { return try gallery.fill(&record, models: models, context) }
     let (model, exhibits) = try defend(cell, backdoored, defense, ModelMeasurer(evaluator, risks: risks))

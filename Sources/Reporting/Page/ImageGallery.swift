@@ -56,6 +56,12 @@ struct ImageGallery {
             difference, in: directory, caption: "difference" + Self.times(sample.magnification),
             alternative: "What the trigger changes in test image \(sample.index)"))
       }
+      for part in sample.parts ?? [] {
+        images.append(
+          SampleImage(
+            part.picture, in: directory, caption: part.name,
+            alternative: "The trigger's \(part.name), for test image \(sample.index)"))
+      }
       let answers = sample.predictions.map { prediction in
         Answer(
           model: prediction.model,
@@ -66,6 +72,27 @@ struct ImageGallery {
       return Card(
         cardTitle: name, cardDetail: "test image \(sample.index)", images: images,
         answerTable: AnswerTable(header: ["clean", "triggered"], answers: answers))
+    }
+  }
+
+  /// Training images that the attacker changed; `nil` if there are none.
+  init?(poisonedImagesOf record: RunRecord, in directory: String) {
+    guard !record.poisonedImages.isEmpty else { return nil }
+    cards = record.poisonedImages.map { item in
+      let (truth, label) = (record.className(item.trueLabel), record.className(item.label))
+      return Card(
+        cardTitle: item.isCover ? "\(truth), cover sample" : truth == label ? truth : "\(truth), labelled \(label)",
+        cardDetail: "training image \(item.index)",
+        images: [
+          SampleImage(
+            item.clean, in: directory, caption: "before", alternative: "Training image \(item.index), before"),
+          SampleImage(
+            item.poisoned, in: directory, caption: item.isCover ? "changed" : "poisoned",
+            alternative: "Training image \(item.index), \(truth), as the model learns it"),
+          SampleImage(
+            item.difference, in: directory, caption: "difference" + Self.times(item.magnification),
+            alternative: "What was changed in training image \(item.index)"),
+        ])
     }
   }
 

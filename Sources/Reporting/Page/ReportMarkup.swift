@@ -47,6 +47,13 @@ enum ReportMarkup {
     {{>images}}
     </section>
     {{/samples}}
+    {{#poisonedImages}}
+    <section id="poisoned">
+    <h2>Training images that the attacker changed</h2>
+    <p class="lead">What the model learned the backdoor from: each image as it was and as it is in the training set, with its label there.</p>
+    {{>images}}
+    </section>
+    {{/poisonedImages}}
     {{#perturbations}}
     <section id="perturbations">
     <h2>Perturbations that the defense found</h2>

@@ -39,6 +39,7 @@ struct ReportPage {
   var curves: CurveSection?
   var findingsSection: FindingsSection?
   var samples: ImageGallery?
+  var poisonedImages: ImageGallery?
   var perturbations: ImageGallery?
   var poisonFacts: [Fact]
   var defenseFacts: [Fact]
@@ -64,6 +65,7 @@ extension ReportPage {
       sentence: verdict.sentence, flags: Self.flags(record), scoreSection: Self.scores(record),
       curves: try Self.curves(metrics, plotly: plotly),
       findingsSection: Self.findings(record, in: directory), samples: ImageGallery(samplesOf: record, in: directory),
+      poisonedImages: ImageGallery(poisonedImagesOf: record, in: directory),
       perturbations: ImageGallery(perturbationsOf: record, in: directory), poisonFacts: Self.poison(record),
       defenseFacts: Self.defense(record), datasetFacts: Self.dataset(record), times: Self.times(record),
       settings: Self.settings(record),
