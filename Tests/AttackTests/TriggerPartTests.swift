@@ -17,17 +17,13 @@ import Vision
   /// Mask and pattern of each image give the triggered image.
   @Test func anInputAwareTriggerIsItsMaskAndPattern() throws {
     var settings = InputAware.Configuration()
-    (settings.width, settings.levels) = (2, 1)
+    (settings.width, settings.levels) = (8, 1)
     let attack = InputAware(settings)
     let images = generator.uniform([5, 3, 8, 8])
-    // Most networks as drawn mask all or nothing.
-    func networks(_ seed: UInt64) -> TriggerNetworks {
-      attack.makeNetworks(shape, .none, mask: Generator(seed: seed), pattern: Generator(seed: 2)).eval()
-    }
-    let networks = try #require(
-      (1..<100).lazy.map(networks).first { candidate in
-        (0.1...0.9).contains(noGrad { candidate.trigger(of: images).mask.mean().item() })
-      })
+    let networks = attack.makeNetworks(shape, .none, mask: Generator(seed: 1), pattern: Generator(seed: 2))
+    // BatchNorm learns what these images are like, so that the networks tell them apart.
+    noGrad { for _ in 0..<60 { _ = networks.train().trigger(of: images) } }
+    networks.eval()
     let task = try #require(
       try attack.tasks(for: shape, seed: Seed(1), learned: networks.learned(as: "trigger")).first)
     let parts = task.trigger.parts(of: images)
