@@ -38,7 +38,7 @@ struct PrecisionProbeTests {
     let fast = Precision.automatic(on: .cpu, probe: PrecisionProbe(Times(float32: 3, bfloat16: 2)))
     #expect(fast.precision == .bfloat16 && fast.reason == "1.5 times as fast as float32 here")
     #expect(
-      Precision.automatic(on: .cuda(0), probe: PrecisionProbe(Times(float32: 1, bfloat16: 2))).precision == .bfloat16)
+      Precision.automatic(on: .cuda(0), probe: PrecisionProbe(Times(float32: 2, bfloat16: 1))).precision == .float32)
   }
 
   @Test func withoutInstructionsNothingIsTimed() {
