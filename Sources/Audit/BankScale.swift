@@ -10,9 +10,11 @@ public struct BankScale {
   public init(_ models: [[Double]]) {
     let count = Double(models.count)
     let classes = models.first?.indices ?? 0..<0
-    let mean = classes.map { k in models.reduce(0) { $0 + $1[k] } / count }
-    let variance = classes.map { k in
-      models.reduce(0) { $0 + ($1[k] - mean[k]) * ($1[k] - mean[k]) } / max(count - 1, 1)
+    // Sorted: the order of the models plays no part, to the last bit, and equal models have equal scores.
+    let values = classes.map { k in models.map { $0[k] }.sorted() }
+    let mean = values.map { $0.reduce(0, +) / count }
+    let variance = zip(values, mean).map { values, mean in
+      values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(count - 1, 1)
     }
     let pooled = (variance.reduce(0, +) / Double(max(variance.count, 1))).squareRoot()
     self.mean = mean

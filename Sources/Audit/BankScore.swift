@@ -2,8 +2,11 @@
 ///
 /// Each statistic is standardised by class (`BankScale`), the three are added, and the largest class counts. The sum has
 /// no known distribution, so it is calibrated itself: p = (1 + number of clean models that score at least as high) /
-/// (n + 1), the conformal p-value, with each clean model scored against the others. It is valid if the audited model,
-/// were it clean, could have been one of the bank; it cannot be smaller than 1 / (n + 1).
+/// (n + 1), the full conformal p-value (Vovk, Gammerman, Shafer: Algorithmic Learning in a Random World, 2005, section
+/// 2.2): every model is scored against all the others, a clean one against the rest of the bank *and the audited
+/// model*. All n + 1 scores are then made in the same way, and if the audited model, were it clean, could have been one
+/// of the bank, each order of them is as likely: p is at most alpha with probability at most alpha, for banks of any
+/// size. It cannot be smaller than 1 / (n + 1).
 public struct BankScore: Codable, Sendable, Hashable {
   /// Sum of the standardised statistics, by class.
   public let sums: [Double]
@@ -13,7 +16,7 @@ public struct BankScore: Codable, Sendable, Hashable {
   public let label: Int
   /// Its sum.
   public let score: Double
-  /// Scores of the clean models, each against the others.
+  /// Scores of the clean models, each against the others and the audited one.
   public let cleanScores: [Double]
   /// Conformal.
   public let pValue: Double
@@ -24,27 +27,25 @@ public struct BankScore: Codable, Sendable, Hashable {
   ///   - bank: at least `least` clean models, with classes in the order of `model`.
   ///   - statistics: those that count, which all models need to have.
   public init(_ model: ClassStatistics, bank: [ClassStatistics], statistics: [AuditStatistic]) {
-    func values(_ models: [ClassStatistics], _ statistic: AuditStatistic) -> [[Double]] {
-      models.compactMap { $0[statistic] }
-    }
-    func standardized(_ model: ClassStatistics, among bank: [ClassStatistics]) -> [(AuditStatistic, [Double])] {
+    let all = bank + [model]
+    func standardized(_ number: Int) -> [(AuditStatistic, [Double])] {
       statistics.compactMap { statistic in
-        model[statistic].map { (statistic, BankScale(values(bank, statistic)).standardized($0)) }
+        all[number][statistic].map { own in
+          let others = all.indices.filter { $0 != number }.compactMap { all[$0][statistic] }
+          return (statistic, BankScale(others).standardized(own))
+        }
       }
     }
     func sums(_ parts: [(AuditStatistic, [Double])]) -> [Double] {
       (0..<model.classes).map { k in parts.reduce(0) { $0 + $1.1[k] } }
     }
-    let own = standardized(model, among: bank)
+    let own = standardized(bank.count)
     self.standardized = Dictionary(uniqueKeysWithValues: own.map { ($0.rawValue, $1) })
     let totals = sums(own)
     self.sums = totals
     label = totals.indices.max { totals[$0] < totals[$1] } ?? 0
     score = totals.max() ?? 0
-    cleanScores = bank.indices.map { left in
-      let others = bank.indices.filter { $0 != left }.map { bank[$0] }
-      return sums(standardized(bank[left], among: others)).max() ?? 0
-    }
+    cleanScores = bank.indices.map { sums(standardized($0)).max() ?? 0 }
     pValue = Self.conformal(score, among: cleanScores)
   }
 
@@ -53,6 +54,6 @@ public struct BankScore: Codable, Sendable, Hashable {
     Double(1 + clean.count { $0 >= value }) / Double(clean.count + 1)
   }
 
-  /// Fewer clean models have no deviation once one is left out.
+  /// Two models have a deviation, but hardly one to divide by.
   public static let least = 3
 }

@@ -1,3 +1,5 @@
+import Foundation
+import Support
 import TestSupport
 import Testing
 
@@ -27,6 +29,58 @@ import Testing
     // One statistic alone is one part of the sum.
     let margin = BankScore(model, bank: bank, statistics: [.margin])
     for k in 0..<3 { expectClose(margin.sums[k], try #require(score.standardized["margin"])[k], tolerance: 1e-12) }
+  }
+
+  /// Models whose values have long tails, deviations of their class and a part that all classes share: whichever of them
+  /// is the audited one, its p is as likely to be any of 1/(n+1), 2/(n+1), ..., 1.
+  private func exchangeable(_ count: Int, classes: Int, _ random: inout some RandomNumberGenerator) -> [ClassStatistics] {
+    func tailed() -> Double { pow(random.uniform(-1, 1), 3) * 4 }
+    return (0..<count).map { _ in
+      let shared = tailed()
+      func values() -> [Double] { (0..<classes).map { k in Double(k) * 3 + shared + Double(k + 1) * tailed() } }
+      return statistics(values(), values())
+    }
+  }
+
+  @Test(arguments: [(3, 600), (4, 400), (9, 150), (19, 60)])
+  func pIsUniformAmongExchangeableModels(bank: Int, trials: Int) {
+    var random = Seed(7).generator("bank-\(bank)")
+    var counts = Array(repeating: 0, count: bank + 2)
+    for _ in 0..<trials {
+      var models = exchangeable(bank + 1, classes: 3, &random)
+      let model = models.removeLast()
+      let p = BankScore(model, bank: models, statistics: [.margin, .patch]).pValue
+      counts[Int((p * Double(bank + 1)).rounded())] += 1
+    }
+    // At most alpha of them at each level alpha, and no fewer, up to four deviations of the simulation.
+    var rejected = 0.0
+    for rank in 1...bank {
+      rejected += Double(counts[rank]) / Double(trials)
+      let alpha = Double(rank) / Double(bank + 1)
+      #expect(abs(rejected - alpha) < 4 * (alpha * (1 - alpha) / Double(trials)).squareRoot(), "level \(alpha)")
+    }
+  }
+
+  /// A model has the same score whether it is the audited one or one of the bank, so that the p-values of all n + 1
+  /// choices of the audited model are 1/(n+1), 2/(n+1), ..., 1; the order of the bank plays no part.
+  @Test func auditedAndCleanModelsAreScoredAlike() {
+    var random = Seed(3).generator("models")
+    let models = exchangeable(6, classes: 4, &random)
+    let scores = models.indices.map { number in
+      BankScore(models[number], bank: models.enumerated().filter { $0.offset != number }.map(\.element),
+        statistics: [.margin, .patch])
+    }
+    for (number, score) in scores.enumerated() {
+      var clean = score.cleanScores
+      clean.insert(score.score, at: number)
+      #expect(clean == scores.map(\.score))
+    }
+    #expect(scores.map(\.pValue).sorted() == (1...6).map { Double($0) / 6 })
+    let turned = BankScore(models[0], bank: models.dropFirst().reversed(), statistics: [.margin, .patch])
+    #expect(turned.cleanScores.reversed() == scores[0].cleanScores && turned.pValue == scores[0].pValue)
+    // A model of the bank audited again ties with itself.
+    let twice = BankScore(models[2], bank: models, statistics: [.margin, .patch])
+    #expect(twice.cleanScores[2] == twice.score)
   }
 
   @Test func deviationsAreHalfwayToThePooledOne() {

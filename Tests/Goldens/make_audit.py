@@ -135,8 +135,10 @@ def sums_over(row, rows):
     return sum((row[s] - scale(rows[s])[0]) / scale(rows[s])[1] for s in range(2))
 
 
-clean = [sums_over(bank[:, i], np.delete(bank, i, 1)).max() for i in range(5)]
-own = sums_over(model, bank)
+# Every model against all the others, the audited one (the last) among them.
+everyone = np.concatenate([bank, model[:, None]], 1)
+scores = [sums_over(everyone[:, i], np.delete(everyone, i, 1)) for i in range(6)]
+clean, own = [s.max() for s in scores[:5]], scores[5]
 index["score"] = {
     "bank": bank.tolist(), "model": model.tolist(), "sums": own.tolist(), "clean": clean,
     "p": (1 + sum(c >= own.max() for c in clean)) / 6,

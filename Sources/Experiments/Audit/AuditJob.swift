@@ -180,7 +180,7 @@ public struct AuditJob {
       let accuracies = bank.members.compactMap(\.accuracy)
       compared = (
         score.label, score.score, score.pValue, score.smallestPValue,
-        "conformal, over \(clean.count) clean models, each scored against the others",
+        "conformal, over \(clean.count) clean models, each of them and the audited one scored against all others",
         AuditResult.Bank(
           models: clean.count, source: reference ?? "", dataset: bank.dataset,
           architectures: Array(Set(bank.members.map(\.architecture))).sorted(),
