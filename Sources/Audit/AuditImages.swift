@@ -31,6 +31,11 @@ public struct AuditImages {
     heldOut = part(heldOutPositions)
   }
 
+  init(search: ImageDataset, heldOut: ImageDataset) {
+    (self.search, self.heldOut) = (search, heldOut)
+    (searchPositions, heldOutPositions) = ([], [])
+  }
+
   public static let least = 20
 }
 

@@ -7,19 +7,22 @@ public import Vision
 /// The statistics of a model with the triggers that they were measured with.
 public struct AuditMeasurement {
   public let statistics: ClassStatistics
-  /// The sparse patch of each class.
-  public let patches: [ReconstructedTrigger]
+  /// The sparse patch of each class that was measured.
+  public let patches: [Int: ReconstructedTrigger]
   /// The universal perturbation of each class, C x H x W in [-epsilon, epsilon] of [0, 1]; nil in a quick audit.
-  public let perturbations: [Tensor]?
+  public let perturbations: [Int: Tensor]?
 
   /// Measures a model.
   /// - Parameters:
   ///   - model: in evaluation mode on the context's device.
+  ///   - classes: those that are measured, ascending; nil takes all. What is measured of a class does not depend on the
+  ///     others.
   ///   - quick: leaves out the universal perturbation, which takes about half of the time.
   ///   - stage: names the checkpoints of finished parts in the context's store; nil keeps and looks for none.
   /// - Throws: `Interrupted`, and what the store throws.
   public init(
     _ model: Classifier, _ images: AuditImages, _ settings: AuditSettings, quick: Bool = false,
+    classes: [Int]? = nil,
     stage: String? = "audit", context: TrainingContext
   ) throws {
     let (search, heldOut, s) = (images.search, images.heldOut, settings)
@@ -42,15 +45,18 @@ public struct AuditMeasurement {
             "margin",
             Tensor(
               try climb.values(
-                model, channels: search.channels, height: search.height, width: search.width, context))
+                model, channels: search.channels, height: search.height, width: search.width,
+                classes: classes,
+                context))
           )
         ]
       }
       let patch = try part("patch") {
         let pixels = s.patchPixels(height: search.height, width: search.width)
-        let found = try SparsePatch(pixels: pixels, steps: s.patchSteps, batch: s.batch).search(model, search, context)
-        let sums = try Self.sums(model, heldOut, context) { group, pixels in
-          SparsePatch.Patches(mask: found.mask[group], colour: found.colour[group]).stamp(pixels)
+        let found = try SparsePatch(pixels: pixels, steps: s.patchSteps, batch: s.batch)
+          .search(model, search, classes: classes, context)
+        let sums = try Self.sums(model, heldOut, classes, context) { places, pixels in
+          SparsePatch.Patches(mask: found.mask[places], colour: found.colour[places]).stamp(pixels)
         }
         return [("mask", found.mask), ("colour", found.colour), ("sums", sums)]
       }
@@ -60,9 +66,9 @@ public struct AuditMeasurement {
         : try part("perturbation") {
           let universal = UniversalPerturbation(
             epsilon: s.epsilon / 255, steps: s.perturbationSteps, step: s.perturbationStep, batch: s.batch)
-          let found = try universal.search(model, search, context)
-          let sums = try Self.sums(model, heldOut, context) { group, pixels in
-            UniversalPerturbation.add(found[group], to: pixels)
+          let found = try universal.search(model, search, classes: classes, context)
+          let sums = try Self.sums(model, heldOut, classes, context) { places, pixels in
+            UniversalPerturbation.add(found[places], to: pixels)
           }
           return [("change", found), ("sums", sums)]
         }
@@ -74,38 +80,45 @@ public struct AuditMeasurement {
       let statistics = ClassStatistics(
         margin: numbers(margin["margin"]), patch: means(patch, 0), patchSuccess: means(patch, 2),
         perturbation: perturbation.map { means($0, 1) }, perturbationSuccess: perturbation.map { means($0, 2) },
-        counts: numbers(patch["sums"]?[3]).map { Int($0) })
+        counts: numbers(patch["sums"]?[3]).map { Int($0) }, labels: classes)
       // NaN is above nothing, and would look like a model that stands out from all others.
       guard (statistics.margin + statistics.patch + (statistics.perturbation ?? [])).allSatisfy(\.isFinite) else {
         throw AuditError.invalid("the model's outputs are not finite numbers: there is nothing to compare.")
       }
-      let classes = 0..<model.classes
-      let patches = classes.compactMap { number -> ReconstructedTrigger? in
-        guard let mask = patch["mask"]?[number], let colour = patch["colour"]?[number] else { return nil }
-        return ReconstructedTrigger(mask: mask, pattern: colour)
+      var (patches, changes) = ([Int: ReconstructedTrigger](), [Int: Tensor]())
+      for (place, label) in statistics.measured.enumerated() {
+        if let mask = patch["mask"]?[place], let colour = patch["colour"]?[place] {
+          patches[label] = ReconstructedTrigger(mask: mask, pattern: colour)
+        }
+        changes[label] = perturbation?["change"]?[place]
       }
-      return (statistics, patches, perturbation.map { part in classes.compactMap { part["change"]?[$0] } })
+      return (statistics, patches, perturbation == nil ? nil : changes)
     }
   }
 
-  /// `TargetedPass.sums` of all classes over a data set whose labels are the model's predictions: float64, 4 x K.
-  /// - Parameter changed: the images of a batch towards a group of classes, T x B x C x H x W.
+  /// `TargetedPass.sums` of K classes (nil: all) over a data set whose labels are the model's predictions: float64,
+  /// 4 x K.
+  /// - Parameter changed: the images of a batch towards the classes at some places of them, T x B x C x H x W.
   static func sums(
-    _ model: Classifier, _ data: ImageDataset, _ context: TrainingContext,
-    changed: (_ group: Range<Int>, _ pixels: Tensor) -> Tensor
+    _ model: Classifier, _ data: ImageDataset, _ classes: [Int]?, _ context: TrainingContext,
+    changed: (_ places: Range<Int>, _ pixels: Tensor) -> Tensor
   ) throws -> Tensor {
     let batches = Batches(count: data.count, size: 64).ranges
     let size = data.channels * data.height * data.width
-    let groups = ClassGroups.ranges(classes: model.classes, rows: min(64, data.count), pixels: size)
+    let groups = ClassGroups.groups(
+      of: classes ?? Array(0..<model.classes), rows: min(64, data.count), pixels: size)
     let work = SearchProgress("held-out images", steps: batches.count, groups: groups, context)
     defer { work.end() }
     return try noGrad {
       var parts: [Tensor] = []
+      var places = 0..<0
       for group in groups {
-        let pass = TargetedPass(model: model, targets: Array(group), context: context)
+        places = places.upperBound..<(places.upperBound + group.count)
+        let pass = TargetedPass(model: model, targets: group, context: context)
         var total = Tensor.zeros([4, group.count], dtype: .float64, device: context.device)
         for range in batches {
-          total = total + pass.sums(at: changed(group, data.pixels(range)), sources: data.labels[range])
+          total =
+            total + pass.sums(at: changed(places, data.pixels(range)), sources: data.labels[range])
           try work.step(group)
         }
         parts.append(total)

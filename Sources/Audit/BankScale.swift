@@ -6,15 +6,18 @@ public struct BankScale {
   /// few models say little about a single class.
   public let deviation: [Double]
 
-  /// - Parameter models: values by class of two clean models or more.
+  /// - Parameter models: values by class of two models or more.
   public init(_ models: [[Double]]) {
-    let count = Double(models.count)
-    let classes = models.first?.indices ?? 0..<0
+    self.init(byClass: (models.first?.indices ?? 0..<0).map { k in models.map { $0[k] } })
+  }
+
+  /// - Parameter values: of each class, the values of two models or more.
+  init(byClass values: [[Double]]) {
     // Sorted: the order of the models plays no part, to the last bit, and equal models have equal scores.
-    let values = classes.map { k in models.map { $0[k] }.sorted() }
-    let mean = values.map { $0.reduce(0, +) / count }
+    let values = values.map { $0.sorted() }
+    let mean = values.map { $0.reduce(0, +) / Double($0.count) }
     let variance = zip(values, mean).map { values, mean in
-      values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(count - 1, 1)
+      values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(values.count - 1, 1))
     }
     let pooled = (variance.reduce(0, +) / Double(max(variance.count, 1))).squareRoot()
     self.mean = mean

@@ -30,10 +30,12 @@ public struct ClassStatistics: Codable, Sendable, Hashable {
   public var perturbationSuccess: [Double]?
   /// Held-out images of other classes.
   public var counts: [Int]
+  /// The classes that the values belong to, ascending, where not all were measured; nil: all.
+  public var labels: [Int]?
 
   public init(
     margin: [Double], patch: [Double], patchSuccess: [Double], perturbation: [Double]?, perturbationSuccess: [Double]?,
-    counts: [Int]
+    counts: [Int], labels: [Int]? = nil
   ) {
     self.margin = margin
     self.patch = patch
@@ -41,6 +43,7 @@ public struct ClassStatistics: Codable, Sendable, Hashable {
     self.perturbation = perturbation
     self.perturbationSuccess = perturbationSuccess
     self.counts = counts
+    self.labels = labels
   }
 
   public subscript(statistic: AuditStatistic) -> [Double]? {
@@ -51,9 +54,13 @@ public struct ClassStatistics: Codable, Sendable, Hashable {
     }
   }
 
-  public var classes: Int { margin.count }
+  /// The classes that the values belong to.
+  public var measured: [Int] { labels ?? Array(margin.indices) }
 
-  /// The same with classes in another order: class k of the result is `order[k]` of this one.
+  /// Where a class stands in the lists; nil if it was not measured.
+  public func place(of label: Int) -> Int? { measured.firstIndex(of: label) }
+
+  /// The same with classes in another order, where all were measured: class k of the result is `order[k]` of this one.
   public func reordered(_ order: [Int]) -> ClassStatistics {
     var result = self
     result.margin = order.map { margin[$0] }

@@ -22,17 +22,20 @@ struct MaximumMargin {
   static let least = 0.01
 
   /// log max(r_t, 0.01) of each class.
-  func values(_ model: Classifier, channels: Int, height: Int, width: Int, _ context: TrainingContext) throws
-    -> [Double]
-  {
-    let groups = ClassGroups.ranges(classes: model.classes, rows: starts, pixels: channels * height * width)
+  /// - Parameter classes: nil takes all.
+  func values(
+    _ model: Classifier, channels: Int, height: Int, width: Int, classes: [Int]? = nil,
+    _ context: TrainingContext
+  ) throws -> [Double] {
+    let groups = ClassGroups.groups(
+      of: classes ?? Array(0..<model.classes), rows: starts, pixels: channels * height * width)
     let work = SearchProgress("largest margins", steps: steps, groups: groups, context)
     defer { work.end() }
     var values: [Double] = []
     for group in groups {
       // A stream for each class: the groups change nothing.
       let random = group.map { context.generator("audit/margin", $0).uniform([starts, channels, height, width]) }
-      values += try largest(model, from: Tensor.stacked(random), targets: Array(group), context) {
+      values += try largest(model, from: Tensor.stacked(random), targets: group, context) {
         try work.step(group)
       }
     }

@@ -35,16 +35,21 @@ struct SparsePatch {
     }
   }
 
-  /// The patches of all classes, found on these images.
-  func search(_ model: Classifier, _ images: ImageDataset, _ context: TrainingContext) throws -> Patches {
+  /// The patches of the classes (nil: all), found on these images.
+  func search(
+    _ model: Classifier, _ images: ImageDataset, classes: [Int]? = nil, _ context: TrainingContext
+  ) throws
+    -> Patches
+  {
     let size = images.channels * images.height * images.width
-    let groups = ClassGroups.ranges(classes: model.classes, rows: min(batch, images.count), pixels: size)
+    let groups = ClassGroups.groups(
+      of: classes ?? Array(0..<model.classes), rows: min(batch, images.count), pixels: size)
     let work = SearchProgress("sparse patches", steps: steps, groups: groups, context)
     defer { work.end() }
     let order = SearchBatches(count: images.count, size: batch, steps: steps, stream: "audit/patch", context)
     var found: [Patches] = []
     for group in groups {
-      let pass = TargetedPass(model: model, targets: Array(group), context: context)
+      let pass = TargetedPass(model: model, targets: group, context: context)
       let shape = [group.count, images.channels, images.height, images.width]
       var patches = Patches(
         mask: .zeros([group.count, 1] + shape.dropFirst(2), device: context.device),

@@ -70,9 +70,11 @@ enum ClassGroups {
   /// - Parameters:
   ///   - rows: images a class.
   ///   - pixels: values of one image.
-  static func ranges(classes: Int, rows: Int, pixels: Int) -> [Range<Int>] {
+  static func groups(of classes: [Int], rows: Int, pixels: Int) -> [[Int]] {
     let most = max(1, 512 * 3072 / max(pixels, 3072))
-    return Batches(count: classes, size: max(1, most / max(rows, 1))).ranges
+    return Batches(count: classes.count, size: max(1, most / max(rows, 1))).ranges.map {
+      Array(classes[$0])
+    }
   }
 }
 

@@ -13,6 +13,13 @@ public enum UncalibratedNull {
   /// 1 / (n + 1).
   public static let smallestPValue = 1 / Double(models + 1)
 
+  /// Whether a patch of these settings is as strong as those of the known models.
+  public static func applies(to settings: AuditSettings) -> Bool {
+    let known = AuditSettings()
+    return settings.patchShare == known.patchShare && settings.patchSteps == known.patchSteps
+      && settings.batch == known.batch
+  }
+
   /// The conformal p-value above the largest success that is known, and 1 up to it.
   /// - Parameter success: the largest over the classes, in [0, 1].
   public static func pValue(of success: Double) -> Double { success > largest ? smallestPValue : 1 }

@@ -18,16 +18,21 @@ struct UniversalPerturbation {
   let step: Double
   let batch: Int
 
-  /// The perturbations of all classes, found on these images: K x C x H x W in [-epsilon, epsilon].
-  func search(_ model: Classifier, _ images: ImageDataset, _ context: TrainingContext) throws -> Tensor {
+  /// The perturbations of K classes (nil: all), found on these images: K x C x H x W in [-epsilon, epsilon].
+  func search(
+    _ model: Classifier, _ images: ImageDataset, classes: [Int]? = nil, _ context: TrainingContext
+  ) throws
+    -> Tensor
+  {
     let size = images.channels * images.height * images.width
-    let groups = ClassGroups.ranges(classes: model.classes, rows: min(batch, images.count), pixels: size)
+    let groups = ClassGroups.groups(
+      of: classes ?? Array(0..<model.classes), rows: min(batch, images.count), pixels: size)
     let work = SearchProgress("universal perturbations", steps: steps, groups: groups, context)
     defer { work.end() }
     let order = SearchBatches(count: images.count, size: batch, steps: steps, stream: "audit/perturbation", context)
     var found: [Tensor] = []
     for group in groups {
-      let pass = TargetedPass(model: model, targets: Array(group), context: context)
+      let pass = TargetedPass(model: model, targets: group, context: context)
       var change = Tensor.zeros([group.count, images.channels, images.height, images.width], device: context.device)
       for (number, positions) in order.positions.enumerated() {
         change = stepped(change, number, pass, images.pixels(at: positions), sources: images.labels[positions])

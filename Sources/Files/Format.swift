@@ -19,6 +19,17 @@ public func formatDuration(_ seconds: Double) -> String {
   return pair(Int((seconds / 3600).rounded()), 24, "d", "h")
 }
 
+/// Seconds of a duration as people write one: a number and `s`, `m` or `h`, such as `90s`, `10m` or `1.5h`; nil for
+/// anything else.
+public func parseDuration(_ text: String) -> Double? {
+  let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+  guard let last = text.last, let unit = units[last],
+    text.dropLast().allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
+    let number = Double(text.dropLast()), number * unit < 1e9
+  else { return nil }
+  return number * unit
+}
+
 /// A count with its thousands apart: `12,345`.
 public func formatCount(_ count: Int) -> String {
   let digits = String(count.magnitude)

@@ -25,7 +25,11 @@ import Testing
       expectClose(found, expected, tolerance: 1e-12)
     }
     #expect(score.cleanScores.count == 5 && score.pValue == golden["p"].double)
-    #expect(score.score == score.sums.max() && score.sums[score.label] == score.score)
+    expectClose(score.score, try #require(golden["score"].double), tolerance: 1e-12)
+    #expect(score.label == golden["label"].int && score.labels == [0, 1, 2])
+    for (found, expected) in zip(score.cleanSums, try golden["clean_sums"].numbers()) {
+      expectClose(found, expected, tolerance: 1e-12)
+    }
     // One statistic alone is one part of the sum.
     let margin = BankScore(model, bank: bank, statistics: [.margin])
     for k in 0..<3 { expectClose(margin.sums[k], try #require(score.standardized["margin"])[k], tolerance: 1e-12) }
@@ -33,7 +37,8 @@ import Testing
 
   /// Models whose values have long tails, deviations of their class and a part that all classes share: whichever of them
   /// is the audited one, its p is as likely to be any of 1/(n+1), 2/(n+1), ..., 1.
-  private func exchangeable(_ count: Int, classes: Int, _ random: inout some RandomNumberGenerator) -> [ClassStatistics] {
+  private func exchangeable(_ count: Int, classes: Int, _ random: inout some RandomNumberGenerator) -> [ClassStatistics]
+  {
     func tailed() -> Double { pow(random.uniform(-1, 1), 3) * 4 }
     return (0..<count).map { _ in
       let shared = tailed()
@@ -67,7 +72,8 @@ import Testing
     var random = Seed(3).generator("models")
     let models = exchangeable(6, classes: 4, &random)
     let scores = models.indices.map { number in
-      BankScore(models[number], bank: models.enumerated().filter { $0.offset != number }.map(\.element),
+      BankScore(
+        models[number], bank: models.enumerated().filter { $0.offset != number }.map(\.element),
         statistics: [.margin, .patch])
     }
     for (number, score) in scores.enumerated() {
@@ -81,6 +87,50 @@ import Testing
     // A model of the bank audited again ties with itself.
     let twice = BankScore(models[2], bank: models, statistics: [.margin, .patch])
     #expect(twice.cleanScores[2] == twice.score)
+  }
+
+  @Test func partsOfTheClassesEqualPython() throws {
+    let all = try Golden("audit").settings
+    let (golden, partial) = (all["score"], all["partial"])
+    let bank = try zip(try golden["bank"][0].list(), try golden["bank"][1].list()).map {
+      statistics(try $0.numbers(), try $1.numbers())
+    }
+    var model = statistics(try golden["model"][0].numbers(), try golden["model"][1].numbers())
+    let whole = BankScore(model, bank: bank, statistics: [.margin, .patch])
+    model.margin.remove(at: 1)
+    model.patch.remove(at: 1)
+    model.labels = [0, 2]
+    let score = BankScore(model, bank: bank, statistics: [.margin, .patch])
+    expectClose(score.score, try #require(partial["score"].double), tolerance: 1e-12)
+    for (found, expected) in zip(score.cleanScores, try partial["clean"].numbers()) {
+      expectClose(found, expected, tolerance: 1e-12)
+    }
+    #expect(
+      score.pValue == partial["p"].double && score.label == partial["label"].int
+        && score.labels == [0, 2])
+    #expect(score.sums == [whole.sums[0], whole.sums[2]] && score.score <= whole.score)
+  }
+
+  /// Whichever classes are left out, the largest ones kept among them: a clean model is not called backdoored more
+  /// often than the level says.
+  @Test func leavingClassesOutDoesNotRaiseFalseAlarms() {
+    var random = Seed(11).generator("parts")
+    let trials = 300
+    var rejected = 0
+    for _ in 0..<trials {
+      var models = exchangeable(10, classes: 6, &random)
+      var model = models.removeLast()
+      let order = model.patch.indices.sorted {
+        model.patch[$0] - Double($0) * 3 > model.patch[$1] - Double($1) * 3
+      }
+      let kept = order.prefix(2).sorted()
+      (model.margin, model.patch) = (kept.map { model.margin[$0] }, kept.map { model.patch[$0] })
+      model.labels = kept
+      if BankScore(model, bank: models, statistics: [.margin, .patch]).pValue <= 0.2 {
+        rejected += 1
+      }
+    }
+    #expect(Double(rejected) / Double(trials) < 0.2 + 4 * (0.2 * 0.8 / Double(trials)).squareRoot())
   }
 
   @Test func deviationsAreHalfwayToThePooledOne() {

@@ -95,8 +95,10 @@ private final class LinearModel: Classifier {
     for value in s.margin + s.patch + (s.perturbation ?? []) { #expect(value.isFinite) }
     for share in s.patchSuccess + (s.perturbationSuccess ?? []) { #expect((0...1).contains(share)) }
     let pixels = settings.patchPixels(height: size, width: size)
-    for patch in first.patches { #expect(patch.mask.sum().item() <= Double(pixels)) }
-    for change in first.perturbations ?? [] { #expect(change.abs().max().item() <= 8 / 255 + 1e-6) }
+    for patch in first.patches.values { #expect(patch.mask.sum().item() <= Double(pixels)) }
+    for change in (first.perturbations ?? [:]).values {
+      #expect(change.abs().max().item() <= 8 / 255 + 1e-6)
+    }
     if kind == "cnn", classes == 2 {
       #expect(try measured(TrainingContext(precision: .float32, seed: 4)).statistics == s)
       let half = try measured(TrainingContext(precision: .bfloat16, seed: 4)).statistics

@@ -32,6 +32,11 @@ struct AuditTests {
       let failed = try tool.run(["audit", "--model", "none.safetensors", "--reference", "bank.json"] + data)
       #expect(failed.code == 3 && failed.errors.contains("none.safetensors"))
       #expect(try tool.run(["audit", "--data", "."]).code == 64)
+      for time in ["10", "5x", "m", "-3s", "0s"] {
+        #expect(try tool.run(audit + ["--time=\(time)"]).code == 64, "\(time)")
+      }
+      let timed = try tool.succeed(audit + ["--time", "0.001s"])
+      #expect(timed.contains("1 of 10 classes in full") && timed.contains("p is an upper bound"))
     }
   }
 }

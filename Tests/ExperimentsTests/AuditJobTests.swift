@@ -4,6 +4,7 @@ import Foundation
 import Support
 import TestData
 import TestFiles
+import TestSupport
 import Testing
 import Torch
 import TorchNN
@@ -57,6 +58,7 @@ import Vision
       #expect(result.verdict == .noEvidence && result.searchImages == 12 && result.heldOutImages == 12)
       #expect(bank.score.standardized.keys.sorted() == ["margin", "patch", "perturbation"])
       #expect(result.label == bank.score.label && result.score == bank.score.score)
+      #expect(bank.score.cleanSums.count == 4 && bank.score.labels == Array(0..<10))
       // What was written is what was returned, and enough to do it again.
       let read = try AuditResult(folder: "\(folder)/audit")
       #expect(read.bank?.score == bank.score && read.statistics == result.statistics)
@@ -115,8 +117,53 @@ import Vision
       job.quick = true
       let result = try job.run(progress: SilentProgress())
       #expect(result.bank == nil && result.score == result.statistics.patchSuccess.max())
-      #expect(result.pValue == UncalibratedNull.pValue(of: result.score))
+      // The known clean models were measured with more steps.
+      #expect(result.pValue == 1 && result.notTested.contains { $0.contains("audit.patchSteps") })
       #expect(result.notTested.contains { $0.contains("--reference") })
+    }
+  }
+
+  /// Much time changes nothing; too little leaves classes out, which is said, and goes on as it began.
+  @Test func timeIsShared() throws {
+    try withModels { folder, configuration in
+      var job = job(folder, configuration)
+      (job.reference, job.output) = ("\(folder)/clean", "\(folder)/audit")
+      job.time = 1
+      #expect(throws: JobError.self) { try job.run(progress: SilentProgress()) }
+      job.time = nil
+      let whole = try job.run(progress: SilentProgress())
+      (job.reference, job.output, job.settings) = (
+        "\(folder)/audit/bank.json", nil, AuditSettings()
+      )
+      job.time = 3600
+      let much = try job.run(progress: SilentProgress())
+      #expect(much.bank?.score == whole.bank?.score && much.statistics == whole.statistics)
+      #expect(
+        much.time?.leftOut == [] && much.time?.rounds.isEmpty == true && much.notTested.isEmpty)
+
+      (job.time, job.output) = (1e-6, "\(folder)/short")
+      let progress = RecordingProgress()
+      // Five steps for ten classes, then the margins of one; within its patch.
+      #expect(throws: Interrupted.self) {
+        try Interruption.simulated(afterChecks: 9) { _ = try job.run(progress: progress) }
+      }
+      let short = try job.run(progress: progress)
+      let time = try #require(short.time)
+      #expect(
+        time.rounds == [ClassHalving.Round(classes: 10, divisor: 8)] && time.leftOut.count == 9)
+      let label = try #require(short.statistics.labels?.first)
+      #expect(
+        !time.leftOut.contains(label) && short.label == label && short.statistics.margin.count == 1)
+      let full = try #require(whole.bank?.score)
+      let part = try #require(short.bank?.score)
+      expectClose(part.sums[0], full.sums[label], tolerance: 1e-3, floor: 1)
+      #expect(
+        part.score <= full.score + 1e-6
+          && short.notTested.contains { $0.contains("9 of 10 classes") })
+      #expect(progress.messages.count { $0.contains("of the steps") } == 1)
+      #expect(progress.messages.contains { $0.contains("are over") })
+      #expect(FileSystem.exists("\(folder)/short/\(AuditResult.patchPicture)"))
+      #expect(try AuditResult(folder: "\(folder)/short").time?.leftOut == time.leftOut)
     }
   }
 

@@ -11,6 +11,14 @@ import Testing
   func durations(_ seconds: Double, text: String) { #expect(formatDuration(seconds) == text) }
 
   @Test(arguments: [
+    ("90s", 90.0), ("10m", 600), ("1h", 3600), ("1.5h", 5400), ("0s", 0), ("", nil), ("s", nil),
+    ("10", nil), ("5x", nil),
+    ("-1s", nil), ("1e3s", nil), ("0x10s", nil), ("1h30m", nil), ("infs", nil), (" 1s", nil),
+    ("9999999h", nil),
+  ])
+  func parsedDurations(_ text: String, seconds: Double?) { #expect(parseDuration(text) == seconds) }
+
+  @Test(arguments: [
     (0, "0"), (999, "999"), (1000, "1,000"), (12345, "12,345"), (-1_234_567, "-1,234,567"),
     (.min, "-9,223,372,036,854,775,808"),
   ])

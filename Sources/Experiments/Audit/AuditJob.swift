@@ -21,6 +21,9 @@ public struct AuditJob {
   public var level = 0.01
   /// Leaves out the universal perturbation and the confirmation.
   public var quick = false
+  /// A budget in seconds: of many classes, those that look most like a target are measured (`ClassHalving`). nil
+  /// measures all classes, however long it takes.
+  public var time: Double?
   /// Where the purified model goes; nil keeps none.
   public var clean: String?
   /// The folder that is written: `audit.json` and pictures; nil writes nothing and keeps nothing for a later process.
@@ -41,6 +44,14 @@ public struct AuditJob {
       if FileSystem.exists(clean) { throw JobError.outputExists(path: clean) }
     }
     guard (0...1).contains(level) else { throw JobError.invalid("--level is a share between 0 and 1, not \(level).") }
+    guard time ?? 1 > 0 else {
+      throw JobError.invalid("--time is longer than nothing, such as 90s, 10m or 1h.")
+    }
+    if time != nil, let reference, FileSystem.isFolder(reference) {
+      throw JobError.invalid(
+        "\(reference): the models of a folder have to be measured in full, whatever --time is. Audit once without it and "
+          + "with --out: the folder that is written has their bank.json, which --reference takes.")
+    }
     var settings = settings
     let bank = try readBank()
     if let bank {
@@ -51,6 +62,8 @@ public struct AuditJob {
       }
       settings = bank.settings
     }
+    let progress: any ProgressReporter =
+      time.map { BudgetProgress(progress, budget: $0, start: start) } ?? progress
     let context = try configuration.makeContext(
       progress: progress, goingOnFrom: output.flatMap { JobFolder.earlier(output: $0) })
     let data = try AuditData(configuration.dataset, for: model, progress: progress)
@@ -68,6 +81,7 @@ public struct AuditJob {
     try model.identify(&identity, normalization: opened.normalization)
     identity["audit"] = try JSONValue(encoding: settings)
     identity["quick"] = .bool(quick)
+    if let time { identity["time"] = .double(time) }
     if let reference, FileSystem.isFile(reference) {
       identity["reference"] = .string(try Digest.sha256Hex(file: reference))
     } else {
@@ -88,13 +102,26 @@ public struct AuditJob {
     let labels = data.hasLabels ? "" : "; they have no labels, the model's predictions stand in"
     context.progress.message(
       "images: \(images.search.count) to find triggers, \(images.heldOut.count) others to measure them\(labels)")
-    let measured = try AuditMeasurement(suspect, images, settings, quick: quick, context: context)
+    let names = suspect.classNames ?? data.images.classNames
+    let (classes, spent) = try classes(
+      of: suspect, images, file, names: names, settings, data, context, start)
+    let measured = try AuditMeasurement(
+      suspect, images, settings, quick: quick, classes: classes, context: context)
     let bank = try file ?? measuredFolder(suspect, data, settings, context)
     if file == nil, let bank, let folder { try bank.write(to: "\(folder)/bank.json") }
 
-    let names = suspect.classNames ?? data.images.classNames
     var result = try judged(suspect, measured, images, bank, names: names, settings, data)
     if let accuracy = data.accuracy(suspect, images, context) { result.accuracy = accuracy }
+    if var spent {
+      spent.measuring = Date().timeIntervalSince(start)
+      result.time = spent
+      if !spent.leftOut.isEmpty {
+        result.notTested.append(
+          "\(spent.leftOut.count) of \(names.count) classes, which time did not suffice for (--time "
+            + "\(formatDuration(spent.budget))): a backdoor towards one of them is not seen, and p is an upper bound"
+        )
+      }
+    }
     try confirm(&result, suspect, measured, images, data, bank, settings, context)
     if let folder { try AuditPictures.write(measured, images, &result, suspect, to: folder, context) }
     result.seed = configuration.general.seed
@@ -103,6 +130,69 @@ public struct AuditJob {
       try AtomicFile.write(try JSONValue(encoding: result).prettyJSON + "\n", to: "\(folder)/\(AuditResult.fileName)")
     }
     return result
+  }
+
+  // MARK: A budget of time
+
+  /// The classes that are measured in full, nil for all, and how they were chosen.
+  private func classes(
+    of suspect: Classifier, _ images: AuditImages, _ bank: ReferenceBank?, names: [String],
+    _ settings: AuditSettings,
+    _ data: AuditData, _ context: TrainingContext, _ start: Date
+  ) throws -> ([Int]?, AuditResult.Time?) {
+    guard let time else { return (nil, nil) }
+    // What a process chose stays chosen when another one goes on.
+    if let kept = try context.checkpoints?.load(stage: Self.choice) {
+      let tensors = Dictionary(
+        uniqueKeysWithValues: kept.tensors.map {
+          ($0.key, $0.tensor.array(Int64.self).map(Int.init))
+        })
+      let rounds = zip(tensors["sizes"] ?? [], tensors["divisors"] ?? []).map {
+        ClassHalving.Round(classes: $0, divisor: $1)
+      }
+      return chosen(tensors["classes"] ?? [], rounds, of: suspect)
+    }
+    let clean = try bank?.statistics(for: names, imageShape: data.shape, source: model.source)
+    // A fifth stays for the confirmation and the pictures.
+    let halving = ClassHalving(settings, quick: quick, budget: time * 0.8, start: start)
+    let (classes, rounds) = try halving.classes(of: suspect, images, context: context) { s in
+      guard let clean else { return zip(s.patchSuccess, s.patch).map { $0 + 1e-3 * $1 } }
+      // Fewer steps lower all values: for an order among the classes the clean models' full measurements serve.
+      return BankScore(s, bank: clean, statistics: Self.statistics(s, clean)).sums
+    }
+    try context.checkpoints?.save(
+      Checkpoint(
+        epoch: 1,
+        tensors: [
+          ("classes", Tensor(classes.map(Int64.init))),
+          ("sizes", Tensor(rounds.map { Int64($0.classes) })),
+          ("divisors", Tensor(rounds.map { Int64($0.divisor) })),
+        ]), stage: Self.choice)
+    let all = classes.count == suspect.classes
+    context.progress.message(
+      "\(all ? "all" : "\(classes.count) of") \(suspect.classes) classes are measured in full")
+    return chosen(classes, rounds, of: suspect)
+  }
+
+  private static let choice = "audit-classes"
+
+  private func chosen(_ classes: [Int], _ rounds: [ClassHalving.Round], of suspect: Classifier) -> (
+    [Int]?, AuditResult.Time?
+  ) {
+    let leftOut = Set(0..<suspect.classes).subtracting(classes).sorted()
+    return (
+      leftOut.isEmpty ? nil : classes,
+      AuditResult.Time(budget: time ?? 0, measuring: 0, rounds: rounds, leftOut: leftOut)
+    )
+  }
+
+  /// The statistics that a model and all of a bank have.
+  private static func statistics(_ model: ClassStatistics, _ bank: [ClassStatistics])
+    -> [AuditStatistic]
+  {
+    AuditStatistic.allCases.filter { statistic in
+      model[statistic] != nil && bank.allSatisfy { $0[statistic] != nil }
+    }
   }
 
   // MARK: Clean models
@@ -162,16 +252,16 @@ public struct AuditJob {
   ) throws -> AuditResult {
     let s = measured.statistics
     func success(_ shares: [Double], _ label: Int) -> ShareInterval {
-      ShareInterval(successes: Int((shares[label] * Double(s.counts[label])).rounded()), of: s.counts[label])
+      let place = s.place(of: label) ?? 0
+      return ShareInterval(
+        successes: Int((shares[place] * Double(s.counts[place])).rounded()), of: s.counts[place])
     }
     var notTested: [String] = []
     if quick { notTested.append("universal perturbations\(clean == nil ? " and the confirmation" : "") (--quick)") }
     let compared: (label: Int, score: Double, p: Double, least: Double, null: String, bank: AuditResult.Bank?)
     if let bank {
       let clean = try bank.statistics(for: names, imageShape: data.shape, source: model.source)
-      let statistics = AuditStatistic.allCases.filter { statistic in
-        s[statistic] != nil && clean.allSatisfy { $0[statistic] != nil }
-      }
+      let statistics = Self.statistics(s, clean)
       if !quick, !statistics.contains(.perturbation) {
         notTested.append("the universal perturbation: the bank was measured without it")
       }
@@ -189,10 +279,17 @@ public struct AuditJob {
           deviations: Dictionary(uniqueKeysWithValues: scales.map { ($0.rawValue, $1.deviation) }))
       )
     } else {
-      let label = s.patchSuccess.indices.max { s.patchSuccess[$0] < s.patchSuccess[$1] } ?? 0
-      let score = s.patchSuccess[label]
+      let best = s.patchSuccess.indices.max { s.patchSuccess[$0] < s.patchSuccess[$1] } ?? 0
+      let score = s.patchSuccess[best]
+      let isKnown = UncalibratedNull.applies(to: settings)
+      if !isKnown {
+        notTested.append(
+          "how rare such a patch is: clean models were measured with other settings (audit.patchShare, "
+            + "audit.patchSteps or audit.batch)")
+      }
       compared = (
-        label, score, UncalibratedNull.pValue(of: score), UncalibratedNull.smallestPValue,
+        s.measured[best], score, isKnown ? UncalibratedNull.pValue(of: score) : 1,
+        UncalibratedNull.smallestPValue,
         "at most this share of clean models has a best patch that succeeds as often; known are "
           + UncalibratedNull.description,
         nil
@@ -219,6 +316,10 @@ public struct AuditJob {
     _ data: AuditData, _ bank: ReferenceBank?, _ settings: AuditSettings, _ context: TrainingContext
   ) throws {
     guard clean != nil || (!quick && result.verdict != .noEvidence) else { return }
+    if clean == nil, let time = result.time, time.measuring > time.budget {
+      result.notTested.append("the confirmation on a purified copy: the time was over")
+      return
+    }
     guard let labelled = data.labelled else {
       result.notTested.append("the confirmation on a purified copy: it needs images with labels")
       return
@@ -226,8 +327,9 @@ public struct AuditJob {
     let heldOut = labelled.subset(images.heldOutPositions).to(context.device)
     let tuning = labelled.subset(labelled.complement(of: images.heldOutPositions)).to(context.device)
     context.progress.message("purifying a copy with \(formatCount(tuning.count)) images (fst)")
+    guard let patch = measured.patches[result.label] else { return }
     let found = try AuditConfirmation(
-      suspect, patch: measured.patches[result.label], label: result.label, tuning: tuning, heldOut: heldOut,
+      suspect, patch: patch, label: result.label, tuning: tuning, heldOut: heldOut,
       flips: configuration.dataset.origin().flips, context: context)
     var confirmation = AuditResult.Confirmation(
       successBefore: found.successBefore, successAfter: found.successAfter, accuracyBefore: found.accuracyBefore,
@@ -235,7 +337,8 @@ public struct AuditJob {
     if let clean {
       let again = try AuditMeasurement(
         found.purified, AuditImages(data.images, model: found.purified, most: settings.images, context: context),
-        settings, quick: quick, stage: "cleaned", context: context)
+        settings, quick: quick, classes: measured.statistics.labels, stage: "cleaned",
+        context: context)
       let judgement = try judged(found.purified, again, images, bank, names: result.classNames, settings, data)
       (confirmation.pValue, confirmation.verdict) = (judgement.pValue, judgement.verdict)
       try found.purified.save(clean)

@@ -18,7 +18,7 @@ enum AuditPictures {
       try AtomicFile.write(DecodedImage(pixels.quantized()).encodePNG(), to: "\(folder)/\(name)")
       return name
     }
-    let patch = measured.patches[result.label]
+    guard let patch = measured.patches[result.label] else { return }
     let change = measured.perturbations?[result.label]
     // Grey where nothing changes.
     _ = try save(noGrad { patch.picture + (1 - patch.mask) * 0.5 }, AuditResult.patchPicture)

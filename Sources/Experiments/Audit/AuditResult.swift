@@ -13,7 +13,7 @@ public struct AuditResult: Codable, Sendable {
     public var architectures: [String]
     /// Smallest and largest, where they are known.
     public var accuracies: [Double]
-    /// Sums of standardised statistics by class, each model against the others: for the page's bars.
+    /// Scores of the audited model and of the clean ones, and the audited one's by class.
     public var score: BankScore
     /// By statistic, then class: mean and deviation over the bank.
     public var means: [String: [Double]]
@@ -31,6 +31,18 @@ public struct AuditResult: Codable, Sendable {
     /// p of the cleaned model against the same bank.
     public var pValue: Double?
     public var verdict: AuditVerdict?
+  }
+
+  /// What a budget of time was spent on.
+  public struct Time: Codable, Sendable {
+    /// In seconds.
+    public var budget: Double
+    /// Seconds until the last class was measured, those of this process.
+    public var measuring: Double
+    /// Classes that were measured with a part of the steps, to choose those that were measured in full.
+    public var rounds: [ClassHalving.Round]
+    /// Classes that were not measured in full, ascending.
+    public var leftOut: [Int]
   }
 
   public var formatVersion = 1
@@ -54,8 +66,8 @@ public struct AuditResult: Codable, Sendable {
   public var null: String
   /// The class that stands out, whatever the verdict.
   public var label: Int
-  /// What the verdict rests on: the sum of standardised statistics of that class, or without a bank the success of its
-  /// patch.
+  /// What the verdict rests on: the sum of the statistics' largest standardised values, or without a bank the success of
+  /// the class's patch.
   public var score: Double
   public var patchSuccess: ShareInterval
   public var patchPixels: Int
@@ -65,6 +77,8 @@ public struct AuditResult: Codable, Sendable {
   public var settings: AuditSettings
   public var bank: Bank?
   public var confirmation: Confirmation?
+  /// nil without a budget.
+  public var time: Time?
   /// What was not done, and why.
   public var notTested: [String]
   public var seed: Int

@@ -130,8 +130,8 @@ enum AuditMarkup {
     {{#bars}}
     <section id="classes">
     <h2>Each class beside the same class of clean models</h2>
-    <p class="lead">The score of a class is the sum of its standardised statistics. The band holds the middle 90% of the largest scores of
-    clean models, the line is the largest of them.</p>
+    <p class="lead">The sum of a class's standardised statistics. The band holds the middle 90% of the largest sums of clean models, the
+    line is the largest of them. The model's score takes the largest class of each statistic, which may be different ones.</p>
     <div class="charts"><figure><div class="plot">{{{.}}}</div></figure></div>
     </section>
     {{/bars}}

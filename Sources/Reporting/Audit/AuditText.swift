@@ -1,5 +1,6 @@
 import Audit
 public import Experiments
+import Files
 import Foundation
 
 /// What an audit found, for a terminal.
@@ -49,6 +50,7 @@ public enum AuditText {
           "\(bank.models) of \(bank.architectures.joined(separator: ", ")) on \(bank.dataset)"
             + (accuracies.isEmpty ? "" : ", accuracy \(accuracies)")
         ))
+      facts.append(("score", score(result, bank)))
       facts.append(("classes", classes(result, bank)))
     }
     if let c = result.confirmation {
@@ -67,18 +69,34 @@ public enum AuditText {
           ))
       }
     }
+    if let time = result.time { facts.append(("time", words(time, of: result.classNames.count))) }
     if !result.notTested.isEmpty { facts.append(("not tested", result.notTested.joined(separator: "; "))) }
     facts.append(("can see", AuditVerdict.sees.joined(separator: "; ")))
     facts.append(("may miss", AuditVerdict.overlooks.joined(separator: "; ")))
     return facts
   }
 
-  /// The largest scores by class.
+  /// What the statistics say, each for the class that it names.
+  private static func score(_ result: AuditResult, _ bank: AuditResult.Bank) -> String {
+    let parts = AuditStatistic.allCases.compactMap { statistic -> String? in
+      guard let values = bank.score.standardized[statistic.rawValue],
+        let place = values.indices.max(by: { values[$0] < values[$1] })
+      else { return nil }
+      return
+        "\(statistic.title) \(AuditResult.number(values[place])) (\(result.classNames[bank.score.labels[place]]))"
+    }
+    return "\(AuditResult.number(result.score)), the largest of a clean model "
+      + "\(AuditResult.number(bank.score.cleanScores.max() ?? 0)): \(parts.joined(separator: ", "))"
+  }
+
+  /// The largest sums by class.
   private static func classes(_ result: AuditResult, _ bank: AuditResult.Bank) -> String {
     let order = bank.score.sums.indices.sorted { bank.score.sums[$0] > bank.score.sums[$1] }.prefix(3)
-    let largest = bank.score.cleanScores.max() ?? 0
-    return order.map { "\(result.classNames[$0]) \(AuditResult.number(bank.score.sums[$0]))" }.joined(separator: ", ")
-      + " (scores; the largest of a clean model is \(AuditResult.number(largest)))"
+    let largest = bank.score.cleanSums.max() ?? 0
+    return order.map {
+      "\(result.classNames[bank.score.labels[$0]]) \(AuditResult.number(bank.score.sums[$0]))"
+    }.joined(separator: ", ")
+      + " (sums over the statistics; the largest of a clean model is \(AuditResult.number(largest)))"
   }
 
   /// What the purified copy says, in words; it is no test.
@@ -88,6 +106,17 @@ public enum AuditText {
     return after < 0.2
       ? "The trigger dies with tuning, as backdoors do (triggers of clean models may, too)."
       : "The trigger survives tuning, which is more like a weakness of the task than a backdoor."
+  }
+
+  /// What a budget of time was spent on.
+  static func words(_ time: AuditResult.Time, of classes: Int) -> String {
+    let rounds = time.rounds.map { "\($0.classes) classes with 1/\($0.divisor) of the steps" }
+    let full = classes - time.leftOut.count
+    return "\(formatDuration(time.measuring)) of \(formatDuration(time.budget)) to measure "
+      + (rounds + [
+        "\(full == classes ? "all \(classes)" : "\(full) of \(classes)") classes in full"
+      ])
+      .joined(separator: ", then ")
   }
 
   static func share(_ interval: ShareInterval) -> String {

@@ -1,7 +1,7 @@
 import Audit
 import Experiments
 
-/// The scores of a model's classes as bars, with where the largest scores of clean models lie. Of many classes, the
+/// The sums of a model's classes as bars, with where the largest sums of clean models lie. Of many classes, the
 /// largest.
 enum ClassBars {
   private static let width = 520.0
@@ -13,7 +13,7 @@ enum ClassBars {
     let sums = bank.score.sums
     let order = sums.indices.sorted { sums[$0] > sums[$1] }.prefix(most)
     let shown = order.count < sums.count ? Array(order) : order.sorted()
-    let clean = bank.score.cleanScores.sorted()
+    let clean = bank.score.cleanSums.sorted()
     let band = (quantile(clean, 0.05), quantile(clean, 0.95))
     let scale = AxisScale(covering: [0, band.0] + clean.suffix(1) + shown.map { sums[$0] }, ticks: 5)
     let height = margin.top + Double(shown.count) * row + margin.bottom
@@ -28,9 +28,10 @@ enum ClassBars {
     }
     for (place, number) in shown.enumerated() {
       let y = margin.top + Double(place) * row
-      let style = number == result.label ? "area s1" : "area s0"
+      let label = bank.score.labels[number]
+      let style = label == result.label ? "area s1" : "area s0"
       svg += rectangle(style, 0, sums[number], y + 4, row - 8, x)
-      svg += SVG.label(shortened(result.classNames[number]), margin.left - 8, y + row / 2 + 4, "end")
+      svg += SVG.label(shortened(result.classNames[label]), margin.left - 8, y + row / 2 + 4, "end")
     }
     svg += SVG.line("base", x(0), margin.top, x(0), bottom)
     if let largest = clean.last { svg += SVG.line("threshold", x(largest), margin.top, x(largest), bottom) }
@@ -54,8 +55,8 @@ enum ClassBars {
   }
 
   private static func summary(_ result: AuditResult, _ bank: AuditResult.Bank) -> String {
-    "Scores of \(bank.score.sums.count) classes; the largest is \(NumberText.short(bank.score.score)) of class "
-      + "\(result.classNames[result.label]), the largest of \(bank.models) clean models "
-      + "\(NumberText.short(bank.score.cleanScores.max() ?? 0))."
+    "Sums of \(bank.score.sums.count) classes; the largest is \(NumberText.short(bank.score.sums.max() ?? 0)), the "
+      + "largest of \(bank.models) clean models \(NumberText.short(bank.score.cleanSums.max() ?? 0)). Class "
+      + "\(result.classNames[result.label]) stands out most."
   }
 }

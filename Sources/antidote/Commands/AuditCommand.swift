@@ -55,12 +55,26 @@ struct AuditModelCommand: ParsableCommand {
   var level = 0.01
   @Flag(help: "Leave out the universal perturbation and the confirmation: half of the time, less power.")
   var quick = false
+  @Option(
+    help: ArgumentHelp(
+      """
+      A budget of time, such as 90s, 10m or 1h: of many classes, those that look most like a target are measured. What is left out \
+      is said; it can only weaken the verdict.
+      """, valueName: "time"))
+  var time: String?
   @Option(help: ArgumentHelp("File for a purified model (fst); it is audited again.", valueName: "file"))
   var clean: String?
   @Option(help: ArgumentHelp("Folder for audit.html, audit.json and pictures; it must not exist.", valueName: "folder"))
   var out: String?
   @OptionGroup var output: OutputOptions
   @OptionGroup var settings: SettingsOptions
+
+  func validate() throws {
+    if let time, !((parseDuration(time) ?? 0) > 0) {
+      throw ValidationError(
+        "--time takes a number with s, m or h, such as 90s, 10m or 1h, not \(time).")
+    }
+  }
 
   func run() throws {
     let result: AuditResult
@@ -81,6 +95,7 @@ struct AuditModelCommand: ParsableCommand {
     }
     var job = AuditJob(configuration, model: try settings.modelFile(model, configuration, foreign, options: options))
     job.settings = audit
+    job.time = time.flatMap(parseDuration)
     (job.reference, job.level, job.quick, job.clean, job.output) = (reference, level, quick, clean, out)
     let result = try job.run(progress: TerminalProgress.standard)
     let page = try out.map { try AuditReport.write(folder: $0) }
