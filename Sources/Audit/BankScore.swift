@@ -1,3 +1,5 @@
+import Backdoor
+
 /// A model's score against a bank of clean models, and how rare it is among them.
 ///
 /// Each statistic is standardised by class (`BankScale`); of each the largest class counts, and these are added. Which
@@ -62,7 +64,7 @@ public struct BankScore: Codable, Sendable, Hashable {
     }
     cleanScores = cleanParts.map(Self.score)
     cleanSums = cleanParts.map { Self.sums($0).max() ?? 0 }
-    pValue = Self.conformal(score, among: cleanScores)
+    pValue = ConformalNull(cleanScores).pValue(of: score)
   }
 
   /// By class, of standardised values by statistic and class.
@@ -71,11 +73,6 @@ public struct BankScore: Codable, Sendable, Hashable {
   }
   private static func score(_ parts: [[Double]]) -> Double {
     parts.reduce(0) { $0 + ($1.max() ?? 0) }
-  }
-
-  /// (1 + number of values that are at least as large) / (n + 1).
-  public static func conformal(_ value: Double, among clean: [Double]) -> Double {
-    Double(1 + clean.count { $0 >= value }) / Double(clean.count + 1)
   }
 
   /// Two models have a deviation, but hardly one to divide by.

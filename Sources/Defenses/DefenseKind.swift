@@ -30,7 +30,8 @@ public struct DefenseKind: Sendable {
     DefenseKind(CompositeAdversarialTraining.self),
     DefenseKind(SelfExpansion.self), DefenseKind(InverseSelfPacedLearning.self), DefenseKind(DecouplingDefense.self),
     DefenseKind(DecouplingFilter.self), DefenseKind(SpectralSignatures.self), DefenseKind(ActivationClustering.self),
-    DefenseKind(RandomFilter.self), DefenseKind(OracleFilter.self), DefenseKind(AntiBackdoorLearning.self),
+    DefenseKind(ScalingConsistency.self), DefenseKind(RandomFilter.self), DefenseKind(OracleFilter.self),
+    DefenseKind(AntiBackdoorLearning.self),
     DefenseKind(DifferentiallyPrivateTraining.self), DefenseKind(ShrinkPadGuard.self),
     DefenseKind(ShrinkPadTraining.self),
   ]

@@ -142,12 +142,6 @@ import Testing
     #expect(BankScale([[1], [1]]).standardized([1]) == [0])
   }
 
-  @Test func pIsNeverBelowOneOverNPlusOne() {
-    #expect(BankScore.conformal(9, among: [1, 2, 3]) == 0.25)
-    #expect(BankScore.conformal(2, among: [1, 2, 3]) == 0.75)
-    #expect(BankScore.conformal(0, among: [1, 2, 3]) == 1)
-  }
-
   @Test func intervalsEqualPython() throws {
     for row in try Golden("audit").settings["interval"].list() {
       let interval = ShareInterval(successes: try #require(row["k"].int), of: try #require(row["n"].int))

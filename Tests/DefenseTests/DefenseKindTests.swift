@@ -41,6 +41,7 @@ import Vision
       ],
       "dbd-filter": ["pretrain": stage, "tune": stage, "embeddings": 5],
       "spectral": [:], "activation-clustering": ["least": 4], "random-filter": [:], "oracle-filter": [:],
+      "ibd-psc": [:],
       "shrinkpad": [:],
       "abl": ["isolationEpochs": 1, "tuningEpochs": 1, "unlearningEpochs": 1, "batch": 12, "isolated": 0.1],
     ]) { $1 }

@@ -756,6 +756,14 @@ enum DefaultsTable {
     starts = 10                        # D
     least = 10                         # D
 
+    [defenses ibd-psc]
+    factor = 1.5                       # R Hou et al. 2024: 1.5
+    models = 5                         # R Hou et al. 2024: 5
+    error = 0.6                        # R Hou et al. 2024: 60%
+    rule = threshold                   # R Hou et al. 2024, algorithm 1
+    threshold = 0.9                    # R Hou et al. 2024: .9
+    level = 0.05                       # D
+
     [defenses random-filter]
     share = 0.15                       # D: as many as the 85th percentile
 

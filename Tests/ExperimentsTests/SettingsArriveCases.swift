@@ -155,6 +155,7 @@ enum SettingsArriveCases {
     Case("defense spectral", "percentile", ["rule": "percentile"]),
     Case("defense spectral", "classLimit", ["eps": 0.6]),
     Case("defense activation-clustering", "relativeSize", ["rule": "relative-size"]),
+    Case("defense ibd-psc", "error", ["models": 1]), Case("defense ibd-psc", "level", ["rule": "conformal"]),
     Case("defense activation-clustering", "silhouette", ["rule": "silhouette"]),
   ]
 
@@ -175,6 +176,7 @@ enum SettingsArriveCases {
 
   /// Values that cannot be guessed, or whose neighbours do the same.
   private static let given: [Case] = [
+    Case("defense ibd-psc", "error", 1), Case("defense ibd-psc", "level", 1),
     Case("defense nad", "milestones", [1, 3]), Case("*", "*milestones", [1]), Case("*", "*clipNorm", 0.01),
     Case("*", "*finetune.ramp", 0.5), Case("*", "*.images", 20), Case("*", "*.temperature", 0.2),
     Case("*", "*.hidden", 5), Case("*", "*.projection", 6), Case("*", "*.viewSize", 10),

@@ -1,4 +1,6 @@
 public import Audit
+import Backdoor
+import Defenses
 import Files
 import Foundation
 public import Support
@@ -24,6 +26,8 @@ public struct AuditJob {
   /// A budget in seconds: of many classes, those that look most like a target are measured (`ClassHalving`). nil
   /// measures all classes, however long it takes.
   public var time: Double?
+  /// A folder of images of which those that carry a trigger are looked for (IBD-PSC); nil looks for none.
+  public var suspects: String?
   /// Where the purified model goes; nil keeps none.
   public var clean: String?
   /// The folder that is written: `audit.json` and pictures; nil writes nothing and keeps nothing for a later process.
@@ -63,7 +67,8 @@ public struct AuditJob {
       settings = bank.settings
     }
     let progress: any ProgressReporter =
-      time.map { BudgetProgress(progress, budget: $0, start: start) } ?? progress
+
+      time.map { BudgetProgress(progress, budget: $0, start: start) as any ProgressReporter } ?? progress
     let context = try configuration.makeContext(
       progress: progress, goingOnFrom: output.flatMap { JobFolder.earlier(output: $0) })
     let data = try AuditData(configuration.dataset, for: model, progress: progress)
@@ -73,15 +78,17 @@ public struct AuditJob {
     if clean != nil, !data.hasLabels {
       throw JobError.invalid("--clean needs images with labels: a folder with one subfolder a class.")
     }
+    let suspects = try suspects.map { try suspectImages($0, data, suspect, progress, context) }
     _ = try bank?.statistics(
       for: suspect.classNames ?? data.images.classNames, imageShape: data.shape, source: model.source)
-    guard let output else { return try audit(suspect, data, bank, settings, context, start, folder: nil) }
+    guard let output else { return try audit(suspect, data, suspects, bank, settings, context, start, folder: nil) }
 
     var identity = try configuration.identity(job: "audit", images: data.images, [])
     try model.identify(&identity, normalization: opened.normalization)
     identity["audit"] = try JSONValue(encoding: settings)
     identity["quick"] = .bool(quick)
     if let time { identity["time"] = .double(time) }
+    if let suspects { identity["images"] = .string(suspects.fingerprint) }
     if let reference, FileSystem.isFile(reference) {
       identity["reference"] = .string(try Digest.sha256Hex(file: reference))
     } else {
@@ -89,21 +96,21 @@ public struct AuditJob {
     }
     return try JobFolder(output: output, identity: identity).perform(context) {
       try AtomicFolder.write(to: output) { folder in
-        try audit(suspect, data, bank, settings, context, start, folder: folder)
+        try audit(suspect, data, suspects, bank, settings, context, start, folder: folder)
       }
     }
   }
 
   private func audit(
-    _ suspect: Classifier, _ data: AuditData, _ file: ReferenceBank?, _ settings: AuditSettings,
-    _ context: TrainingContext, _ start: Date, folder: String?
+    _ suspect: Classifier, _ data: AuditData, _ suspects: ImageDataset?, _ file: ReferenceBank?,
+    _ settings: AuditSettings, _ context: TrainingContext, _ start: Date, folder: String?
   ) throws -> AuditResult {
     let images = try AuditImages(data.images, model: suspect, most: settings.images, context: context)
     let labels = data.hasLabels ? "" : "; they have no labels, the model's predictions stand in"
     context.progress.message(
       "images: \(images.search.count) to find triggers, \(images.heldOut.count) others to measure them\(labels)")
     let names = suspect.classNames ?? data.images.classNames
-    let (classes, spent) = try classes(
+    let (classes, spent) = try self.classes(
       of: suspect, images, file, names: names, settings, data, context, start)
     let measured = try AuditMeasurement(
       suspect, images, settings, quick: quick, classes: classes, context: context)
@@ -123,6 +130,7 @@ public struct AuditJob {
       }
     }
     try confirm(&result, suspect, measured, images, data, bank, settings, context)
+    if let suspects { result.images = try judged(suspects, suspect, images, data, folder: folder, context) }
     if let folder { try AuditPictures.write(measured, images, &result, suspect, to: folder, context) }
     result.seed = configuration.general.seed
     result.seconds = Date().timeIntervalSince(start)
@@ -307,6 +315,64 @@ public struct AuditJob {
       patchPixels: settings.patchPixels(height: data.images.height, width: data.images.width),
       perturbationSuccess: s.perturbationSuccess.map { success($0, compared.label) }, epsilon: settings.epsilon,
       statistics: s, settings: settings, bank: compared.bank, notTested: notTested, seed: 0, seconds: 0, pictures: [])
+  }
+
+  // MARK: Which images
+
+  /// The images of a folder as the model sees them, with the model's answers as labels.
+  /// - Throws: `JobError` for images of another size, `DefenseError` for a model without BatchNorm.
+  private func suspectImages(
+    _ folder: String, _ data: AuditData, _ suspect: Classifier, _ progress: any ProgressReporter,
+    _ context: TrainingContext
+  ) throws -> ImageDataset {
+    try ScalingConsistency.requireLayers(of: suspect)
+    var settings = DatasetSettings()
+    (settings.name, settings.path, settings.size) = ("folder", folder, data.images.height)
+    let found = try model.images(settings, progress: progress).data
+    let names = suspect.classNames ?? data.images.classNames
+    // Whatever their folders say: what counts is what the model answers.
+    var images = ImageDataset(
+      name: found.name, images: found.images, labels: found.withoutLabels().labels, classNames: names,
+      sources: found.sources)
+    if images.channels == 1, data.images.channels == 3 { images = images.withChannels(3) }
+    guard [images.channels, images.height, images.width] == data.shape else {
+      throw JobError.invalid(
+        "\(folder): the images are \(images.width)x\(images.height) pixels with \(images.channels) channels, those of "
+          + "the audit \(data.images.width)x\(data.images.height) with \(data.images.channels). --images takes images of "
+          + "the same kind.")
+    }
+    return images.to(context.device).relabeled(
+      suspect.logits(of: images.to(context.device), context: context).argmax(1))
+  }
+
+  private func judged(
+    _ suspects: ImageDataset, _ suspect: Classifier, _ images: AuditImages, _ data: AuditData, folder: String?,
+    _ context: TrainingContext
+  ) throws -> AuditResult.Images {
+    var settings = ScalingConsistency.Configuration()
+    settings.rule = .conformal
+    let positions = images.searchPositions + images.heldOutPositions
+    let clean =
+      data.labelled?.subset(positions)
+      ?? data.images.subset(positions).relabeled(
+        Tensor.concatenated([images.search.labels, images.heldOut.labels]).to(data.images.labels.device))
+    let defense = ScalingConsistency(settings)
+    let outcome = try defense.run(
+      DefenseInput(
+        for: ScalingConsistency.self, training: context, seed: context.seed.stream("images"), poisonedTrain: suspects,
+        model: suspect, cleanSplit: clean))
+    let suspicion = outcome.suspicion ?? []
+    let flagged = (outcome.filtered?.rejected ?? []).sorted { suspicion[$0] > suspicion[$1] }
+    if let folder {
+      try AtomicFile.write(
+        SampleFindings(outcome, data: suspects).table(in: output ?? folder),
+        to: "\(folder)/\(AuditResult.imagesTable)")
+    }
+    return AuditResult.Images(
+      folder: self.suspects ?? "", count: suspects.count, cleanImages: clean.count - (clean.count + 1) / 2,
+      level: settings.level,
+      flagged: flagged.map { suspects.sources?[$0].file ?? "\($0)" },
+      answers: flagged.map { suspects.labelArray()[$0] })
   }
 
   // MARK: The purified copy

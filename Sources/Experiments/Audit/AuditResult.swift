@@ -33,6 +33,20 @@ public struct AuditResult: Codable, Sendable {
     public var verdict: AuditVerdict?
   }
 
+  /// Which of the user's images seem to carry a trigger.
+  public struct Images: Codable, Sendable {
+    public var folder: String
+    public var count: Int
+    /// So many clean images p-values are over.
+    public var cleanImages: Int
+    /// Largest expected share of images without a trigger among the flagged ones.
+    public var level: Double
+    /// Files, the most suspicious first.
+    public var flagged: [String]
+    /// What the model takes them for.
+    public var answers: [Int]
+  }
+
   /// What a budget of time was spent on.
   public struct Time: Codable, Sendable {
     /// In seconds.
@@ -77,6 +91,8 @@ public struct AuditResult: Codable, Sendable {
   public var settings: AuditSettings
   public var bank: Bank?
   public var confirmation: Confirmation?
+  /// nil where no images were given.
+  public var images: Images?
   /// nil without a budget.
   public var time: Time?
   /// What was not done, and why.
@@ -123,6 +139,8 @@ public struct AuditResult: Codable, Sendable {
 }
 
 extension AuditResult {
+  /// A line for each image that a trigger was looked for in: decision, score and p-value.
+  public static let imagesTable = "images.csv"
   /// The file in an audit's folder.
   public static let fileName = "audit.json"
 

@@ -69,6 +69,7 @@ public enum AuditText {
           ))
       }
     }
+    if let images = result.images { facts.append(("your images", words(images, result))) }
     if let time = result.time { facts.append(("time", words(time, of: result.classNames.count))) }
     if !result.notTested.isEmpty { facts.append(("not tested", result.notTested.joined(separator: "; "))) }
     facts.append(("can see", AuditVerdict.sees.joined(separator: "; ")))
@@ -106,6 +107,21 @@ public enum AuditText {
     return after < 0.2
       ? "The trigger dies with tuning, as backdoors do (triggers of clean models may, too)."
       : "The trigger survives tuning, which is more like a weakness of the task than a backdoor."
+  }
+
+  /// Which images seem to carry a trigger.
+  static func words(_ images: AuditResult.Images, _ result: AuditResult) -> String {
+    let names = images.flagged.prefix(5).map(Path.name).joined(separator: ", ")
+    let more = images.flagged.count > 5 ? " and \(formatCount(images.flagged.count - 5)) more" : ""
+    let answers = Dictionary(images.answers.map { ($0, 1) }, uniquingKeysWith: +)
+    let most = answers.max { ($0.value, $1.key) < ($1.value, $0.key) }
+    let answer =
+      most.map { "; the model takes \(formatCount($0.value)) of them for \(result.classNames[$0.key])" } ?? ""
+    return
+      "\(formatCount(images.flagged.count)) of \(formatCount(images.count)) in \(images.folder) stand out (IBD-PSC "
+      + "against \(formatCount(images.cleanImages)) clean images; of those that stand out "
+      + "\(NumberText.percent(images.level)) at most are expected to carry no trigger)"
+      + (images.flagged.isEmpty ? "" : ": \(names)\(more)\(answer)")
   }
 
   /// What a budget of time was spent on.

@@ -62,6 +62,11 @@ struct AuditModelCommand: ParsableCommand {
       is said; it can only weaken the verdict.
       """, valueName: "time"))
   var time: String?
+  @Option(
+    help: ArgumentHelp(
+      "Say which images of a folder carry a trigger (IBD-PSC; the model needs BatchNorm). --out writes images.csv.",
+      valueName: "folder"))
+  var images: String?
   @Option(help: ArgumentHelp("File for a purified model (fst); it is audited again.", valueName: "file"))
   var clean: String?
   @Option(help: ArgumentHelp("Folder for audit.html, audit.json and pictures; it must not exist.", valueName: "folder"))
@@ -96,6 +101,7 @@ struct AuditModelCommand: ParsableCommand {
     var job = AuditJob(configuration, model: try settings.modelFile(model, configuration, foreign, options: options))
     job.settings = audit
     job.time = time.flatMap(parseDuration)
+    job.suspects = images
     (job.reference, job.level, job.quick, job.clean, job.output) = (reference, level, quick, clean, out)
     let result = try job.run(progress: TerminalProgress.standard)
     let page = try out.map { try AuditReport.write(folder: $0) }
