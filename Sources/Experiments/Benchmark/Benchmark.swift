@@ -55,6 +55,9 @@ public final class Benchmark {
     }
     + inEachPrecision("eval", "logits of a data set") { try $0.evaluate($1, warmUp: $2) }
     + inEachPrecision("sau", "one batch of SAU, inner and outer problem") { try $0.unlearn($1, warmUp: $2) }
+    + inEachPrecision("audit", "the searches of an audit, a few steps for each class") {
+      try $0.audit($1, warmUp: $2)
+    }
     + [
       Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) },
       Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },

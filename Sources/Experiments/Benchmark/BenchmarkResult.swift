@@ -41,6 +41,7 @@ public struct BenchmarkResult: Codable, Sendable {
     Comparison(row: "eval/auto", peerRow: "eval/usual", target: nil),
     Comparison(row: "eval/auto", peerRow: "eval/tuned", target: 1),
     Comparison(row: "sau/auto", peerRow: "sau/published", target: 3.3),
+    Comparison(row: "audit/auto", peerRow: "audit/usual", target: nil),
     Comparison(row: "poison/badnets", peerRow: "poison/badnets", target: 10),
     Comparison(row: "poison/blended", peerRow: "poison/blended", target: 10),
     Comparison(row: "poison/wanet", peerRow: "poison/wanet", target: 10),
