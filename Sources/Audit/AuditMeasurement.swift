@@ -22,8 +22,7 @@ public struct AuditMeasurement {
   /// - Throws: `Interrupted`, and what the store throws.
   public init(
     _ model: Classifier, _ images: AuditImages, _ settings: AuditSettings, quick: Bool = false,
-    classes: [Int]? = nil,
-    stage: String? = "audit", context: TrainingContext
+    classes: [Int]? = nil, stage: String? = "audit", context: TrainingContext
   ) throws {
     let (search, heldOut, s) = (images.search, images.heldOut, settings)
     func part(_ name: String, _ compute: () throws -> [(key: String, tensor: Tensor)]) throws -> [String: Tensor] {
@@ -45,8 +44,7 @@ public struct AuditMeasurement {
             "margin",
             Tensor(
               try climb.values(
-                model, channels: search.channels, height: search.height, width: search.width,
-                classes: classes,
+                model, channels: search.channels, height: search.height, width: search.width, classes: classes,
                 context))
           )
         ]

@@ -36,7 +36,7 @@ public enum AuditVerdict: String, Codable, Sendable, CaseIterable {
   ]
   /// Attacks that they see badly or not at all.
   public static let overlooks = [
-    "strong patterns over the whole image (the sinusoid of SIG was missed, with 3 clean models to compare with)",
+    "strong patterns over the whole image (the sinusoid of SIG showed in the largest margin alone)",
     "weak patterns over the whole image at low rates (blended noise at 3%)",
     "attacks with another target for each source class (all-to-all)",
     "triggers made for each image, and warps: not measured enough to promise anything",

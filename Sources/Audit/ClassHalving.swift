@@ -20,6 +20,8 @@ public struct ClassHalving {
   public struct Round: Codable, Sendable, Hashable {
     public var classes: Int
     public var divisor: Int
+
+    public init(classes: Int, divisor: Int) { (self.classes, self.divisor) = (classes, divisor) }
   }
 
   public let settings: AuditSettings
@@ -85,6 +87,22 @@ public struct ClassHalving {
       alive = order.prefix(max((alive.count + 1) / 2, fitting())).map { alive[$0] }
     }
     return (alive.prefix(max(1, fitting())).sorted(), rounds)
+  }
+
+  /// How promising classes are after a round. Beside a bank, the largest of a class's standardised values, each above the
+  /// median of all classes: fewer steps lower all of them. Without one, the success of the class's patch; among equal
+  /// ones its log-odds count.
+  public static func ranks(
+    _ model: ClassStatistics, bank: [ClassStatistics]?, statistics: [AuditStatistic]
+  ) -> [Double] {
+    guard let bank else { return zip(model.patchSuccess, model.patch).map { $0 + 1e-4 * $1 } }
+    let parts = statistics.map { statistic -> [Double] in
+      let scale = BankScale(bank.compactMap { $0[statistic] })
+      let values = zip(model.measured, model[statistic] ?? []).map { ($1 - scale.mean[$0]) / scale.deviation[$0] }
+      let middle = values.isEmpty ? 0 : values.sorted()[values.count / 2]
+      return values.map { $0 - middle }
+    }
+    return model.measured.indices.map { place in parts.map { $0[place] }.max() ?? 0 }
   }
 
   func shortened(by divisor: Int) -> AuditSettings {

@@ -1,7 +1,10 @@
+import Backdoor
+import Support
 import TestData
 import TestSupport
 import Testing
 import Torch
+import TorchNN
 import Training
 import Vision
 
@@ -63,6 +66,25 @@ import Vision
     let s = ClassHalving(AuditSettings(), quick: false, budget: 1) { 0 }.shortened(by: 8)
     #expect(s.marginSteps == 6 && s.patchSteps == 3 && s.perturbationSteps == 5)
     #expect(s.starts == 10 && s.batch == 32 && s.patchShare == 0.012)
+  }
+
+  /// A class that stands out in one statistic comes first, whatever fewer steps took from all classes.
+  @Test func ranksAreStandardized() {
+    func statistics(_ margin: [Double], _ patch: [Double], _ labels: [Int]? = nil) -> ClassStatistics {
+      ClassStatistics(
+        margin: margin, patch: patch, patchSuccess: patch.map { $0 / 100 }, perturbation: nil, perturbationSuccess: nil,
+        counts: patch.map { _ in 10 }, labels: labels)
+    }
+    // Means 0, 10, 20 and 5, 5, 5; deviations 1 everywhere.
+    let bank = [
+      statistics([-1, 9, 19], [4, 4, 4]), statistics([0, 10, 20], [5, 5, 5]), statistics([1, 11, 21], [6, 6, 6]),
+    ]
+    let found = statistics([-7, 6, 14], [1, 1, 2])
+    let ranks = ClassHalving.ranks(found, bank: bank, statistics: [.margin, .patch])
+    #expect(ranks == [0, 2, 1])
+    let part = ClassHalving.ranks(statistics([6, 14], [1, 2], [1, 2]), bank: bank, statistics: [.margin, .patch])
+    #expect(part == [0, 0])
+    #expect(ClassHalving.ranks(found, bank: nil, statistics: []) == [0.01 + 1e-4, 0.01 + 1e-4, 0.02 + 2e-4])
   }
 
   /// What is measured of a class does not depend on which others are measured, and a round's images are not held out.

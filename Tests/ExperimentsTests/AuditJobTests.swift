@@ -186,6 +186,32 @@ import Vision
     }
   }
 
+  /// Each image of a folder gets a p-value by clean images of the audit, and the table leads back to the files.
+  @Test func imagesAreJudged() throws {
+    try withModels { folder, configuration in
+      let data = try ImageDataset.load(configuration.dataset, .test)
+      try FileSystem.createFolder("\(folder)/mine")
+      for number in 0..<6 {
+        try AtomicFile.write(DecodedImage(data.images[number]).encodePNG(), to: "\(folder)/mine/\(number).png")
+      }
+      var job = job(folder, configuration)
+      (job.quick, job.suspects, job.output) = (true, "\(folder)/mine", "\(folder)/audit")
+      let result = try job.run(progress: SilentProgress())
+      let images = try #require(result.images)
+      // Of 24 clean images 12 choose the layers; with p of 1/13 at least, six images cannot stand out at 5%.
+      #expect(images.count == 6 && images.cleanImages == 12 && images.flagged.isEmpty)
+      let table = try CSVTable(contentsOf: "\(folder)/audit/\(AuditResult.imagesTable)")
+      let column = try #require(table.column("p-value"))
+      let pValues = table.rows.compactMap { Double($0.fields[column]) }
+      #expect(pValues.count == 6 && pValues.allSatisfy { abs($0 * 13 - ($0 * 13).rounded()) < 1e-3 && $0 > 0.07 })
+      let samples = try SampleTable("\(folder)/audit/\(AuditResult.imagesTable)").samples
+      #expect(samples.compactMap(\.file).filter(FileSystem.exists).count == 6)
+      #expect(samples.allSatisfy { $0.isRejected == false })
+      (job.suspects, job.output) = ("\(folder)/none", nil)
+      #expect(throws: (any Error).self) { try job.run(progress: SilentProgress()) }
+    }
+  }
+
   @Test func calibrationTrainsDifferentModels() throws {
     try withModels { folder, configuration in
       var job = CalibrationJob(configuration, output: "\(folder)/bank.json")

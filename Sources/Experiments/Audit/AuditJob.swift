@@ -67,7 +67,6 @@ public struct AuditJob {
       settings = bank.settings
     }
     let progress: any ProgressReporter =
-
       time.map { BudgetProgress(progress, budget: $0, start: start) as any ProgressReporter } ?? progress
     let context = try configuration.makeContext(
       progress: progress, goingOnFrom: output.flatMap { JobFolder.earlier(output: $0) })
@@ -145,16 +144,13 @@ public struct AuditJob {
   /// The classes that are measured in full, nil for all, and how they were chosen.
   private func classes(
     of suspect: Classifier, _ images: AuditImages, _ bank: ReferenceBank?, names: [String],
-    _ settings: AuditSettings,
-    _ data: AuditData, _ context: TrainingContext, _ start: Date
+    _ settings: AuditSettings, _ data: AuditData, _ context: TrainingContext, _ start: Date
   ) throws -> ([Int]?, AuditResult.Time?) {
     guard let time else { return (nil, nil) }
     // What a process chose stays chosen when another one goes on.
     if let kept = try context.checkpoints?.load(stage: Self.choice) {
       let tensors = Dictionary(
-        uniqueKeysWithValues: kept.tensors.map {
-          ($0.key, $0.tensor.array(Int64.self).map(Int.init))
-        })
+        uniqueKeysWithValues: kept.tensors.map { ($0.key, $0.tensor.array(Int64.self).map(Int.init)) })
       let rounds = zip(tensors["sizes"] ?? [], tensors["divisors"] ?? []).map {
         ClassHalving.Round(classes: $0, divisor: $1)
       }
@@ -163,17 +159,14 @@ public struct AuditJob {
     let clean = try bank?.statistics(for: names, imageShape: data.shape, source: model.source)
     // A fifth stays for the confirmation and the pictures.
     let halving = ClassHalving(settings, quick: quick, budget: time * 0.8, start: start)
-    let (classes, rounds) = try halving.classes(of: suspect, images, context: context) { s in
-      guard let clean else { return zip(s.patchSuccess, s.patch).map { $0 + 1e-3 * $1 } }
-      // Fewer steps lower all values: for an order among the classes the clean models' full measurements serve.
-      return BankScore(s, bank: clean, statistics: Self.statistics(s, clean)).sums
+    let (classes, rounds) = try halving.classes(of: suspect, images, context: context) { found in
+      ClassHalving.ranks(found, bank: clean, statistics: Self.statistics(found, clean ?? []))
     }
     try context.checkpoints?.save(
       Checkpoint(
         epoch: 1,
         tensors: [
-          ("classes", Tensor(classes.map(Int64.init))),
-          ("sizes", Tensor(rounds.map { Int64($0.classes) })),
+          ("classes", Tensor(classes.map(Int64.init))), ("sizes", Tensor(rounds.map { Int64($0.classes) })),
           ("divisors", Tensor(rounds.map { Int64($0.divisor) })),
         ]), stage: Self.choice)
     let all = classes.count == suspect.classes
@@ -195,9 +188,7 @@ public struct AuditJob {
   }
 
   /// The statistics that a model and all of a bank have.
-  private static func statistics(_ model: ClassStatistics, _ bank: [ClassStatistics])
-    -> [AuditStatistic]
-  {
+  private static func statistics(_ model: ClassStatistics, _ bank: [ClassStatistics]) -> [AuditStatistic] {
     AuditStatistic.allCases.filter { statistic in
       model[statistic] != nil && bank.allSatisfy { $0[statistic] != nil }
     }
@@ -407,6 +398,7 @@ public struct AuditJob {
         context: context)
       let judgement = try judged(found.purified, again, images, bank, names: result.classNames, settings, data)
       (confirmation.pValue, confirmation.verdict) = (judgement.pValue, judgement.verdict)
+      confirmation.label = judgement.label
       try found.purified.save(clean)
       confirmation.file = clean
     }

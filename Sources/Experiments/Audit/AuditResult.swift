@@ -31,6 +31,8 @@ public struct AuditResult: Codable, Sendable {
     /// p of the cleaned model against the same bank.
     public var pValue: Double?
     public var verdict: AuditVerdict?
+    /// The class that stands out in the cleaned model.
+    public var label: Int?
   }
 
   /// Which of the user's images seem to carry a trigger.

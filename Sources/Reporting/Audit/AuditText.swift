@@ -65,7 +65,9 @@ public enum AuditText {
         facts.append(
           (
             "cleaned model",
-            "\(file): audited again, \(verdict.rawValue) (p = \(AuditResult.number(p)); clean models were not purified)"
+            "\(file): audited again, \(verdict.rawValue) (p = \(AuditResult.number(p))"
+              + (c.label.map { "; class \(result.classNames[$0]) stands out" } ?? "")
+              + "; clean models were not purified)"
           ))
       }
     }

@@ -22,6 +22,8 @@ struct AuditCommand: ParsableCommand {
           --data path/to/data --reference bank.json --out audit
         antidote audit --model suspect.pth --data path/to/images \\
           --reference path/to/clean/models --clean cleaned.safetensors
+        antidote audit --model suspect.safetensors --data path/to/images \\
+          --reference bank.json --time 10m --images path/to/my/images
         antidote audit calibrate --dataset cifar10 --data path/to/data \\
           --width 16 --models 20 --out bank.json
         antidote audit model --help                     every option
