@@ -60,7 +60,7 @@ import Vision
       DefenseInput(
         for: ScalingConsistency.self, training: context, seed: 3, poisonedTrain: data,
         model: Classifier.tiny(for: data, kind: "cnn", width: 2).eval(),
-        cleanSplit: ImageDataset.tiny(count: 20, size: 16, seed: 9)))
+        cleanSplit: ImageDataset.tiny(count: 21, size: 16, seed: 9)))
   }
 
   @Test func rulesAreTheirDescription() throws {
@@ -77,7 +77,7 @@ import Vision
     let judged = try outcome(c)
     let values = try #require(judged.suspicion), pValues = try #require(judged.scores.last).values
     #expect(judged.filtered?.rejected == ConformalNull.rejected(pValues, level: 0.9))
-    // Ten clean images are left for p-values.
+    // Eleven of 21 clean images choose the layers, ten are left for p-values.
     #expect(pValues.allSatisfy { abs(($0 * 11).rounded() - $0 * 11) < 1e-9 && $0 >= 1.0 / 11 - 1e-9 })
     for (i, j) in [(0, 1), (5, 20), (7, 40)] where values[i] > values[j] { #expect(pValues[i] <= pValues[j]) }
   }
