@@ -58,7 +58,8 @@ let package = Package(
     layer(
       "Experiments",
       [
-        "Files", "Support", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses", "Evaluation",
+        "Files", "Support", "Formats", "Torch", "TorchNN", "Vision", "Training", "Backdoor", "Attacks", "Defenses",
+        "Evaluation",
         "Audit",
       ]),
     layer(

@@ -32,6 +32,19 @@ public struct PoisonedDataset {
     self.coverTasks = coverTasks
   }
 
+  /// The samples at these positions, in this order.
+  public func subset(_ positions: [Int]) -> PoisonedDataset {
+    let number = Dictionary(positions.enumerated().map { ($1, $0) }) { first, _ in first }
+    func left(_ indices: [Int], _ tasks: [Int]) -> [(index: Int, task: Int)] {
+      zip(indices, tasks).compactMap { index, task in number[index].map { ($0, task) } }.sorted { $0.0 < $1.0 }
+    }
+    let (poison, cover) = (left(indices, tasks), left(covers, coverTasks))
+    return PoisonedDataset(
+      data: data.subset(positions), indices: poison.map(\.index), tasks: poison.map(\.task),
+      trueLabels: trueLabels[Tensor(positions.map(Int64.init)).to(trueLabels.device)], covers: cover.map(\.index),
+      coverTasks: cover.map(\.task))
+  }
+
   /// Share of the whole set that is poisoned.
   public var rate: Double { data.count == 0 ? 0 : Double(indices.count) / Double(data.count) }
 }

@@ -1,6 +1,6 @@
 public import Backdoor
 public import Support
-import Torch
+public import Torch
 public import Training
 public import Vision
 
@@ -18,7 +18,8 @@ public struct BackdoorMetrics: Sendable, Codable, Hashable {
   /// have nothing to do with it.
   public var cleanTargetRate: Double?
   public var triggeredCount: Int
-  /// Share of all triggered test images, the target class included, classified as their true label.
+  /// Share of all triggered test images, the target class included, classified as their true label; nil where images of
+  /// the target class were given no trigger.
   public var poisonAccuracy: Double?
   /// Source to target only: share of the source class with f(x) = source and f(trigger(x)) = target.
   public var targetedMisclassification: Double?
@@ -26,18 +27,42 @@ public struct BackdoorMetrics: Sendable, Codable, Hashable {
   public var perTask: [String: Double]
 }
 
+/// Test images that were given a trigger elsewhere, by a function that is not at hand.
+public struct TriggeredTest {
+  public let name: String
+  /// Which label the trigger leads to; nil where it is none of the usual mappings.
+  public let mapping: LabelMapping?
+  /// uint8, as the test images and in their order; those that were given no trigger are as they were.
+  public let images: Tensor
+  /// What the attack wants of each test image; nil of those that were given no trigger.
+  public let targets: [Int?]
+
+  public init(name: String, mapping: LabelMapping?, images: Tensor, targets: [Int?]) {
+    require(
+      images.dimension(0) == targets.count, "TriggeredTest: \(targets.count) targets of \(images.summary)")
+    self.name = name
+    self.mapping = mapping
+    self.images = images
+    self.targets = targets
+  }
+}
+
 /// Measures models against one attack. Triggered test images are made once and kept.
 public final class BackdoorEvaluator {
   public let test: ImageDataset
   private let labels: [Int]
-  let tasks: [BackdoorTask]
+  /// Without a function where triggers were put on elsewhere.
+  let triggers: [(name: String, mapping: LabelMapping?, function: (any Trigger)?)]
   private let stamped: [ImageDataset]
   private let targets: [[Int?]]
+  /// Whether every test image was given each trigger, those of the target class too.
+  private let allAreTriggered: Bool
 
   /// - Parameter tasks: empty measures accuracy alone.
   public init(test: ImageDataset, tasks: [BackdoorTask], seed: Seed) {
     self.test = test
-    self.tasks = tasks
+    triggers = tasks.map { ($0.name, $0.mapping, $0.trigger) }
+    allAreTriggered = true
     labels = test.labelArray()
     let labels = labels
     targets = tasks.map { task in
@@ -53,17 +78,32 @@ public final class BackdoorEvaluator {
     }
   }
 
+  /// - Parameter triggered: test images with triggers that were made elsewhere.
+  public init(test: ImageDataset, triggered: [TriggeredTest]) {
+    self.test = test
+    triggers = triggered.map { ($0.name, $0.mapping, nil) }
+    allAreTriggered = triggered.allSatisfy { !$0.targets.contains(nil) }
+    labels = test.labelArray()
+    targets = triggered.map(\.targets)
+    stamped = triggered.map {
+      require(
+        $0.images.shape == test.images.shape, "BackdoorEvaluator: \($0.images.summary) for \(test.images.summary)")
+      return ImageDataset(
+        name: test.name, images: $0.images.to(test.device), labels: test.labels, classNames: test.classNames)
+    }
+  }
+
   /// The test images with the trigger of one task.
   public func triggered(_ task: Int = 0) -> ImageDataset { stamped[task] }
   /// What the attack wants of each test image; nil where it does not count.
   public func target(_ index: Int, task: Int = 0) -> Int? { targets[task][index] }
-  public var hasTrigger: Bool { !tasks.isEmpty }
-  /// What a task's trigger consists of, for some images of the test set.
+  public var hasTrigger: Bool { !triggers.isEmpty }
+  /// What a task's trigger consists of, for some images of the test set; empty of one that was put on elsewhere.
   public func parts(_ task: Int = 0, at positions: [Int]) -> [TriggerPart] {
-    tasks[task].trigger.parts(of: test.subset(positions).images.unitPixels())
+    triggers[task].function?.parts(of: test.subset(positions).images.unitPixels()) ?? []
   }
   /// Triggers of the attack.
-  public var taskCount: Int { tasks.count }
+  public var taskCount: Int { triggers.count }
 
   /// Predicted classes on the clean and on each task's triggered test images.
   public struct Predictions {
@@ -91,7 +131,7 @@ public final class BackdoorEvaluator {
     var metrics = BackdoorMetrics(
       accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perTask: [:])
     var (hits, robust, counted, correctPoison, mistaken) = (0, 0, 0, 0, 0)
-    for (number, task) in tasks.enumerated() {
+    for (number, task) in triggers.enumerated() {
       let found = predictions.triggered[number]
       let counting = labels.indices.filter { targets[number][$0] != nil }
       let mine = counting.count { found[$0] == targets[number][$0] }
@@ -100,8 +140,8 @@ public final class BackdoorEvaluator {
       robust += counting.count { found[$0] == labels[$0] }
       counted += counting.count
       correctPoison += labels.indices.count { found[$0] == labels[$0] }
-      if tasks.count > 1, let rate = share(mine, counting.count) { metrics.perTask[task.name] = rate }
-      if case .sourceToTarget(let source, let target) = task.mapping {
+      if triggers.count > 1, let rate = share(mine, counting.count) { metrics.perTask[task.name] = rate }
+      if case .sourceToTarget(let source, let target)? = task.mapping {
         let both = counting.count { predictions.clean[$0] == source && found[$0] == target }
         metrics.targetedMisclassification = share(both, counting.count)
       }
@@ -109,7 +149,7 @@ public final class BackdoorEvaluator {
     metrics.attackSuccessRate = share(hits, counted)
     metrics.robustAccuracy = share(robust, counted)
     metrics.cleanTargetRate = share(mistaken, counted)
-    metrics.poisonAccuracy = share(correctPoison, labels.count * tasks.count)
+    if allAreTriggered { metrics.poisonAccuracy = share(correctPoison, labels.count * triggers.count) }
     metrics.triggeredCount = counted
     return metrics
   }

@@ -40,7 +40,7 @@ public struct Visibility: Sendable, Codable, Equatable {
 extension BackdoorEvaluator {
   /// How visible each task's trigger is, by the task's name.
   public var visibilities: [String: Visibility] {
-    let found = tasks.indices.compactMap { number in visibility(task: number).map { (tasks[number].name, $0) } }
+    let found = triggers.indices.compactMap { number in visibility(task: number).map { (triggers[number].name, $0) } }
     return Dictionary(found, uniquingKeysWith: { first, _ in first })
   }
   /// How visible a task's trigger is on up to 1,000 test images that the attack aims at; nil where it aims at none.

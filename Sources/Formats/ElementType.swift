@@ -25,7 +25,7 @@ public enum ElementType: String, Sendable, CaseIterable, CustomStringConvertible
     self = type
   }
   private static let numpyTypes = allCases.filter { ![.bfloat16, .float8e4m3, .float8e5m2].contains($0) }
-  private var numpyCode: String { self == .bool ? "b1" : "\(rawValue.prefix(1))\(size)" }
+  var numpyCode: String { self == .bool ? "b1" : "\(rawValue.prefix(1))\(size)" }
 
   /// By the name in a safetensors header, such as `F32`. Unsigned types wider than a byte, which tensors here lack,
   /// have none.

@@ -1,5 +1,5 @@
 import Files
-import Formats
+public import Formats
 
 /// How a file lays out its tensors, so that another one is written in the same way.
 public struct TensorLayout {
@@ -7,6 +7,17 @@ public struct TensorLayout {
   let frame: TorchFrame?
   /// Types of the file that tensors here have too.
   public let types: [String: DType]
+
+  /// For a file of PyTorch with other things around its state dict.
+  public init(_ frame: TorchFrame) {
+    self.frame = frame
+    types = [:]
+  }
+
+  init(frame: TorchFrame?, types: [String: DType]) {
+    self.frame = frame
+    self.types = types
+  }
 
   /// What is not written again, one sentence each.
   public var notes: [String] {

@@ -139,4 +139,25 @@ private struct Draw: Trigger {
     }
     #expect((evaluator.triggered(0).images .!= evaluator.triggered(1).images).any().intItem() == 1)
   }
+
+  /// Triggers that were put on elsewhere: what counts is said for each image.
+  @Test func storedTriggers() {
+    var targets = [Int?](repeating: nil, count: 10)
+    for position in [4, 7, 9] { targets[position] = 0 }
+    let images = Write(value: 2).stamp(test.images, Generator(seed: 1))
+    let stored = TriggeredTest(name: "s", mapping: nil, images: images, targets: targets)
+    let evaluator = BackdoorEvaluator(test: test, triggered: [stored])
+    #expect(evaluator.hasTrigger && evaluator.taskCount == 1 && evaluator.target(7) == 0 && evaluator.target(0) == nil)
+    expectSame(evaluator.triggered().images, images)
+    let m = evaluator.measure(
+      BackdoorEvaluator.Predictions(clean: clean, triggered: [[1, 1, 1, 1, 0, 1, 1, 2, 1, 0]]))
+    #expect(m.triggeredCount == 3 && m.attackSuccessRate == 2.0 / 3 && m.robustAccuracy == 1.0 / 3)
+    #expect(m.cleanTargetRate == 1.0 / 3, "the last image")
+    #expect(m.poisonAccuracy == nil, "not all images have the trigger")
+    let all = TriggeredTest(
+      name: "s", mapping: .allToAll(shift: 1), images: images, targets: [Int?](repeating: 1, count: 10))
+    let whole = BackdoorEvaluator(test: test, triggered: [all])
+      .measure(BackdoorEvaluator.Predictions(clean: clean, triggered: [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]))
+    #expect(whole.poisonAccuracy == 4.0 / 10)
+  }
 }

@@ -3,6 +3,7 @@
 import Evaluation
 @testable import Experiments
 import Files
+import Formats
 import Foundation
 @testable import Grids
 @testable import Reporting
@@ -48,6 +49,22 @@ extension Subject {
     let modelFile = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(work)/model.safetensors")))
     try TensorFiles.write(data, to: "\(work)/train.safetensors")
     let setFile = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(work)/train.safetensors")))
+    let labels = data.labelArray()
+    func poison(_ index: Int) -> BackdoorBenchResult.Split {
+      BackdoorBenchResult.Split(
+        count: data.count, positions: Array(0..<data.count),
+        samples: [
+          BackdoorBenchResult.Sample(index: index, label: 1, trueLabel: labels[index], image: .file(""))
+        ])
+    }
+    let result = BackdoorBenchResult(
+      modelName: "m", classes: data.classes, dataset: "cifar10", dataPath: "./data/cifar10", imageSize: [16, 16, 3],
+      train: poison(1), test: poison(0))
+    let weight = TorchTensor(type: .float32, shape: [1]) { [0, 0, 128, 63] }
+    try TorchWriter.write(
+      result.frame(folder: "./record/run").filled(with: [("weight", weight)]), to: "\(work)/attack_result.pt")
+    let attackResult = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(work)/attack_result.pt")))
+    let picture = try DecodedImage(data.images[0]).encodePNG()
     let pattern = Tensor.full([3, 16, 16], 0.1)
     let linear = Linear(2, 3, Generator(seed: 1))
     let parameters = linear.stateDict().entries.map { ("model." + $0.key, $0.tensor) }
@@ -85,6 +102,15 @@ extension Subject {
         for (_, tensor) in file.contents.tensors { _ = tensor.summary }
         // Most of these hold no network: it has to return or throw.
         _ = try? RecognizedModel(TensorFile.shapes(path), path: path)
+      },
+      try folder(
+        "attack-result", in: work, file: BackdoorBenchResult.fileName, [attackResult],
+        ["bd_test_dataset/\(labels[0])/0.png": picture, "bd_train_dataset/\(labels[1])/1.png": picture],
+        words: ["h\u{0}", "X\u{4}\u{0}\u{0}\u{0}path", "../", "i8", "f8", "K\u{1}", "J\u{1}\u{0}\u{0}\u{0}"]
+      ) { folder in
+        let record = try BackdoorBenchRecord(folder)
+        _ = try? record.triggered(data)
+        _ = try? record.poisoned(data).rate
       },
       try subject("tensors-data-set", file: "train.safetensors", [setFile]) { folder in
         let data = try load("tensors", folder)

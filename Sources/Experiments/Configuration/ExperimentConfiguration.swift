@@ -241,6 +241,10 @@ public struct ExperimentConfiguration: Sendable {
   public func judgesImages() throws -> Bool {
     try makeDefense().map { type(of: $0).requires.contains(.poisonedTrain) } ?? false
   }
+  /// Whether the defense works on a model that was trained before.
+  public func purifiesModel() throws -> Bool {
+    try makeDefense().map { type(of: $0).requires.contains(.model) } ?? false
+  }
   /// The defense for data whose classes are numbered in another order than the data set's own.
   /// - Parameter positions: the new number of each class; nil leaves all as they are.
   func makeDefense(renumbering positions: [Int]?) throws -> (any Defense)? {

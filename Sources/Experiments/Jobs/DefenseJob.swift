@@ -18,6 +18,8 @@ public struct DefenseJob {
   /// data set as its `clean` settings say.
   public var cleanData: DatasetSettings?
   public var triggers: TriggerSource
+  /// Another program's folder, whose poisoned training set takes the place of the data set's; nil uses that.
+  public var record: RecordFolder?
   /// The model's file; of a sample filter its table of all training samples (CSV).
   public var output: String
   /// Where the table of all training samples goes besides, for defenses that judge them while they train.
@@ -31,6 +33,8 @@ public struct DefenseJob {
     public let model: Classifier?
     /// Positions in the training set, where the defense filtered it.
     public let filtered: (kept: [Int], rejected: [Int])?
+    /// How well the defense told poisoned samples from others; nil where it judges none or nobody knows which they are.
+    public let detection: DetectionMetrics?
     public let cleanCount: Int
     /// On the test split; nil where there is none, and `before` also where there was no model before.
     public let before: BackdoorMetrics?
@@ -83,21 +87,25 @@ public struct DefenseJob {
       try OutputCheck.file(samples)
       guard samples != output else { throw JobError.invalid("--samples and --out name one file. Give each its own.") }
     }
-    var (train, test, clean, names) = try loadData(kind, progress)
+    var (images, poison) = try loadData(kind, progress)
+    let (test, clean, names) = (images.test, images.clean, images.names)
     var unlabeled: ImageDataset?
     if kind.requires.contains(.unlabeled) {
-      let positions = configuration.clean.unlabeledPositions(in: train, seed: configuration.seed)
-      let images = try configuration.clean.unlabeledImages(positions, of: train, seed: configuration.seed) {
+      let positions = configuration.clean.unlabeledPositions(in: images.train, seed: configuration.seed)
+      let found = try configuration.clean.unlabeledImages(positions, of: images.train, seed: configuration.seed) {
         progress.message($0)
       }
-      guard let images else {
+      guard let found else {
         throw JobError.invalid(
           "defense \(kind.id) uses images without labels: --set clean.unlabeled=0.8 takes so many from the data set, "
             + "clean.unlabeledFrom and clean.unlabeledPath name another one.")
       }
-      unlabeled = images.to(context.device)
-      train = train.subset(train.complement(of: positions))
+      unlabeled = found.to(context.device)
+      let left = images.train.complement(of: positions)
+      images.train = images.train.subset(left)
+      poison = poison?.subset(left)
     }
+    let train = images.train
     let opened = try model?.opened(
       for: clean, classes: train.classNames, labelled: clean.count > 0 ? clean : train, seed: configuration.seed,
       progress: progress)
@@ -106,16 +114,21 @@ public struct DefenseJob {
     let order = try ClassNames(train.classNames).positions(
       of: ClassNames(names), source: model?.source ?? "the model", otherSource: "the data set \(train.name)")
     guard let defense = try configuration.makeDefense(renumbering: order) else { throw Self.nothingToDo }
-    let images = kind.requires.contains(.poisonedTrain) ? train : clean
     var identity = try configuration.identity(
-      job: "defend", images: images, ["defense"] + (model == nil ? ["model"] : []))
+      job: "defend", images: kind.requires.contains(.poisonedTrain) ? train : clean,
+      ["defense"] + (model == nil ? ["model"] : []))
     identity["model"] = "none"
     try model?.identify(&identity, normalization: opened?.normalization)
     identity["cleanImages"] = .string(clean.fingerprint)
     if let unlabeled { identity["unlabeledImages"] = .string(unlabeled.fingerprint) }
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
     return try JobFolder(at: work, output: output, identity: identity).perform(context) {
-      let measurer = try test.map { ModelMeasurer(try evaluator($0, named: names, context)) }
+      let measurer = try test.map { test in
+        ModelMeasurer(
+          try triggers.evaluator(
+            configuration, for: test, stored: images.triggered, named: names, on: context.device
+          ).evaluator)
+      }
       suspect?.prepared(for: context)
       if !kind.requires.isDisjoint(with: [.cleanSplit, .model]) {
         progress.message(
@@ -129,40 +142,66 @@ public struct DefenseJob {
         architecture: { try configuration.makeModel(for: data, $0) }, poisonedTrain: data, model: suspect,
         cleanSplit: clean.to(context.device), unlabeled: unlabeled)
       let outcome = try defense.run(input)
+      let findings = SampleFindings(
+        outcome, data: data, poisoned: poison?.indices ?? [], covers: poison?.covers ?? [])
       if let table = outcome.model == nil ? output : samples {
-        try AtomicFile.write(SampleFindings(outcome, data: data).table(in: Path.parent(table)), to: table)
+        try AtomicFile.write(findings.table(in: Path.parent(table)), to: table)
       }
-      if let warning = SampleFindings(outcome, data: data).warning {
-        progress.message(warning)
-      }
+      if let warning = findings.warning { progress.message(warning) }
       if let model = outcome.model {
-        for note in model.layout?.notes ?? [] { progress.message("\(output): \(note)") }
-        try model.save(output)
+        try save(model, progress)
       }
       return Result(
-        model: outcome.model, filtered: outcome.filtered, cleanCount: clean.count, before: before,
+        model: outcome.model, filtered: outcome.filtered, detection: poison == nil ? nil : findings.detection,
+        cleanCount: clean.count, before: before,
         after: outcome.model.flatMap { measurer?.measure($0, context).metrics },
         normalization: opened?.fit,
         verdict: outcome.verdict.map {
           RunRecord.ModelVerdict($0).sentence(naming: suspect?.classNames ?? clean.classNames)
-        }, unmeasured: outcome.model == nil ? nil : unmeasured)
+        }, unmeasured: outcome.model == nil ? nil : unmeasured(hasStored: images.triggered != nil))
     }
   }
 
+  /// Writes the model, for PyTorch as the file that it came from, and into the folder of another program as its own.
+  private func save(_ model: Classifier, _ progress: any ProgressReporter) throws {
+    func note(_ text: String) { progress.message("\(output): \(text)") }
+    if TensorFile.writesPyTorch(output), let (frame, ownKeys) = record?.frame(around: model, note: note) {
+      return try model.save(output, within: frame, ownKeys: ownKeys)
+    }
+    model.layout?.notes.forEach(note)
+    try model.save(output)
+  }
+
   /// A defense does not see the trigger: without one there is nothing to tell a cured model from one that is not.
-  private var unmeasured: String? {
-    guard case .none = triggers else { return nil }
+  /// - Parameter hasStored: whether there are images with triggers that were put on elsewhere.
+  private func unmeasured(hasStored: Bool) -> String? {
+    switch triggers {
+    case .manifest, .attack: return nil
+    case .record where hasStored: return nil
+    case .none, .record: break
+    }
     return "No trigger is known, so attack success was not measured: whether a backdoor is left in the model, these "
       + "numbers do not say. --poison names the poison.json of a trigger to measure by."
   }
 
   private static var nothingToDo: JobError { .invalid("defense.name: none does nothing. Choose a defense.") }
 
-  /// The data set's splits and the clean images, with the same channels and classes: the model's where its file says
-  /// what they are. Then the names of the classes in the data set's own order.
+  /// The splits as the model sees them: with the same channels and classes, the model's where its file says what they
+  /// are.
+  private struct Images {
+    var train: ImageDataset
+    var test: ImageDataset?
+    /// The test images with triggers that were put on elsewhere.
+    var triggered: ImageDataset?
+    var clean: ImageDataset
+    /// The classes in the data set's own order.
+    let names: [String]
+  }
+
+  /// The data set's splits and the clean images; then which training samples are poisoned, where a record says it.
   private func loadData(
     _ defense: any Defense.Type, _ progress: any ProgressReporter
-  ) throws -> (train: ImageDataset, test: ImageDataset?, clean: ImageDataset, names: [String]) {
+  ) throws -> (Images, PoisonedDataset?) {
     var settings = configuration.dataset
     // A verdict on every sample; and what nobody has checked tells little as test images.
     if defense.requires.contains(.poisonedTrain) { settings.holdOut = settings.holdOut ?? 0 }
@@ -170,28 +209,43 @@ public struct DefenseJob {
       try model?.fitted(data, settings: settings, progress: progress) ?? data
     }
     let splits = try DatasetSplits.load(model?.sized(settings) ?? settings) { progress.message($0) }
-    var train = try fitted(splits.train, progress)
-    var test = try splits.test.map { try fitted($0, SilentProgress()) }
-    guard var cleanData else { return (train, test, try cleanSplit(defense, train), splits.train.classNames) }
+    let poisoned = defense.requires.contains(.poisonedTrain) ? try record?.poisoned(splits.train) : nil
+    if let poisoned {
+      progress.message(
+        "training images: \(formatCount(poisoned.data.count)), of which \(formatCount(poisoned.indices.count)) are "
+          + "poisoned by the record \(record?.path ?? "")")
+    }
+    let train = try fitted(poisoned?.data ?? splits.train, progress)
+    var images = Images(
+      train: train, test: try splits.test.map { try fitted($0, SilentProgress()) },
+      triggered: try splits.test.flatMap { try triggers.stored(for: $0) }.map { try fitted($0, SilentProgress()) },
+      clean: train, names: splits.train.classNames)
+    guard var cleanData else {
+      images.clean = try cleanSplit(defense, train)
+      return (images, poisoned)
+    }
     cleanData.holdOut = cleanData.holdOut ?? 0
-    var clean = try fitted(
+    let clean = try fitted(
       ImageDataset.load(model?.sized(cleanData) ?? cleanData, .train) { progress.message($0) }
         .namingIdentifiers(of: configuration.dataset), progress
     )
     .numbered(as: train.classNames, of: "the data set \(train.name)") { progress.message($0) }
+    let channels = max(clean.channels, train.channels)
     if clean.channels != train.channels {
       progress.message(
         "gray images of \(clean.channels == 1 ? "the clean set" : train.name) become three equal channels")
-      let channels = max(clean.channels, train.channels)
-      (clean, train, test) = (clean.withChannels(channels), train.withChannels(channels), test?.withChannels(channels))
     }
+    images.clean = clean.withChannels(channels)
+    images.train = train.withChannels(channels)
+    images.test = images.test?.withChannels(channels)
+    images.triggered = images.triggered?.withChannels(channels)
     guard clean.height == train.height, clean.width == train.width else {
       throw JobError.invalid(
         "\(cleanData.path ?? cleanData.name): the clean images are \(clean.width)x\(clean.height) pixels, those of "
           + "the data set \(train.name) \(train.width)x\(train.height). Give the side that all are resized to: "
           + "--set dataset.size=\(min(train.width, train.height)).")
     }
-    return (train, test, clean, splits.train.classNames)
+    return (images, poisoned)
   }
 
   private func cleanSplit(_ defense: any Defense.Type, _ train: ImageDataset) throws -> ImageDataset {
@@ -200,12 +254,5 @@ public struct DefenseJob {
         "defense \(defense.id) needs clean images besides the suspicious ones: name their folder with --clean.")
     }
     return train.subset(configuration.clean.positions(in: train, seed: configuration.seed))
-  }
-
-  private func evaluator(_ test: ImageDataset, named names: [String], _ context: TrainingContext) throws
-    -> BackdoorEvaluator
-  {
-    let (tasks, seed) = try triggers.tasks(configuration, for: test, named: names)
-    return BackdoorEvaluator(test: test.to(context.device), tasks: tasks, seed: seed)
   }
 }

@@ -22,6 +22,9 @@ public struct EvaluationJob {
     /// The tasks in words: `square white: all classes to 0 (airplane)`.
     public var triggers: [String]
     public var metrics: BackdoorMetrics
+    /// Accuracy on images whose triggers shall not work, where a record has such; and their number.
+    public var crossAccuracy: Double?
+    public var crossCount: Int?
   }
 
   public init(_ configuration: ExperimentConfiguration, model: ModelFile, triggers: TriggerSource = .none) {
@@ -36,12 +39,31 @@ public struct EvaluationJob {
     let test = try model.fitted(loaded, settings: configuration.dataset, progress: progress)
     let opened = try model.opened(for: test, seed: configuration.seed, progress: progress)
     let model = opened.model.prepared(for: context)
-    let (tasks, seed) = try triggers.tasks(configuration, for: test, named: loaded.classNames)
-    let evaluator = BackdoorEvaluator(test: test.to(context.device), tasks: tasks, seed: seed)
-    return Result(
+    let stored = try triggers.stored(for: loaded).map {
+      try self.model.fitted($0, settings: configuration.dataset, progress: SilentProgress())
+    }
+    let (evaluator, words) = try triggers.evaluator(
+      configuration, for: test, stored: stored, named: loaded.classNames, on: context.device)
+    var result = Result(
       model: self.model.path, architecture: model.spec, normalization: opened.fit,
-      dataset: configuration.dataset.name,
-      triggers: tasks.map { "\($0.name): \($0.mapping.description(naming: test.classNames))" },
-      metrics: evaluator.measure(model, context: context))
+      dataset: configuration.dataset.name, triggers: words, metrics: evaluator.measure(model, context: context))
+    guard case .record(let record) = triggers else { return result }
+    /// The share of images that get their label.
+    func share(_ data: ImageDataset) throws -> (share: Double, count: Int) {
+      let fitted = try self.model.fitted(data, settings: configuration.dataset, progress: SilentProgress())
+      let metrics = BackdoorEvaluator(test: fitted.to(context.device), tasks: [], seed: context.seed)
+        .measure(model, context: context)
+      return (metrics.accuracy, metrics.testCount)
+    }
+    if let cross = try record.crossTest(like: loaded) {
+      let (accuracy, count) = try share(cross)
+      (result.crossAccuracy, result.crossCount) = (accuracy, count)
+    }
+    if let examples = try record.examples(size: configuration.dataset.size) {
+      let (success, count) = try share(examples)
+      (result.metrics.attackSuccessRate, result.metrics.triggeredCount) = (success, count)
+      result.triggers = ["poisoned examples: targets as they are labelled"]
+    }
+    return result
   }
 }

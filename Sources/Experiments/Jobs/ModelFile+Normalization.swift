@@ -18,7 +18,8 @@ extension ModelFile {
       model.normalization = given
       if let stored, stored != given {
         progress.message(
-          "\(path): its normaliser is \(given.words) as you say; according to the file it is \(stored.words)")
+          "\(path): its normaliser is \(given.words) as you say; according to the file or its program it is \(stored.words)"
+        )
       }
       try compare(given, of: model, on: labelled, seed, progress)
       return nil

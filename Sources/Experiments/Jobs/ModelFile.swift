@@ -19,6 +19,8 @@ public struct ModelFile: Sendable {
   public var key: String?
   /// What the model does to pixels; nil trusts the file, and tries what is known where the file does not say it.
   public var normalization: NormalizationSetting?
+  /// What the program that wrote the file does to pixels, where that is known; the file's own word goes over it.
+  public var usualNormalization: NormalizationSetting?
   /// In which order the model takes the channels; nil as with `normalization`.
   public var channelOrder: ChannelOrder?
   /// Which class of the model each class of a data set is; nil matches them by name, or by position.
@@ -106,8 +108,8 @@ public struct ModelFile: Sendable {
     }
     if let spec = model.spec, given == nil { try check(spec, model, data, classNames) }
     model.classNames = model.classNames ?? classNames
-    let fit = try settleNormalization(
-      of: model, stored: stored?.shape.normalization, on: labelled ?? data, seed: seed, progress)
+    let known = try stored?.shape.normalization ?? usualNormalization?.values(channels: data.channels)
+    let fit = try settleNormalization(of: model, stored: known, on: labelled ?? data, seed: seed, progress)
     let isOwn = stored != nil && normalization == nil && channelOrder == nil
     return Opened(
       model: model, fit: fit,

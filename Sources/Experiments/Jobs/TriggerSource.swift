@@ -1,5 +1,7 @@
 import Backdoor
+import Evaluation
 import Support
+import Torch
 import Training
 import Vision
 
@@ -11,6 +13,44 @@ public enum TriggerSource: Sendable {
   case manifest(path: String)
   /// Those that the configuration's attack makes.
   case attack
+  /// Those on the test images of another program's folder.
+  case record(RecordFolder)
+
+  /// The test images that have their triggers already, in the places of the clean ones; nil where triggers are put on by
+  /// a function. Labels are what the attacker wants of each image, -1 where there is no trigger.
+  /// - Parameter loaded: the test split as the data set has it.
+  func stored(for loaded: ImageDataset) throws -> ImageDataset? {
+    guard case .record(let record) = self else { return nil }
+    return try record.triggered(loaded)
+  }
+
+  /// What measures models by these triggers, and the triggers in words.
+  /// - Parameters:
+  ///   - test: the test split in the order of classes that targets are wanted in.
+  ///   - stored: those of `stored(for:)`, fitted as `test`.
+  ///   - names: the data set's own order of classes.
+  func evaluator(
+    _ configuration: ExperimentConfiguration, for test: ImageDataset, stored: ImageDataset?, named names: [String],
+    on device: Device
+  ) throws -> (evaluator: BackdoorEvaluator, words: [String]) {
+    func words(_ name: String, _ mapping: LabelMapping?) -> String {
+      "\(name): \(mapping?.description(naming: test.classNames) ?? "targets as the images are labelled")"
+    }
+    guard let stored else {
+      let (tasks, seed) = try tasks(configuration, for: test, named: names)
+      return (
+        BackdoorEvaluator(test: test.to(device), tasks: tasks, seed: seed), tasks.map { words($0.name, $0.mapping) }
+      )
+    }
+    let targets = stored.labelArray().map { $0 < 0 ? nil : $0 }
+    let pairs = zip(test.labelArray(), targets).compactMap { label, target in target.map { (label, $0) } }
+    let triggered = TriggeredTest(
+      name: "stored images", mapping: LabelMapping(of: pairs, classes: test.classes), images: stored.images,
+      targets: targets)
+    return (
+      BackdoorEvaluator(test: test.to(device), triggered: [triggered]), [words(triggered.name, triggered.mapping)]
+    )
+  }
 
   /// The tasks, and the seed of the run that they belong to.
   /// - Parameters:
@@ -21,7 +61,7 @@ public enum TriggerSource: Sendable {
     _ configuration: ExperimentConfiguration, for data: ImageDataset, named names: [String]
   ) throws -> (tasks: [BackdoorTask], seed: Seed) {
     switch self {
-    case .none: return ([], configuration.seed)
+    case .none, .record: return ([], configuration.seed)
     case .manifest(let path):
       let manifest = try PoisonManifest(contentsOf: path)
       let tasks = try manifest.makeTasks(for: data, source: path)

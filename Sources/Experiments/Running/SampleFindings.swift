@@ -37,10 +37,8 @@ struct SampleFindings {
   func record(pictures count: Int, in directory: RunDirectory) throws -> RunRecord.Findings? {
     guard !isEmpty else { return nil }
     var findings = RunRecord.Findings()
-    if outcome.filtered != nil || outcome.suspicion != nil {
-      findings.detection = DetectionMetrics(
-        rejected: outcome.filtered?.rejected ?? [], suspicion: outcome.suspicion, poisoned: poison, covers: covers,
-        count: data.count)
+    if let detection {
+      findings.detection = detection
       let lost = lostClasses.map { data.classNames[$0] }
       findings.lostClasses = lost.isEmpty ? nil : lost
       let rates = FilteringRate.all(
@@ -50,6 +48,14 @@ struct SampleFindings {
     findings.histograms = outcome.scores.compactMap(histogram)
     findings.pictures = try pictures(count, in: directory)
     return findings
+  }
+
+  /// How well the defense told poisoned samples from others; nil where it judges none.
+  var detection: DetectionMetrics? {
+    guard outcome.filtered != nil || outcome.suspicion != nil else { return nil }
+    return DetectionMetrics(
+      rejected: outcome.filtered?.rejected ?? [], suspicion: outcome.suspicion, poisoned: poison, covers: covers,
+      count: data.count)
   }
 
   /// Classes that the defense kept no sample of.

@@ -16,6 +16,17 @@ public struct TorchFrame {
     let after: [(key: TorchItem, value: TorchItem)]
   }
 
+  /// One dict of plain values around the state dict.
+  public init(
+    before: [(key: String, value: TorchItem)], key: String, after: [(key: String, value: TorchItem)] = []
+  ) {
+    func named(_ entries: [(key: String, value: TorchItem)]) -> [(key: TorchItem, value: TorchItem)] {
+      entries.map { (.string($0.key), $0.value) }
+    }
+    levels = [Level(key: key, before: named(before), after: named(after))]
+    (beside, dropped, isModule) = ([], [], false)
+  }
+
   /// - Parameter state: one of the archive's.
   public init(_ archive: TorchArchive, around state: StoredState) {
     var value = archive.value

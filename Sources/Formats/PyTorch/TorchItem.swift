@@ -14,6 +14,8 @@ public indirect enum TorchItem {
   /// Python's OrderedDict, as a state dict is one.
   case ordered([(key: TorchItem, value: TorchItem)])
   case tensor(TorchTensor)
+  /// A numpy array, which `torch.load` takes with `weights_only=False` only.
+  case array(PickleArray)
 
   /// What was read, where all of it is plain data; nil where anything in it is not.
   public init?(_ value: PickleValue) {

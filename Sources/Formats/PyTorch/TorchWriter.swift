@@ -73,6 +73,7 @@ private struct PickleWriter {
       putOrderedDict()
       try put(entries, path)
     case .tensor(let tensor): try put(tensor, path)
+    case .array(let array): try put(array, path)
     }
   }
 
@@ -113,6 +114,33 @@ private struct PickleWriter {
     putOrderedDict()
     bytes += [0x74, 0x52]
     tensors.append(tensor)
+  }
+
+  /// `_reconstruct(ndarray, (0,), b'b')` with the state (version, shape, dtype, False, bytes), under the names that both
+  /// numpy 1 and 2 know.
+  private mutating func put(_ array: PickleArray, _ path: String) throws {
+    put("numpy.core.multiarray", "_reconstruct")
+    bytes.append(0x28)
+    put("numpy", "ndarray")
+    try put(.tuple([.int(0)]), path)
+    put(raw: Array("b".utf8))
+    bytes += [0x74, 0x52, 0x28]
+    put(1)
+    try put(.tuple(array.shape.map { .int(Int64($0)) }), path)
+    put("numpy", "dtype")
+    try put(.tuple([.string(array.dtype.numpyCode), .bool(false), .bool(true)]), path)
+    bytes.append(0x52)
+    try put(.tuple([.int(3), .string("<"), .none, .none, .none, .int(-1), .int(-1), .int(0)]), path)
+    bytes += [0x62, 0x89]
+    put(raw: array.bytes)
+    bytes += [0x74, 0x62]
+  }
+
+  /// Python's bytes; the opcode is of protocol 3, and read under any number.
+  private mutating func put(raw: [UInt8]) {
+    bytes.append(0x42)
+    put(word: UInt32(raw.count))
+    bytes += raw
   }
 
   private mutating func putOrderedDict() {

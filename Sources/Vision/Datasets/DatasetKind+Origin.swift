@@ -4,10 +4,10 @@ import Torch
 extension DatasetKind {
   /// True where the files are the user's own, so that the name does not say which images they are, and a test split may
   /// be missing.
-  public var holdsOwnFiles: Bool { ["folder", "csv", "tensors"].contains(id) }
+  public var holdsOwnFiles: Bool { ["folder", "csv", "tensors", "trojai"].contains(id) }
   /// True where the first images may be of one class: files of the user's own, and published data sets whose training
   /// images lie in one folder a class. The others are shuffled as they are published.
-  var mayBeSorted: Bool { holdsOwnFiles || ["gtsrb", "tiny-imagenet"].contains(id) }
+  public var mayBeSorted: Bool { holdsOwnFiles || ["gtsrb", "tiny-imagenet", "toolbox"].contains(id) }
 }
 
 extension DatasetSettings {
@@ -16,6 +16,7 @@ extension DatasetSettings {
   /// - Throws: `SettingsError` for an unknown name.
   public func origin() throws -> DatasetKind {
     let kind = try DatasetKind.named(name)
+    if kind.id == "toolbox", let path { return (try? DatasetKind.named(ToolboxFiles.dataset(path))) ?? kind }
     guard kind.id == "tensors", let path, let metadata = try? Safetensors.metadata(of: TensorFiles.path(path, .train)),
       let origin = metadata[TensorFiles.originKey]
     else { return kind }
@@ -30,6 +31,7 @@ extension DatasetSettings {
     return switch name {
     case "folder": try ImageFolderFiles.holdsTest(path)
     case "csv": try ImageListFiles.holdsTest(path)
+    case "trojai": false
     case "tensors": FileSystem.exists(TensorFiles.path(path, .test))
     default: true
     }

@@ -146,6 +146,18 @@ public struct DatasetKind: Sendable {
       layout: "train.safetensors and test.safetensors with images and labels",
       normalization: .half, flips: true
     ) { _, path, split in try TensorFiles.read(path, split: split) },
+    DatasetKind(
+      id: "toolbox", title: "A poisoned training set of backdoor-toolbox, and its clean test images",
+      layout: "imgs (or data/*.png), labels and poison_indices, in poisoned_train_set/<data set>/<attack>",
+      normalization: .cifar10, flips: true
+    ) { settings, path, split in try ToolboxFiles.read(path, split: split, limits: settings.limits) },
+    DatasetKind(
+      id: "trojai", title: "The example images of a model of a TrojAI round",
+      layout: "model.pt and clean-example-data with label files, in models/id-<number>",
+      normalization: .none, flips: true
+    ) { settings, path, split in
+      try TrojAIFiles.read(path, split: split, size: settings.size, limits: settings.limits)
+    },
   ]
 
   /// - Throws: `SettingsError` that lists the known names.

@@ -35,6 +35,8 @@ public enum DatasetRecognition {
     ("gtsrb", ["", "GTSRB", "gtsrb/GTSRB"], [["Final_Training/Images"], ["Final_Test/Images"]]),
     ("tiny-imagenet", ["", "tiny-imagenet-200"], [["wnids.txt", "train"]]),
     ("stl10", ["", "stl10_binary"], [["train_X.bin", "train_y.bin"]]),
+    ("toolbox", [""], [["labels", "poison_indices", "imgs|data"]]),
+    ("trojai", [""], [["model.pt", "clean-example-data|clean_example_data|example_data"]]),
   ]
 
   /// A few folders are looked into, and a few of their files.

@@ -1,3 +1,4 @@
+import Formats
 public import Torch
 import TorchNN
 
@@ -27,6 +28,20 @@ public struct ModelLayout {
         key: key, shape: tensor.shape, type: file.layout.types[key], modelKey: modelKeys[key],
         kept: modelKeys[key] == nil ? tensor : nil)
     }
+  }
+
+  /// The entries of a file with other things around them.
+  init(_ other: ModelLayout, within frame: TorchFrame) {
+    entries = other.entries
+    container = TensorLayout(frame)
+  }
+
+  /// A model's own entries.
+  init(of model: Classifier, within frame: TorchFrame) {
+    entries = model.stateDict().entries.map {
+      Entry(key: $0.key, shape: $0.tensor.shape, type: nil, modelKey: $0.key, kept: nil)
+    }
+    container = TensorLayout(frame)
   }
 
   /// What is not as it was in the file, one sentence each.

@@ -1,4 +1,5 @@
 import Files
+public import Formats
 public import Torch
 import TorchNN
 
@@ -57,6 +58,17 @@ extension Classifier {
     if let shrinkPad { metadata[Self.shrinkPadKey] = try JSONValue(encoding: shrinkPad).compactJSON }
     if let layout { return try layout.save(stateDict(), metadata: metadata, to: path) }
     try TensorFile.save(stateDict().entries.map { ($0.key, $0.tensor.contiguous()) }, metadata: metadata, to: path)
+  }
+
+  /// Writes a file of PyTorch with these things around the state dict, and with metadata as `save` does.
+  /// - Parameter ownKeys: whether a model that was read from elsewhere is written with the zoo's keys all the same.
+  /// - Throws: an error that names the file; then nothing is left under its name.
+  public func save(_ path: String, within frame: TorchFrame, ownKeys: Bool) throws {
+    let kept = layout
+    defer { layout = kept }
+    layout =
+      kept.flatMap { ownKeys ? nil : ModelLayout($0, within: frame) } ?? ModelLayout(of: self, within: frame)
+    try save(path)
   }
 
   /// Takes the weights of a safetensors file or one of PyTorch, and returns itself. What can be fitted without a guess

@@ -26,6 +26,7 @@ struct AuditCommand: ParsableCommand {
           --reference bank.json --time 10m --images path/to/my/images
         antidote audit calibrate --dataset cifar10 --data path/to/data \\
           --width 16 --models 20 --out bank.json
+        antidote audit --record path/to/round/models/id-00000000
         antidote audit model --help                     every option
 
       Some hundred images suffice; they need no labels, except for --clean and the confirmation. The exit code is 0 for no evidence, 1 for \
@@ -45,7 +46,8 @@ struct AuditModelCommand: ParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("The model's file: safetensors, or of PyTorch.", valueName: "file"))
-  var model: String
+  var model: String?
+  @OptionGroup var record: RecordOptions
   @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
   @Option(
@@ -81,6 +83,9 @@ struct AuditModelCommand: ParsableCommand {
       throw ValidationError(
         "--time takes a number with s, m or h, such as 90s, 10m or 1h, not \(time).")
     }
+    if model == nil, record.record == nil {
+      throw ValidationError("Name a model's file with --model, or a folder that holds one with --record.")
+    }
   }
 
   func run() throws {
@@ -94,23 +99,30 @@ struct AuditModelCommand: ParsableCommand {
   }
 
   private func audit() throws -> AuditResult {
-    let options = try settings.options(data) + foreign.settings
+    let record = try record.read()
+    // A record says which data set it is of.
+    let named = try record == nil ? settings.options(data) : data.settings
+    let options = (record?.options(measuring: true) ?? []) + named + foreign.settings
+    try settings.requireData(record, options: options)
     let (configuration, audit) = try settings.auditConfiguration(options: options, command: "audit")
     guard try settings.tree(options: options)["dataset"]?["name"] != nil else {
       throw CommandFailure(
         "name images that the model is for: --data path/to/images, a folder of images by class or without classes.")
     }
-    var job = AuditJob(configuration, model: try settings.modelFile(model, configuration, foreign, options: options))
+    let file = try settings.modelFile(model ?? record?.model() ?? "", configuration, foreign, options: options)
+    var job = AuditJob(configuration, model: try record?.completed(file) ?? file)
     job.settings = audit
     job.time = time.flatMap(parseDuration)
     job.suspects = images
     (job.reference, job.level, job.quick, job.clean, job.output) = (reference, level, quick, clean, out)
     let result = try job.run(progress: TerminalProgress.standard)
     let page = try out.map { try AuditReport.write(folder: $0) }
+    let truth = try record?.groundTruth()
     if output.json {
       try Output.write(json: try JSONValue(encoding: result))
     } else {
       try Output.write(AuditText.text(result) { Text.wrapped($0, indent: $1) })
+      if let truth { try Output.write("by the round's ground truth the model is \(truth ? "poisoned" : "clean")\n") }
       if let page { try Output.write("report: \(page)\n") }
     }
     return result

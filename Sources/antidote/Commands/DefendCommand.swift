@@ -21,6 +21,8 @@ struct DefendCommand: ParsableCommand {
           --set model.width=16 --out clean.safetensors --samples samples.csv
         antidote defend --defense ispl --dataset cifar10 --data path/to/data \\
           --out samples.csv
+        antidote defend --record path/to/record/badnet_0_1 --defense sau \\
+          --data path/to/data --out purified.pt
         antidote list defenses                          what there is
 
       A defense that only judges samples writes a table of them: one line per training sample with its file, label, decision, and how \
@@ -36,6 +38,7 @@ struct DefendCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The suspect model's file: safetensors, or of PyTorch.", valueName: "file"))
   var model: String?
+  @OptionGroup var record: RecordOptions
   @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
   @Option(help: ArgumentHelp("Defense (defense.name); antidote list defenses names them.", valueName: "name"))
@@ -70,10 +73,21 @@ struct DefendCommand: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if poison != nil, record.record != nil {
+      throw ValidationError("Give --poison or --record, not both: each names the triggers.")
+    }
+  }
+
   func run() throws {
-    var options = data.settings + foreign.settings + [OptionSetting("defense.name", defense)]
+    let record = try record.read()
+    var options =
+      (record?.options(measuring: false) ?? []) + data.settings + foreign.settings + [
+        OptionSetting("defense.name", defense)
+      ]
     // Without a data set, clean images are all that there is: some of them are kept apart to measure on.
-    let namesData = try settings.tree(options: data.settings)["dataset"]?["name"] != nil
+    try settings.requireData(record, options: options)
+    let namesData = try settings.tree(options: options)["dataset"]?["name"] != nil
     let isAllData = clean != nil && !namesData
     if let clean, isAllData { options += CleanFolder.options(clean) }
     let configuration = try settings.configuration(options: options, without: ["attack"], command: "defend")
@@ -82,16 +96,25 @@ struct DefendCommand: ParsableCommand {
         "--clean \(clean): defense \(configuration.defense?.name ?? "") works on suspicious images. Name them with "
           + "--dataset and --data.")
     }
-    let job = DefenseJob(
-      configuration, model: try model.map { try settings.modelFile($0, configuration, foreign, options: options) },
-      cleanData: isAllData ? nil : clean.map { CleanFolder.settings($0, size: configuration.dataset.size) },
-      triggers: poison.map { .manifest(path: $0) } ?? .none, output: out, samples: samples, work: work)
+    // A defense that trains a model of its own takes the record's images alone.
+    let path = try model ?? (configuration.purifiesModel() ? record?.model() : nil)
+    let file = try path.map { try settings.modelFile($0, configuration, foreign, options: options) }
+    var job = DefenseJob(
+      configuration, model: try file.map { try record?.completed($0) ?? $0 },
+      cleanData: try isAllData
+        ? nil
+        : clean.map { CleanFolder.settings($0, size: configuration.dataset.size) }
+          ?? (configuration.judgesImages() ? nil : record?.cleanData(configuration.dataset)),
+      triggers: record.map { .record($0) } ?? poison.map { .manifest(path: $0) } ?? .none, output: out,
+      samples: samples, work: work)
+    job.record = record
     let result = try job.run(progress: TerminalProgress.standard)
     let written = [out] + (result.model == nil ? [] : [samples].compactMap { $0 })
     if output.json { return try Output.write(json: try JSONValue(encoding: DefenseSummary(result, written: written))) }
     if let (kept, rejected) = result.filtered {
       try Output.write("kept \(formatCount(kept.count)) training samples, rejected \(formatCount(rejected.count))\n")
     }
+    if let detection = result.detection { try Output.write(DetectionText.text(detection)) }
     if let verdict = result.verdict { try Output.write("the model is \(verdict)\n") }
     if let after = result.after {
       let columns = result.before.map { [("before", $0), ("after", after)] } ?? [("model", after)]

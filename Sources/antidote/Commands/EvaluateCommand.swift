@@ -17,11 +17,13 @@ struct EvaluateCommand: ParsableCommand {
           --data poisoned --poison poisoned/poison.json
         antidote evaluate --model model.safetensors --dataset cifar10 \\
           --data path/to/data --attack badnets --set attack.target=3 --json
+        antidote evaluate --record path/to/record/badnet_0_1 --data path/to/data
       """)
 
   @Option(
     help: ArgumentHelp("The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .tar).", valueName: "file"))
-  var model: String
+  var model: String?
+  @OptionGroup var record: RecordOptions
   @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
   @Option(help: ArgumentHelp("poison.json of antidote attack or of a run: measure by its triggers.", valueName: "file"))
@@ -32,21 +34,34 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var settings: SettingsOptions
 
   func validate() throws {
-    if poison != nil, attack != nil {
-      throw ValidationError("Give --poison or --attack, not both: each names the triggers.")
+    if [poison, attack, record.record].count(where: { $0 != nil }) > 1 {
+      throw ValidationError("Give one of --poison, --attack and --record: each names the triggers.")
+    }
+    if model == nil, record.record == nil {
+      throw ValidationError("Name a model's file with --model, or a folder that holds one with --record.")
     }
   }
 
   func run() throws {
-    let options = data.settings + foreign.settings + [OptionSetting("attack.name", attack)]
+    let record = try record.read()
+    let options =
+      (record?.options(measuring: true) ?? []) + data.settings + foreign.settings + [
+        OptionSetting("attack.name", attack)
+      ]
+    try settings.requireData(record, options: options)
     let unused = attack == nil ? ["attack", "defense"] : ["defense"]
     let configuration = try settings.configuration(options: options, without: unused, command: "evaluate")
-    let triggers: TriggerSource = poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
-    let job = EvaluationJob(
-      configuration, model: try settings.modelFile(model, configuration, foreign, options: options), triggers: triggers)
+    let triggers: TriggerSource =
+      record.map { .record($0) } ?? poison.map { .manifest(path: $0) } ?? (attack == nil ? .none : .attack)
+    let file = try settings.modelFile(model ?? record?.model() ?? "", configuration, foreign, options: options)
+    let job = EvaluationJob(configuration, model: try record?.completed(file) ?? file, triggers: triggers)
     let result = try job.run(progress: TerminalProgress.standard)
     if output.json { return try Output.write(json: try JSONValue(encoding: result)) }
     for trigger in result.triggers { try Output.write("trigger \(trigger)\n") }
     try Output.write(MetricsTable.text([("model", result.metrics)]))
+    if let accuracy = result.crossAccuracy, let count = result.crossCount {
+      try Output.write(
+        "\(formatPercent(accuracy)) of \(formatCount(count)) images with other triggers get their true label\n")
+    }
   }
 }

@@ -77,6 +77,7 @@ struct OptionSetting {
 
   init(_ key: String, _ value: Int?) { assignment = value.map { "\(key)=\($0)" } }
   init(_ key: String, _ value: ThreadChoice?) { assignment = value.map { "\(key)=\($0)" } }
+  init(_ key: String, json value: JSONValue) { assignment = "\(key)=\(value.compactJSON)" }
   init(_ key: String, _ value: String?) { assignment = value.map { "\(key)=\(JSONValue.string($0).compactJSON)" } }
 }
 

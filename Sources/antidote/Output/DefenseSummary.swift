@@ -8,6 +8,8 @@ struct DefenseSummary: Encodable {
   /// Training samples, where the defense filtered them.
   var kept: Int?
   var rejected: Int?
+  /// How well poisoned samples were told from others, where it is known which they are.
+  var detection: DetectionMetrics?
   var before: BackdoorMetrics?
   var after: BackdoorMetrics?
   var verdict: String?
@@ -19,6 +21,7 @@ struct DefenseSummary: Encodable {
     cleanCount = result.cleanCount
     kept = result.filtered?.kept.count
     rejected = result.filtered?.rejected.count
+    detection = result.detection
     before = result.before
     after = result.after
     verdict = result.verdict

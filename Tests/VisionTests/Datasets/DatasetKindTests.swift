@@ -20,6 +20,8 @@ import Vision
     ("folder", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], true),
     ("csv", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], true),
     ("tensors", [0.5, 0.5, 0.5], [0.5, 0.5, 0.5], true),
+    ("toolbox", [0.4914, 0.4822, 0.4465], [0.247, 0.243, 0.261], true),
+    ("trojai", [], [], true),
   ]
 
   @Test func valuesOfEachDataSet() throws {

@@ -1,0 +1,117 @@
+import Backdoor
+import Files
+import Foundation
+import Support
+import TestData
+import TestFiles
+import TestSupport
+import Testing
+import Torch
+import TorchNN
+import Vision
+
+@testable import Experiments
+
+/// A poisoned data set and a model as a run of BackdoorBench, which is read again.
+@Suite struct RecordJobTests {
+  private let folder: TemporaryFolder
+  private let train = ImageDataset.tiny(count: 24, size: 32, classes: 10, seed: 1, name: "tensors")
+  private let test = ImageDataset.tiny(count: 12, size: 32, classes: 10, seed: 2, name: "tensors")
+
+  /// A folder of `antidote attack` that says that its images are the first ones of CIFAR-10.
+  init() throws {
+    folder = try TemporaryFolder()
+    try TensorFiles.write(train, split: .train, folder: folder.path("data"))
+    try TensorFiles.write(test, split: .test, folder: folder.path("data"))
+    let configuration = try ExperimentConfiguration([
+      "precision": "float32", "threads": 1, "device": "cpu", "attack": ["rate": 0.25, "target": 3],
+      "dataset": ["name": "tensors", "path": .string(folder.path("data"))],
+    ])
+    _ = try PoisoningJob(configuration, output: folder.path("poisoned")).run(progress: SilentProgress())
+    try say(["name": "cifar10", "train": 24])
+  }
+
+  private var manifest: String { folder.path("poisoned/poison.json") }
+
+  /// Changes what `poison.json` says about the data set.
+  private func say(_ dataset: JSONValue) throws {
+    var tree = try JSONValue(json: FileSystem.read(manifest), source: manifest)
+    tree["dataset"] = SettingsTree.merge(try SettingsTree.encode(DatasetSettings()), dataset)
+    try folder.write("poisoned/poison.json", tree.prettyJSON)
+  }
+  private func model(
+    _ name: String, _ normalization: Normalization = .cifar10, stem: Stem? = .large, classes: Int = 10
+  ) throws -> ModelFile {
+    var shape = ModelShape(classes: classes, width: 32, channels: 3, imageSize: 32, normalization: normalization)
+    shape.stem = stem
+    let model = try ModelSpec(kind: "mobilenet_v2", shape: shape).make(Generator(seed: 1))
+    if classes == 10 { model.classNames = train.classNames }
+    try model.save(folder.path(name))
+    return ModelFile(folder.path(name))
+  }
+  private func job(_ model: ModelFile, _ name: String = "record/ours") -> RecordJob {
+    RecordJob(model: model, manifest: manifest, output: folder.path(name))
+  }
+  private func refusal(_ model: ModelFile) -> String {
+    do {
+      try job(model).run(progress: SilentProgress())
+      return ""
+    } catch { return "\(error)" }
+  }
+
+  @Test func whatIsWrittenIsRead() throws {
+    let file = try model("m.safetensors")
+    let result = try job(file).run(progress: SilentProgress())
+    #expect(result.model == "mobilenet_v2" && result.train == 6 && result.dataPath == "./data/cifar10")
+    #expect(
+      try FileSystem.list(folder.path("record/ours")) == ["attack_result.pt", "bd_test_dataset", "bd_train_dataset"])
+    let record = try RecordFolder(folder.path("record/ours"))
+    let poisoned = try Safetensors.load(folder.path("poisoned/train.safetensors"))
+    let triggered = try Safetensors.load(folder.path("poisoned/test-triggered.safetensors"))
+    let found = try record.poisoned(train)
+    expectSame(found.data.images, try #require(poisoned["images"]))
+    expectSame(found.data.labels, try #require(poisoned["labels"]))
+    #expect(found.indices == (try PoisonManifest(contentsOf: manifest)).samples.map(\.index) && found.covers.isEmpty)
+    let stored = try #require(try record.triggered(test))
+    let places = try #require(triggered["positions"])
+    expectSame(stored.images[places], try #require(triggered["images"]))
+    expectSame(stored.labels[places], try #require(triggered["targets"]))
+    #expect(stored.labelArray().count { $0 == -1 } == 12 - result.test, "images of the target class have no trigger")
+
+    // Keys as TorchVision has them, and all that the file needs to be read here.
+    let own = try record.model(), spec = try #require(ModelSpec.stored(in: own))
+    #expect(spec.kind == "mobilenet_v2" && spec.shape.usedStem == .large)
+    #expect(try TensorFile.shapes(own).first?.key == "features.0.0.weight")
+    #expect(Classifier.storedClassNames(in: own) == train.classNames)
+    expectSame(
+      try Classifier.open(own).snapshot().map { ($0.key, $0.tensor) }.sorted { $0.0 < $1.0 },
+      try Classifier.open(file.path).snapshot().map { ($0.key, $0.tensor) }.sorted { $0.0 < $1.0 }, "weights")
+    #expect(throws: JobError.self) { try job(file).run(progress: SilentProgress()) }
+  }
+
+  /// BackdoorBench builds networks by name and normalises by the data set's name: anything else would be misread.
+  @Test func whatBackdoorBenchCannotHave() throws {
+    let good = try model("m.safetensors")
+    #expect(refusal(try model("a.safetensors", .imageNet)).contains("model.normalization=cifar10"))
+    #expect(refusal(try model("b.safetensors", stem: .small)).contains("model.stem=large"))
+    #expect(refusal(try model("c.safetensors", classes: 7)).contains("7 classes"))
+    for (dataset, words): (JSONValue, String) in [
+      (["name": "stl10"], "cifar10, cifar100, gtsrb, tiny-imagenet"), (["name": "gtsrb", "train": 24], "were drawn"),
+      (["name": "cifar10"], "50,000"), (["name": "tiny-imagenet"], "dataset.size=64"),
+    ] {
+      try say(dataset)
+      #expect(refusal(good).contains(words), "\(dataset.compactJSON): \(refusal(good))")
+    }
+    try say(["name": "cifar10", "train": 24])
+    try folder.remove("poisoned/test-triggered.safetensors")
+    #expect(refusal(good).contains("not beside it"))
+    #expect(!FileSystem.exists(folder.path("record/ours")), "nothing half-written stays")
+  }
+
+  /// Paths begin at BackdoorBench's own folder, in which it runs.
+  @Test func placesInTheRecord() {
+    #expect(RecordJob.place("/a/BackdoorBench/record/run") == "./record/run")
+    #expect(RecordJob.place("/a/record/BackdoorBench/record/x/run") == "./record/x/run")
+    #expect(RecordJob.place("/a/elsewhere/run") == "./record/run")
+  }
+}
