@@ -232,7 +232,7 @@ struct GridComparisonTests {
     let names = try FileSystem.list(folder)
     #expect(names.count >= 12)
     let catalog = Catalog()
-    let attacks = Set(catalog.entries(.attacks).map(\.name))
+    let attacks = Set(catalog.entries(.attacks).map(\.name) + ["none"])
     let defenses = Set(catalog.entries(.defenses).map(\.name) + ["none"])
     for name in names {
       let paper = try PublishedResults(contentsOf: Path.join(folder, name))
