@@ -154,7 +154,9 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
 
   /// Learns the features of `backbone` in place and leaves it in evaluation mode; its last layer stays as it is.
   ///
-  /// A stage like any other: with checkpoints it goes on where it was interrupted, to the same bits.
+  /// A stage like any other: with checkpoints it goes on where it was interrupted, to the same bits. What it gives follows
+  /// from these settings, the images, the backbone as it comes, and the context's seed; `context.sharing` may take it
+  /// from another run.
   /// - Parameter data: the images; its labels are not read.
   /// - Throws: `TrainingError`, `Interrupted`, and what the context throws.
   public func pretrain(
@@ -163,6 +165,15 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
     guard data.count > 1 else { throw TrainingError.invalid("\(stage): \(data.count) images are too few to contrast.") }
     let data = data.to(context.device)
     backbone.to(context.device).to(.channelsLast)
+    if let sharing = context.sharing {
+      try sharing(stage, backbone) { try learn(backbone, data, context, stage) }
+    } else {
+      try learn(backbone, data, context, stage)
+    }
+    backbone.eval()
+  }
+
+  private func learn(_ backbone: Classifier, _ data: ImageDataset, _ context: TrainingContext, _ stage: String) throws {
     let width = backbone.featureCount(for: data)
     let learner = try makeLearner(backbone, features: width, Generator(seed: context.seed("\(stage)/head")))
     learner.to(context.device).to(.channelsLast).train()
@@ -187,6 +198,5 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
         try meter.step(images: range.count, ["loss": loss, "viewSimilarity": similarity])
       }
     }
-    backbone.eval()
   }
 }

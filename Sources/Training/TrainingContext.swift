@@ -17,6 +17,9 @@ public final class TrainingContext {
   /// Called when a stage begins, with the epochs that a checkpoint has already: what was noted of later ones is about
   /// to be done again.
   public var onStart: ((_ stage: String, _ finished: Int) throws -> Void)?
+  /// Called in place of a stage whose outcome other runs may have too, such as self-supervised features: gives `model`
+  /// that outcome, or calls `compute`, which trains it. nil computes it.
+  public var sharing: ((_ stage: String, _ model: Module, _ compute: () throws -> Void) throws -> Void)?
   /// Warns when other processes take the CPU; nil on a GPU.
   let cpuWatch: CPUWatch?
 

@@ -71,6 +71,38 @@ struct GridTests {
     }
   }
 
+  /// Two variants of a defense in two processes: the features that they have in common are learned once, and the results
+  /// are those of runs by themselves.
+  @Test func variantsShareTheirFeatures() throws {
+    try withTool { tool in
+      let settings = "pretrain: {epochs: 2, batch: 32}, tune: {epochs: 1, batch: 50}, embeddings: 0"
+      let variants = ["ss-ce", "ss-sce"].map { "{name: dbd, label: \($0), variant: \($0), \(settings)}" }
+      try tool.write(Self.base + "defenses: [none, \(variants.joined(separator: ", "))]\n", to: "g.yaml")
+      let command = ["grid", "run", "g.yaml", "--out", "g", "--jobs", "1"]
+      let workers = try (0..<2).map { _ in try Running(command, in: tool.folder) }
+      for worker in workers { #expect(try worker.wait().code == 0, "\(worker.errors)") }
+      let cells = try Self.states(tool, "g")["finished"] ?? []
+      let logs = try cells.compactMap { $0["id"] as? String }.map {
+        try String(contentsOfFile: tool.path("g/cells/\($0).log"), encoding: .utf8)
+      }
+      #expect(logs.count == 3 && logs.count { $0.contains("the same features were learned for") } == 1, "\(logs)")
+      for cell in cells {
+        let folder = "g/runs/\(try #require(cell["folder"] as? String))"
+        guard (cell["axes"] as? [String: String])?["defense"] != "none" else { continue }
+        let record = try #require(
+          try JSONSerialization.jsonObject(with: tool.data("\(folder)/record.json")) as? [String: Any])
+        #expect((record["artifacts"] as? [String: Any])?["features.safetensors"] != nil)
+        let words = try #require(record["command"] as? String).split(separator: " ").map(String.init)
+        let alone = "alone-\(record["id"] ?? "")/run"
+        try tool.succeed(Array(words.dropFirst()) + ["--out", alone])
+        for file in ["model.safetensors", "features.safetensors"] {
+          #expect(try tool.data("\(alone)/\(file)") == tool.data("\(folder)/\(file)"), "\(file)")
+        }
+        #expect(try measurements(tool, alone) == measurements(tool, folder))
+      }
+    }
+  }
+
   private func measurements(_ tool: Tool, _ folder: String) throws -> NSArray {
     let record = try tool.recordWithoutTimes("\(folder)/record.json")
     return try #require(record["measurements"] as? NSArray)

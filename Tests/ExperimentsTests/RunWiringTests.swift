@@ -178,7 +178,7 @@ import Vision
       let images = Tensor.concatenated([poisoned.data.images, train.images[Tensor(unlabeled.map(Int64.init))]])
       let all = ImageDataset(
         name: "tensors", images: images, labels: Tensor.full([130], -1, dtype: .int64), classNames: train.classNames)
-      try pretraining.pretrain(model, on: all, context: hand.context, stage: "prl-simclr-pretrain")
+      try pretraining.pretrain(model, on: all, context: hand.context)
       let final = try Safetensors.load("\(folder)/model.safetensors")
       for (key, tensor) in model.snapshot() where !key.hasPrefix("linear") && !key.hasPrefix("fc") {
         expectSame(try #require(final[key]), tensor, key)

@@ -38,6 +38,92 @@ import Vision
     }
   }
 
+  /// Defenses that begin with the same features learn them once, and end with the bits that they have by themselves.
+  @Test func featuresAreShared() throws {
+    try withTemporaryFolder { parent in
+      func variant(_ changes: JSONValue) -> JSONValue {
+        ["defense": SettingsTree.merge(TinyRun.decoupled, changes)]
+      }
+      let first = variant(["name": "dbd", "variant": "ss-sce"])
+      let second = variant(["name": "dbd", "variant": "ss-ce"])
+      var third = variant(["name": "dbd-filter"])
+      third["defense"]?["finetune"] = nil
+      let shared = "the same features were learned"
+      func run(_ folder: String, _ changes: JSONValue) throws -> (record: RunRecord, isShared: Bool) {
+        let progress = RecordingProgress()
+        let record = try tiny.run("\(parent)/\(folder)", changes, progress: progress)
+        return (record, progress.messages.contains { $0.contains(shared) })
+      }
+      let (record, wasShared) = try run("grid/first", first)
+      #expect(!wasShared && record.artifacts[ExperimentRunner.featuresName] != nil)
+      for (name, changes) in [("second", second), ("third", third)] {
+        let (record, isShared) = try run("grid/\(name)", changes)
+        let (alone, _) = try run("\(name)/alone", changes)
+        #expect(isShared && record.artifacts[ExperimentRunner.featuresName] != nil, "\(name)")
+        #expect(record.measurements == alone.measurements && record.findings == alone.findings, "\(name)")
+        #expect(record.stages.map(\.name) == alone.stages.map(\.name), "\(name)")
+        for file in [RunDirectory.modelName, ExperimentRunner.featuresName] {
+          expectSame(try tiny.model("\(parent)/grid/\(name)", file), try tiny.model("\(parent)/\(name)/alone", file))
+        }
+      }
+      let (_, others) = try run("grid/fourth", variant(["name": "dbd", "pretrain": ["epochs": 1], "variant": "ss-ce"]))
+      #expect(!others)
+      // A file of other bytes is not taken.
+      let file = "\(parent)/grid/first/\(ExperimentRunner.featuresName)"
+      try Data("x".utf8).write(to: URL(fileURLWithPath: file))
+      try FileSystem.remove("\(parent)/grid/second")
+      try FileSystem.remove("\(parent)/grid/third")
+      #expect(try !run("grid/fifth", second).isShared)
+    }
+  }
+
+  /// A run that stops after its features were learned goes on with them, and not with others.
+  @Test func aRunGoesOnWithItsFeatures() throws {
+    try withTemporaryFolder { parent in
+      let folder = "\(parent)/run", path = "\(folder)/\(ExperimentRunner.featuresName)"
+      let changes: JSONValue = [
+        "defense": [
+          "name": "dbd", "variant": "ss-ce", "pretrain": ["epochs": 1, "batch": 32],
+          "tune": ["epochs": 2, "batch": 32],
+        ]
+      ]
+      let whole = try tiny.run("\(parent)/whole/run", changes)
+      // Eight looks for Ctrl-C in the training, four in the features.
+      #expect(throws: Interrupted.self) {
+        try Interruption.simulated(afterChecks: 13) { _ = try tiny.run(folder, changes) }
+      }
+      #expect(FileManager.default.fileExists(atPath: path))
+      let progress = RecordingProgress()
+      let record = try tiny.run(folder, changes, progress: progress)
+      #expect(progress.messages.contains { $0.hasPrefix("pretrain: finished before") }, "\(progress.messages)")
+      #expect(record.measurements == whole.measurements)
+      expectSame(try tiny.model(folder), try tiny.model("\(parent)/whole/run"))
+    }
+  }
+
+  /// What features depend on, and what they do not.
+  @Test func whatIdentifiesFeatures() throws {
+    func id(_ changes: JSONValue) throws -> String? {
+      try ExperimentConfiguration(
+        SettingsTree.merge(["dataset": ["name": "cifar10"], "defense": ["name": "dbd"]], changes)
+      ).featuresID()
+    }
+    let base = try #require(try id([:]))
+    for same: JSONValue in [
+      ["defense": ["name": "dbd-filter"]], ["defense": ["variant": "ss-ce"]], ["defense": ["tune": ["epochs": 3]]],
+      ["evaluation": ["every": 3]], ["clean": ["share": 0.2]], ["device": "cpu"],
+    ] { #expect(try id(same) == base, "\(same.compactJSON)") }
+    var found: Set<String> = [base]
+    for other: JSONValue in [
+      ["seed": 1], ["attack": ["rate": 0.2]], ["model": ["width": 8]], ["dataset": ["train": 100]],
+      ["defense": ["pretrain": ["epochs": 3]]], ["defense": ["flip": false]],
+      ["clean": ["share": 0.2, "disjoint": true]], ["precision": "float32"],
+      ["defense": ["name": "prl-simclr"], "clean": ["unlabeled": 0.5]],
+      ["defense": ["name": "prl-simclr"], "clean": ["unlabeledFrom": "cifar100"]],
+    ] { #expect(try found.insert(#require(try id(other))).inserted, "\(other.compactJSON)") }
+    #expect(try id(["defense": ["variant": "no-ssl"]]) == nil && id(["defense": ["name": "prl"]]) == nil)
+  }
+
   /// A file that its run did not make, or not in this way, is another model.
   @Test func backdooredModelsAreChecked() throws {
     try withTemporaryFolder { parent in

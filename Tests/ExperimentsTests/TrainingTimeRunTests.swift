@@ -91,7 +91,7 @@ import Testing
       settings["finetune"] = nil
       settings["name"] = "dbd-filter"
       let record = try tiny.run(folder, ["defense": settings])
-      #expect(record.stages.map(\.name) == ["train", "dbd-filter-pretrain", "dbd-filter-tune", "retrain"])
+      #expect(record.stages.map(\.name) == ["train", "pretrain", "dbd-filter-tune", "retrain"])
       #expect(record.stages.last?.epochs == 2 && record.findings?.detection?.keptCount == 48)
       // 19 poisoned, a tenth of the other 77.
       #expect(record.findings?.maps.first?.x.count == 27)
@@ -112,7 +112,7 @@ import Testing
       let changes: JSONValue = ["defense": settings]
       let whole = try tiny.run("\(parent)/whole/run", changes)
       let purified = try tiny.model("\(parent)/whole/run")
-      for (checks, stage) in [(14, "dbd-pretrain"), (17, "dbd-tune"), (22, "dbd-tune"), (29, "dbd-mixmatch")] {
+      for (checks, stage) in [(14, "pretrain"), (17, "dbd-tune"), (22, "dbd-tune"), (29, "dbd-mixmatch")] {
         let folder = "\(parent)/after-\(checks)/run"
         #expect(throws: Interrupted.self) {
           try Interruption.simulated(afterChecks: checks) { _ = try tiny.run(folder, changes) }

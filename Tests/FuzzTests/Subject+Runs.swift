@@ -251,7 +251,7 @@ extension Subject {
       _ = try (RunTable([run], columns: nil).text, RunDifference(run, run).text)
       run.status = .finished
       let grid = try ResultGrid([run])
-      _ = GridPage(grid, title: "grid", charts: [], root: folder, command: nil).html
+      _ = GridPage(grid, title: "grid", charts: [], maps: [], root: folder, command: nil).html
       _ = (Report.gridMarkdown(grid, title: "grid"), GridComparison(grid, named: "a", grid, named: "b").text)
     }
     let data = try data()

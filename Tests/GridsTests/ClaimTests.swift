@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Support
 import TestFiles
 import Testing
 
@@ -57,6 +58,29 @@ import Testing
       try first.beat(7)
       try first.release()
       #expect(try second.isHeld() && folder.current("a")?.holder?.token == second.token)
+    }
+  }
+
+  /// Two cells come to features that both need: the second one waits until the first gives the claim back.
+  @Test func featuresAreClaimedByOne() async throws {
+    try await withTemporaryFolder { grid in
+      try FileSystem.createFolder(ClaimFolder(grid: grid).path)
+      let lifeline = Pipe()
+      defer { withExtendedLifetime(lifeline) {} }
+      let claims = FeatureClaims(
+        grid: grid, lease: 5, lifeline: lifeline.fileHandleForReading.fileDescriptor, interval: 0.01)
+      let release = try claims.take("a", progress: SilentProgress())
+      let watch = ClaimWatch(ClaimFolder(grid: grid))
+      #expect(try watch.isHeld(FeatureClaims.name(of: "a")) == true && watch.isHeld(FeatureClaims.name(of: "b")) == nil)
+      let messages = RecordingProgress()
+      let second = Task.detached { try claims.take("a", progress: messages)() }
+      while messages.messages.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+      try await Task.sleep(for: .milliseconds(30))
+      #expect(try watch.isHeld(FeatureClaims.name(of: "a")) == true && messages.messages.count == 1)
+      release()
+      try await second.value
+      #expect(try watch.isHeld(FeatureClaims.name(of: "a")) == false)
+      #expect(try ClaimFolder(grid: grid).current(FeatureClaims.name(of: "a"))?.number == 2)
     }
   }
 

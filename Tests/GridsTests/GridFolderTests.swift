@@ -109,6 +109,44 @@ import Testing
     }
   }
 
+  /// A cell is not begun while another one learns the features that both need, or is about to.
+  @Test func featuresAreLearnedByOneCell() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(
+        path,
+        """
+        base: {dataset: {name: generated, size: 28, train: 60, test: 20}, model: {name: cnn, width: 2}}
+        attacks: [badnets]
+        defenses: [none, dbd, {name: dbd, label: part, variant: ss-ce}, {name: dbd, label: other, credible: 0.4}, spl]
+        """)
+      let claims = ClaimFolder(grid: path)
+      try FileSystem.createFolder(claims.path)
+      let board = try CellBoard(grid, grid.plan.cells, retriesFailed: false)
+      func ready() throws -> [String] {
+        try grid.plan.cells.filter { try board.isReady($0) }.compactMap { $0.axes["defense"] }
+      }
+      #expect(try ready() == ["none"])
+      try write(.finished, cell("none", grid), grid)
+      #expect(try ready() == ["dbd", "part", "other", "spl"])
+      let dbd = try cell("dbd", grid)
+      let held = try #require(try board.take(dbd, lease: 5))
+      #expect(try ready() == ["dbd", "spl"])
+      // Its process learns them, and gives them to the others before it is finished.
+      let features = FeatureClaims.name(of: try #require(dbd.features))
+      let claim = try #require(try claims.take(features, after: nil, lease: 5))
+      #expect(try ready() == ["spl"])
+      try claim.release()
+      #expect(try ready() == ["dbd", "part", "other", "spl"] && held.isHeld())
+      // One that died on the way leaves them to any.
+      var process = ProcessIdentity.current
+      process.process = 0x3fff_fff0
+      let dead = Claim.Holder(process: process, token: "d", lease: 1000)
+      try AtomicFile.write(
+        try JSONValue(encoding: dead).compactJSON + "\n" + HeldClaim.beatText(0), to: claims.file(features, 2))
+      #expect(try ready() == ["dbd", "part", "other", "spl"])
+    }
+  }
+
   /// A holder on another machine counts as dead when its claim has not changed for its lease, and not before.
   @Test func leasesExpire() throws {
     try withTemporaryFolder { path in

@@ -63,6 +63,24 @@ import Testing
     #expect(try self.plan("{defenses: [ft]}".block).all.map(\.needs) == [nil])
   }
 
+  /// Cells whose defenses begin with the same features have the same mark.
+  @Test func featuresThatCellsShare() throws {
+    let plan = try plan(
+      """
+      defenses:
+        - none
+        - dbd
+        - {name: dbd, label: part, variant: ss-ce}
+        - dbd-filter
+        - {name: dbd, label: shorter, pretrain: {epochs: 3}}
+      seeds: [0, 1]
+      """)
+    let marks = Dictionary(grouping: plan.cells) { $0.features }
+    #expect(marks.count == 5 && marks[nil]?.count == 2)
+    #expect(marks.filter { $0.key != nil }.map(\.value.count).sorted() == [1, 1, 3, 3])
+    for (mark, cells) in marks where mark != nil { #expect(Set(cells.map { $0.axes["seed"] }).count == 1) }
+  }
+
   @Test func settingsOfValues() throws {
     let plan = try plan(
       """
@@ -105,6 +123,22 @@ import Testing
         "badnets 0.1 none", "badnets 0.1 ft", "badnets 0.2 none", "blended 0.2 none", "badnets 0.4 ft", "sig 0.4 ft",
       ] && cells.count == 6)
     #expect(plan.values(of: "attack") == ["badnets", "blended", "sig"])
+  }
+
+  /// The files that come with the library say what they mean: no unknown name, no run twice, no value out of range. Seeds
+  /// differ in nothing, so one is enough.
+  @Test(arguments: ["", "cpu/", "gpu/"]) func theExperimentsThatComeAlong(_ part: String) throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+      "../../experiments/\(part)"
+    ).standardizedFileURL.path
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".yaml") }
+    #expect(names.count > 1)
+    for name in names {
+      var text = try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+      text = text.split(separator: "\n").map { $0.hasPrefix("seeds: ") ? "seeds: [0]" : $0 }.joined(separator: "\n")
+      let plan = try GridSpecification(text, source: name).plan(checkingData: false)
+      #expect(plan.cells.count > 7, "\(name)")
+    }
   }
 
   @Test func pathsAreAbsolute() throws {

@@ -45,6 +45,22 @@ struct RunIndexTests {
     }
   }
 
+  /// The first runs alone, as a list with a limit reads them.
+  @Test func theFirstRuns() throws {
+    try withTemporaryFolder { folder in
+      for seed in 0..<3 {
+        try SampleRun {
+          ($0.seed, $0.accuracy, $0.defense) = (seed, 0.8 + 0.01 * Double(seed), seed == 1 ? "ft" : "nc")
+        }
+        .write(in: folder, "run-\(seed)")
+      }
+      let index = try RunIndex(of: folder)
+      let all = try index.runs()
+      #expect(try index.count() == 3 && all.count == 3)
+      for limit in 0...4 { #expect(try index.runs(first: limit) == Array(all.prefix(limit)), "\(limit)") }
+    }
+  }
+
   @Test func aDamagedIndexIsBuiltAnew() throws {
     try withTemporaryFolder { folder in
       try SampleRun().write(in: folder)

@@ -2,6 +2,7 @@ import Experiments
 import Files
 import Foundation
 import Grids
+import Support
 import TestFiles
 import TestRuns
 import Testing
@@ -67,6 +68,38 @@ struct GridReportTests {
       for path in files.figures where path.hasSuffix(".svg") {
         let svg = try Data(contentsOf: URL(fileURLWithPath: path))
         #expect(XMLParser(data: svg).parse(), "\(path)")
+      }
+    }
+  }
+
+  /// The maps of each cell's first run, as pictures and as points.
+  @Test func mapsOfSamples() throws {
+    try withTemporaryFolder { folder in
+      let samples = [1, 0].map { seed in
+        SampleRun { run in
+          (run.defense, run.seed) = ("dbd", seed)
+          run.more = """
+            "findings": {"maps": [{"title": "features", "x": [0.5, \(seed + 1)], "y": [1, 2], "labels": [3, 4],
+              "poisoned": [false, true]}], "histograms": [], "pictures": []}
+            """
+        }
+      }
+      try write(samples + [SampleRun { $0.defense = "ft" }], in: folder)
+      let files = try Report.writeGrid(
+        folder: folder, runs: RunIndex(of: folder).runs(), layout: .init(), charts: [], showsMaps: true)
+      let maps = files.figures.filter { $0.contains("/map-") }
+      #expect(maps.count == 2)
+      let rows = try String(contentsOfFile: #require(maps.last), encoding: .utf8).split(whereSeparator: \.isNewline)
+      #expect(rows == ["x,y,label,poisoned", "0.5,1.0,3,0", "1.0,2.0,4,1"])
+      let svg = try String(contentsOfFile: #require(maps.first), encoding: .utf8)
+      #expect(svg.contains("class=\"poisoned\"") && svg.contains("<circle"))
+      #expect(try String(contentsOfFile: files.page, encoding: .utf8).contains("badnets, dbd: features"))
+      // Where none has any, that is said.
+      try FileManager.default.removeItem(atPath: folder + "/runs/run-0")
+      try FileManager.default.removeItem(atPath: folder + "/runs/run-1")
+      #expect(throws: SettingsError.self) {
+        try Report.writeGrid(
+          folder: folder, runs: RunIndex(of: folder).runs(), layout: .init(), charts: [], showsMaps: true)
       }
     }
   }

@@ -48,10 +48,10 @@ extension DecoupledSettings {
   }
 
   /// Stage 1: the backbone's features from images alone.
-  func learnFeatures(_ model: Classifier, _ data: ImageDataset, _ context: TrainingContext, stage: String) throws {
+  var features: SelfSupervisedTraining {
     var pretrain = pretrain
     pretrain.flip = pretrain.flip && flip
-    try pretrain.pretrain(model, on: data, context: context, stage: stage)
+    return pretrain
   }
 
   /// A split as an outcome: who is kept, and why.

@@ -38,7 +38,7 @@ import TorchNN
 public import Training
 import Vision
 
-public struct DecouplingDefense: Defense {
+public struct DecouplingDefense: FeatureLearning {
   public static let id = "dbd"
   public static let summary =
     "Learns features without labels, then the classifier, then tunes both with the labels it finds credible."
@@ -95,6 +95,8 @@ public struct DecouplingDefense: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public var features: SelfSupervisedTraining? { configuration.variant == .noSSL ? nil : configuration.features }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     var (c, context) = (configuration, input.training)
     if c.variant == .ssCE { c.tune.loss = .ce }
@@ -104,12 +106,12 @@ public struct DecouplingDefense: Defense {
     let model = try input.makeModel()
 
     // Stage 1
-    if c.variant == .noSSL {
-      try superviseFeatures(model, data, input)
+    if let features {
+      try features.pretrain(model, on: data, context: context)
     } else {
-      try c.learnFeatures(model, data, context, stage: "dbd-pretrain")
+      try superviseFeatures(model, data, input)
     }
-    let title = c.variant == .noSSL ? "features after supervision" : "features after self-supervision"
+    let title = features == nil ? "features after supervision" : "features after self-supervision"
     let embedding = c.embedding(title, model, data, context)
 
     // Stage 2

@@ -7,7 +7,7 @@ public import Support
 import Training
 import Vision
 
-public struct DecouplingFilter: Defense {
+public struct DecouplingFilter: FeatureLearning {
   public static let id = "dbd-filter"
   public static let summary =
     "Rejects training samples whose labels do not fit features that were learned without labels."
@@ -29,12 +29,14 @@ public struct DecouplingFilter: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public var features: SelfSupervisedTraining? { configuration.features }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (c, context) = (configuration, input.training)
     let data = try input.poisonedTrain().to(context.device)
     try c.check(data)
     let model = try input.makeModel()
-    try c.learnFeatures(model, data, context, stage: "\(Self.id)-pretrain")
+    try c.features.pretrain(model, on: data, context: context)
     let embedding = c.embedding("features after self-supervision", model, data, context)
     try c.tune.tune(model, on: data, flip: c.flip, context: context, stage: "\(Self.id)-tune")
     let split = c.split(data, by: model, context, number: 0)

@@ -16,7 +16,7 @@ public import Training
 import Vision
 
 /// Self-supervised features, and a last layer that a noisy-label rule trains.
-public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
+public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: FeatureLearning {
   public static var id: String { "\(Rule.id)-simclr" }
   public static var summary: String {
     "\(Rule.title)-SimCLR-SN: \(Rule.idea), in the last layer alone, on self-supervised features."
@@ -58,6 +58,8 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public var features: SelfSupervisedTraining? { configuration.pretraining }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let c = configuration
     let (data, more, model) = (try input.poisonedTrain(), try input.unlabeled(), try input.makeModel())
@@ -72,7 +74,7 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: Defense {
     let images = Tensor.concatenated([data.images, more.images.to(data.device)])
     let labels = Tensor.full([images.dimension(0)], -1, dtype: .int64, device: data.device)
     let all = ImageDataset(name: data.name, images: images, labels: labels, classNames: data.classNames)
-    try c.pretraining.pretrain(model, on: all, context: input.training, stage: "\(Self.id)-pretrain")
+    try c.pretraining.pretrain(model, on: all, context: input.training)
     let count = max(1, Int((c.labeled * Double(data.count)).rounded()))
     let order = Generator(seed: input.seed("labeled")).permutation(data.count).array(Int64.self).map(Int.init)
     let labeled = c.labeled < 1 ? order.prefix(count).sorted() : nil

@@ -189,14 +189,27 @@ public struct ExperimentConfiguration: Sendable {
 
   /// Identifies the backdoored model: runs that differ in defense and evaluation alone have the same one.
   public func backdooredModelID() throws -> String {
-    try identity(
-      without: ["device", "threads", "defense", "evaluation"] + (clean.disjoint || clean.unlabeled > 0 ? [] : ["clean"])
-    )
+    try identity(without: ["device", "threads", "defense", "evaluation"] + (changesTraining ? [] : ["clean"]))
   }
 
-  private func identity(without keys: [String]) throws -> String {
+  /// Identifies the features that the defense learns without labels: runs that differ in what follows alone have the
+  /// same ones. nil where it learns none.
+  public func featuresID() throws -> String? {
+    guard let defense = try makeDefense() as? any FeatureLearning, let features = defense.features else { return nil }
+    let seesUnlabeled = type(of: defense).requires.contains(.unlabeled)
+    return try identity(
+      without: ["device", "threads", "defense", "evaluation"] + (seesUnlabeled || changesTraining ? [] : ["clean"]),
+      features: ["settings": SettingsTree.encode(features), "unlabeled": .bool(seesUnlabeled)])
+  }
+
+  /// Whether the clean images are taken out of what the attacker has.
+  private var changesTraining: Bool { clean.disjoint || clean.unlabeled > 0 }
+
+  /// - Parameter features: what identifies features; a run and a model have none.
+  private func identity(without keys: [String], features: JSONValue? = nil) throws -> String {
     var tree = try resolved()
     for key in keys { tree[key] = .null }
+    if let features { tree["features"] = features }
     if var dataset = tree["dataset"] {
       let holdsOwnFiles = try DatasetKind.named(self.dataset.name).holdsOwnFiles
       dataset["path"] = holdsOwnFiles ? self.dataset.path.map { .string(AbsolutePath.of($0)) } ?? .null : .null

@@ -13,6 +13,7 @@ import Vision
 /// interrupted or killed goes on where its last epoch ended, and ends with the same bits.
 public final class ExperimentRunner {
   public static let backdooredModelName = "backdoored.safetensors"
+  public static let featuresName = "features.safetensors"
   static let retrainStage = "retrain"
 
   public let configuration: ExperimentConfiguration
@@ -20,6 +21,7 @@ public final class ExperimentRunner {
   private let plan: ComputePlan
   private let context: TrainingContext
   private let checkpoints: FolderCheckpoints
+  private let claims: (any StageClaims)?
   private var record: RunRecord
   /// What the folder held already.
   private let earlier: RunRecord?
@@ -30,12 +32,14 @@ public final class ExperimentRunner {
   ///   - command: the command line that repeats the run, for the record.
   ///   - compute: what `auto` stands for where the run is new: the runs of a grid take over models from each other, and
   ///     models of other threads or precision have other bits.
+  ///   - claims: where runs beside this one may compute what it needs at the same time; nil where none does.
   /// - Throws: `RunStoreError` if the folder cannot be used, `TorchError` for a device that is missing.
   public init(
     _ configuration: ExperimentConfiguration, folder: String? = nil, progress: any ProgressReporter,
-    command: String? = nil, compute: ComputePlan.Earlier? = nil
+    command: String? = nil, compute: ComputePlan.Earlier? = nil, claims: (any StageClaims)? = nil
   ) throws {
     self.configuration = configuration
+    self.claims = claims
     let id = try configuration.runID()
     _ = try Device(named: configuration.general.device)  // Before there is a folder.
     directory = try RunDirectory.create(at: folder ?? "runs/\(configuration.runFolderName())", id: id)
@@ -148,6 +152,28 @@ public final class ExperimentRunner {
     return model
   }
 
+  /// The features that the defense begins with: as an earlier process kept them, as a sibling has them, or learned now.
+  private func learnFeatures(_ stage: String, _ id: String, in model: Classifier, learn: () throws -> Void) throws {
+    let path = directory.file(Self.featuresName)
+    if try holds(Self.featuresName) {
+      context.progress.message("\(stage): finished before, taken from \(path)")
+      return try model.load(Classifier.open(path).stateDict(), source: path)
+    }
+    func take() throws -> Bool {
+      guard let artifact = try siblings.takeFeatures(stage, into: model) else { return false }
+      try note(artifact, Self.featuresName)
+      return true
+    }
+    if try take() { return }
+    let release = try claims?.take(id, progress: context.progress)
+    defer { release?() }
+    // Whoever had the claim before may have learned them.
+    if release != nil, try take() { return }
+    try learn()
+    try model.save(path)
+    try note(nil, Self.featuresName)
+  }
+
   /// Whether a file of this run is there, as its record says that it was made. One that the record does not know was
   /// written by a process that was killed before it could say so; it is made again, from the last checkpoint.
   /// - Throws: `RunStoreError` for a file of other bytes.
@@ -178,6 +204,13 @@ public final class ExperimentRunner {
   ) throws -> (model: Classifier, exhibits: [Exhibit]) {
     let poisoned = cell.attackOutcome?.train.indices ?? []
     observe(measurer, poisoned: Set(poisoned))
+    if let id = try configuration.featuresID() {
+      context.sharing = { [unowned self] stage, model, learn in
+        guard let model = model as? Classifier else { return try learn() }
+        try learnFeatures(stage, id, in: model, learn: learn)
+      }
+    }
+    defer { context.sharing = nil }
     let input = try DefenseInput(
       for: type(of: defense), training: context, seed: context.seed.stream("defense"),
       architecture: { try self.configuration.makeModel(for: cell.trainSet, $0) }, poisonedTrain: cell.trainSet,

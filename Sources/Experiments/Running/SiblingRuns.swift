@@ -2,10 +2,11 @@ import Files
 import Foundation
 import Support
 import Torch
+import TorchNN
 import Vision
 
-/// The runs beside one whose backdoored models are made in the same way. The runs of a grid train that model once, and
-/// learn their attack once: the first run keeps them, the others take them from there.
+/// The runs beside one that have parts in common with it: the attack, the backdoored model, the features of a defense.
+/// The runs of a grid compute each of them once: the first run keeps them, the others take them from there.
 struct SiblingRuns {
   let directory: RunDirectory
   let configuration: ExperimentConfiguration
@@ -17,11 +18,7 @@ struct SiblingRuns {
   func takeBackdooredModel(for data: ImageDataset) throws -> (model: Classifier, artifact: RunRecord.Artifact)? {
     let file = ExperimentRunner.backdooredModelName
     let wanted = try configuration.model.spec(for: data)
-    let found = try first(with: file) { path in
-      let model = try Classifier.open(path)
-      guard model.spec == wanted else { throw JobError.invalid("it holds another architecture or other classes") }
-      return model
-    }
+    let found = try first(with: file, { try $0.backdooredModelID() }) { try Self.model(at: $0, wanted) }
     guard let (model, sibling, artifact) = found else { return nil }
     progress.message("train: the same model was trained for \(sibling.path); taken from there")
     try copyMetrics(of: sibling) { $0 == Cell.stage }
@@ -33,13 +30,34 @@ struct SiblingRuns {
   /// Takes over what the attack of a sibling learned.
   func takeAttack() throws -> RunRecord.Artifact? {
     let file = directory.file(LearnedAttack.fileName)
-    guard let (learned, sibling, artifact) = try first(with: LearnedAttack.fileName, LearnedAttack.read) else {
-      return nil
-    }
+    let found = try first(with: LearnedAttack.fileName, { try $0.backdooredModelID() }, LearnedAttack.read)
+    guard let (learned, sibling, artifact) = found else { return nil }
     progress.message("attack: the same was learned for \(sibling.path); taken from there")
     try copyMetrics(of: sibling) { $0.hasPrefix("attack-") }
     try LearnedAttack.write(learned, to: file)
     return try artifact.rewritten(file)
+  }
+
+  /// Gives a model the features that a sibling's defense learned without labels.
+  /// - Parameter stage: in which they were learned.
+  /// - Returns: nil if there is no such sibling; the model is then as it was.
+  func takeFeatures(_ stage: String, into model: Classifier) throws -> RunRecord.Artifact? {
+    let file = ExperimentRunner.featuresName
+    let found = try first(with: file, { try $0.featuresID() }) {
+      try Self.model(at: $0, model.spec).stateDict()
+    }
+    guard let (features, sibling, artifact) = found else { return nil }
+    progress.message("\(stage): the same features were learned for \(sibling.path); taken from there")
+    try copyMetrics(of: sibling) { $0 == stage }
+    try model.load(features, source: "\(sibling.path)/\(file)")
+    try model.save(directory.file(file))
+    return try artifact.rewritten(directory.file(file))
+  }
+
+  private static func model(at path: String, _ wanted: ModelSpec?) throws -> Classifier {
+    let model = try Classifier.open(path)
+    guard model.spec == wanted else { throw JobError.invalid("it holds another architecture or other classes") }
+    return model
   }
 
   private func copyMetrics(of sibling: RunDirectory, _ isWanted: (_ stage: String) -> Bool) throws {
@@ -50,17 +68,18 @@ struct SiblingRuns {
 
   /// What the first sibling's file holds. A file that is not what its run made, or would be other bits here, is passed
   /// over, and that is said.
+  /// - Parameter identity: what the file follows from; a sibling has that of this run.
   private func first<T>(
-    with file: String, _ read: (_ path: String) throws -> T
+    with file: String, _ identity: (ExperimentConfiguration) throws -> String?, _ read: (_ path: String) throws -> T
   ) throws -> (value: T, sibling: RunDirectory, artifact: RunRecord.Artifact)? {
     let folder = Path.parent(directory.path)
     let own = (directory.path as NSString).lastPathComponent
-    let wanted = try configuration.backdooredModelID()
+    let wanted = try identity(configuration)
     for name in (try? FileSystem.list(folder)) ?? [] where name != own {
       let path = folder == "." ? name : Path.join(folder, name)
       guard FileSystem.exists("\(path)/\(file)"), let sibling = try? RunDirectory.open(path),
         let record = try? sibling.readRecord(), let theirs = try? ExperimentConfiguration(record.configuration),
-        (try? theirs.backdooredModelID()) == wanted
+        let other = try? identity(theirs), other == wanted
       else { continue }
       do {
         let artifact = try checked("\(path)/\(file)", record.artifacts[file])

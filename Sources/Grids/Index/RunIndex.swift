@@ -117,12 +117,16 @@ public struct RunIndex {
     var known: [String: (number: Int, modified: Int, size: Int)] = [:]
     let query = try database.prepare("SELECT folder, number, modified, size FROM runs")
     while try query.step() { known[query.text(0) ?? ""] = (query.int(1), query.int(2), query.int(3)) }
-    let changed = found.filter { run in
-      known[run.folder].map { $0.modified != run.modified || $0.size != run.size } ?? true
+    var changed: [RunScan.Found] = []
+    var outdated: [Int] = []
+    for run in found {
+      let stored = known.removeValue(forKey: run.folder)
+      if let stored, stored.modified == run.modified, stored.size == run.size { continue }
+      changed.append(run)
+      if let stored { outdated.append(stored.number) }
     }
-    let present = Set(found.map(\.folder))
-    let gone = known.filter { !present.contains($0.key) }.map(\.value.number)
-    return (changed, gone + changed.compactMap { known[$0.folder]?.number })
+    // What nobody found is gone.
+    return (changed, outdated + known.values.map(\.number))
   }
 
   /// Reads records on all cores.
@@ -211,10 +215,22 @@ private final class IndexWriter {
 // MARK: - Reading
 
 extension RunIndex {
-  /// All runs, by their folders.
-  public func runs() throws -> [RunSummary] {
+  /// How many runs there are.
+  public func count() throws -> Int {
+    let query = try database.prepare("SELECT count(*) FROM runs")
+    var count = 0
+    while try query.step() { count = query.int(0) }
+    return count
+  }
+
+  /// The runs, by their folders.
+  /// - Parameter limit: The first so many; nil reads all.
+  public func runs(first limit: Int? = nil) throws -> [RunSummary] {
+    let end = limit.map { " ORDER BY folder LIMIT \(max(0, $0))" }
+    let ofThese = end.map { " WHERE run IN (SELECT number FROM runs\($0))" } ?? ""
+    let usedHere = end == nil ? "" : " WHERE number IN (SELECT section FROM run_sections\(ofThese))"
     var groups: [Int: [String: JSONValue]] = [:]
-    let groupQuery = try database.prepare("SELECT number, name, settings FROM sections")
+    let groupQuery = try database.prepare("SELECT number, name, settings FROM sections\(usedHere)")
     while try groupQuery.step() {
       let settings = try JSONValue(json: groupQuery.text(2) ?? "{}")
       let name = groupQuery.text(1) ?? ""
@@ -222,8 +238,11 @@ extension RunIndex {
     }
     var places: [Int: Int] = [:]
     var runs: [RunSummary] = []
+    // Most runs have the flags of many others.
+    var known: [String: [RaisedFlag]] = [:]
     let query = try database.prepare(
-      "SELECT number, folder, id, title, status, failure, created, finished, command, flags FROM runs ORDER BY folder")
+      "SELECT number, folder, id, title, status, failure, created, finished, command, flags FROM runs"
+        + (end ?? " ORDER BY folder"))
     while try query.step() {
       var run = RunSummary(
         folder: query.text(1) ?? "", status: query.text(4).flatMap(RunSummary.Status.init) ?? .damaged)
@@ -233,18 +252,22 @@ extension RunIndex {
       run.created = query.date(6)
       run.finished = query.date(7)
       run.command = query.text(8)
-      if let flags = query.text(9) { run.flags = try JSONValue(json: flags).decode() }
+      if let text = query.text(9) {
+        let flags = try known[text] ?? JSONValue(json: text).decode()
+        known[text] = flags
+        run.flags = flags
+      }
       places[query.int(0)] = runs.count
       runs.append(run)
     }
     var settings = Array(repeating: [String: JSONValue](), count: runs.count)
-    let links = try database.prepare("SELECT run, section FROM run_sections")
+    let links = try database.prepare("SELECT run, section FROM run_sections\(ofThese)")
     while try links.step() {
       guard let place = places[links.int(0)], let group = groups[links.int(1)] else { continue }
       settings[place].merge(group) { $1 }
     }
     for place in runs.indices { runs[place].settings = .object(settings[place]) }
-    let results = try database.prepare("SELECT run, metric, value FROM results")
+    let results = try database.prepare("SELECT run, metric, value FROM results\(ofThese)")
     while try results.step() {
       guard let place = places[results.int(0)], let metric = results.text(1) else { continue }
       runs[place].values[metric] = results.double(2)

@@ -12,14 +12,21 @@ public struct GridCell: Codable, Sendable, Hashable, Identifiable {
   /// The id of the cell or stage that trains the backdoored model which this cell takes over; nil where it trains its
   /// own.
   public var needs: String?
+  /// What identifies the features that the cell's defense learns without labels: cells of the same ones learn them once.
+  /// nil where it learns none.
+  public var features: String?
   /// The settings off their defaults: what `ExperimentConfiguration(_:)` takes.
   public var settings: JSONValue
 
-  public init(id: String, folder: String, axes: [String: String], needs: String? = nil, settings: JSONValue) {
+  public init(
+    id: String, folder: String, axes: [String: String], needs: String? = nil, features: String? = nil,
+    settings: JSONValue
+  ) {
     self.id = id
     self.folder = folder
     self.axes = axes
     self.needs = needs
+    self.features = features
     self.settings = settings
   }
 }

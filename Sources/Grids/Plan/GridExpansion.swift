@@ -136,7 +136,8 @@ struct GridExpansion {
       var axes = GridCell.axes(of: try configuration.resolved())
       axes.merge(labels) { $1 }
       let cell = GridCell(
-        id: try configuration.runID(), folder: try configuration.runFolderName(), axes: axes, settings: settings)
+        id: try configuration.runID(), folder: try configuration.runFolderName(), axes: axes,
+        features: try configuration.featuresID(), settings: settings)
       if let index = indexOfID[cell.id] {
         // An axis that makes no difference to a cell was left out of it, so the same cell comes again.
         let same = planned[index].cell

@@ -9,11 +9,13 @@ final class CellBoard {
   private let claims: ClaimFolder
   let cells: [GridCell]
   private let known: [String: GridCell]
+  /// The cells that have features in common, by the features' id.
+  private let holders: [String: [GridCell]]
   private var finished: Set<String> = []
   /// How often cells had failed when this worker began, where it tries them again: a count that has risen since is a
   /// failure of the new try.
   private let forgiven: [String: Int]
-  private var watched: [String: (claim: Claim, since: ContinuousClock.Instant)] = [:]
+  private let watch: ClaimWatch
   private var statuses: [String: (stamp: Stamp, isFinished: Bool)] = [:]
 
   private struct Stamp: Equatable {
@@ -27,6 +29,8 @@ final class CellBoard {
     self.grid = grid
     self.cells = cells
     claims = ClaimFolder(grid: grid.folder)
+    watch = ClaimWatch(claims)
+    holders = Dictionary(grouping: grid.plan.all.filter { $0.features != nil }) { $0.features ?? "" }
     known = Dictionary(grid.plan.all.map { ($0.id, $0) }) { first, _ in first }
     var forgiven: [String: Int] = [:]
     if retriesFailed {
@@ -73,41 +77,29 @@ final class CellBoard {
   }
 
   /// Whether the cell could run now, if nobody else works on it.
-  func isReady(_ cell: GridCell) throws -> Bool {
+  func isReady(_ cell: GridCell) throws -> Bool { try isDue(cell) && !waitsForFeatures(cell) }
+
+  private func isDue(_ cell: GridCell) throws -> Bool {
     guard try !isOver(cell) else { return false }
     return try need(of: cell).map { try isFinished($0) } ?? true
   }
 
+  /// Whether another cell learns the features that this one needs, or is about to: its process would only wait. Where
+  /// two begin at once all the same, one of them waits.
+  private func waitsForFeatures(_ cell: GridCell) throws -> Bool {
+    guard let features = cell.features, let cells = holders[features], cells.count > 1 else { return false }
+    if let isHeld = try watch.isHeld(FeatureClaims.name(of: features)) { return isHeld }
+    return try cells.contains { try $0.id != cell.id && watch.isHeld($0.id) == true }
+  }
+
   /// Takes a cell that is ready, unless another process works on it.
   func take(_ cell: GridCell, lease: Double) throws -> HeldClaim? {
-    let current = try claims.current(cell.id, known: watched[cell.id]?.claim.number ?? 1)
-    if let current, try isHeldByTheLiving(current) { return nil }
-    guard let held = try claims.take(cell.id, after: current, lease: lease) else { return nil }
+    guard let held = try watch.take(cell.id, lease: lease) else { return nil }
     // Its last holder may have finished it, or failed, since the first look.
-    guard try isReady(cell) else {
+    guard try isDue(cell) else {
       try held.release()
       return nil
     }
     return held
-  }
-
-  /// Whether the claim's holder is alive as far as can be known: of another machine, it was seen to beat within the
-  /// lease, by this machine's clock.
-  private func isHeldByTheLiving(_ claim: Claim) throws -> Bool {
-    guard let holder = claim.holder else {
-      // Free, or not yet whole on a file system without links; then it is watched as any other.
-      return try FileSystem.readText(claims.file(claim.id, claim.number)) != Claim.freeText
-        && !hasExpired(claim, lease: 120)
-    }
-    return !holder.process.isKnownDead && !hasExpired(claim, lease: holder.lease)
-  }
-
-  private func hasExpired(_ claim: Claim, lease: Double) -> Bool {
-    let now = ContinuousClock.now
-    guard let before = watched[claim.id], before.claim == claim else {
-      watched[claim.id] = (claim, now)
-      return false
-    }
-    return now - before.since > .seconds(lease)
   }
 }

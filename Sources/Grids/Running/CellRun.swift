@@ -49,7 +49,8 @@ public struct CellRun {
     do {
       let runner = try ExperimentRunner(
         configuration, folder: grid.runPath(cell), progress: progress, command: try cell.command(compute),
-        compute: compute)
+        compute: compute,
+        claims: FeatureClaims(grid: grid.folder, lease: claim.lease, lifeline: STDIN_FILENO))
       _ = try runner.run()
     } catch RunStoreError.locked(let directory, let process) {
       progress.message("\(RunStoreError.locked(directory: directory, process: process))")

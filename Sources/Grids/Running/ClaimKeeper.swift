@@ -2,11 +2,11 @@ import Foundation
 import Support
 import Synchronization
 
-/// Keeps a cell's claim alive while its process works, on a thread of its own, and ends the process at once where it
+/// Keeps a claim alive while its process works, on a thread of its own, and ends the process at once where it
 /// must not go on: its worker is gone, or the cell was taken over. What is ended so goes on at its last whole epoch.
 final class ClaimKeeper: Sendable {
   private let claim: HeldClaim
-  private let isOver = Atomic(false)
+  private let isOver = Mutex(false)
 
   init(_ claim: HeldClaim) { self.claim = claim }
 
@@ -16,13 +16,14 @@ final class ClaimKeeper: Sendable {
     Thread.detachNewThread { [self] in
       var count = 0
       var failures = 0
-      while !isOver.load(ordering: .relaxed) {
-        if isClosed(lifeline, within: max(0.2, claim.lease / 6)) { end("its worker is gone") }
-        if isOver.load(ordering: .relaxed) { return }
+      while true {
+        if isClosed(lifeline, within: max(0.2, claim.lease / 6)) {
+          if isOver.withLock({ $0 }) { return }
+          end("its worker is gone")
+        }
         count += 1
         do {
-          guard try claim.isHeld() else { end("another worker took the cell over") }
-          try claim.beat(count)
+          guard try renew(count) else { return }
           failures = 0
         } catch {
           // A file system may be away for a moment. After half a lease without a beat others may take the cell soon.
@@ -33,7 +34,18 @@ final class ClaimKeeper: Sendable {
     }
   }
 
-  func stop() { isOver.store(true, ordering: .relaxed) }
+  /// - Returns: false when the claim need not be kept any more.
+  private func renew(_ count: Int) throws -> Bool {
+    try isOver.withLock { isOver in
+      if isOver { return false }
+      guard try claim.isHeld() else { end("another worker took it over") }
+      try claim.beat(count)
+      return true
+    }
+  }
+
+  /// When this returns the claim is not written any more, so that it can be released.
+  func stop() { isOver.withLock { $0 = true } }
 
   private func isClosed(_ descriptor: Int32, within seconds: Double) -> Bool {
     var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

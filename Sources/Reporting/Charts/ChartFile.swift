@@ -4,7 +4,7 @@ enum ChartFile {
     text { font: 12px sans-serif; fill: #5f676f; } .number { fill: #1c2024; }
     .grid { stroke: #e2e3e0; stroke-width: 1; } .base, .tick { stroke: #5f676f; stroke-width: 1; }
     .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; } .bar { stroke-width: 1.4; }
-    .empty { fill: #f0f0ed; }
+    .empty { fill: #f0f0ed; } .poisoned { fill: #1c2024; stroke: #ffffff; stroke-width: .8; }
     """
     + [
       ("#0068a8", "none"), ("#c8500a", "7 4"), ("#00835f", "1.5 4"), ("#8a4fa3", "9 4 2 4"), ("#a8780a", "12 5"),

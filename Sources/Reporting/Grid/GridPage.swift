@@ -18,10 +18,12 @@ struct GridPage {
   let html: String
   let figures: [Figure]
 
-  init(_ grid: ResultGrid, title: String, charts: [NumericChart], root: String, command: String?) {
+  init(_ grid: ResultGrid, title: String, charts: [NumericChart], maps: [GridMaps.Map], root: String, command: String?)
+  {
     self.title = title
     var drawings = GridDrawings()
     drawings.add(charts)
+    drawings.add(maps)
     for (number, table) in grid.tables.enumerated() { drawings.add(table, number: number, of: grid.tables.count) }
     figures = drawings.figures
     let parts = GridPageParts(grid, root: root)
@@ -248,6 +250,14 @@ private struct GridDrawings {
       let legend = chart.series.enumerated().map { (name: $1.name, color: $0 % NumericChart.styles, shape: 0) }
       asked += Self.figure(chart.title, Self.lines(legend), chart.svg())
       add("chart-\(number + 1)-\(Path.safeName(chart.title))", ChartFile.text(chart.svg(), legend: legend), chart.rows)
+    }
+  }
+
+  mutating func add(_ maps: [GridMaps.Map]) {
+    for (number, map) in maps.enumerated() {
+      let svg = SampleMapChart.draw(map.map)
+      asked += Self.figure(map.title, "", svg)
+      add("map-\(number + 1)-\(Path.safeName(map.title))", ChartFile.text(svg, legend: []), map.rows)
     }
   }
 

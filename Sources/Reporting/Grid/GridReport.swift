@@ -19,10 +19,12 @@ extension Report {
   ///   - folder: A grid, or any folder of runs.
   ///   - runs: The runs to report, as the index of that folder has them.
   ///   - charts: Charts beside those that every report has.
+  ///   - showsMaps: Whether the maps of training samples are drawn that runs have.
   ///   - command: The command line that writes this report again.
   /// - Throws: `SettingsError` for a name that no run has, `FileError`, `RunStoreError`.
   public static func writeGrid(
-    folder: String, runs: [RunSummary], layout: ResultGrid.Layout, charts: [GridChartRequest], command: String? = nil
+    folder: String, runs: [RunSummary], layout: ResultGrid.Layout, charts: [GridChartRequest],
+    showsMaps: Bool = false, command: String? = nil
   ) throws -> GridFiles {
     let folder = Path.withoutFinalSlash(folder)
     // A run's own folder has a report of that name.
@@ -34,7 +36,9 @@ extension Report {
       throw SettingsError("", "\(folder): \(runs.isEmpty ? "there are no runs in it" : "no run has finished yet").")
     }
     let asked = try charts.flatMap { try GridCharts.charts(grid, $0, root: folder) }
-    let page = GridPage(grid, title: try title(of: folder), charts: asked, root: folder, command: command)
+    let page = GridPage(
+      grid, title: try title(of: folder), charts: asked, maps: showsMaps ? try GridMaps.maps(grid, root: folder) : [],
+      root: folder, command: command)
     var files = GridFiles(page: Path.join(folder, "report.html"), markdown: Path.join(folder, "report.md"))
     for figure in page.figures {
       let path = Path.join(folder, "figures", figure.name)

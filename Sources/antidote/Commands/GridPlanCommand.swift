@@ -39,6 +39,12 @@ struct GridPlanCommand: ParsableCommand {
     }
     let trained = plan.all.count { $0.needs == nil }
     text += "\n\(formatCount(trained)) models are trained for \(formatCount(plan.cells.count)) cells.\n"
+    let features = plan.cells.compactMap(\.features)
+    if !features.isEmpty {
+      text +=
+        "Features without labels are learned \(formatCount(Set(features).count)) times for "
+        + "\(formatCount(features.count)) cells.\n"
+    }
     try Output.write(text)
   }
 

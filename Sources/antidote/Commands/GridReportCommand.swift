@@ -41,6 +41,8 @@ struct GridReportCommand: ParsableCommand {
   var lines: String?
   @Flag(name: .customLong("log"), help: "A logarithmic horizontal axis.")
   var isLogarithmic = false
+  @Flag(help: "Draw the maps of training samples (t-SNE) that runs have, of each cell's first run.")
+  var maps = false
   @Flag(help: "Print the tables in Markdown, and write nothing.")
   var markdown = false
 
@@ -65,7 +67,8 @@ struct GridReportCommand: ParsableCommand {
       [GridChartRequest(x: x, y: list(y) ?? [], lines: list(lines), isLogarithmic: isLogarithmic)]
     }
     let files = try Report.writeGrid(
-      folder: selection.folder, runs: selected, layout: layout, charts: charts ?? [], command: Shell.commandLine)
+      folder: selection.folder, runs: selected, layout: layout, charts: charts ?? [], showsMaps: maps,
+      command: Shell.commandLine)
     try Output.write("report: \(files.page)\ntables: \(files.markdown)\n")
     if !files.figures.isEmpty { try Output.write("figures: \(Path.parent(files.figures[0]))\n") }
   }

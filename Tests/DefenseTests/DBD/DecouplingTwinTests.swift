@@ -107,7 +107,7 @@ private struct DecouplingTwin {
       var pretrain = c.pretrain
       pretrain.flip = c.flip && c.pretrain.flip
       try pretrain.pretrain(
-        model, on: data.relabeled(Tensor.zeros([24], dtype: .int64)), context: context, stage: "dbd-pretrain")
+        model, on: data.relabeled(Tensor.zeros([24], dtype: .int64)), context: context)
     }
     model.to(.channelsLast).eval()
     let features = noGrad { model.features(data.pixels(0..<24).contiguous(.channelsLast)).penultimate }

@@ -204,7 +204,7 @@ import Vision
     let images = Tensor.concatenated([data.images, more.images])
     let all = ImageDataset(
       name: "both", images: images, labels: Tensor.full([57], -1, dtype: .int64), classNames: data.classNames)
-    try c.pretraining.pretrain(model, on: all, context: context, stage: "prl-simclr-pretrain")
+    try c.pretraining.pretrain(model, on: all, context: context)
     model.eval()
     let features = noGrad { model.features(data.pixels(0..<44).contiguous(.channelsLast)).penultimate }
     let drawn = Generator(seed: seed.stream("defense")("labeled")).permutation(44).array(Int64.self)

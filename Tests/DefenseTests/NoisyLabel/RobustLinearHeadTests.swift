@@ -194,7 +194,7 @@ import Vision
       reports.append(($0.stage, $0.isMeasured, $0.selected?.count))
     }
     #expect(
-      reports.map(\.stage) == ["prl-simclr-pretrain", "prl-simclr-pretrain", "prl-simclr-head", "prl-simclr-head"])
+      reports.map(\.stage) == ["pretrain", "pretrain", "prl-simclr-head", "prl-simclr-head"])
     #expect(reports.map(\.measured) == [false, false, true, true])
     #expect(reports.map(\.selected) == [nil, nil, 24, 24], "a quarter of 32 labelled images is dropped")
     #expect(outcome.suspicion?.count == 64 && outcome.filtered?.kept.count == 48)

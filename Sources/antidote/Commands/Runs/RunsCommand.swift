@@ -80,15 +80,24 @@ struct RunsListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let runs = try selection.runs(order: sort, rebuild: rebuild)
-    let shown = limit.map { Array(runs.prefix($0)) } ?? runs
+    let (shown, count) = try selected()
     if json { return try Output.write(json: .array(shown.map(\.json))) }
     let table = try RunTable(shown, columns: columns.map { $0.split(separator: ",").map(String.init) })
     if csv { return try Output.write(table.csv) }
     try Output.write(table.text)
-    let more = runs.count > shown.count ? " of \(formatCount(runs.count))" : ""
+    let more = count > shown.count ? " of \(formatCount(count))" : ""
     let damaged = shown.filter { $0.status == .damaged }
     try Output.write("\(formatCount(shown.count))\(more) run\(shown.count == 1 && more.isEmpty ? "" : "s")\n")
     for run in damaged.prefix(5) { try Output.write("! \(run.failure ?? run.folder)\n") }
+  }
+
+  /// The runs to show, and how many there would be without the limit.
+  private func selected() throws -> (shown: [RunSummary], count: Int) {
+    if let limit, sort == nil, selection.conditions.isEmpty {
+      let index = try RunIndex(of: selection.folder, rebuild: rebuild)
+      return (try index.runs(first: limit), try index.count())
+    }
+    let runs = try selection.runs(order: sort, rebuild: rebuild)
+    return (limit.map { Array(runs.prefix($0)) } ?? runs, runs.count)
   }
 }
