@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The Python side of `antidote bench --compare`: what a user of PyTorch gets on this machine, in images per second.
 
-Rows, all with PreAct-ResNet18 on 32x32 images on the CPU:
+Rows, all with PreAct-ResNet18 on 32x32 images, on the CPU or with --device cuda:
   train/usual     the loop of the usual benchmark code: one PIL image at a time, float32, NCHW
   train/tuned     eager PyTorch done well: uint8 images in memory, batched crop and flip, channels_last, bfloat16,
                   fused SGD
@@ -11,10 +11,14 @@ Rows, all with PreAct-ResNet18 on 32x32 images on the CPU:
   sau/published   one batch of Shared Adversarial Unlearning, inner and outer problem, as its authors' code computes it
   audit/usual     the searches of an audit, one class after the other, float32, NCHW
   poison/badnets, poison/blended, poison/wanet, poison/sig, poison/bpp
-                  stamping a data set one PIL image at a time
+                  stamping a data set one PIL image at a time, on the CPU
+  defenses/...    the work that baselines mostly consist of, as their papers describe it (only where --rows names the
+                  group; see peer_defenses.py)
 
 Every row is measured --repeat times after a run that does not count. The best one is printed, as JSON:
-  {"torch": "2.13.0", "threads": 2, "width": 64, "batch": 128, "images_per_second": {"train/usual": 64.4, ...}}
+  {"torch": "2.13.0", "threads": 2, "width": 64, "batch": 128, "images_per_second": {"train/usual": 64.4, ...},
+   "values": {"defenses/anp": 2.31, ...}}
+The values are numbers that Antidote has to get too, from the same weights and images (--inputs).
 
 Needs torch, numpy and pillow, best in a virtual environment outside the repository:
   python3 -m venv ~/antidote-peer
@@ -47,7 +51,7 @@ EVALUATION_BATCH = 256
 
 def normalized(pixels):
     """pixels: float, ... x 3 x H x W, in [0, 1]."""
-    return (pixels - MEAN) / DEVIATION
+    return (pixels - MEAN.to(pixels.device)) / DEVIATION.to(pixels.device)
 
 
 # The network ------------------------------------------------------------------------------------------------------
@@ -76,16 +80,23 @@ class PreActResNet18(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
-        stages, channels = [], width
+        channels = width
         for stage in range(4):
-            for block in range(2):
-                stages.append(PreActBlock(channels, width << stage, 2 if stage > 0 and block == 0 else 1))
-                channels = width << stage
-        self.stages = nn.Sequential(*stages)
+            first = PreActBlock(channels, width << stage, 2 if stage > 0 else 1)
+            channels = width << stage
+            setattr(self, f"layer{stage + 1}", nn.Sequential(first, PreActBlock(channels, channels, 1)))
         self.linear = nn.Linear(channels, CLASSES)
 
+    def stages(self, x):
+        """The outputs of the four stages."""
+        x, outputs = self.conv1(x), []
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+            outputs.append(x)
+        return outputs
+
     def forward(self, x):
-        return self.linear(self.stages(self.conv1(x)).mean((2, 3)))
+        return self.linear(self.stages(x)[-1].mean((2, 3)))
 
 
 # Images -----------------------------------------------------------------------------------------------------------
@@ -136,9 +147,9 @@ class PILDataset(torch.utils.data.Dataset):
 class BatchedImages:
     """The same from uint8 images in memory: one gather a batch, with a crop and a flip of its own for each image."""
 
-    def __init__(self, images):
+    def __init__(self, images, device="cpu"):
         # channels_last in memory, so that the gather copies whole pixels and its result needs no other layout.
-        images = torch.from_numpy(images).permute(0, 2, 3, 1).contiguous()
+        images = torch.as_tensor(images).to(device).permute(0, 2, 3, 1).contiguous()
         self.images = images
         self.padded = F.pad(images, (0, 0, PADDING, PADDING, PADDING, PADDING))
 
@@ -150,10 +161,11 @@ class BatchedImages:
         return self.to_model(self.images[indices])
 
     def augmented(self, indices):
-        count = len(indices)
-        rows = torch.randint(0, 2 * PADDING + 1, (count, 1)) + torch.arange(SIDE)
-        columns = torch.randint(0, 2 * PADDING + 1, (count, 1)) + torch.arange(SIDE)
-        columns = torch.where(torch.rand(count, 1) < 0.5, columns.flip(1), columns)
+        count, device = len(indices), indices.device
+        side = torch.arange(SIDE, device=device)
+        rows = torch.randint(0, 2 * PADDING + 1, (count, 1), device=device) + side
+        columns = torch.randint(0, 2 * PADDING + 1, (count, 1), device=device) + side
+        columns = torch.where(torch.rand(count, 1, device=device) < 0.5, columns.flip(1), columns)
         return self.to_model(self.padded[indices[:, None, None], rows[:, :, None], columns[:, None, :]])
 
 
@@ -165,10 +177,18 @@ def best_rate(body, repeat, warm_up=None):
     (warm_up or body)()
     rates = []
     for _ in range(repeat):
+        wait()
         start = time.perf_counter()
         images = body()
+        wait()
         rates.append(images / (time.perf_counter() - start))
     return max(rates)
+
+
+def wait():
+    """For a GPU, whose work goes on after a call returns."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def first_batches(batches, count):
@@ -182,13 +202,14 @@ def sgd(model, **options):
 
 def train_usual(a, images, labels):
     torch.manual_seed(0)
-    model = PreActResNet18(a.width).train()
+    model = PreActResNet18(a.width).to(a.device).train()
     optimizer = sgd(model)
     data = PILDataset(images, labels, augment=True)
     loader = torch.utils.data.DataLoader(data, a.batch, shuffle=True, drop_last=True)
 
     def train(steps):
         for pixels, targets in first_batches(loader, steps):
+            pixels, targets = pixels.to(a.device), targets.to(a.device)
             loss = F.cross_entropy(model(pixels), targets)
             optimizer.zero_grad()
             loss.backward()
@@ -201,14 +222,14 @@ def train_usual(a, images, labels):
 
 def train_tuned(a, images, labels, compiled=False):
     torch.manual_seed(0)
-    model = PreActResNet18(a.width).train().to(memory_format=torch.channels_last)
+    model = PreActResNet18(a.width).to(a.device).train().to(memory_format=torch.channels_last)
     optimizer = sgd(model, fused=True)
     network = torch.compile(model) if compiled else model
-    data, labels = BatchedImages(images), torch.from_numpy(labels)
+    data, labels = BatchedImages(images, a.device), torch.from_numpy(labels).to(a.device)
 
     def train(steps):
-        for indices in first_batches(torch.randperm(len(labels)).split(a.batch), steps):
-            with torch.autocast("cpu", torch.bfloat16, enabled=not a.float32):
+        for indices in first_batches(torch.randperm(len(labels), device=a.device).split(a.batch), steps):
+            with torch.autocast(a.device.type, torch.bfloat16, enabled=not a.float32):
                 logits = network(data.augmented(indices))
             loss = F.cross_entropy(logits.float(), labels[indices])
             optimizer.zero_grad(set_to_none=True)
@@ -221,13 +242,13 @@ def train_tuned(a, images, labels, compiled=False):
 
 def eval_usual(a, images, labels):
     torch.manual_seed(0)
-    model = PreActResNet18(a.width).eval()
+    model = PreActResNet18(a.width).to(a.device).eval()
     loader = torch.utils.data.DataLoader(PILDataset(images, labels, augment=False), EVALUATION_BATCH)
 
     @torch.no_grad()
     def evaluate(steps):
         for pixels, _ in first_batches(loader, steps):
-            model(pixels)
+            model(pixels.to(a.device))
         return steps * EVALUATION_BATCH
 
     return best_rate(lambda: evaluate(a.steps), a.repeat, lambda: evaluate(1))
@@ -235,13 +256,13 @@ def eval_usual(a, images, labels):
 
 def eval_tuned(a, images):
     torch.manual_seed(0)
-    model = PreActResNet18(a.width).eval().to(memory_format=torch.channels_last)
-    data = BatchedImages(images)
+    model = PreActResNet18(a.width).to(a.device).eval().to(memory_format=torch.channels_last)
+    data = BatchedImages(images, a.device)
 
     @torch.inference_mode()
     def evaluate(steps):
-        for indices in first_batches(torch.arange(len(images)).split(EVALUATION_BATCH), steps):
-            with torch.autocast("cpu", torch.bfloat16, enabled=not a.float32):
+        for indices in first_batches(torch.arange(len(images), device=a.device).split(EVALUATION_BATCH), steps):
+            with torch.autocast(a.device.type, torch.bfloat16, enabled=not a.float32):
                 model(data.plain(indices))
         return steps * EVALUATION_BATCH
 
@@ -256,11 +277,12 @@ def sau_published(a, images, labels):
     one after the other.
     """
     torch.manual_seed(0)
-    student, reference = PreActResNet18(a.width).eval(), PreActResNet18(a.width).eval()
+    student, reference = (PreActResNet18(a.width).to(a.device).eval() for _ in range(2))
     reference.load_state_dict(student.state_dict())
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-4, amsgrad=True)
     count, radius = a.sau_batch, 0.2
-    x, y = torch.from_numpy(images[:count]).float().div(255), torch.from_numpy(labels[:count])
+    x = torch.from_numpy(images[:count]).to(a.device).float().div(255)
+    y = torch.from_numpy(labels[:count]).to(a.device)
 
     def perturb():
         delta = torch.full_like(x, radius, requires_grad=True)
@@ -303,9 +325,9 @@ def audit_usual(a, images):
     One class after the other, as published code does it; gradients of the images alone.
     """
     torch.manual_seed(0)
-    model = PreActResNet18(a.width).eval()
+    model = PreActResNet18(a.width).to(a.device).eval()
     starts, steps, size, pixels, epsilon = 10, 2, 32, 12, 8 / 255
-    order = torch.from_numpy(images[: 2 * size]).float().div(255)
+    order = torch.from_numpy(images[: 2 * size]).to(a.device).float().div(255)
     with torch.no_grad():
         predicted = model(normalized(order)).argmax(1)
     search, held_out, sources, held_sources = order[:size], order[size:], predicted[:size], predicted[size:]
@@ -323,26 +345,27 @@ def audit_usual(a, images):
 
     def audit():
         for t in range(CLASSES):
-            x = torch.rand(starts, 3, SIDE, SIDE)
+            x = torch.rand(starts, 3, SIDE, SIDE, device=a.device)
             for s in range(steps):
                 x = x.detach().requires_grad_()
                 z = model(normalized(x))
                 margin = z[:, t] - torch.cat([z[:, :t], z[:, t + 1 :]], 1).max(1).values
                 step = torch.autograd.grad(margin.sum(), x)[0].sign()
                 x = (x.detach() + 0.05 * (1 - s / steps) * step).clamp(0, 1)
-            mask, colour = torch.zeros(1, SIDE, SIDE), torch.zeros(3, SIDE, SIDE)
+            mask = torch.zeros(1, SIDE, SIDE, device=a.device)
+            colour = torch.zeros(3, SIDE, SIDE, device=a.device)
             for s in range(steps):
                 g = gradient(search * (1 - mask) + colour, t)
                 total = g.sum(0)
                 gain = total.relu().sum(0) - (g * search).sum((0, 1))
-                vertex = torch.zeros(SIDE * SIDE)
+                vertex = torch.zeros(SIDE * SIDE, device=a.device)
                 vertex[gain.flatten().topk(pixels).indices] = 1
                 vertex = vertex.view(1, SIDE, SIDE)
                 share = 2 / (s + 2)
                 mask = mask.lerp(vertex, share)
                 colour = colour.lerp(vertex * (total > 0), share)
             score(held_out * (1 - mask) + colour, t)
-            change = torch.zeros(3, SIDE, SIDE)
+            change = torch.zeros(3, SIDE, SIDE, device=a.device)
             for s in range(steps):
                 moved = search + change
                 g = gradient(moved.clamp(0, 1), t) * ((moved >= 0) & (moved <= 1))
@@ -408,33 +431,44 @@ def poison_rates(a, images):
 
 # The command line -------------------------------------------------------------------------------------------------
 
-GROUPS = ["train", "eval", "sau", "audit", "poison"]
+USUAL_GROUPS = ["train", "eval", "sau", "audit", "poison"]
+GROUPS = USUAL_GROUPS + ["defenses"]
 
 
 def measure(a):
+    """Images per second, and the numbers that Antidote has to get too, by row."""
     images, labels = load_images(a.data)
-    rates = {}
-    if "train" in a.rows:
+    rates, values = {}, {}
+    groups = {row.split("/")[0] for row in a.rows}
+    if "train" in groups:
         rates["train/usual"] = train_usual(a, images, labels)
         rates["train/tuned"] = train_tuned(a, images, labels)
         if a.compile:
             rates["train/compile"] = train_tuned(a, images, labels, compiled=True)
-    if "eval" in a.rows:
+    if "eval" in groups:
         rates["eval/usual"] = eval_usual(a, images, labels)
         rates["eval/tuned"] = eval_tuned(a, images)
-    if "sau" in a.rows:
+    if "sau" in groups:
         rates["sau/published"] = sau_published(a, images, labels)
-    if "audit" in a.rows:
+    if "audit" in groups:
         rates["audit/usual"] = audit_usual(a, images)
-    if "poison" in a.rows:
+    if "poison" in groups:
         rates.update(poison_rates(a, images))
-    return rates
+    if "defenses" in groups:
+        import peer_defenses  # which takes the network and the images from here
+
+        defense_rates, values = peer_defenses.measure(a, images, labels)
+        rates.update(defense_rates)
+    return rates, values
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default=",".join(GROUPS), help="groups of rows, separated by commas")
+    parser.add_argument(
+        "--rows", default=",".join(USUAL_GROUPS), help="groups of rows, and rows of defenses, separated by commas")
     parser.add_argument("--data", help="folder with CIFAR-10 in its binary layout; by default images are random")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"), help="cpu, cuda or cuda:N")
+    parser.add_argument("--inputs", help="safetensors file with the weights and images of the group defenses")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of one operation")
     parser.add_argument("--width", type=int, default=64, help="channels of the first stage")
     parser.add_argument("--batch", type=int, default=128, help="images in one training step")
@@ -447,7 +481,7 @@ def arguments():
     a = parser.parse_args()
     a.rows = a.rows.split(",")
     for row in a.rows:
-        if row not in GROUPS:
+        if row not in GROUPS and not row.startswith("defenses/"):
             parser.error(f"--rows {row}: known groups are {', '.join(GROUPS)}")
     for name, unit in (("steps", max(a.batch, EVALUATION_BATCH)), ("batch", 1), ("sau_batch", 1), ("poison", 1)):
         if not 1 <= getattr(a, name) * unit <= IMAGES:
@@ -458,9 +492,10 @@ def arguments():
 def main():
     a = arguments()
     torch.set_num_threads(a.threads)
-    rates = measure(a)
+    rates, values = measure(a)
     table = {"torch": torch.__version__, "threads": a.threads, "width": a.width, "batch": a.batch}
     table["images_per_second"] = rates
+    table["values"] = values
     print(json.dumps(table, indent=1))
 
 

@@ -13,10 +13,10 @@
 public import Backdoor
 import Files
 public import Support
-import Torch
-import TorchNN
-import Training
-import Vision
+package import Torch
+package import TorchNN
+package import Training
+package import Vision
 
 public struct AdversarialNeuronPruning: Defense {
   public static let id = "anp"
@@ -29,7 +29,7 @@ public struct AdversarialNeuronPruning: Defense {
     // The benchmark chooses its threshold by test data, which is not offered.
     SettingsPreset(
       "backdoorbench", "BackdoorBench, config/defense/anp/config.yaml, without its threshold, chosen by test data",
-      ["batch": 256, "project": false])
+      ["batch": 256, "learningRate": 0.01, "project": false])
   ]
 
   public struct Configuration: Configurable {
@@ -48,25 +48,27 @@ public struct AdversarialNeuronPruning: Defense {
     public init() {}
     public static let settings: [Setting] = [
       Setting(
-        "iterations", "Steps of the masks.", unit: "steps", range: 0...10_000_000, source: "paper, section 5.1: 2,000"),
-      Setting("batch", "Images in one step.", unit: "images", range: 2...65_536, source: "paper, section 5.1: 128"),
-      Setting("learningRate", "SGD's learning rate of the masks.", range: 0...100, source: "paper, section 5.1: .2"),
-      Setting("momentum", "SGD's momentum of the masks.", range: 0...0.9999, source: "paper, section 5.1: .9"),
+        "iterations", "Steps of the masks.", unit: "steps", range: 0...10_000_000, source: "authors' code: 2,000"),
+      Setting("batch", "Images in one step.", unit: "images", range: 2...65_536, source: "authors' code: 128"),
+      Setting(
+        "learningRate", "SGD's learning rate of the masks.", range: 0...100,
+        source: "authors' code: .2; benchmarks: .01"),
+      Setting("momentum", "SGD's momentum of the masks.", range: 0...0.9999, source: "authors' code: .9"),
       Setting(
         "epsilon", "Largest relative perturbation of scales and shifts.", unit: "fraction", range: 0...10,
-        source: "paper, section 5.1: .4"),
+        source: "authors' code: .4"),
       Setting(
         "steps", "Ascent steps of the perturbation, each of epsilon / steps.", unit: "steps", range: 0...1000,
-        source: "paper, section 5.1: 1"),
+        source: "authors' code: 1"),
       Setting(
         "project", "Keep the perturbation within epsilon; off, it may reach twice that.",
         source: "paper, equation 3; authors' code: off"),
       Setting(
         "alpha", "Weight of the unperturbed loss beside the perturbed one.", unit: "fraction", range: 0...1,
-        source: "paper, section 5.1: .2"),
+        source: "authors' code: .2"),
       Setting(
         "threshold", "Channels whose mask is at most this are pruned.", unit: "mask value", range: 0...1,
-        source: "paper, section 5.1: .2; Wei et al. 2023: .4"),
+        source: "BackdoorBench's constant, by Wei et al. 2023, C.2, who take .4"),
       Setting(
         "batchStatistics", "Normalise by the batch while the masks learn; off, by the running statistics.",
         source: "authors' code: on"),
@@ -120,7 +122,7 @@ public struct AdversarialNeuronPruning: Defense {
   }
 
   /// The perturbation of `noise` by its ascent, and the losses of the masks.
-  func losses(
+  package func losses(
     of model: Classifier, _ perturbed: MaskedBatchNorms, masks: [Tensor], images: Tensor, labels: Tensor,
     noise start: [Tensor], context: TrainingContext
   ) -> (total: Tensor, natural: Tensor, robust: Tensor) {
@@ -161,22 +163,22 @@ public struct AdversarialNeuronPruning: Defense {
 }
 
 /// One mask for each BatchNorm, which starts at 1.
-final class NeuronMasks: Module {
+package final class NeuronMasks: Module {
   final class Mask: Module {
     @Parameter var mask: Tensor
     init(_ layer: BatchNorm2d) { mask = Tensor.ones(like: layer.weight.detach()) }
   }
   let layers: [Mask]
-  init(_ layers: [BatchNorm2d]) { self.layers = layers.map(Mask.init) }
+  package init(_ layers: [BatchNorm2d]) { self.layers = layers.map(Mask.init) }
 }
 
 /// BatchNorm layers of a model that computes with other scales and shifts than it has learned.
-struct MaskedBatchNorms {
+package struct MaskedBatchNorms {
   private let layers: [BatchNorm2d]
   private let weights: [Tensor]
   private let biases: [Tensor]
 
-  init(_ layers: [BatchNorm2d]) {
+  package init(_ layers: [BatchNorm2d]) {
     self.layers = layers
     weights = layers.map { $0.weight.detach().clone() }
     biases = layers.map { $0.bias.detach().clone() }
@@ -193,7 +195,7 @@ struct MaskedBatchNorms {
   }
 
   /// Uniform in +-epsilon: delta and xi of each layer in turn.
-  func noise(_ epsilon: Double, _ generator: Generator) -> [Tensor] {
+  package func noise(_ epsilon: Double, _ generator: Generator) -> [Tensor] {
     weights.flatMap {
       [generator.uniform($0.shape, -epsilon, epsilon), generator.uniform($0.shape, -epsilon, epsilon)]
     }

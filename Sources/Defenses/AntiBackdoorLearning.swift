@@ -9,14 +9,16 @@
 // follow each other; the paper's equation has both in one loss.
 //
 // Where the paper is silent: losses for isolation are those of evaluation mode and without augmentation; each stage has
-// an optimizer of its own. The authors' code: 10, 60 and 5 epochs, unlearning rate 5e-4.
+// an optimizer of its own. The authors' code: 10, 60 and 5 epochs, unlearning rate 5e-4, batches of 128, and no
+// augmentation in the first stage.
 //
-// The benchmarks' settings: batch 256 (the rest as here: 20, 60 and 20 epochs, 1%, 1e-4).
+// BackdoorBench: batches of 256, rates of .01 in the first two stages, 1e-4 in the third whatever its configuration says,
+// and no augmentation in the first stage either (`crop` and `flip` here hold for all stages).
 
 public import Backdoor
 import Files
 public import Support
-import Torch
+package import Torch
 import TorchNN
 import Training
 import Vision
@@ -32,7 +34,13 @@ public struct AntiBackdoorLearning: Defense {
   public enum Ascent: String, Codable, Sendable, CaseIterable { case batch, sample }
 
   public static let presets = [
-    SettingsPreset("backdoorbench", "BackdoorBench, config/defense/abl/config.yaml", ["batch": 256])
+    SettingsPreset(
+      "authors", "the authors' code, config.py and backdoor_unlearning.py",
+      ["isolationEpochs": 10, "unlearningEpochs": 5, "unlearningRate": 5e-4, "batch": 128]),
+    SettingsPreset(
+      "backdoorbench", "BackdoorBench, config/defense/abl/config.yaml and defense/abl.py",
+      ["batch": 256, "learningRate": 0.01, "tuningRate": 0.01]),
+    SettingsPreset("gao-2022", "Gao et al. 2022, section 4: a threshold of 0", ["gamma": 0]),
   ]
 
   public struct Configuration: Configurable, Hashable {
@@ -58,28 +66,39 @@ public struct AntiBackdoorLearning: Defense {
       Setting(
         "ascent", "Ascend where the loss of the batch, or of a sample, is below gamma.",
         choices: Ascent.allCases.map(\.rawValue), source: "authors' code: batch; paper, equation 3: sample"),
-      Setting("gamma", "Loss below which the first stage ascends.", range: 0...100, source: "paper"),
+      Setting(
+        "gamma", "Loss below which the first stage ascends.", range: 0...100,
+        source: "authors' code: .5; Gao et al. 2022: 0"),
       Setting(
         "isolated", "Share of the training set with the smallest losses that is unlearned.", unit: "fraction",
-        range: 0...0.5, source: "paper"),
+        range: 0...0.5, source: "authors' code: .01"),
       Setting(
         "isolationEpochs", "Passes over all samples before the isolation.", unit: "epochs", range: 1...100_000,
-        source: "paper: 20; authors' code: 10"),
+        source: "paper and benchmarks: 20; authors' code: 10"),
       Setting(
-        "tuningEpochs", "Passes over the samples that are left.", unit: "epochs", range: 0...100_000, source: "paper"),
+        "tuningEpochs", "Passes over the samples that are left.", unit: "epochs", range: 0...100_000,
+        source: "authors' code: 60"),
       Setting(
         "unlearningEpochs", "Passes over the isolated samples, by ascent.", unit: "epochs", range: 0...100_000,
-        source: "paper: 20; authors' code: 5"),
-      Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "paper; benchmarks: 256"),
-      Setting("learningRate", "SGD's learning rate before the isolation.", range: 0...100, source: "paper"),
-      Setting("tuningRate", "The same on the samples that are left.", range: 0...100, source: "authors' code"),
+        source: "paper and benchmarks: 20; authors' code: 5"),
+      Setting(
+        "batch", "Images in one step.", unit: "images", range: 1...65_536,
+        source: "paper; authors' code: 128; benchmarks: 256"),
+      Setting(
+        "learningRate", "SGD's learning rate before the isolation.", range: 0...100,
+        source: "authors' code: .1; benchmarks: .01"),
+      Setting(
+        "tuningRate", "The same on the samples that are left.", range: 0...100,
+        source: "authors' code: .1; benchmarks: .01"),
       Setting(
         "tuningMilestone", "Epoch of tuning from which on its rate is a tenth.", unit: "epochs", range: 0...100_000,
         source: "authors' code"),
-      Setting("unlearningRate", "The same of unlearning.", range: 0...100, source: "paper; authors' code: 5e-4"),
-      Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "paper"),
+      Setting(
+        "unlearningRate", "The same of unlearning.", range: 0...100,
+        source: "paper and benchmarks: 1e-4; authors' code: 5e-4"),
+      Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "authors' code"),
       Setting("nesterov", "Nesterov momentum.", source: "authors' code"),
-      Setting("weightDecay", "L2 penalty.", range: 0...1, source: "paper"),
+      Setting("weightDecay", "L2 penalty.", range: 0...1, source: "authors' code: 1e-4"),
       Setting(
         "crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64, source: "paper"),
       Setting("flip", "Random horizontal flip.", source: "paper"),
@@ -141,7 +160,7 @@ public struct AntiBackdoorLearning: Defense {
 
   /// Equation 3 of the paper: the loss, which turns its sign below gamma.
   /// - Parameter losses: one a sample, float B.
-  static func ascending(_ losses: Tensor, _ ascent: Ascent, gamma: Double) -> Tensor {
+  package static func ascending(_ losses: Tensor, _ ascent: Ascent, gamma: Double) -> Tensor {
     let values = ascent == .batch ? losses.mean() : losses
     return ((values.detach() - gamma).sign() * values).mean()
   }

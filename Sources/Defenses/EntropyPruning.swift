@@ -4,16 +4,19 @@
 // largest input over the image is estimated by a histogram; channels whose entropy lies more than u standard deviations
 // below the mean of their layer are pruned, which sets their scale and shift to zero. It needs no clean data.
 //
-// From the authors' code: bins of .1, the standard deviation of n - 1, all layers looked at in the unpruned network, in
-// evaluation mode, on one sample of the training set (its size is decided here). Decided here: bins cover the whole
-// range, both ends included; a channel that never varies is neither counted nor pruned, since its entropy says nothing.
+// From the authors' code: the standard deviation of n - 1, all layers looked at in the unpruned network, in evaluation
+// mode, on one batch of 500 images of the training set. Its bins are .01 wide, so narrow that most hold one image or none;
+// BackdoorBench's, whose numbers Wei et al. compare with, are .1 wide. Decided here: bins cover the whole range, both ends
+// included (both codes leave values on a border and the last bin out); a channel that never varies is neither counted nor
+// pruned, since its entropy says nothing.
 
 public import Backdoor
+import Files
 public import Support
 public import Torch
-import TorchNN
-import Training
-import Vision
+package import TorchNN
+package import Training
+package import Vision
 
 public struct EntropyPruning: Defense {
   public static let id = "ep"
@@ -21,6 +24,10 @@ public struct EntropyPruning: Defense {
   public static let paper = "Zheng et al. 2022, Pre-activation Distributions Expose Backdoor Neurons (NeurIPS)"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .poisonedTrain]
+
+  public static let presets = [
+    SettingsPreset("authors", "the authors' code, defense.py", ["binWidth": 0.01])
+  ]
 
   public struct Configuration: Configurable {
     public var deviations = 3.0
@@ -30,13 +37,13 @@ public struct EntropyPruning: Defense {
     public static let settings: [Setting] = [
       Setting(
         "deviations", "Standard deviations that a channel's entropy must lie below its layer's mean to be pruned (u).",
-        range: 0...100, source: "paper, section 5.1: 3"),
+        range: 0...100, source: "authors' code: 3"),
       Setting(
         "images", "Training images that the distributions are estimated on.", unit: "images", range: 2...10_000_000,
-        source: "decided here; authors' code: one batch"),
+        source: "authors' code: one batch of 500; benchmarks: of 256"),
       Setting(
         "binWidth", "Width of the histogram's bins.", unit: "standard deviations", range: 0.001...100,
-        source: "authors' code"),
+        source: "benchmarks: .1; authors' code: .01"),
     ]
   }
 
@@ -73,7 +80,7 @@ public struct EntropyPruning: Defense {
   }
 
   /// Of each BatchNorm in the order of the calls, the largest value of each channel over each image: C x N.
-  static func largestInputs(
+  package static func largestInputs(
     of model: Classifier, on data: ImageDataset, _ context: TrainingContext
   ) -> [(layer: BatchNorm2d, values: Tensor)] {
     var layers: [BatchNorm2d] = []

@@ -13,7 +13,7 @@
 
 public import Backdoor
 public import Support
-import Torch
+package import Torch
 import TorchNN
 import Training
 import Vision
@@ -77,11 +77,14 @@ public struct FeatureShiftTuning: Defense {
       afterStep: { weight.copy_(weight * (norm / weight.norm())) },
       loss: { batch in
         let entropy = F.crossEntropy(context.compute { model(batch.images) }, batch.labels)
-        let likeness = (weight * old).sum()
+        let likeness = Self.likeness(weight, to: old)
         return BatchLoss(entropy + likeness * c.alpha, parts: ["likeness": likeness.detach()])
       })
     return DefenseOutcome(model: model)
   }
+
+  /// The inner product of the new and the old weights, which the loss makes smaller.
+  package static func likeness(_ weight: Tensor, to old: Tensor) -> Tensor { (weight * old).sum() }
 }
 
 extension FeatureShiftTuning.Configuration {

@@ -3,6 +3,7 @@ import Foundation
 import Support
 import TestFiles
 import Testing
+import Torch
 import Training
 
 struct BenchmarkTests {
@@ -70,9 +71,69 @@ struct BenchmarkTests {
     #expect(lines.contains { $0.hasPrefix("epoch/prl-at 2.00x noisy-label") })
   }
 
-  @Test func epochsAreMeasuredOnlyWhenNamed() throws {
-    #expect(Benchmark.groups.contains("epoch") && !Benchmark.usualGroups.contains("epoch"))
-    #expect(try Benchmark.rows(named: "epoch", precision: .float32).count == EpochCost.all.count)
+  @Test(arguments: ["epoch", "defenses"]) func longGroupsAreMeasuredOnlyWhenNamed(_ group: String) throws {
+    #expect(Benchmark.groups.contains(group) && !Benchmark.usualGroups.contains(group))
+    #expect(try Benchmark.rows(named: group, precision: .float32).count > 10)
+  }
+
+  /// What `Benchmarks/peer_defenses.py` gets from the inputs of a network of width 2.
+  @Test func theBaselinesGetThePeersNumbers() throws {
+    let peer = [
+      "defenses/fp": -0.105724, "defenses/anp": 2.48364, "defenses/ep": 3.55956, "defenses/nc": 28.3039,
+      "defenses/nad": 35.6642, "defenses/i-bau": 0.824535, "defenses/abl": 1.01794, "defenses/dpsgd": 4.33025,
+      "defenses/sgd": 2.37702, "defenses/spectral": 0.0157171, "defenses/activation-clustering": 0.47886,
+      "defenses/mesa": 0.821036, "defenses/shrinkpad": 2.39583, "defenses/fst": 2.37163,
+    ]
+    let benchmark = try benchmark()
+    for row in try Benchmark.rows(named: "defenses", precision: .float32) {
+      let expected = try #require(peer[row.id], "\(row.id)")
+      let value = try #require(try benchmark.value(of: row))
+      #expect(abs(value - expected) <= 1e-4 * abs(expected), "\(row.id): \(value), the peer has \(expected)")
+    }
+  }
+
+  @Test func ratiosAreGivenWhereBothSidesDoTheSameWork() {
+    var result = BenchmarkResult(threads: 1, precision: .float32, width: 16, libtorch: "2.13.0", cpu: "a processor")
+    for (row, rate) in [("anp", 300.0), ("nc", 200), ("sgd", 900), ("dpsgd", 300)] {
+      result.add("defenses/\(row)", rate)
+    }
+    result.add(peer: [
+      "defenses/anp": 100, "defenses/nc": 100, "defenses/sgd": 800, "defenses/dpsgd": 200, "defenses/dpsgd-loop": 50,
+    ])
+    func lines() -> [String] {
+      result.text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+    }
+    result.values = ["defenses/anp": 2, "defenses/nc": 4]
+    result.peerValues = ["defenses/anp": 2.0002, "defenses/nc": 4.0001, "defenses/dpsgd-loop": 1]
+    #expect(result.disagreeing.isEmpty)
+    #expect(lines().contains("defenses/anp 100 300 3.00x 1.0x met"))
+    #expect(
+      lines().contains(
+        "Both sides get the same numbers in the first step of 2 rows, to 1e-04 of each (float32)."))
+    #expect(
+      lines().contains(
+        "One step of dpsgd takes as long as 3.0 plain ones; the peer's as 4.0, sample by sample 16.0 of its own."))
+
+    result.peerValues["defenses/anp"] = 2.1
+    #expect(result.disagreeing == ["defenses/anp"])
+    #expect(lines().contains("defenses/anp 100 300 - not the same work: 2.1 there, 2 here"))
+    #expect(lines().contains("defenses/nc 100 200 2.00x 1.0x met"))
+    #expect(!result.text.contains("the same numbers"))
+    // What is no number agrees with nothing.
+    result.peerValues["defenses/anp"] = .nan
+    #expect(result.disagreeing == ["defenses/anp"])
+  }
+
+  @Test func thePeerGetsWhatTheRowsComputeFrom() throws {
+    let (folder, benchmark) = (try TemporaryFolder(), try benchmark())
+    let path = folder.path + "/inputs.safetensors"
+    #expect(try benchmark.saveInputs(of: "train", to: path) == false)
+    #expect(!FileManager.default.fileExists(atPath: path))
+    #expect(try benchmark.saveInputs(of: "defenses", to: path))
+    let tensors = try Safetensors.load(path)
+    for key in ["images", "labels", "model.conv1.weight", "other.layer4.1.bn2.running_var", "pruning.0", "draw.rows"] {
+      #expect(tensors[key] != nil, "\(key)")
+    }
   }
 
   @Test func whatIsMissingIsNamed() {
@@ -97,10 +158,19 @@ struct BenchmarkTests {
     let folder = try TemporaryFolder()
     // Stands in for the interpreter: succeeds at the imports, prints a table for the script.
     let python = try folder.write(
-      "python", "#!/bin/sh\n[ \"$1\" = -c ] || echo '{\"images_per_second\": {\"train/tuned\": 12.5}}'\n")
+      "python",
+      "#!/bin/sh\n[ \"$1\" = -c ] || echo '{\"images_per_second\": {\"train/tuned\": 12.5}, \"values\": "
+        + "{\"words\": '`echo $* | wc -w`'}}'\n")
     let script = try folder.write("peer.py", "")
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: python)
     let peer = try BenchmarkPeer.find(script: script, python: python, environment: [:])
-    #expect(try peer.measure(group: "train", Benchmark.Settings(), threads: 1) == ["train/tuned": 12.5])
+    var settings = Benchmark.Settings()
+    let rows = try Benchmark.rows(named: "train", precision: .float32)
+    let measured = try peer.measure(rows, settings, threads: 1)
+    #expect(measured.rates == ["train/tuned": 12.5])
+    // A device and a file of inputs are handed on.
+    settings.device = .cuda(0)
+    let words = try peer.measure(rows, settings, threads: 1, inputs: "a.safetensors").values["words"]
+    #expect(words == measured.values["words"].map { $0 + 4 })
   }
 }

@@ -3,17 +3,17 @@
 // backward pass of the losses, each weighted by its clipping factor, is the sum of the clipped gradients. (Goodfellow,
 // Efficient Per-Example Gradient Computations, 2015; Lee and Kifer, 2020, for convolutions.)
 
-import Backdoor
-import Torch
-import TorchNN
+package import Backdoor
+package import Torch
+package import TorchNN
 
-struct PerSampleClipping {
-  let parameters: [Tensor]
+package struct PerSampleClipping {
+  package let parameters: [Tensor]
   /// Layers with parameters.
   private let layerCount: Int
 
   /// - Throws: `DefenseError` for a model with parameters whose gradients of single samples are not known here.
-  init(_ model: Module, id: String) throws(DefenseError) {
+  package init(_ model: Module, id: String) throws(DefenseError) {
     parameters = model.parameters()
     var count = 0
     for (path, module) in model.modules() {
@@ -36,7 +36,9 @@ struct PerSampleClipping {
   /// The sum over the batch of gradients that are scaled down to a 2-norm of at most `bound` each.
   /// - Parameter losses: the forward pass, to one loss a sample (float B); each layer is used once.
   /// - Returns: one gradient for each parameter; the losses; the norms before clipping, float32 B.
-  func callAsFunction(bound: Double, _ losses: () -> Tensor) -> (gradients: [Tensor], losses: Tensor, norms: Tensor) {
+  package func callAsFunction(bound: Double, _ losses: () -> Tensor) -> (
+    gradients: [Tensor], losses: Tensor, norms: Tensor
+  ) {
     let (values, trace) = LayerTrace.recording(losses)
     let seen = trace.calls
     require(

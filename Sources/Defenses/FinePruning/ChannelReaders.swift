@@ -1,6 +1,7 @@
 import Backdoor
 import Torch
 import TorchNN
+import Training
 import Vision
 
 /// The weights that read the channels of a network's last stage, found in a forward pass: a layer is a reader if its
@@ -67,6 +68,13 @@ struct ChannelReaders {
       let reached = gradient(of: map.narrowed(1, channel..<(channel + 1)).sum(), at: u, retainGraph: true)
       return (reached.abs().sum(others) .> 0).nonzero().flattened()
     }
+  }
+
+  /// Whether nothing but the last linear layer reads the stage: then its input stays the same whatever is pruned.
+  /// - Parameter features: numbers of an image that the last linear layer reads.
+  func areHead(of model: Classifier, features: Int) -> Bool {
+    let head = model.headParameters(features: features).map(\.tensor)
+    return readers.allSatisfy { reader in head.contains { $0 === reader.weight } }
   }
 
   /// Sets to zero what reads these channels, each time that it is called: nothing of them reaches the logits.

@@ -1,4 +1,4 @@
-import Torch
+package import Torch
 
 /// The gradient of an outer loss by the weights, where the perturbation is itself the solution of an inner problem that
 /// depends on them: by the implicit function theorem, with the inverse as a fixed-point iteration (Grazzi et al., On the
@@ -6,12 +6,12 @@ import Torch
 ///
 /// With the inner map P(d, w) = d - step dL_in/dd, v <- (dP/dd)^T v + dL_out/dd is repeated `iterations` times from 0;
 /// the result is dL_out/dw + (dP/dw)^T v.
-enum Hypergradient {
+package enum Hypergradient {
   /// - Parameters:
   ///   - perturbation: where the inner problem ended.
   ///   - inner, outer: the losses, scalars, of a perturbation; they use `weights`.
   /// - Returns: one gradient for each weight; zeros for one that neither loss depends on.
-  static func compute(
+  package static func compute(
     at perturbation: Tensor, weights: [Tensor], iterations: Int, step: Double, tolerance: Double = 1e-10,
     inner: (Tensor) -> Tensor, outer: (Tensor) -> Tensor
   ) -> [Tensor] {

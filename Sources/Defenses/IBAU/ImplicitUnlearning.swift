@@ -6,16 +6,16 @@
 // From the authors' code, where the paper is silent: evaluation mode; the inner problem is one pass of SGD with rate 10
 // on -CE(f(x + d), f's own class of x) + .001 |d|^2; the inner map of the hypergradient is a step of .1 on the same loss
 // with true labels on the round's first batch; in the outer loss 1% of a batch carry the perturbation; 5 rounds, 5
-// fixed-point iterations, batches of 100, Adam 1e-3 (1e-4 in the benchmarks). The batches of a round, shuffled, are the
-// same for both problems. Nothing is projected or clamped unless `radius` is given (the paper's ball).
+// fixed-point iterations, batches of 100, Adam 1e-3 (1e-4 in the benchmarks). The batches of a round, shuffled (not in
+// their code), are the same for both problems; the benchmarks augment them once for all rounds, which is not here. Nothing is projected or clamped unless `radius` is given (the paper's ball).
 
 public import Backdoor
 import Files
 public import Support
-import Torch
+package import Torch
 import TorchNN
-import Training
-import Vision
+package import Training
+package import Vision
 
 public struct ImplicitUnlearning: Defense {
   public static let id = "i-bau"
@@ -61,7 +61,7 @@ public struct ImplicitUnlearning: Defense {
         source: "authors' code: .1"),
       Setting(
         "portion", "Share of a batch that carries the perturbation in unlearning, at least one image.",
-        unit: "fraction", range: 0...1, source: "authors' code: 1%"),
+        unit: "fraction", range: 0...1, source: "authors' code: 1%, rounded down"),
       Setting(
         "radius", "Largest L2 norm of the perturbation; empty means no limit.", unit: "pixels in [0,1]",
         range: 0...100_000, source: "authors' code: none"),
@@ -107,7 +107,7 @@ public struct ImplicitUnlearning: Defense {
   }
 
   /// The loss that the perturbation descends: how well the model still tells these classes, and its size.
-  func innerLoss(
+  package func innerLoss(
     _ model: Classifier, _ images: Tensor, _ classes: Tensor, _ d: Tensor, _ context: TrainingContext
   ) -> Tensor {
     let entropy = context.compute { F.crossEntropy(model(images + d), classes) }
@@ -115,7 +115,9 @@ public struct ImplicitUnlearning: Defense {
   }
 
   /// 1 x C x H x W: one pass of descent from 0, a step for each batch.
-  func perturbation(of model: Classifier, _ batches: some Sequence<Tensor>, _ context: TrainingContext) -> Tensor {
+  package func perturbation(of model: Classifier, _ batches: some Sequence<Tensor>, _ context: TrainingContext)
+    -> Tensor
+  {
     var d = Tensor(0)
     for (number, images) in batches.enumerated() {
       if number == 0 { d = Tensor.zeros([1] + images.shape.dropFirst(), device: context.device) }

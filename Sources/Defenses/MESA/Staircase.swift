@@ -1,21 +1,27 @@
 import Backdoor
 import Foundation
-import Torch
+package import Torch
 import TorchNN
-import Training
-import Vision
+package import Training
+package import Vision
 
 /// Trains the steps of MESA's staircases, several classes and thresholds at the same time: they share the images of a
 /// batch and never touch each other.
-struct Staircase {
+package struct Staircase {
   /// A class, and the probability of it that triggers have to reach.
-  struct Step: Hashable {
+  package struct Step: Hashable {
     let label: Int
     let threshold: Double
+
+    package init(label: Int, threshold: Double) { (self.label, self.threshold) = (label, threshold) }
   }
 
   let configuration: MaxEntropyStaircase.Configuration
   let stage: String
+
+  package init(configuration: MaxEntropyStaircase.Configuration, stage: String) {
+    (self.configuration, self.stage) = (configuration, stage)
+  }
 
   struct Found {
     let step: Step
@@ -79,18 +85,18 @@ struct Staircase {
   }
 
   /// What is drawn for a batch and a step of the staircase.
-  struct Draw {
+  package struct Draw {
     /// Each B x D in [0, 1].
-    let noise: Tensor
-    let independent: Tensor
+    package let noise: Tensor
+    package let independent: Tensor
     /// int64 B.
-    let rows: Tensor
-    let columns: Tensor
+    package let rows: Tensor
+    package let columns: Tensor
 
     init(noise: Tensor, independent: Tensor, rows: Tensor, columns: Tensor) {
       (self.noise, self.independent, self.rows, self.columns) = (noise, independent, rows, columns)
     }
-    init(_ count: Int, noise: Int, side: Int, of data: ImageDataset, _ random: Generator, _ device: Device) {
+    package init(_ count: Int, noise: Int, side: Int, of data: ImageDataset, _ random: Generator, _ device: Device) {
       self.noise = random.uniform([count, noise]).to(device)
       independent = random.uniform([count, noise]).to(device)
       let places = PlacedTriggers.draw(count, side: side, height: data.height, width: data.width, random)
@@ -101,7 +107,7 @@ struct Staircase {
   /// The loss of several steps on one batch, each image with a trigger of its own.
   /// - Parameter pixels: B x C x H x W in [0, 1].
   /// - Returns: the sum of max(0, threshold - p) - alpha I, and of each step the two parts.
-  func losses(
+  package func losses(
     _ model: Classifier, _ pixels: Tensor, _ steps: [Step], _ networks: [TriggerDistribution], _ drawn: [Draw],
     _ context: TrainingContext
   ) -> (total: Tensor, hinges: Tensor, information: Tensor) {

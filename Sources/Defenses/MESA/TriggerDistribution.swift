@@ -1,19 +1,19 @@
 import Backdoor
 import Foundation
-import Torch
-import TorchNN
+package import Torch
+package import TorchNN
 
 /// One step of MESA's staircase: a generator of small triggers, and the network that estimates how much a trigger says
 /// about the noise that it was made from, which for a generator without noise of its own is the triggers' entropy but for
 /// a constant.
-final class TriggerDistribution: Module {
+package final class TriggerDistribution: Module {
   let generator: [Linear]
   let statistics: [Linear]
   let noise: Int
 
   /// - Parameters:
   ///   - noise: numbers that a trigger is made from; trigger: values of a trigger; width: of the hidden layers.
-  init(noise: Int, trigger: Int, width: Int, _ random: Generator) {
+  package init(noise: Int, trigger: Int, width: Int, _ random: Generator) {
     self.noise = noise
     generator = [
       Linear(noise, width, random), Linear(width, width, random), Linear(width, trigger, random),

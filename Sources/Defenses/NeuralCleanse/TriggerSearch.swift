@@ -1,12 +1,12 @@
 import Backdoor
-import Torch
+package import Torch
 import TorchNN
-import Training
-import Vision
+package import Training
+package import Vision
 
 /// The smallest trigger that leads to each class: for all classes at the same time, which share batches and never touch
 /// each other.
-struct TriggerSearch {
+package struct TriggerSearch {
   let rule: CostSchedule.Rule
   let epochs: Int
   let batch: Int
@@ -105,7 +105,7 @@ struct TriggerSearch {
   /// - Parameters:
   ///   - masks: before `unit`, 1 x H x W each; patterns: C x H x W each.
   /// - Returns: the sum, and of each class the share of images that get it and the norm.
-  static func losses(
+  package static func losses(
     _ model: Classifier, _ pixels: Tensor, masks: [Tensor], patterns: [Tensor], targets: [Int], costs: [Double],
     _ context: TrainingContext
   ) -> (total: Tensor, success: Tensor, norms: Tensor) {

@@ -2,9 +2,9 @@
 // (Hyvarinen and Oja, Independent Component Analysis: Algorithms and Applications, 2000): all components at once, log
 // cosh as contrast, symmetric decorrelation.
 
-import Torch
+package import Torch
 
-enum FeatureReduction {
+package enum FeatureReduction {
   /// The rows less their mean, and their right singular vectors, the rows of `directions`, with the squared singular
   /// values, descending.
   static func decomposed(_ features: Tensor) -> (centred: Tensor, squares: Tensor, directions: Tensor) {
@@ -19,7 +19,7 @@ enum FeatureReduction {
   ///   - features: float64 n x D.
   ///   - count: components wanted; there are no more than the centred features have dimensions.
   /// - Returns: float64 n x at most count, and their standard deviations.
-  static func principal(_ features: Tensor, count: Int) -> (components: Tensor, deviations: Tensor) {
+  package static func principal(_ features: Tensor, count: Int) -> (components: Tensor, deviations: Tensor) {
     let n = features.dimension(0)
     let (centred, values, directions) = decomposed(features)
     let variances = values.array(Double.self)

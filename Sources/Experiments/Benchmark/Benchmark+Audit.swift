@@ -8,7 +8,7 @@ extension Benchmark {
   /// The three searches of an audit over all classes, a few steps each, and what they found scored on held-out images.
   /// Forward and backward passes of single images per second; what is only scored does not count.
   func audit(_ precision: Precision, warmUp: Bool) throws -> Double {
-    let context = TrainingContext(precision: precision)
+    let context = TrainingContext(device: device, precision: precision)
     let model = model()
     model.to(.channelsLast).eval()
     var s = AuditSettings()

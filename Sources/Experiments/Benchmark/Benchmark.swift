@@ -12,7 +12,8 @@ import Vision
 /// How fast this program trains, evaluates, purifies and poisons on this machine: PreAct-ResNet18 on 32x32 images.
 ///
 /// Each row runs what users run: `Trainer`, `Classifier.logits(of:)`, `AdversarialUnlearning.losses`, `Trigger.stamp`,
-/// after one step that does not count. Images come from the folder given, or are random.
+/// after one step that does not count. Images come from the folder given, or are random. All but stamping runs on the
+/// device of the settings.
 public final class Benchmark {
   /// What is measured, and how long.
   public struct Settings: Sendable {
@@ -30,6 +31,7 @@ public final class Benchmark {
     public var epochImages = 1024
     /// The arithmetic of all rows that do not name theirs; not `auto`.
     public var precision = Precision.float32
+    public var device = Device.cpu
     /// A folder with CIFAR-10; nil draws random images.
     public var data: String? = nil
     public init() {}
@@ -66,7 +68,7 @@ public final class Benchmark {
       Row(id: "poison/sig", summary: "stamping uint8 images with SIG") { try $0.poison("sig", warmUp: $1) },
       Row(id: "poison/bpp", summary: "stamping uint8 images with BPP") { try $0.poison("bpp", warmUp: $1) },
     ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } }
-    + EpochCost.all.map(\.row)
+    + DefenseWork.all.map(\.row) + EpochCost.all.map(\.row)
 
   private static func inEachPrecision(
     _ group: String, _ summary: String,
@@ -80,8 +82,8 @@ public final class Benchmark {
       }
   }
 
-  /// Groups that are quick enough to measure unasked: all but the epochs of every system.
-  public static var usualGroups: [String] { groups.filter { $0 != EpochCost.group } }
+  /// Groups that are quick enough to measure unasked: all but the epochs of every system and the baselines' work.
+  public static var usualGroups: [String] { groups.filter { $0 != EpochCost.group && $0 != DefenseWork.group } }
 
   public static var groups: [String] {
     rows.map(\.group).reduce(into: []) { groups, group in if !groups.contains(group) { groups.append(group) } }
@@ -107,26 +109,56 @@ public final class Benchmark {
   }
 
   public let settings: Settings
+  /// On the device.
   let data: ImageDataset
   private var warm: Set<String> = []
+  private var madeInputs: DefenseInputs?
+
+  var device: Device { settings.device }
 
   /// - Throws: `DataError` if the folder does not hold CIFAR-10.
   public init(_ settings: Settings) throws {
     self.settings = settings
+    data = try Self.images(settings).to(settings.device)
+  }
+
+  private static func images(_ settings: Settings) throws -> ImageDataset {
     let count = 4096
     if let path = settings.data {
       var source = DatasetSettings()
       source.name = "cifar10"
       source.path = path
       source.train = count
-      data = try ImageDataset.load(source, .train)
-    } else {
-      let random = Generator(seed: 0)
-      data = ImageDataset(
-        name: "random", images: random.integers(0..<256, [count, 3, 32, 32]).to(.uint8),
-        labels: random.integers(0..<10, [count]),
-        classNames: (0..<10).map(String.init))
+      return try ImageDataset.load(source, .train)
     }
+    let random = Generator(seed: 0)
+    return ImageDataset(
+      name: "random", images: random.integers(0..<256, [count, 3, 32, 32]).to(.uint8),
+      labels: random.integers(0..<10, [count]),
+      classNames: (0..<10).map(String.init))
+  }
+
+  /// What the rows of the group `defenses` compute from, made at the first use.
+  func inputs() throws -> DefenseInputs {
+    if let madeInputs { return madeInputs }
+    let made = try DefenseInputs(self)
+    madeInputs = made
+    return made
+  }
+
+  /// Writes what the rows of a group compute from, for the peer.
+  /// - Returns: whether the group has such a file.
+  /// - Throws: `FileError`.
+  public func saveInputs(of group: String, to path: String) throws -> Bool {
+    guard group == DefenseWork.group else { return false }
+    try inputs().save(to: path)
+    return true
+  }
+
+  /// A number that comes out of a row's first step, in float32, which the peer has to get too; nil of a row that has none.
+  public func value(of row: Row) throws -> Double? {
+    guard let work = DefenseWork.all.first(where: { $0.row.id == row.id }) else { return nil }
+    return try work.value(try inputs(), TrainingContext(device: device, precision: .float32))
   }
 
   /// Images per second. The first measurement of a row is preceded by a short one that does not count.
@@ -136,12 +168,17 @@ public final class Benchmark {
   }
 
   func model() -> Classifier {
-    PreActResNet18(classes: 10, width: settings.width, normalization: .cifar10, Generator(seed: 0))
+    PreActResNet18(classes: 10, width: settings.width, normalization: .cifar10, Generator(seed: 0)).to(device)
   }
 
   /// Images per second of a body that handles `images`.
   func rate(_ images: Int, _ body: () throws -> Void) rethrows -> Double {
-    let seconds = try ContinuousClock().measure { try body() } / .seconds(1)
+    if device.isCUDA { Runtime.synchronize() }
+    let seconds =
+      try ContinuousClock().measure {
+        try body()
+        if device.isCUDA { Runtime.synchronize() }
+      } / .seconds(1)
     return Double(images) / max(seconds, 1e-9)
   }
 
@@ -152,7 +189,7 @@ public final class Benchmark {
     recipe.learningRate = 0.01
     recipe.nesterov = false
     recipe.schedule = .constant
-    let context = TrainingContext(precision: precision)
+    let context = TrainingContext(device: device, precision: precision)
     let model = model()
     let images = data.prefix(settings.batch * (warmUp ? 1 : settings.steps))
     return try rate(images.count) { try Trainer(recipe).train(model, on: images, context: context) }
@@ -160,7 +197,7 @@ public final class Benchmark {
 
   private func cropFlip(warmUp: Bool) throws -> Double {
     let augmentation = CropFlip()
-    let generator = Generator(seed: 0)
+    let generator = Generator(seed: 0, device: device)
     let order = generator.permutation(data.count)
     let batches = Batches(count: data.count, size: settings.batch, dropLast: true)
     return rate(batches.images) {
@@ -169,7 +206,7 @@ public final class Benchmark {
   }
 
   private func evaluate(_ precision: Precision, warmUp: Bool) throws -> Double {
-    let context = TrainingContext(precision: precision)
+    let context = TrainingContext(device: device, precision: precision)
     let model = model()
     model.to(.channelsLast).eval()
     let images = data.prefix(settings.evaluationBatch * (warmUp ? 1 : settings.steps))
@@ -177,7 +214,7 @@ public final class Benchmark {
   }
 
   private func unlearn(_ precision: Precision, warmUp: Bool) throws -> Double {
-    let context = TrainingContext(precision: precision)
+    let context = TrainingContext(device: device, precision: precision)
     let configuration = SharedAdversarialUnlearning.Configuration()
     let (student, reference) = (model(), model())
     for model in [student, reference] { model.to(.channelsLast).eval() }
@@ -190,7 +227,7 @@ public final class Benchmark {
       images: batch.pixels(0..<batch.count).contiguous(.channelsLast), labels: batch.labels, referenceClasses: classes)
     return rate(batch.count) {
       let losses = method.losses(
-        step, student: student, reference: reference, context: context, generator: Generator(seed: 0))
+        step, student: student, reference: reference, context: context, generator: Generator(seed: 0, device: device))
       optimizer.step(minimizing: losses.total)
     }
   }
@@ -203,8 +240,9 @@ public final class Benchmark {
     let generator = Generator(seed: 0)
     let order = generator.permutation(data.count)
     let rounds = warmUp ? 1 : 4
+    let images = data.images.to(.cpu)
     return rate(rounds * data.count) {
-      for _ in 0..<rounds { _ = trigger.stamp(data.images[order], generator) }
+      for _ in 0..<rounds { _ = trigger.stamp(images[order], generator) }
     }
   }
 }

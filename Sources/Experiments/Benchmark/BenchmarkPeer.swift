@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Support
+import Torch
 
 /// The Python side of a comparison: `peer.py` times what a user of Python tools gets on the same machine.
 public struct BenchmarkPeer: Sendable {
@@ -50,23 +51,33 @@ public struct BenchmarkPeer: Sendable {
     return usual
   }
 
-  /// The peer's rows of one group in one measurement: images per second by name (`train/tuned`).
+  /// The peer's rows for some rows of one group, or all of the group's, in one measurement: images per second by name (`train/tuned`), and the numbers that
+  /// both sides have to get.
+  /// - Parameter inputs: a file that `Benchmark.saveInputs` wrote; nil for groups without one.
   /// - Throws: `BenchmarkError`.
   public func measure(
-    group: String, _ settings: Benchmark.Settings, threads: Int, compiled: Bool = false
-  ) throws(BenchmarkError) -> [String: Double] {
-    var words = [python, script, "--rows", group, "--threads", String(threads), "--width", String(settings.width)]
+    _ rows: [Benchmark.Row], _ settings: Benchmark.Settings, threads: Int, compiled: Bool = false, inputs: String? = nil
+  ) throws(BenchmarkError) -> (rates: [String: Double], values: [String: Double]) {
+    // The peer's rows of other groups have names of their own.
+    let names = rows.map { $0.group == DefenseWork.group ? $0.id : $0.group }
+    var words = [
+      python, script, "--rows", Set(names).sorted().joined(separator: ","), "--threads", String(threads), "--width",
+      String(settings.width),
+    ]
     words += ["--batch", String(settings.batch), "--sau-batch", String(settings.unlearningBatch)]
     words += ["--steps", String(settings.steps), "--repeat", "1"]
+    if settings.device != .cpu { words += ["--device", settings.device.description] }
     if compiled { words.append("--compile") }
+    if let inputs { words += ["--inputs", inputs] }
     if let data = settings.data { words += ["--data", data] }
     let text = try Self.output(words)
-    guard let tree = try? JSONValue(json: text, source: script), let rows = tree["images_per_second"]?.objectValue
+    guard let tree = try? JSONValue(json: text, source: script), let rates = tree["images_per_second"]?.objectValue
     else {
       throw BenchmarkError(
         "\(script) printed no table of images_per_second, so it is not the peer's script or not its version.")
     }
-    return rows.compactMapValues(\.doubleValue)
+    let values = tree["values"]?.objectValue ?? [:]
+    return (rates.compactMapValues(\.doubleValue), values.compactMapValues(\.doubleValue))
   }
 
   /// What a command prints.

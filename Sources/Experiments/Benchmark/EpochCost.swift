@@ -65,7 +65,7 @@ extension Benchmark {
     data.prefix(warmUp ? min(settings.batch, settings.epochImages) : settings.epochImages)
   }
 
-  private var context: TrainingContext { TrainingContext(precision: settings.precision) }
+  private var context: TrainingContext { TrainingContext(device: device, precision: settings.precision) }
 
   fileprivate func standardEpoch(_ warmUp: Bool) throws -> Double {
     var recipe = Recipe()

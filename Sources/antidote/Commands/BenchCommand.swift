@@ -17,9 +17,12 @@ struct BenchCommand: ParsableCommand {
       Rows called auto are measured in the precision of --precision, by default the faster one here; beside them stands the other one, \
       where the CPU has instructions for it.
 
-      The group epoch is measured only where it is named: what an epoch of each training-time system costs beside standard training.
+      Two groups are measured only where they are named. epoch: what an epoch of each training-time system costs beside standard training. \
+      defenses: the work that each baseline mostly consists of; --compare does the same in plain PyTorch (float32, as its paper describes \
+      it), from the same weights and images, and checks that both sides get the same numbers.
 
         antidote bench
+        antidote bench --rows defenses --compare --width 16
         antidote bench --rows epoch --width 16
         antidote bench --rows train,poison --compare --python venv/bin/python
       """)
@@ -29,6 +32,8 @@ struct BenchCommand: ParsableCommand {
   var rows = Benchmark.usualGroups.joined(separator: ",")
   @Option(help: ArgumentHelp("Channels of PreAct-ResNet18's first stage.", valueName: "channels"))
   var width = 64
+  @Option(help: ArgumentHelp("cpu, cuda or cuda:N; both sides compute there, and stamp on the CPU.", valueName: "name"))
+  var device = "cpu"
   @OptionGroup var compute: ComputeOptions
   @Option(help: ArgumentHelp("Steps of training and evaluation in a round.", valueName: "n"))
   var steps = 6
@@ -62,7 +67,7 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     let other = compare ? try BenchmarkPeer.find(script: peer, python: python) : nil
     var general = GeneralSettings()
-    general.device = "cpu"
+    general.device = device
     general.threads = compute.threads ?? .auto
     general.precision = compute.precision ?? .auto
     let plan = try ComputePlan(general)
@@ -70,6 +75,7 @@ struct BenchCommand: ParsableCommand {
     progress.message(plan.description)
     var settings = Benchmark.Settings()
     settings.precision = plan.precision
+    settings.device = plan.device
     settings.width = width
     settings.steps = steps
     settings.data = data
@@ -77,11 +83,24 @@ struct BenchCommand: ParsableCommand {
     let benchmark = try Benchmark(settings)
     var result = BenchmarkResult(
       threads: plan.threads, precision: plan.precision, width: width, libtorch: Runtime.version, cpu: Processor.name)
+    result.device = plan.device.description
+    let inputs = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "antidote-bench-\(UUID().uuidString).safetensors"
+    ).path
+    defer { try? FileSystem.remove(inputs) }
     for group in Benchmark.groups where chosen.contains(where: { $0.group == group }) {
+      let hasInputs = other != nil ? try benchmark.saveInputs(of: group, to: inputs) : false
+      for row in chosen where row.group == group && other != nil {
+        result.values[row.id] = try benchmark.value(of: row)
+      }
       for round in 1...rounds {
         progress.message("\(group), round \(round) of \(rounds)")
         if let other {
-          result.add(peer: try other.measure(group: group, settings, threads: plan.threads, compiled: compile))
+          let measured = try other.measure(
+            chosen.filter { $0.group == group }, settings, threads: plan.threads, compiled: compile,
+            inputs: hasInputs ? inputs : nil)
+          result.add(peer: measured.rates)
+          result.peerValues.merge(measured.values) { $1 }
         }
         for row in chosen where row.group == group {
           try Interruption.check()
