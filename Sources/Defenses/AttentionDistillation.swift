@@ -5,8 +5,8 @@
 // cross entropy plus beta times the mean squared difference of the maps, summed over the stages (equations 3 and 4).
 //
 // One forward pass a network gives its logits and all its attention maps. A stage with a map of one pixel is left out:
-// of length one, its map is constant. From the authors' code: SGD with momentum .9 and weight decay 1e-4, batches of 64,
-// a rate of .1 for two epochs, then .01, then 1e-4 from epoch 20; 1e-6 beside the length; the teacher in evaluation mode.
+// of length one, its map is constant. From the authors' code: SGD with Nesterov momentum .9 and weight decay 1e-4, batches
+// of 64, a rate of .1 for two epochs, then .01, then 1e-4 from epoch 20; 1e-6 beside the length; the teacher in evaluation mode.
 // The authors' network has three stages; the weights are those of the last three that are left in.
 
 public import Backdoor
@@ -25,9 +25,15 @@ public struct AttentionDistillation: Defense {
   public static let requires: Set<Resource> = [.model, .cleanSplit]
 
   public static let presets = [
+    // The scheduler that its configuration names never steps: each epoch sets the rate.
     SettingsPreset(
-      "backdoorbench", "BackdoorBench, config/defense/nad/cifar10.yaml; a constant rate in place of its cosine",
-      ["epochs": 100, "batch": 256, "rates": [0.01], "milestones": [], "cutout": 0])
+      "backdoorbench", "BackdoorBench, config/defense/nad/cifar10.yaml and defense/nad.py",
+      [
+        "epochs": 100, "batch": 256, "rates": [0.01, 0.0001], "milestones": [20], "nesterov": false,
+        "weightDecay": 5e-4, "cutout": 0,
+      ]),
+    SettingsPreset(
+      "gao-2022", "Gao et al. 2022, section 4: a first rate of .01", ["rates": [0.01, 0.0001], "milestones": [20]]),
   ]
 
   public struct Configuration: Configurable {
@@ -37,6 +43,7 @@ public struct AttentionDistillation: Defense {
     public var rates = [0.1, 0.01, 0.0001]
     public var milestones = [2, 20]
     public var momentum = 0.9
+    public var nesterov = true
     public var weightDecay = 1e-4
     public var betas = [500.0, 1000, 1000]
     public var power = 2.0
@@ -47,30 +54,31 @@ public struct AttentionDistillation: Defense {
     public static let settings: [Setting] = [
       Setting(
         "teacherEpochs", "Epochs of fine-tuning that make the teacher.", unit: "epochs", range: 0...100_000,
-        source: "paper, section 4.1: 10"),
+        source: "authors' instructions: 5 to 10"),
       Setting(
         "epochs", "Epochs of the student.", unit: "epochs", range: 0...100_000,
-        source: "authors' code: 20; paper, section 4.1: 10"),
-      Setting("batch", "Images in one step.", unit: "images", range: 2...65_536, source: "paper, section 4.1: 64"),
+        source: "authors' code: 20"),
+      Setting("batch", "Images in one step.", unit: "images", range: 2...65_536, source: "authors' code: 64"),
       Setting(
         "rates", "SGD's learning rates, one after the other; teacher and student alike.", range: 0...100,
-        source: "paper, section 4.1: from .1; authors' code"),
+        source: "authors' code"),
       Setting(
         "milestones", "Epochs, from 0, at which the next rate begins.", unit: "epochs", range: 0...100_000,
         source: "authors' code"),
       Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "authors' code"),
-      Setting("weightDecay", "L2 penalty.", range: 0...1, source: "paper, section 4.1: 1e-4"),
+      Setting("nesterov", "Nesterov momentum.", source: "authors' code: on; benchmarks: off"),
+      Setting("weightDecay", "L2 penalty.", range: 0...1, source: "authors' code: 1e-4; benchmarks: 5e-4"),
       Setting(
         "betas", "Weights of the attention losses of the last stages, from the input on.", range: 0...1_000_000,
         source: "authors' code: 500, 1,000, 1,000"),
-      Setting("power", "Power of the activations in an attention map.", range: 1...10, source: "paper, section 4.1: 2"),
+      Setting("power", "Power of the activations in an attention map.", range: 1...10, source: "authors' code: 2"),
       Setting(
         "crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64,
-        source: "paper, section 4.1: 4"),
-      Setting("flip", "Random horizontal flip.", source: "paper, section 4.1"),
+        source: "authors' code: 4"),
+      Setting("flip", "Random horizontal flip.", source: "authors' code"),
       Setting(
         "cutout", "Side of the black square; 0 switches it off.", unit: "pixels", range: 0...4096,
-        source: "paper, section 4.1: 9"),
+        source: "paper, section 4.1: 9; authors' code: 3"),
     ]
   }
 
@@ -121,7 +129,9 @@ public struct AttentionDistillation: Defense {
     let c = configuration
     var recipe = Recipe()
     (recipe.epochs, recipe.batch, recipe.crop, recipe.flip, recipe.dropLast) = (epochs, c.batch, c.crop, c.flip, false)
-    let optimizer = SGD(model.parameters(), learningRate: c.rates[0], momentum: c.momentum, weightDecay: c.weightDecay)
+    let optimizer = SGD(
+      model.parameters(), learningRate: c.rates[0], momentum: c.momentum, weightDecay: c.weightDecay,
+      nesterov: c.nesterov && c.momentum > 0)
     var trainer = Trainer(recipe, stage: stage)
     trainer.isMeasured = isMeasured
     try trainer.train(

@@ -2,8 +2,8 @@
 // black before the model sees them, at test time, or in training as well. A model learned its trigger at one place and
 // size; moved and smaller it is another pattern.
 //
-// A tenth of the side becomes black at the bottom and the right, as the adversarial-training paper compares it; the
-// original pads at random, which is an option (`random`). The guard is part of the model: its file names it, and
+// A tenth of the side becomes black at the bottom and the right, as the decoupling paper compares it (Huang et al. 2022,
+// B.3); the original pads at random, which is an option (`random`). The guard is part of the model: its file names it, and
 // evaluation and other defenses see the guarded model.
 
 public import Backdoor
@@ -28,10 +28,10 @@ public struct ShrinkPadGuard: Defense {
     public static let settings: [Setting] = [
       Setting(
         "share", "Share of each side that becomes black.", unit: "fraction", range: 0...0.9,
-        source: "adversarial-training paper: 10%"),
+        source: "decoupling paper, B.3: 10%"),
       Setting(
         "random", "Each image of a batch at a place of its own; else all at the top left.",
-        source: "decided here: not; Li et al.: random"),
+        source: "decoupling paper, B.3: bottom right; Li et al.: random"),
     ]
 
     func transform(_ seed: Seed) -> ShrinkPad { ShrinkPad(share: share, seed: random ? seed("shrinkpad") : nil) }

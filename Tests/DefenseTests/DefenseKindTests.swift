@@ -105,7 +105,8 @@ import Vision
     }
     let error = #expect(throws: SettingsError.self) { try kind.make(["preset": "backdorbench"]) }
     #expect(error?.issues.first?.path == "defense.preset")
-    let expected = kind.presets.isEmpty ? "has no presets" : "Did you mean backdoorbench? Known: backdoorbench."
+    let names = kind.presets.map(\.name)
+    let expected = names.isEmpty ? "has no presets" : "Known: \(names.joined(separator: ", "))."
     #expect(error?.description.contains(expected) == true, "\(String(describing: error))")
     #expect(throws: SettingsError.self) { try kind.make(["preset": 3]) }
     #expect(try kind.make(["preset": .null]).settings == defaults)

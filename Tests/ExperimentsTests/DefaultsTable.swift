@@ -7,7 +7,8 @@
 /// Sources: the papers' text, by section, as P0 (Defending Backdoor Attacks via Robustness against Noisy Label), P1 (On
 /// the Effectiveness of Adversarial Training against Backdoor Attacks), P2 (Shared Adversarial Unlearning), P3
 /// (Self-Expansion and Compatibility), P4 (Backdoor Defense via Decoupling the Training Process); C, what their authors'
-/// code does; B, the convention of the backdoor benchmarks; R, another reference, by name; D, decided here.
+/// code does; B, BackdoorBench's code or the convention of the benchmarks; R, another reference, by name (unread: as others
+/// report it); D, decided here.
 enum DefaultsTable {
   static let text = """
     [shared poisoning]
@@ -451,30 +452,30 @@ enum DefaultsTable {
     flip = true                        # C
 
     [defenses fp]
-    tolerance = 0.1                    # B: 10% of the accuracy
-    step = 0.01                        # B: 1% of the channels
-    share = null                       # R Liu et al. 2018, section 3: by accuracy
+    tolerance = 0.1                    # B: acc_ratio
+    step = 0.01                        # B: once_prune_ratio
+    share = null                       # R Liu et al. 2018 (unread): by accuracy; B
     validation = 0.2                   # D
     finetune.* = @defenses ft
 
     [defenses anp]
-    iterations = 2000                  # R Wu and Wang 2021, section 5.1
-    batch = 128                        # R Wu and Wang 2021, section 5.1
-    learningRate = 0.2                 # R Wu and Wang 2021, section 5.1
-    momentum = 0.9                     # R Wu and Wang 2021, section 5.1
-    epsilon = 0.4                      # R Wu and Wang 2021, section 5.1
-    steps = 1                          # R Wu and Wang 2021, section 5.1
-    project = true                     # R Wu and Wang 2021, equation 3; C: off
-    alpha = 0.2                        # R Wu and Wang 2021, section 5.1
-    threshold = 0.2                    # R Wu and Wang 2021, section 5.1; P2: .4
-    batchStatistics = true             # C
+    iterations = 2000                  # C: nb-iter; B
+    batch = 128                        # C: batch-size; B: 256
+    learningRate = 0.2                 # C: lr; B: .01
+    momentum = 0.9                     # C; B
+    epsilon = 0.4                      # C: anp-eps; B
+    steps = 1                          # C: anp-steps; B
+    project = true                     # R Wu and Wang 2021 (unread), equation 3; C, B: off
+    alpha = 0.2                        # C: anp-alpha; B
+    threshold = 0.2                    # P2 C.2: the constant of B; .4 there; C, B: by test data
+    batchStatistics = true             # C; B
     crop = 4                           # C
     flip = true                        # C
 
     [defenses ep]
-    deviations = 3.0                   # R Zheng et al. 2022, section 5.1: u = 3
-    images = 500                       # D
-    binWidth = 0.1                     # C
+    deviations = 3.0                   # C: u; B
+    images = 500                       # C: a batch; B: 256
+    binWidth = 0.1                     # B; C: .01
 
     [defenses nc]
     epochs = 1000                      # C: 1,000 steps; B: 80
@@ -484,7 +485,7 @@ enum DefaultsTable {
     zeroStart = true                   # C
     multiplier = 2.0                   # C
     patience = 5                       # C
-    success = 0.99                     # R Wang et al. 2019, IV-B: 99%
+    success = 0.99                     # C; B: .98
     stopPatience = 25                  # C: 5 times the patience
     stopThreshold = 1.0                # C; B: .99
     together = 16                      # D
@@ -499,35 +500,36 @@ enum DefaultsTable {
     unlearning.epochs = 1              # R Wang et al. 2019, VI-C: 1 epoch
 
     [defenses mesa]
-    thresholds = [0.5, 0.7, 0.9]       # D
-    alpha = 0.1                        # R Qiao et al. 2019
-    size = 3                           # R Qiao et al. 2019
-    noise = 64                         # R Qiao et al. 2019
-    width = 64                         # D
-    epochs = 20                        # D
-    batch = 64                         # D
-    learningRate = 0.001               # D
+    thresholds = [0.5, 0.7, 0.9]       # D; C: .5, .8, .9
+    alpha = 0.1                        # C
+    size = 3                           # C
+    noise = 64                         # C
+    width = 64                         # D; C: 512
+    epochs = 20                        # D; C: 10
+    batch = 64                         # D; C: 128
+    learningRate = 0.001               # D; C: 2e-4
     together = 16                      # D: speed alone
     works = 0.5                        # D
     falseAlarms = 0.05                 # D
     simulations = 20000                # D
-    stamped = 0.5                      # D
+    stamped = 0.5                      # D; C: .01
     unlearning.* = @defenses ft
-    unlearning.epochs = 10             # D
+    unlearning.epochs = 10             # C
 
     [defenses nad]
-    teacherEpochs = 10                 # R Li et al. 2021, 4.1: 10
-    epochs = 20                        # C
-    batch = 64                         # R Li et al. 2021, 4.1: 64
-    rates = [0.1, 0.01, 0.0001]        # R Li et al. 2021, 4.1: from .1; C: the rest
-    milestones = [2, 20]               # C
-    momentum = 0.9                     # C
-    weightDecay = 0.0001               # R Li et al. 2021, 4.1: 1e-4
-    betas = [500.0, 1000.0, 1000.0]    # C
-    power = 2.0                        # R Li et al. 2021, 4.1: p = 2
-    crop = 4                           # R Li et al. 2021, 4.1: 4
-    flip = true                        # R Li et al. 2021, 4.1: flip
-    cutout = 9                         # R Li et al. 2021, 4.1: 9
+    teacherEpochs = 10                 # C: 5 to 10; B
+    epochs = 20                        # C; B: 100
+    batch = 64                         # C; B: 256
+    rates = [0.1, 0.01, 0.0001]        # C; B: from .01
+    milestones = [2, 20]               # C; B
+    momentum = 0.9                     # C; B
+    nesterov = true                    # C; B: off
+    weightDecay = 0.0001               # C; B: 5e-4
+    betas = [500.0, 1000.0, 1000.0]    # C; B
+    power = 2.0                        # C; B
+    crop = 4                           # C; B
+    flip = true                        # C; B
+    cutout = 9                         # R Li et al. 2021 (unread), 4.1: 9; C: 3; B: none
 
     [defenses i-bau]
     rounds = 5                         # C
@@ -740,17 +742,17 @@ enum DefaultsTable {
     embeddings = 100000                # P4 A, figure 1: all
 
     [defenses spectral]
-    rule = count                       # R Tran et al. 2018, algorithm 1; B: percentile
-    eps = 0.01                         # R Tran et al. 2018: 500 of 50,000
-    factor = 1.5                       # R Tran et al. 2018, algorithm 1
-    percentile = 85.0                  # B: 85; R Tran et al., script
+    rule = count                       # R Tran et al. 2018, algorithm 1, by P4 L; C, B: percentile
+    eps = 0.01                         # C: 500 of 50,000
+    factor = 1.5                       # R Tran et al. 2018, by P4 L: 1.5
+    percentile = 85.0                  # C: config.json; B
     classLimit = 0.5                   # D
-    centred = true                     # R Tran et al. 2018, algorithm 1
+    centred = true                     # R Tran et al. 2018 (unread), algorithm 1; C, B: not
 
     [defenses activation-clustering]
-    reduction = ica                    # R Chen et al. 2018, 4.1; B: pca
-    components = 10                    # R Chen et al. 2018, 4.1
-    rule = relative-size               # R Chen et al. 2018, 4.2; B: smaller
+    reduction = ica                    # R Chen et al. 2018 (unread), 4.1; B: pca
+    components = 10                    # R Chen et al. 2018 (unread), 4.1; B
+    rule = relative-size               # R Chen et al. 2018 (unread), 4.2; B: smaller
     relativeSize = 0.35                # R Adversarial Robustness Toolbox
     silhouette = 0.1                   # R Chen et al. 2018: .10 to .15
     starts = 10                        # D
@@ -770,37 +772,37 @@ enum DefaultsTable {
     [defenses oracle-filter]
 
     [defenses shrinkpad]
-    share = 0.1                        # P1 5: 10%
-    random = false                     # D; R Li et al. 2021: random
+    share = 0.1                        # P4 B.3: 10%
+    random = false                     # P4 B.3: bottom right; R Li et al. 2021 (unread): random
 
     [defenses shrinkpad-training]
     transform.* = @defenses shrinkpad
     recipe.* = @recipes adversarial
 
     [defenses dpsgd]
-    clip = 1.0                         # R Abadi et al. 2016
-    noise = 1.0                        # D
+    clip = 1.0                         # P4 B.3: 1
+    noise = 1.0                        # D; P1 4: .1; P4 B.3: by search
     delta = 1e-05                      # R Abadi et al. 2016
     groups = 16                        # D
     recipe.* = @recipes adversarial    # D
 
     [defenses abl]
     ascent = batch                     # C; R Li et al. 2021, equation 3: sample
-    gamma = 0.5                        # R Li et al. 2021, 4
-    isolated = 0.01                    # R Li et al. 2021, 4
-    isolationEpochs = 20               # R Li et al. 2021, 4
-    tuningEpochs = 60                  # R Li et al. 2021, 4
-    unlearningEpochs = 20              # R Li et al. 2021, 4
-    batch = 64                         # R Li et al. 2021; B: 256
-    learningRate = 0.1                 # R Li et al. 2021, 4
-    tuningRate = 0.1                   # C
-    tuningMilestone = 40               # C
-    unlearningRate = 0.0001            # B
-    momentum = 0.9                     # R Li et al. 2021, 4
+    gamma = 0.5                        # C; B; P1 4: 0
+    isolated = 0.01                    # C; B
+    isolationEpochs = 20               # R Li et al. 2021 (unread), 4; B; C: 10
+    tuningEpochs = 60                  # C; B
+    unlearningEpochs = 20              # R Li et al. 2021 (unread), 4; B; C: 5
+    batch = 64                         # R Li et al. 2021 (unread), 4; C: 128; B: 256
+    learningRate = 0.1                 # C; B: .01
+    tuningRate = 0.1                   # C; B: .01
+    tuningMilestone = 40               # C; B
+    unlearningRate = 0.0001            # B; C: 5e-4
+    momentum = 0.9                     # C; B
     nesterov = true                    # C; B
-    weightDecay = 0.0001               # B
-    crop = 4                           # R Li et al. 2021, 4
-    flip = true                        # R Li et al. 2021, 4
+    weightDecay = 0.0001               # C; B
+    crop = 4                           # R Li et al. 2021 (unread), 4; C, B: none in the first stage
+    flip = true                        # R Li et al. 2021 (unread), 4; C, B: none in the first stage
 
     [settings general]
     seed = 0                           # D

@@ -3,7 +3,9 @@
 // norm C, noise of deviation sigma C is added to the sum, and the step is along sum / B: no few samples can steer it.
 //
 // Batch normalisation mixes the samples of a batch, so group normalisation takes its place (as in Opacus); the model's
-// file says so. Where the papers are silent: sigma 1, and the recipe of the adversarial-training paper. Batches are of
+// file says so. The decoupling paper has C 1 and searches sigma (Huang et al. 2022, B.3 and tables 10 to 12), the
+// adversarial-training paper has sigma .1 and group normalisation (Gao et al. 2022, section 4). Decided here: sigma 1, and
+// the recipe of the latter. Batches are of
 // fixed size and shuffled, as usual; the accountant's epsilon is that of Poisson sampling at the same rate.
 //
 // Cost: two backward passes and a product of matrices for each place of a kernel, instead of one backward pass.
@@ -24,6 +26,10 @@ public struct DifferentiallyPrivateTraining: Defense {
   public static let stage = DefenseStage.training
   public static let requires: Set<Resource> = [.poisonedTrain]
 
+  public static let presets = [
+    SettingsPreset("gao-2022", "Gao et al. 2022, section 4", ["noise": 0.1])
+  ]
+
   public struct Configuration: Configurable, Hashable {
     public var clip = 1.0
     public var noise = 1.0
@@ -32,10 +38,10 @@ public struct DifferentiallyPrivateTraining: Defense {
     public var recipe = Recipe.adversarial
     public init() {}
     public static let settings: [Setting] = [
-      Setting("clip", "Largest 2-norm of a sample's gradient.", range: 1e-6...1e6, source: "paper: 1 and above"),
+      Setting("clip", "Largest 2-norm of a sample's gradient.", range: 1e-6...1e6, source: "decoupling paper, B.3: 1"),
       Setting(
         "noise", "Standard deviation of the noise on the sum of a batch's gradients, in units of `clip`.",
-        range: 0...1000, source: "decided here; the papers vary it"),
+        range: 0...1000, source: "decided here; Gao et al. 2022: .1"),
       Setting(
         "delta", "Probability for which the reported epsilon need not hold.", range: 1e-12...0.5, source: "paper"),
       Setting(
