@@ -53,7 +53,7 @@ import Vision
     let (teacher, student) = (try model.copied(), try model.copied())
     for (net, stage, epochs) in [(teacher, "nad-teacher", 2), (student, "nad", 3)] {
       net.to(.channelsLast).train()
-      let sgd = SGD(net.parameters(), learningRate: 1, momentum: 0.6, weightDecay: 0.02)
+      let sgd = SGD(net.parameters(), learningRate: 1, momentum: 0.6, weightDecay: 0.02, nesterov: true)
       for epoch in 0..<epochs {
         sgd.learningRate = [0.05, 0.02, 0.004][epoch]
         let order = Generator(seed: seed("\(stage)/shuffle", epoch)).permutation(12)
