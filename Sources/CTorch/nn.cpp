@@ -9,7 +9,9 @@
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
+#include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/grid_sampler.h>
 #include <ATen/ops/group_norm.h>
@@ -51,6 +53,18 @@ CTTensor ct_conv2d(CTTensor x, CTTensor w, CTTensor b, int64_t stride, int64_t p
       stride = 1;
     }
     return at::conv2d(input, get(w), optional(b), stride, padding, 1, groups);
+  });
+}
+CTTensor ct_conv2d_weight_gradient(CTTensor x, CTTensor g, int64_t height, int64_t width, int64_t stride, int64_t padding, int64_t groups) {
+  return tensor([&] {
+    at::Tensor input = get(x), output = get(g);
+    if (height == 1 && width == 1 && padding == 0 && stride > 1) {  // As in ct_conv2d.
+      input = input.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride).contiguous(input.suggest_memory_format());
+      stride = 1;
+    }
+    // Of the weight, the shape alone matters.
+    const at::Tensor w = at::empty({output.size(1), input.size(1) / groups, height, width}, input.options());
+    return std::get<1>(at::convolution_backward(output, input, w, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, groups, {false, true, false}));
   });
 }
 CTTensor ct_conv_transpose2d(CTTensor x, CTTensor w, CTTensor b, int64_t stride, int64_t padding, int64_t output_padding) {

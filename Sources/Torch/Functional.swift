@@ -23,6 +23,16 @@ public enum F {
       ct_conv2d(x.handle, weight.handle, bias?.handle, Int64(stride), Int64(padding), Int64(groups)), "conv2d",
       [x, weight])
   }
+  /// The gradient of the weight of `conv2d`, Cout x Cin / groups x `height` x `width`, for one of its output. It records
+  /// nothing.
+  public static func conv2dWeightGradient(
+    _ x: Tensor, output gradient: Tensor, height: Int, width: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1
+  ) -> Tensor {
+    made(
+      ct_conv2d_weight_gradient(
+        x.handle, gradient.handle, Int64(height), Int64(width), Int64(stride), Int64(padding), Int64(groups)),
+      "conv2dWeightGradient", [x, gradient])
+  }
   public static func convTranspose2d(
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Int = 1, padding: Int = 0, outputPadding: Int = 0
   ) -> Tensor {

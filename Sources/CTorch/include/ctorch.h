@@ -160,6 +160,9 @@ CTTensor CT_OPT ct_svdvals(CTTensor t);
 // nn.cpp -----------------------------------------------------------------------------------------------------------------------
 CTTensor CT_OPT ct_linear(CTTensor x, CTTensor w, CTTensor CT_OPT b);
 CTTensor CT_OPT ct_conv2d(CTTensor x, CTTensor w, CTTensor CT_OPT b, int64_t stride, int64_t padding, int64_t groups);
+// The gradient of a convolution's weight from that of its output.
+CTTensor CT_OPT ct_conv2d_weight_gradient(CTTensor x, CTTensor g, int64_t height, int64_t width, int64_t stride, int64_t padding,
+                                          int64_t groups);
 CTTensor CT_OPT ct_conv_transpose2d(CTTensor x, CTTensor w, CTTensor CT_OPT b, int64_t stride, int64_t padding, int64_t output_padding);
 CTTensor CT_OPT ct_batch_norm(CTTensor x, CTTensor CT_OPT w, CTTensor CT_OPT b, CTTensor CT_OPT mean, CTTensor CT_OPT var,
                               bool training, double momentum, double eps);

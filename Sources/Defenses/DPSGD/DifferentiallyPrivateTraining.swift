@@ -8,7 +8,7 @@
 // the recipe of the latter. Batches are of
 // fixed size and shuffled, as usual; the accountant's epsilon is that of Poisson sampling at the same rate.
 //
-// Cost: two backward passes and a product of matrices for each place of a kernel, instead of one backward pass.
+// Cost: every sample's gradient or a product of matrices besides the usual backward pass; see PerSampleClipping.
 
 public import Backdoor
 import Files

@@ -1,5 +1,4 @@
 import Backdoor
-import Defenses
 import Foundation
 import Support
 import TestData
@@ -10,6 +9,8 @@ import Torch
 import TorchNN
 import Training
 import Vision
+
+@testable import Defenses
 
 /// Fine-Pruning against its description, and its pruned models as files.
 @Suite struct FinePruningTests {
@@ -118,6 +119,15 @@ import Vision
         #expect((value == 0) == gone.contains(channel), "channel \(channel) of \(kind): \(value)")
       }
     }
+  }
+
+  /// Where a convolution reads the last stage, what the last linear layer reads changes with the pruning.
+  @Test(arguments: [("cnn", true), ("preactresnet18", true), ("mobilenet_v2", false)])
+  func whatPruningChanges(_ kind: String, _ isHead: Bool) throws {
+    let data = ImageDataset.tiny(count: 2, size: 16)
+    let model = try Classifier.tiny(for: data, kind: kind, width: 2).eval()
+    let readers = try ChannelReaders(of: model, images: data.pixels(0..<2))
+    #expect(readers.areHead(of: model, features: model.featureCount(for: data)) == isHead)
   }
 
   /// LayerNorm mixes channels on the way to the logits.
