@@ -651,6 +651,6 @@ def measure(a, images, labels):
         if "defenses" not in wanted and name not in wanted:
             continue
         value, work = make(bench)
-        values["defenses/" + name] = float(value)
+        values["defenses/" + name] = value.item() if torch.is_tensor(value) else value
         rates["defenses/" + name] = best_rate(work, a.repeat)
     return rates, values

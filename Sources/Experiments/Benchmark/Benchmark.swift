@@ -68,7 +68,10 @@ public final class Benchmark {
       Row(id: "poison/sig", summary: "stamping uint8 images with SIG") { try $0.poison("sig", warmUp: $1) },
       Row(id: "poison/bpp", summary: "stamping uint8 images with BPP") { try $0.poison("bpp", warmUp: $1) },
     ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } }
-    + DefenseWork.all.map(\.row) + EpochCost.all.map(\.row)
+    + long
+
+  /// Those that are measured only where they are named.
+  private static let long: [Row] = DefenseWork.all.map(\.row) + EpochCost.all.map(\.row)
 
   private static func inEachPrecision(
     _ group: String, _ summary: String,
