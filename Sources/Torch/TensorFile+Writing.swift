@@ -74,12 +74,24 @@ extension TensorFile {
   }
 
   /// The metadata of a file of either kind; empty where there are none.
-  /// - Throws: As `load`.
+  /// - Throws: As `load`; also for a record that is no JSON object of texts, which would be a model without the shape,
+  ///   normaliser and classes that somebody wrote down.
   public static func metadata(of path: String) throws -> [String: String] {
     guard try isPyTorch(path) else { return try Safetensors.metadata(of: path) }
-    guard let bytes = try TorchArchive.record(metadataRecord, of: path),
-      case .object(let members)? = try? JSONValue(json: bytes, source: path)
-    else { return [:] }
-    return members.compactMapValues(\.stringValue)
+    guard let bytes = try TorchArchive.record(metadataRecord, of: path) else { return [:] }
+    func damaged(_ problem: String) -> FormatError {
+      .malformed(
+        path: path, problem: "its record \(metadataRecord), what antidote wrote about the model, \(problem)",
+        fix: "Write the file again; or load it in Python and save it with torch.save, which leaves the record out")
+    }
+    let record: JSONValue
+    do { record = try JSONValue(json: bytes) } catch { throw damaged("is no JSON (\(error))") }
+    guard case .object(let members) = record else { throw damaged("is \(record.kindDescription), no group of texts") }
+    return try members.sorted { $0.key < $1.key }.reduce(into: [:]) { result, member in
+      guard let text = member.value.stringValue else {
+        throw damaged("has under '\(escaped(member.key, limit: 60))' \(member.value.kindDescription), no text")
+      }
+      result[member.key] = text
+    }
   }
 }

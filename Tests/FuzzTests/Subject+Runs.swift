@@ -79,7 +79,7 @@ extension Subject {
         for (_, tensor) in try Safetensors.load("\($0)/input.safetensors").tensors { _ = tensor.summary }
       },
       try subject("model", [modelFile]) { folder in
-        let spec = ModelSpec.stored(in: "\(folder)/input.safetensors")
+        let spec = try ModelSpec.stored(in: "\(folder)/input.safetensors")
         let model = try Classifier.open("\(folder)/input.safetensors")
         guard let shape = spec?.shape, shape.imageSize <= 32 else { return }
         _ = noGrad { model(Tensor.full([1, shape.channels, shape.imageSize, shape.imageSize], 0.5)) }.array(Float.self)

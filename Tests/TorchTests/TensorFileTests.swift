@@ -1,4 +1,6 @@
+import Formats
 import Foundation
+import TestFiles
 import TestSupport
 import Testing
 
@@ -29,6 +31,28 @@ import Testing
     #expect(TensorFile.float8(0x01, 3) == 0x1p-9 && TensorFile.float8(0xfe, 3) == -448)
     #expect(TensorFile.float8(0x7f, 3).isNaN && TensorFile.float8(0x7c, 2) == .infinity)
     #expect(TensorFile.float8(0x7b, 2) == 57344 && TensorFile.float8(0x01, 2) == 0x1p-16)
+  }
+
+  /// What antidote wrote beside the pickle is used or refused, never passed over.
+  @Test(arguments: [
+    ("{\"antidote.model\": ", "is no JSON"), ("[1]", "is a list, no group of texts"),
+    ("{\"format\": \"pt\", \"antidote.model\": {\"kind\": \"cnn\"}}", "has under 'antidote.model' a group, no text"),
+    (String(repeating: " ", count: 1 << 24 + 1), "takes 16.0 MiB"),
+  ]) func damagedRecord(_ record: String, words: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("m.pth")
+    let tensor = TorchTensor(type: .float32, shape: [1]) { [0, 0, 0, 0] }
+    try TorchWriter.write(
+      .ordered([(.string("w"), .tensor(tensor))]), records: [("antidote.json", Array(record.utf8))], to: path)
+    for read in [{ _ = try TensorFile.metadata(of: path) }, { _ = try TensorFile.load(path) }] {
+      let error = #expect(throws: FormatError.self) { try read() }
+      let text = error?.description ?? ""
+      #expect(text.hasPrefix("\(path): its record antidote.json") && text.contains(words), "\(text)")
+    }
+    try TorchWriter.write(
+      .ordered([(.string("w"), .tensor(tensor))]), records: [("antidote.json", Array("{\"a\": \"b\"}".utf8))],
+      to: folder.path("whole.pth"))
+    #expect(try TensorFile.load(folder.path("whole.pth")).contents.metadata == ["a": "b"])
   }
 
   @Test func notesSayWhatWasFound() throws {

@@ -33,7 +33,7 @@ public struct ExportJob {
 
   private func opened(_ progress: any ProgressReporter) throws -> Classifier {
     if !hasData, FileSystem.exists(model.path), model.named == nil {
-      guard ModelSpec.stored(in: model.path) != nil else {
+      guard try ModelSpec.stored(in: model.path) != nil else {
         throw JobError.invalid(
           "\(model.path): the file does not say what its images are like, how large and how normalised. Name the data set "
             + "that it is for, such as --dataset cifar10 --data path/to/data, or --dataset folder.")

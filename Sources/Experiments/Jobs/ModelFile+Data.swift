@@ -5,16 +5,19 @@ import Vision
 
 extension ModelFile {
   /// The settings with the side of the file's images, where they give none and the images may be of several sizes.
-  func sized(_ settings: DatasetSettings) -> DatasetSettings {
+  /// - Throws: `FileError`, `FormatError` for a file whose metadata are damaged.
+  func sized(_ settings: DatasetSettings) throws -> DatasetSettings {
     var settings = settings
-    guard settings.size == nil, ["folder", "csv"].contains(settings.name), let side = ownSize else { return settings }
+    guard settings.size == nil, ["folder", "csv"].contains(settings.name), let side = try ownSize() else {
+      return settings
+    }
     settings.size = side
     return settings
   }
 
   /// The side of the images that the model takes, by what its file says or by the positions of a transformer.
-  private var ownSize: Int? {
-    if let stored = ModelSpec.stored(in: path) { return stored.shape.imageSize }
+  private func ownSize() throws -> Int? {
+    if let stored = try ModelSpec.stored(in: path) { return stored.shape.imageSize }
     guard named == nil, let found = try? recognized(), found.shape.patch != nil else { return nil }
     return found.shape.imageSize
   }
@@ -33,13 +36,13 @@ extension ModelFile {
     _ data: ImageDataset, settings: DatasetSettings, progress: any ProgressReporter
   ) throws -> ImageDataset {
     var data = data
-    if settings.size == nil, let side = ownSize, data.shape.side != side {
+    if settings.size == nil, let side = try ownSize(), data.shape.side != side {
       progress.message(
         "the images of \(data.name), \(data.height)x\(data.width) pixels, are resized to \(side)x\(side), the size "
           + "that \(path) takes")
       data = data.resized(to: side)
     }
-    if data.channels == 1, takesColour(data) {
+    if data.channels == 1, try takesColour(data) {
       data = data.withChannels(3)
       progress.message("gray images of \(data.name) become three equal channels for \(path)")
     }
@@ -75,7 +78,7 @@ extension ModelFile {
   func images(
     _ settings: DatasetSettings, split: DataSplit? = nil, progress: any ProgressReporter
   ) throws -> (data: ImageDataset, split: DataSplit) {
-    var settings = sized(settings)
+    var settings = try sized(settings)
     let isFlat = settings.name == "folder" && settings.path.map(ImageFolderFiles.isFlat) == true
     let hasTest = try !isFlat && (settings.holdsTest() || (settings.holdOut ?? 0) > 0)
     let chosen: DataSplit = isFlat ? .unlabeled : hasTest ? .test : .train
@@ -104,7 +107,7 @@ extension ModelFile {
 
   /// How many classes the model has, by what its file says or by its entries.
   private func classes() throws -> Int? {
-    if let stored = ModelSpec.stored(in: path) { return stored.shape.classes }
+    if let stored = try ModelSpec.stored(in: path) { return stored.shape.classes }
     return try? recognized().shape.classes
   }
 
@@ -115,8 +118,8 @@ extension ModelFile {
   }
 
   /// Whether the model has three image channels: by what its file says, else by what fits its tensors.
-  private func takesColour(_ gray: ImageDataset) -> Bool {
-    if let stored = ModelSpec.stored(in: path) { return stored.shape.channels == 3 }
+  private func takesColour(_ gray: ImageDataset) throws -> Bool {
+    if let stored = try ModelSpec.stored(in: path) { return stored.shape.channels == 3 }
     guard let named else {
       return (try? recognized())?.shape.channels == 3
     }

@@ -82,7 +82,7 @@ public struct ModelFile: Sendable {
   ) throws -> Opened {
     guard FileSystem.exists(path) else { throw JobError.invalid("\(path): no such file. \(suggestion)") }
     let classNames = classes ?? data.classNames
-    let stored = ModelSpec.stored(in: path)
+    let stored = try ModelSpec.stored(in: path)
     var given = try named?.spec(for: data)
     given?.shape.classes = classNames.count
     if let stored { given?.shape.normalization = stored.shape.normalization }
@@ -150,7 +150,7 @@ public struct ModelFile: Sendable {
   private func recognized(
     for data: ImageDataset, classes: [String], _ options: ModelFileOptions, _ progress: any ProgressReporter
   ) throws -> (spec: ModelSpec, naming: KeyNaming)? {
-    guard ModelSpec.stored(in: path) == nil, try !hasModelMetadata() else { return nil }
+    guard try ModelSpec.stored(in: path) == nil, try !hasModelMetadata() else { return nil }
     let found = try RecognizedModel(options.shapes(of: path), path: path, heads: heads)
     progress.message("\(path): recognised \(found.description)")
     var shape = found.shape

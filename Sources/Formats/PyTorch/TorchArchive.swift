@@ -90,15 +90,18 @@ public struct TorchArchive: Sendable {
   }
 
   /// A small file beside the pickle of a zip archive, without a look at the pickle; nil where there is none.
-  /// - Throws: `FileError`, or `FormatError` for a damaged archive.
+  /// - Throws: `FileError`, or `FormatError` for a damaged archive and for a record that is not small.
   public static func record(_ name: String, of path: String) throws -> [UInt8]? {
     let file = try InputFile(path)
     guard ZipDirectory.isZip(try file.read(min(file.size, 512), at: 0)) else { return nil }
     let zip = try ZipDirectory(of: file)
-    guard
-      let entry = zip.entries.first(where: { $0.name.hasSuffix("/" + name) && $0.name.count(of: "/") == 1 }),
-      entry.size <= 1 << 24
+    guard let entry = zip.entries.first(where: { $0.name.hasSuffix("/" + name) && $0.name.count(of: "/") == 1 })
     else { return nil }
+    guard entry.size <= 1 << 24 else {
+      throw FormatError.malformed(
+        path: path, problem: "its record \(name) takes \(formatBytes(entry.size)), expected a few words",
+        fix: FormatError.copyAgain)
+    }
     return try zip.read(entry, of: file)
   }
 

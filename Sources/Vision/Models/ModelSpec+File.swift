@@ -5,9 +5,12 @@ import Torch
 import TorchNN
 
 extension ModelSpec {
-  /// Reads what a model file says about itself; nil if it says nothing, or nothing that can be understood.
-  public static func stored(in path: String) -> ModelSpec? {
-    (try? TensorFile.metadata(of: path))?[Classifier.modelMetadataKey].flatMap(ModelSpec.init(metadata:))
+  /// Reads what a model file says about itself; nil if it says nothing, or names no architecture that is understood,
+  /// and where there is no file.
+  /// - Throws: `FileError`, or `FormatError` for damaged metadata.
+  public static func stored(in path: String) throws -> ModelSpec? {
+    guard FileSystem.exists(path) else { return nil }
+    return try TensorFile.metadata(of: path)[Classifier.modelMetadataKey].flatMap(ModelSpec.init(metadata:))
   }
 
   init?(metadata text: String) {
