@@ -109,7 +109,11 @@ public enum ImageFolderFiles {
     for (name, label) in classes {
       let folder = Path.join(root, name)
       let names = try imageNames(folder, &passedOver)
-      guard !names.isEmpty else { throw DataError.missing(path: folder, lookedFor: [patterns], suggestion: nil) }
+      guard !names.isEmpty else {
+        throw DataError.malformed(
+          path: folder, problem: "a class folder without an image",
+          fix: "Put images into it, or remove it. Read are \(patterns).")
+      }
       items += names.map { (Path.join(folder, $0), Int64(label)) }
     }
     return items

@@ -41,9 +41,21 @@ struct ImageFolderLayout {
     unlabeled = Path.join(root, unlabeledName)
     classes = try trainName == nil ? others.filter { !splits.contains($0) } : FileSystem.subfolders(train)
     guard !classes.isEmpty else {
+      if ImageFolderFiles.isFlat(train) { throw Self.flat(train) }
       throw DataError.missing(path: train, lookedFor: ["one subfolder for each class"], suggestion: nil)
     }
     notes = Self.notes(root, train: trainName, test: testName, others: others, splits: splits)
+  }
+
+  /// A folder of images where classes are looked for: it is one class of the folder above, or has no classes.
+  private static func flat(_ path: String) -> DataError {
+    let above = Path.parent(path)
+    let classes = ((try? FileSystem.subfolders(above)) ?? []).filter { ImageFolderFiles.isFlat(Path.join(above, $0)) }
+    return .malformed(
+      path: path, problem: "it holds images, and no subfolder for each class",
+      fix: classes.count > 1
+        ? "It looks like one class of \(above), which has \(classes.count): name that folder."
+        : "Sort them into subfolders, one a class; or list them with their labels in a table (--dataset csv).")
   }
 
   private static func notes(_ root: String, train: String?, test: String?, others: [String], splits: [String])

@@ -153,7 +153,15 @@ import Vision
         "b/2.ppm: neither PNG, JPEG, WebP, BMP, GIF, TIFF, PPM (P6) nor PGM (P5): it starts with the bytes 68 65 6c 6c")
     )
     try folder.remove("b/2.ppm")
-    #expect(read().contains("/b: not found here: *.png, *.jpg"))
+    #expect(
+      read().contains("/b: a class folder without an image. Put images into it, or remove it. Read are *.png, *.jpg"))
+    // The folder of one class in place of the one above it; images without classes.
+    try folder.write("b/2.ppm", ppm(width: 2, height: 2, [1, 1, 1]))
+    let own = message { _ = try ImageFolderFiles.read(folder.path + "/b", split: .train) }
+    #expect(
+      own.contains("no subfolder for each class") && own.contains("one class of \(folder.path), which has 2"), "\(own)")
+    try folder.remove("a/1.ppm")
+    #expect(message { _ = try ImageFolderFiles.read(folder.path + "/b", split: .train) }.contains("--dataset csv"))
     #expect(
       message { _ = try ImageFolderFiles.read(folder.path + "/nowhere/at/all", split: .train) }.contains(
         "no such file or folder"))

@@ -88,7 +88,7 @@ import Torch
     (plain.name, plain.path) = ("folder", folder.path("images"))
     let images = try ImageDataset.load(plain, .unlabeled)
     #expect(images.count == 6 && images.labelArray() == [Int](repeating: -1, count: 6) && reds(images) == Array(0..<6))
-    #expect(message { _ = try ImageDataset.load(plain, .train) }.contains("one subfolder for each class"))
+    #expect(message { _ = try ImageDataset.load(plain, .train) }.contains("no subfolder for each class"))
   }
 }
 
