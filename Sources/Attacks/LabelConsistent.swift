@@ -98,10 +98,19 @@ public struct LabelConsistent: Attack {
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
-    _ = try tasks(for: data.shape, seed: context.seed)
+    try checkLearning(on: context.train, seed: context.seed)
     let positions = try context.sources(mapping: .cleanLabel(target: c.target), selection: selection)
     let images = c.form == .pgd ? try perturbed(data, positions, context) : try interpolated(data, positions, context)
     return ["positions": Tensor(positions.map(Int64.init)), "images": images.to(.cpu).contiguous()]
+  }
+
+  public func checkLearning(on train: ImageDataset, seed: Seed) throws {
+    _ = try tasks(for: train.shape, seed: seed)
+    try checkSources(in: train, mapping: .cleanLabel(target: configuration.target), seed: seed)
+    guard configuration.form == .pgd || train.labelArray().contains(where: { $0 != configuration.target }) else {
+      throw BackdoorError.invalid(
+        "attack.form latent: the training set has no image of another class than \(configuration.target).")
+    }
   }
 
   /// Form pgd: the chosen images, uint8.
@@ -134,10 +143,6 @@ public struct LabelConsistent: Attack {
   private func interpolated(_ data: ImageDataset, _ positions: [Int], _ context: AttackContext) throws -> Tensor {
     let (c, labels) = (configuration, data.labelArray())
     let others = labels.indices.filter { labels[$0] != c.target }
-    guard !others.isEmpty else {
-      throw BackdoorError.invalid(
-        "attack.form latent: the training set has no image of another class than \(c.target).")
-    }
     let model = try c.autoencoder.train(on: data, seed: context.seed, context: context.training)
     var random = context.seed.generator("label-consistent/others")
     let partners = positions.map { _ in random.sample(1, from: others)[0] }

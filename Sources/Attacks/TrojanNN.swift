@@ -17,6 +17,7 @@
 // training images cause [decided here].
 
 public import Backdoor
+import Files
 public import Support
 public import Torch
 import TorchNN
@@ -105,10 +106,15 @@ public struct TrojanNN: Attack {
     return Square(row: row, column: column, side: side)
   }
 
+  public func checkLearning(on train: ImageDataset, seed: Seed) throws {
+    _ = try square(in: train.shape, seed: seed)
+    try checkSources(in: train, mapping: configuration.labelMapping, seed: seed)
+  }
+
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
-    _ = try context.sources(mapping: c.labelMapping, selection: selection)
+    try checkLearning(on: context.train, seed: context.seed)
     let square = try square(in: data.shape, seed: context.seed)
     let model = try context.surrogate(c.surrogate, for: Self.id)
     let activations = model.penultimateFeatures(of: data, context: training)
@@ -155,21 +161,28 @@ public struct TrojanNN: Attack {
     let mask = Tensor.zeros(start.shape, device: start.device)
     let (rows, columns) = (square.row..<(square.row + square.side), square.column..<(square.column + square.side))
     mask.narrowed(2, rows).narrowed(3, columns).fill_(1)
+    let area = mask.sum()
     var image = start
     var best = (cost: Double.infinity, image: start, activations: target)
     training.progress.begin(StageTitle.title(of: stage), total: c.steps, unit: "steps")
     for number in 0...c.steps {
       try Interruption.check()
-      let (cost, activations, slope) = Self.costAndSlope(model, image, neurons, target: target)
-      if cost < best.cost { best = (cost, image, activations) }
+      let (loss, activations, slope) = Self.costAndSlope(model, image, neurons, target: target)
       let inside = noGrad { slope * mask }
-      let mean = noGrad { (inside.abs().sum() / mask.sum()).item() }
+      // One wait for the device in a step.
+      let numbers = noGrad {
+        let isReached = (activations .>= target).all()
+        return Tensor.stacked([loss, inside.abs().sum() / area, isReached.to(.float32)]).array(Float.self).map(
+          Double.init)
+      }
+      let (cost, mean, isReached) = (numbers[0], numbers[1], numbers[2] == 1)
+      if cost < best.cost { best = (cost, image, activations) }
       guard cost.isFinite, mean.isFinite else {
         throw BackdoorError.invalid(
           "\(Self.id): the neurons' activations are not finite after \(number) steps. The attacker's network or its "
             + "gain is too large: train it with a smaller attack.surrogate.learningRate, or lower attack.gain.")
       }
-      if number == c.steps || noGrad({ (activations .>= target).all().intItem() }) == 1 { break }
+      if number == c.steps || isReached { break }
       // No way leads on where the neuron is off and nothing at the patch turns it on.
       if mean == 0 {
         training.progress.message("\(stage): nothing at the patch moves the neurons any more, after \(number) steps")
@@ -181,21 +194,22 @@ public struct TrojanNN: Attack {
       }
       training.progress.update(done: number + 1, note: "")
     }
-    let reached = best.activations.array(Float.self).map { "\(($0 * 100).rounded() / 100)" }.joined(separator: ", ")
+    let reached = best.activations.array(Float.self).map { formatRounded(Double($0)) }.joined(separator: ", ")
     training.progress.end(summary: "the neurons reach \(reached)")
     return (best.image, best.activations)
   }
 
-  /// The sum of (v - f_n)^2 over the neurons, their activations, and the gradient with respect to the image.
+  /// The sum of (v - f_n)^2 over the neurons (float32, shape []), their activations, and the gradient with respect to
+  /// the image.
   static func costAndSlope(_ model: Classifier, _ image: Tensor, _ neurons: Tensor, target: Tensor) -> (
-    cost: Double, activations: Tensor, slope: Tensor
+    cost: Tensor, activations: Tensor, slope: Tensor
   ) {
     model.withFrozenParameters {
       withGrad {
         let x = image.detach().contiguous(.channelsLast).requiresGrad_()
         let activations = model.features(x).penultimate.to(.float32)[0][neurons]
         let cost = (target - activations).square().sum()
-        return (cost.item(), activations.detach(), gradient(of: cost, at: x).contiguous())
+        return (cost.detach(), activations.detach(), gradient(of: cost, at: x).contiguous())
       }
     }
   }
@@ -225,7 +239,7 @@ public struct TrojanNN: Attack {
     let carried = "carry a \(Self.name(learned[Self.neuronsKey]))"
     guard let values = learned[Self.valuesKey], values.shape == [2, configuration.neurons] else { return carried }
     func text(_ row: Int) -> String {
-      values[row].array(Float.self).map { "\(($0 * 100).rounded() / 100)" }.joined(separator: ", ")
+      values[row].array(Float.self).map { formatRounded(Double($0)) }.joined(separator: ", ")
     }
     return carried + ", which it takes to \(text(1)) on gray; training images reach \(text(0))"
   }

@@ -98,6 +98,11 @@ public protocol Attack: Sendable {
   /// with the run and with the poisoned data. Its stages have names that begin with `attack-`. By default: nothing.
   /// - Throws: `BackdoorError`, `TrainingError`, `Interrupted`.
   func learn(_ context: AttackContext) throws -> [String: Tensor]
+  /// Finds out, in moments, whether `learn` can begin, before networks are trained. By default: whether the set holds
+  /// the images that settings of `PoisoningSettings` ask for.
+  /// - Parameter seed: the attack's own, as in `AttackContext`.
+  /// - Throws: `BackdoorError` as `learn` does.
+  func checkLearning(on train: ImageDataset, seed: Seed) throws
   /// The triggers for images of this shape. The same configuration, seed and tensors give the same triggers, so that a
   /// record of them is enough to evaluate a model later.
   /// - Parameter learned: what `learn` gave.
@@ -118,6 +123,17 @@ extension Attack {
   public static var trainsNetworks: Bool { learns }
   public func learn(_ context: AttackContext) throws -> [String: Tensor] { [:] }
 
+  public func checkLearning(on train: ImageDataset, seed: Seed) throws {
+    guard let mapping = (configuration as? any PoisoningSettings)?.labelMapping else { return }
+    try checkSources(in: train, mapping: mapping, seed: seed)
+  }
+
+  /// - Throws: `BackdoorError` where the set cannot hold the images that this mapping draws.
+  public func checkSources(in train: ImageDataset, mapping: LabelMapping, seed: Seed) throws(BackdoorError) {
+    let task = BackdoorTask(name: "", trigger: NoTrigger(), mapping: mapping, cover: NoTrigger())
+    try PoisonedDataset.check(poisoning: train, with: [task], selection: selection, seed: seed)
+  }
+
   public func summary(learned: [String: Tensor]) -> String { "carry the trigger" }
 
   /// The triggers of an attack that learns nothing.
@@ -136,12 +152,7 @@ extension Attack {
   /// - Parameter seed: the attack's own, as in `AttackContext`.
   /// - Throws: `BackdoorError` as `execute` does.
   public func checkPoisoning(of train: ImageDataset, seed: Seed) throws {
-    if let attack = self as? any TrainingAttack { return try attack.checkTraining(on: train, seed: seed) }
-    if Self.learns {
-      guard let mapping = (configuration as? any PoisoningSettings)?.labelMapping else { return }
-      let task = BackdoorTask(name: "", trigger: NoTrigger(), mapping: mapping)
-      return try PoisonedDataset.check(poisoning: train, with: [task], selection: selection, seed: seed)
-    }
+    if Self.learns { return try checkLearning(on: train, seed: seed) }
     let tasks = try tasks(for: train.shape, seed: seed, learned: [:])
     try PoisonedDataset.check(poisoning: train, with: tasks, selection: selection, seed: seed)
   }

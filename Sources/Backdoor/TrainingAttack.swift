@@ -1,4 +1,4 @@
-import Support
+public import Support
 public import Torch
 import TorchNN
 import Training
@@ -23,7 +23,7 @@ extension TrainingAttack {
   public static var learns: Bool { true }
 
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
-    try checkTraining(on: context.train, seed: context.seed)
+    try checkLearning(on: context.train, seed: context.seed)
     let model = try context.makeModel("init")
     let trigger = try train(model, context)
     let weights = model.stateDict().copied().entries.map { ("\(TrainedModel.prefix)\($0.key)", $0.tensor.to(.cpu)) }
@@ -50,18 +50,19 @@ extension TrainingAttack {
   }
 
   /// Refuses what would fail after training: labels that the attack cannot give, rates that the set cannot hold.
-  func checkTraining(on train: ImageDataset, seed: Seed) throws(BackdoorError) {
+  public func checkLearning(on train: ImageDataset, seed: Seed) throws {
     let mapping = configuration.labelMapping
     switch configuration.mapping {
     case .allToOne, .allToAll, .pairFlip: try mapping.check(classes: train.classes)
     case .sourceToTarget, .cleanLabel:
-      throw .invalid(
+      throw BackdoorError.invalid(
         "attack.mapping \(configuration.mapping.rawValue): \(Self.id) controls training, and triggers images of all "
           + "classes. Choose all-to-one, all-to-all or pair-flip.")
     }
-    let task = BackdoorTask(name: "", trigger: NoTrigger(), mapping: mapping, cover: NoTrigger())
-    guard selection.rate > 0 else { throw .invalid("attack.rate 0: that is no image of \(train.count). Raise it.") }
-    try PoisonedDataset.check(poisoning: train, with: [task], selection: selection, seed: seed)
+    guard selection.rate > 0 else {
+      throw BackdoorError.invalid("attack.rate 0: that is no image of \(train.count). Raise it.")
+    }
+    try checkSources(in: train, mapping: mapping, seed: seed)
   }
 }
 

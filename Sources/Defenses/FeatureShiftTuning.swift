@@ -35,22 +35,12 @@ public struct FeatureShiftTuning: Defense {
     public var crop = 4
     public var flip = true
     public init() {}
-    public static let settings: [Setting] = [
-      Setting(
-        "alpha", "Weight of the inner product with the suspect's last layer; smaller for many classes.",
-        range: 0...1000, source: "authors' code: .2; its instructions for CIFAR-10: .1"),
-      Setting("epochs", "Passes over the clean images.", unit: "epochs", range: 0...100_000, source: "authors' code"),
-      Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "authors' code"),
-      Setting(
-        "learningRate", "SGD's learning rate; falls along a cosine over all epochs.", range: 0...100,
-        source: "authors' code"),
-      Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "authors' code"),
-      Setting("weightDecay", "L2 penalty.", range: 0...1, source: "authors' code: none"),
-      Setting(
-        "crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64,
-        source: "authors' code"),
-      Setting("flip", "Random horizontal flip.", source: "authors' code"),
-    ]
+    public static let settings: [Setting] =
+      [
+        Setting(
+          "alpha", "Weight of the inner product with the suspect's last layer; smaller for many classes.",
+          range: 0...1000, source: "authors' code: .2; its instructions for CIFAR-10: .1")
+      ] + FineTuning.Configuration.settings(source: "authors' code", weightDecay: "authors' code: none")
   }
 
   public let configuration: Configuration

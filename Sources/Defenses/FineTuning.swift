@@ -22,19 +22,25 @@ public struct FineTuning: Defense {
     public var crop = 4
     public var flip = true
     public init() {}
-    public static let settings: [Setting] = [
-      Setting("epochs", "Passes over the clean images.", unit: "epochs", range: 0...100_000, source: "benchmarks"),
-      Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: "benchmarks"),
-      Setting(
-        "learningRate", "SGD's learning rate; falls along a cosine over all epochs.", range: 0...100,
-        source: "benchmarks"),
-      Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "benchmarks"),
-      Setting("weightDecay", "L2 penalty.", range: 0...1, source: "benchmarks"),
-      Setting(
-        "crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64,
-        source: "benchmarks"),
-      Setting("flip", "Random horizontal flip.", source: "benchmarks"),
-    ]
+    public static let settings: [Setting] = settings(source: "benchmarks")
+
+    /// The settings of fine-tuning by SGD, for defenses that have them beside their own.
+    /// - Parameters:
+    ///   - source: where the defaults come from.
+    ///   - weightDecay: where that of the L2 penalty comes from, if its source says more.
+    static func settings(source: String, weightDecay: String? = nil) -> [Setting] {
+      [
+        Setting("epochs", "Passes over the clean images.", unit: "epochs", range: 0...100_000, source: source),
+        Setting("batch", "Images in one step.", unit: "images", range: 1...65_536, source: source),
+        Setting(
+          "learningRate", "SGD's learning rate; falls along a cosine over all epochs.", range: 0...100, source: source),
+        Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: source),
+        Setting("weightDecay", "L2 penalty.", range: 0...1, source: weightDecay ?? source),
+        Setting(
+          "crop", "Zero padding of the random crop; 0 switches it off.", unit: "pixels", range: 0...64, source: source),
+        Setting("flip", "Random horizontal flip.", source: source),
+      ]
+    }
   }
 
   public let configuration: Configuration

@@ -80,5 +80,14 @@ public func formatPoints(from first: Double, to second: Double, digits: Int = 1)
   return decimal(b - a, digits)
 }
 
-/// A number with a fixed count of digits after the point.
-package func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+/// A number with at most two digits after the point: `0.25`, `1.5`, `3.0`.
+public func formatRounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+
+/// A number with a fixed count of digits after the point; zero has no sign.
+///
+/// Half a unit in the last place goes up, also where binary fractions put it a little below: shares are ratios of counts,
+/// so that such ties are common, and the same score must not read 98.2 in one table and 98.3 in another.
+package func decimal(_ value: Double, _ digits: Int) -> String {
+  let text = String(format: "%.\(digits)f", value + (value < 0 ? -1e-9 : 1e-9))
+  return text.hasPrefix("-") && !text.contains { ("1"..."9").contains($0) } ? String(text.dropFirst()) : text
+}

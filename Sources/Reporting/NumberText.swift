@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Numbers as the reports write them. What is missing is an en dash.
@@ -45,14 +46,6 @@ enum NumberText {
   /// - Returns: `nil` where there is none.
   static func interval(_ share: Double, count: Int) -> String? {
     WilsonInterval(share, count: count).map { String(format: "%.1f–%.1f", 100 * $0.lower, 100 * $0.upper) }
-  }
-
-  /// Half a unit in the last place goes up, also where binary fractions put it a little below: shares are ratios of
-  /// counts, so that such ties are common, and the same score must not read 98.2 in one table and 98.3 in another.
-  private static func decimal(_ value: Double, _ decimals: Int) -> String {
-    let nudged = value + (value < 0 ? -1e-9 : 1e-9)
-    let text = String(format: "%.\(decimals)f", nudged)
-    return text.hasPrefix("-") && !text.contains { ("1"..."9").contains($0) } ? String(text.dropFirst()) : text
   }
 
   private static func notFinite(_ value: Double) -> String {

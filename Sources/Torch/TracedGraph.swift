@@ -49,16 +49,19 @@ public final class TracedGraph {
       let call = Call(forward)
       let names = named.map { strdup($0.key) }
       defer { for name in names { free(name) } }
-      return ct_trace(
-        input.handle, names.map { UnsafePointer($0) }, named.map { $0.tensor.handle },
-        named.indices.map { $0 < parameters.count }, Int64(named.count),
-        { context, input in
-          guard let context else { return nil }
-          let call = Unmanaged<Call>.fromOpaque(context).takeUnretainedValue()
-          let result = call.forward(Tensor(owning: input))
-          call.result = result
-          return result.handle
-        }, Unmanaged.passUnretained(call).toOpaque())
+      // LibTorch holds only pointers to these.
+      return withExtendedLifetime((named, call)) {
+        ct_trace(
+          input.handle, names.map { UnsafePointer($0) }, named.map { $0.tensor.handle },
+          named.indices.map { $0 < parameters.count }, Int64(named.count),
+          { context, input in
+            guard let context else { return nil }
+            let call = Unmanaged<Call>.fromOpaque(context).takeUnretainedValue()
+            let result = call.forward(Tensor(owning: input))
+            call.result = result
+            return result.handle
+          }, Unmanaged.passUnretained(call).toOpaque())
+      }
     }
     guard let handle else { throw TorchError("tracing: \(lastErrorMessage())") }
     self.handle = handle

@@ -50,6 +50,41 @@ import Vision
     return try execute(AttackKind.named(id).make(settings).attack, data, seed: seed)
   }
 
+  /// What attacks that learn would fail on after their networks are trained is refused before anything starts, in the
+  /// same words.
+  @Test(arguments: [
+    ("label-consistent", ["rate": 0.5] as JSONValue, "attack.rate 0.5 is more than target class 0"),
+    ("label-consistent", ["target": 9], "class 9 does not exist"),
+    ("sleeper-agent", ["rate": 0.5], "attack.rate 0.5 is more than target class 0"),
+    ("sleeper-agent", ["source": 9], "class 9 does not exist"),
+    ("sleeper-agent", ["source": 2, "target": 2], "both class 2"), ("sleeper-agent", ["size": 99], "99"),
+    ("trojannn", ["area": 1, "margin": 3], "attack.area"),
+    ("trojannn", ["rate": 1, "excludeTarget": true], "attack.rate"),
+    ("input-aware", ["mapping": "clean-label"], "attack.mapping"),
+  ]) func learningIsCheckedFirst(_ id: String, _ settings: JSONValue, words: String) throws {
+    let data = ImageDataset.tiny(count: 40, classes: 4)
+    let attack = try AttackKind.named(id).make(settings).attack
+    let error = #expect(throws: BackdoorError.self) { try attack.checkPoisoning(of: data, seed: 3) }
+    #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+    let context = AttackContext(
+      train: data, seed: 3, training: TrainingContext(precision: .float32, seed: 3),
+      architecture: { _ in
+        Issue.record("a network was made")
+        throw CancellationError()
+      })
+    let later = #expect(throws: BackdoorError.self) { try attack.execute(context) }
+    #expect(later?.description == error?.description)
+    // With its defaults it can.
+    try AttackKind.named(id).make(["rate": 0.1]).attack.checkPoisoning(of: data, seed: 3)
+  }
+
+  @Test func triggersThatDoNotFit() throws {
+    let small = ImageDataset.tiny(count: 40, size: 4, classes: 4)
+    let attack = try AttackKind.named("label-consistent").make(["rate": 0.1]).attack
+    let error = #expect(throws: BackdoorError.self) { try attack.checkPoisoning(of: small, seed: 3) }
+    #expect(error?.description.contains("do not fit images of 4x4") == true)
+  }
+
   /// Images smaller than a trigger, classes that are not there, settings at the ends of their ranges: an outcome or an
   /// error, never a trap.
   @Test(arguments: ids) func extremeSettings(_ id: String) throws {

@@ -44,6 +44,16 @@ import Vision
       wrong.members[1].statistics.patch = [1]
       try wrong.write(to: path)
       #expect(throws: AuditError.self) { try ReferenceBank(contentsOf: path) }
+      // Counts of another number of classes; settings that nothing could have been measured with.
+      wrong = bank()
+      wrong.members[2].statistics.counts = [1]
+      try wrong.write(to: path)
+      #expect(throws: AuditError.self) { try ReferenceBank(contentsOf: path) }
+      wrong = bank()
+      wrong.settings.batch = 0
+      try wrong.write(to: path)
+      let error = #expect(throws: AuditError.self) { try ReferenceBank(contentsOf: path) }
+      #expect(error.map { "\($0)".contains(path) && "\($0)".contains("settings.batch") } == true)
       try AtomicFile.write("{\"formatVersion\": 1}", to: path)
       #expect(throws: AuditError.self) { try ReferenceBank(contentsOf: path) }
     }

@@ -43,6 +43,19 @@ import Testing
     #expect(formatPercent(.nan) == "--")
   }
 
+  /// Half a unit in the last place goes up, also where binary fractions put it a little below; zero has no sign.
+  @Test func ties() {
+    #expect(formatPercent(0.9825) == "98.3%" && formatPercent(0.0005) == "0.1%" && formatPercent(-0.00001) == "0.0%")
+    #expect([0.2, 1.005, 3, -0.449].map(formatRounded) == ["0.2", "1.0", "3.0", "-0.45"])
+  }
+
+  @Test func columns() {
+    let rows = [["name", "", "n"], ["é", "", "10"], ["four", "", "9"]]
+    #expect(alignedLines(rows, right: [2]) == ["name     n", "é       10", "four     9"])
+    #expect(alignedLines(rows, right: [2], keepsEmpty: false) == ["name   n", "é     10", "four   9"])
+    #expect(alignedLines([["a", ""], ["bcd", ""]]) == ["a", "bcd"] && alignedLines([]).isEmpty)
+  }
+
   /// The difference of the percentages as they are written.
   @Test(arguments: [
     (0.967, 0.944, "-2.3"), (0.9666, 0.9444, "-2.3"), (0.9674, 0.9436, "-2.3"), (0.5, 0.5004, "0.0"),

@@ -41,6 +41,7 @@ for name, (make, full, _, _, _) in make_zoo.MODELS.items():
     has_stems = name.startswith(("resnet", "mobilenet", "efficientnet", "convnext"))
     size = 224 if has_stems and not full.get("small") or name == "vit" else 32
     CASES[name] = (kind, lambda make=make, full=full: make(**full), full["width"], size, {})
+CASES["preactresnet18 bgr"] = ("preactresnet18", PreActResNet18, 64, 32, {"normalization": {**NORMALIZATION, "channelOrder": "bgr"}})
 CASES["vit patch 4"] = ("vit_tiny", lambda: make_zoo.vit(patch=4, size=32), 192, 32, {})
 CASES["vit_small"] = ("vit_small", lambda: make_zoo.vit(384, 12, 6, 32, 224), 384, 224, {"patch": 32})
 CASES["wideresnet 16-1"] = ("wideresnet", lambda: make_zoo.WideResNet(depth=16, widen=1), 16, 32, {"depth": 16, "widen": 1})
@@ -66,6 +67,7 @@ def compare(name, tool, folder):
     kind, make, width, size, more = CASES[name]
     model = original(make, size)
     spec = {"kind": kind, "shape": {"classes": 10, "width": width, "channels": 3, "imageSize": size, "normalization": NORMALIZATION, **more}}
+    normalization = spec["shape"]["normalization"]
     state = {key: value.contiguous() for key, value in make_zoo.renamed(name, model.state_dict()).items()}
     source = folder / "model.safetensors"
     save_file(state, str(source), metadata={"format": "pt", "antidote.model": json.dumps(spec)})
@@ -85,7 +87,8 @@ def compare(name, tool, folder):
         for count in (1, 3):
             x = torch.rand(count, 3, size, size)
             with torch.no_grad():
-                expected = model((x - mean) / deviation).numpy()
+                seen = (x - mean) / deviation
+                expected = model(seen.flip(1) if normalization.get("channelOrder") == "bgr" else seen).numpy()
                 found = run(x)
             worst = max(worst, float(np.abs(found - expected).max() / np.abs(expected).max()))
         results[form] = worst

@@ -68,6 +68,27 @@ import Testing
     }
   }
 
+  /// A plan that a disk or a person damaged is named, and nothing is run from it.
+  @Test func aDamagedPlan() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path)
+      let text = try FileSystem.readText(grid.planPath, limit: 1 << 20)
+      for damaged in [
+        "", String(text.prefix(text.count / 2)), "{}", "[]", text.replacing("\"cells\"", with: "\"cels\""),
+      ] {
+        try AtomicFile.write(damaged, to: grid.planPath)
+        let error = #expect(throws: GridError.self, "\(damaged.prefix(40))") { try Grid(folder: path) }
+        #expect(error.map { "\($0)".contains(grid.planPath) } == true, "\(String(describing: error))")
+      }
+      let newer = text.replacing(/"format": *[0-9]+/, with: "\"format\": 999")
+      try AtomicFile.write(newer, to: grid.planPath)
+      let error = #expect(throws: GridError.self) { try Grid(folder: path) }
+      #expect(error.map { "\($0)".contains("999") } == true, "\(String(describing: error))")
+      try AtomicFile.write(text, to: grid.planPath)
+      #expect(try Grid(folder: path).plan.cells.count == 3)
+    }
+  }
+
   @Test func timeLeft() throws {
     try withTemporaryFolder { path in
       let grid = try make(path, Self.text + "\nseeds: [0, 1, 2]")

@@ -74,6 +74,28 @@ import Testing
       ])
   }
 
+  /// What an entry of `include` names is checked as the axes themselves are, and a rate of its own goes to all attacks.
+  @Test func includes() throws {
+    try expect(
+      """
+      attacks: [badnets, {name: blended, rate: 0.2}]
+      rates: [0.1]
+      include:
+        - {attak: badnets, rate: 0.3}
+        - {attack: badnets, rate: [0.4, 4]}
+        - {atack: [badnets]}
+      """,
+      [
+        (4, "unknown axis \"attak\". Did you mean attack"), (5, "from 0 to 1, found the number 4"),
+        (6, "unknown axis \"atack\". Did you mean attack"),
+      ])
+    let plan = try GridSpecification(
+      "attacks: [badnets, {name: blended, rate: 0.2}]\nrates: [0.1]\ndefenses: [none]\ninclude: [{rate: 0.3}]"
+    ).plan(checkingData: false)
+    let cells = plan.cells.map { "\($0.axes["attack"] ?? "") \($0.axes["rate"] ?? "")" }
+    #expect(cells.sorted() == ["badnets 0.1", "badnets 0.3", "blended 0.2", "blended 0.3"])
+  }
+
   /// Each value is right by itself.
   @Test func impossibleCombinations() throws {
     try expect(

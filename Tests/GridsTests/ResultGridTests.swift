@@ -188,6 +188,31 @@ struct GridComparisonTests {
     #expect(GridComparison(single, named: "a", single, named: "b").items.allSatisfy { $0.isBeyondSpread == nil })
   }
 
+  /// Two grids, and a grid and a paper: a rate is compared with the same rate alone.
+  @Test func ratesAreApart() throws {
+    func grid(_ rates: [(rate: Double, success: Double)]) throws -> ResultGrid {
+      try ResultGrid(
+        runs(rates.map { item in SampleRun { ($0.rate, $0.attackSuccessRate) = (item.rate, item.success) } }))
+    }
+    let first = try grid([(0.05, 0.10), (0.1, 0.30)])
+    let comparison = GridComparison(first, named: "a", try grid([(0.05, 0.12), (0.1, 0.70)]), named: "b")
+    let items = comparison.items.filter { $0.metric == .attackSuccessRate && $0.defense == "sau" }
+    #expect(items.map(\.place) == ["rate 0.05", "rate 0.1"])
+    #expect(zip(items, [-0.02, -0.4]).allSatisfy { abs($0.difference - $1) < 1e-12 }, "\(items.map(\.difference))")
+    #expect(comparison.onlyFirst == 0 && comparison.onlySecond == 0)
+    // The other side has one of them: the other one is only here.
+    let one = GridComparison(first, named: "a", try grid([(0.1, 0.70)]), named: "b")
+    let shared = one.items.filter { $0.metric == .attackSuccessRate && $0.defense == "sau" }
+    #expect(shared.map(\.place) == ["rate 0.1"] && abs((shared.first?.difference ?? 0) + 0.4) < 1e-12)
+    #expect(one.onlyFirst == 2 && one.onlySecond == 0)
+    let text = """
+      settings: {attack.rate: 0.1}
+      values: [{attack: badnets, defense: sau, metric: ASR, value: 0.5, source: t}]
+      """
+    let paper = GridComparison(first, named: "a", try PublishedResults(text, source: "p.yaml", isCSV: false))
+    #expect(paper.items.count == 1 && paper.items[0].first.count == 1 && abs(paper.items[0].first.mean - 0.3) < 1e-12)
+  }
+
   @Test func theOrderOfDefenses() throws {
     let samples = [("sau", 0.1), ("ft", 0.2), ("anp", 0.3)].map { defense, rate in
       SampleRun { ($0.defense, $0.attackSuccessRate) = (defense, rate) }
@@ -209,6 +234,12 @@ struct GridComparisonTests {
       """
     let paper = try PublishedResults(text, source: "paper.csv", isCSV: true)
     #expect(paper.values.map(\.value) == [0.9, 0.02] && paper.values[0].settings == ["attack.rate": 0.1])
+    // As spreadsheets of other countries write it; and the line of what is wrong, after a field of two lines.
+    let semicolons = try PublishedResults(text.replacing(",", with: ";"), source: "paper.csv", isCSV: true)
+    #expect(semicolons.values.count == 2)
+    let wrong = text.replacing("table 1, a", with: "table 1,\na") + "\nbadnets,sau,AC,0.9,t,0.1,"
+    let error = #expect(throws: ParseError.self) { try PublishedResults(wrong, source: "paper.csv", isCSV: true) }
+    #expect(error?.description.contains("paper.csv:6") == true, "\(String(describing: error))")
   }
 
   @Test(arguments: [

@@ -200,6 +200,24 @@ struct RunQueryTests {
     #expect(try folders(["dataset.train=null", "seed=0", "status!=finished"]) == [none])
   }
 
+  /// A run has any number of flags: one that is named is one of them.
+  @Test func conditionsOnFlags() throws {
+    let found = try withTemporaryFolder { folder in
+      try SampleRun { ($0.seed, $0.testCount, $0.before) = (1, 150, (0.92, 0.3)) }.write(in: folder, "two")
+      try SampleRun { ($0.seed, $0.testCount) = (2, 150) }.write(in: folder, "one")
+      try SampleRun { $0.seed = 3 }.write(in: folder, "none")
+      return try RunIndex(of: folder).runs()
+    }
+    #expect(found.map { $0.flags.count }.sorted() == [0, 1, 2], "\(found.map { $0.flags.map(\.id) })")
+    func folders(_ condition: String) throws -> [String] {
+      try RunQuery(conditions: [RunCondition(condition)]).select(from: found).map(\.folder).sorted()
+    }
+    #expect(try folders("flags=few-test-images") == ["one", "two"])
+    #expect(try folders("flags=weak-attack,chance-accuracy") == ["two"])
+    #expect(try folders("flags!=weak-attack") == ["none", "one"])
+    #expect(try folders("flags=few") == [])
+  }
+
   @Test func order() throws {
     let (sau, low, ft, none) = (
       "badnets-0.1-sau-cifar10-0", "badnets-0.05-sau-cifar10-0", "badnets-0.1-ft-cifar10-0",
@@ -242,8 +260,10 @@ struct RunTableTests {
           badnets-0.1-sau-cifar10-0,0.9,,
 
           """)
-      #expect(try CSVText.rows(csv)[1] == ["badnets-0.05-sau-cifar10-0", "0.8005", "a, \"b\"", ""])
-      #expect(throws: ParseError.self) { try CSVText.rows("a,\"b\n") }
+      // The defense's rating: (0.95 - 0.02 + 1) / 2 without a change of accuracy.
+      #expect(try RunTable(runs, columns: ["DER", "attack.rate"]).csv.contains("0.965,0.1\n"))
+      let read = try CSVTable(csv, path: "runs.csv").rows
+      #expect(read.map(\.fields)[0] == ["badnets-0.05-sau-cifar10-0", "0.8005", "a, \"b\"", ""])
       let difference = RunDifference(runs[0], runs[1])
       #expect(difference.settings.map(\.key) == ["attack.rate"])
       // 80.1% and 90.0% are shown.

@@ -132,10 +132,17 @@ struct GridReportTests {
         folder, charts: [.init(x: "defense.tau", y: ["ACC", "ASR"], isLogarithmic: true)])
       #expect(html.contains("Clean accuracy by defense.tau") && html.contains("defense.tau (logarithmic)"))
       let path = try #require(files.figures.first { $0.contains("chart-1") && $0.hasSuffix(".csv") })
-      let rows = try CSVText.rows(String(contentsOfFile: path, encoding: .utf8))
-      #expect(rows.count == 5 && rows[0] == ["series", "defense.tau", "accuracy", "deviation"])
-      #expect(rows[1][1] == "0.01" && abs((Double(rows[1][2]) ?? 0) - 0.895) < 1e-12)
+      let table = try CSVTable(contentsOf: path)
+      #expect(table.rows.count == 4 && table.header == ["series", "defense.tau", "accuracy", "deviation"])
+      let first = table.rows[0].fields
+      #expect(first[1] == "0.01" && abs((Double(first[2]) ?? 0) - 0.895) < 1e-12)
       #expect(throws: (any Error).self) { try report(folder, charts: [.init(x: "defense.tua", y: ["ACC"])]) }
+      // A metric that no run has leaves no hole.
+      let error = #expect(throws: SettingsError.self) {
+        try report(folder, charts: [.init(x: "defense.tau", y: ["ACC", "TPR"])])
+      }
+      #expect(
+        error?.description.contains("truePositiveRate") == true && error?.description.contains("accuracy") == true)
       #expect(throws: (any Error).self) { try report(folder, charts: [.init(x: "attack.name", y: ["ACC"])]) }
     }
   }
@@ -151,14 +158,39 @@ struct GridReportTests {
             MetricsEntry(stage: "purify", epoch: epoch, values: ["backdoorRisk": 0.5 / Double(epoch) + shift]))
         }
       }
-      let (html, _, files) = try report(folder, charts: [.init(x: "epoch", y: ["backdoorRisk", "adversarialRisk"])])
+      let (html, _, files) = try report(folder, charts: [.init(x: "epoch", y: ["backdoorRisk"])])
       #expect(html.contains("badnets, sau"))
       // The undefended model is that of the same runs, and has no curves of its own.
       #expect(files.figures.count { $0.contains("chart-") && $0.hasSuffix(".csv") } == 1)
       let path = try #require(files.figures.first { $0.contains("chart-1") && $0.hasSuffix(".csv") })
-      let rows = try CSVText.rows(String(contentsOfFile: path, encoding: .utf8))
+      let rows = try CSVTable(contentsOf: path).rows.map(\.fields)
       // The last stage alone: three epochs, means over the two seeds.
-      #expect(rows.count == 4 && rows[1][0] == "Backdoor risk" && abs((Double(rows[1][2]) ?? 0) - 0.55) < 1e-12)
+      #expect(rows.count == 3 && rows[0][0] == "Backdoor risk" && abs((Double(rows[0][2]) ?? 0) - 0.55) < 1e-12)
+    }
+  }
+
+  /// Whether values are shares is told by their names: a small loss is none.
+  @Test func sharesByName() throws {
+    for name in ["accuracy", "attackSuccessRate", "backdoorRisk", "poisonShareLearned", "cleanAccuracy", "flipShare"] {
+      #expect(MetricName.isShare(name), "\(name)")
+    }
+    for name in ["trainLoss", "learningRate", "seconds", "seedLoss", "likeness"] { #expect(!MetricName.isShare(name)) }
+    try withTemporaryFolder { folder in
+      try write([SampleRun()], in: folder)
+      let log = MetricsLog(path: folder + "/runs/run-0/metrics.jsonl")
+      for epoch in 1...2 {
+        try log.append(
+          MetricsEntry(stage: "purify", epoch: epoch, values: ["trainLoss": 0.5 / Double(epoch), "accuracy": 0.9]))
+      }
+      func axis(_ names: [String]) throws -> String {
+        let (_, _, files) = try report(folder, charts: [.init(x: "epoch", y: names)])
+        let path = try #require(files.figures.first { $0.contains("chart-1") && $0.hasSuffix(".svg") })
+        return try String(contentsOfFile: path, encoding: .utf8)
+      }
+      #expect(try axis(["accuracy"]).contains("%") && !axis(["trainLoss"]).contains("%"))
+      #expect(try !axis(["accuracy", "trainLoss"]).contains("%"))
+      let error = #expect(throws: SettingsError.self) { try axis(["accuracy", "acuracy"]) }
+      #expect(error?.description.contains("no run has a value of acuracy") == true)
     }
   }
 

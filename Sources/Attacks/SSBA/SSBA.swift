@@ -16,6 +16,7 @@
 // hidden lies below them [decided here].
 
 public import Backdoor
+import Files
 public import Support
 public import Torch
 import TorchNN
@@ -113,7 +114,8 @@ public struct SSBA: Attack {
       Steganography.accuracy(
         network.decoder(stamped.contiguous(.channelsLast)), secret.to(training.device).to(.float32).unsqueezed(0))
     }
-    training.progress.message("the decoder reads \(Self.percent(accuracy)) of the bits that the poisoned images hide")
+    training.progress.message(
+      "the decoder reads \(formatPercent(accuracy.item())) of the bits that the poisoned images hide")
     return [Self.secretKey: secret, Self.accuracyKey: accuracy.to(.cpu).reshaped(1)]
       .merging(network.encoder.learned(as: Self.encoderKey)) { $1 }
   }
@@ -137,8 +139,6 @@ public struct SSBA: Attack {
       + losses.secret * c.secretWeight
   }
 
-  private static func percent(_ share: Tensor) -> String { "\((share.item() * 1000).rounded() / 10)%" }
-
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     guard let secret = learned[Self.secretKey] else {
       throw BackdoorError.notLearned(attack: Self.id, key: Self.secretKey)
@@ -154,7 +154,7 @@ public struct SSBA: Attack {
   }
 
   public func summary(learned: [String: Tensor]) -> String {
-    let read = learned[Self.accuracyKey].map { ", of which the decoder reads \(Self.percent($0))" } ?? ""
+    let read = learned[Self.accuracyKey].map { ", of which the decoder reads \(formatPercent($0.item()))" } ?? ""
     return "carry a trigger of their own that hides \(configuration.bits) bits\(read)"
   }
 }

@@ -164,19 +164,31 @@ public struct SleeperAgent: Attack {
       summary: "are changed by up to \(Int((configuration.bound * 255).rounded()))/255 to teach the trigger")
   }
 
-  public func learn(_ context: AttackContext) throws -> [String: Tensor] {
-    let (c, training) = (configuration, context.training)
-    let data = context.train.to(training.device)
-    let labels = data.labelArray()
-    let task = try tasks(for: data.shape, seed: context.seed, learned: [:])[0]
-    // As a clean-label attack draws: it knows what a class can hold.
-    let drawn = try context.sources(mapping: .cleanLabel(target: c.target), selection: selection)
-    var random = context.seed.generator("sleeper-agent/sources")
-    let pool = labels.indices.filter { c.source == nil ? labels[$0] != c.target : labels[$0] == c.source }
-    guard !pool.isEmpty else {
+  public func checkLearning(on train: ImageDataset, seed: Seed) throws {
+    let c = configuration
+    for task in try tasks(for: train.shape, seed: seed) { try task.mapping.check(classes: train.classes) }
+    try checkSources(in: train, mapping: .cleanLabel(target: c.target), seed: seed)
+    guard train.labelArray().contains(where: isMeant) else {
       throw BackdoorError.invalid(
         "attack.source: the training set has no image of \(c.source.map { "class \($0)" } ?? "another class").")
     }
+  }
+
+  /// Whether the trigger is meant for images of a class.
+  private func isMeant(_ label: Int) -> Bool {
+    configuration.source.map { label == $0 } ?? (label != configuration.target)
+  }
+
+  public func learn(_ context: AttackContext) throws -> [String: Tensor] {
+    let (c, training) = (configuration, context.training)
+    let data = context.train.to(training.device)
+    try checkLearning(on: context.train, seed: context.seed)
+    let labels = data.labelArray()
+    let task = try tasks(for: data.shape, seed: context.seed)[0]
+    // As a clean-label attack draws: it knows what a class can hold.
+    let drawn = try context.sources(mapping: .cleanLabel(target: c.target), selection: selection)
+    var random = context.seed.generator("sleeper-agent/sources")
+    let pool = labels.indices.filter { isMeant(labels[$0]) }
     let sources = data.subset(random.sample(min(c.sources, pool.count), from: pool).sorted())
     let triggered = task.trigger(
       sources.pixels(0..<sources.count), Generator(seed: context.seed("sleeper-agent/trigger"), device: training.device)

@@ -129,8 +129,9 @@ public struct MaxEntropyStaircase: Defense {
     let name = model.classNames?[label] ?? clean.classNames[label]
     context.progress.message(
       "mesa: \(verdict.isSuspicious ? "suspicious" : "not suspicious"): triggers for class \(name) mislead "
-        + "\(percent(rates[label].share)) of the other classes' images; \(verdict.statistic) \(rounded(verdict.value)), "
-        + "which \(percent(verdict.pValue)) of clean models reach; suspicious from \(rounded(verdict.threshold)) on")
+        + "\(formatPercent(rates[label].share)) of the other classes' images; \(verdict.statistic) "
+        + "\(formatRounded(verdict.value)), which \(formatPercent(verdict.pValue)) of clean models reach; suspicious from "
+        + "\(formatRounded(verdict.threshold)) on")
     let exhibit = exhibit(clean, found[label].triggers, name, context)
     guard verdict.isSuspicious else {
       context.progress.message("mesa: the model is returned as it was")
@@ -146,10 +147,7 @@ public struct MaxEntropyStaircase: Defense {
 
   private func check(_ model: Classifier, _ clean: ImageDataset) throws {
     let c = configuration
-    guard model.classes >= 3 else {
-      throw DefenseError.invalid(
-        "defense mesa compares classes with each other and needs at least 3; the model has \(model.classes).")
-    }
+    try AnomalyIndex.check(classes: model.classes, for: Self.id)
     guard Set(clean.labelArray()).count > 1 else {
       throw DefenseError.invalid("defense mesa: all clean images are of one class. Give it images of several.")
     }
@@ -208,13 +206,11 @@ public struct MaxEntropyStaircase: Defense {
       let largest = mixture.map(\.information).max() ?? 0
       let weights = mixture.map { exp($0.information - largest) }
       let noise = random.uniform([count, configuration.noise]).to(pixels.device)
-      let picks = random.uniform([count]).array(Float.self).map { Self.pick(Double($0), weights) }
+      let picks = Self.picks(random.uniform([count]).to(pixels.device), weights)
       let places = PlacedTriggers.draw(
         count, side: side, height: pixels.dimension(2), width: pixels.dimension(3), random)
       let made = Tensor.stacked(mixture.map { $0.triggers.triggers(noise) })
-      let chosen = made.indexed([
-        Tensor(picks.map(Int64.init)).to(pixels.device), Tensor.arange(count, device: pixels.device),
-      ])
+      let chosen = made.indexed([picks, Tensor.arange(count, device: pixels.device)])
       return PlacedTriggers.stamp(
         chosen.reshaped(count, pixels.dimension(1), side, side), on: pixels, rows: places.rows.to(pixels.device),
         columns: places.columns.to(pixels.device)
@@ -222,14 +218,18 @@ public struct MaxEntropyStaircase: Defense {
     }
   }
 
-  /// The position that a number in [0, 1) falls on, where each has a part of the line as long as its weight.
-  static func pick(_ number: Double, _ weights: [Double]) -> Int {
-    var rest = number * weights.reduce(0, +)
-    for (position, weight) in weights.enumerated() {
-      if rest < weight { return position }
-      rest -= weight
+  /// The positions that numbers in [0, 1) fall on, where each position has a part of the line as long as its weight.
+  /// - Parameter numbers: floating point, N.
+  /// - Returns: int64, N.
+  static func picks(_ numbers: Tensor, _ weights: [Double]) -> Tensor {
+    let total = weights.reduce(0, +)
+    var sum = 0.0
+    let starts = weights.dropLast().map { weight in
+      sum += weight
+      return sum / total
     }
-    return weights.count - 1
+    let bounds = Tensor(starts).to(numbers.device)
+    return (numbers.to(.float64).unsqueezed(1) .>= bounds.unsqueezed(0)).to(.int64).sum([1])
   }
 
   private func unlearn(
@@ -255,7 +255,4 @@ public struct MaxEntropyStaircase: Defense {
       title: "Triggers drawn for class \(name)", images: few.images,
       perturbations: noGrad { images - pixels }.contiguous(), labels: few.labelArray())
   }
-
-  private func rounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
-  private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10)%" }
 }

@@ -1,8 +1,17 @@
+import Backdoor
 import Foundation
 import Support
 
 /// How far a class's mask lies below the others: Neural Cleanse's outlier test, and what clean models make of it.
 public enum AnomalyIndex {
+  /// - Throws: `DefenseError` where there are too few classes to compare one with the others.
+  static func check(classes: Int, for defense: String) throws(DefenseError) {
+    guard classes >= 3 else {
+      throw .invalid(
+        "defense \(defense) compares classes with each other and needs at least 3; the model has \(classes).")
+    }
+  }
+
   /// (median - norm) / (1.4826 MAD) of each norm; positive on the small side. Zero for all where the norms are equal;
   /// infinite for those off the median where at least half are equal.
   public static func indices(of norms: [Double]) -> [Double] {

@@ -149,10 +149,7 @@ public struct NeuralCleanse: Defense {
     let (context, c) = (input.training, configuration)
     let clean = try input.cleanSplit().to(context.device)
     let model = try input.model().copied()
-    guard model.classes >= 3 else {
-      throw DefenseError.invalid(
-        "defense nc compares classes with each other and needs at least 3; the model has \(model.classes).")
-    }
+    try AnomalyIndex.check(classes: model.classes, for: Self.id)
     model.to(context.device).to(.channelsLast).eval()
     let search = TriggerSearch(
       rule: c.costRule, epochs: c.epochs, batch: c.batch, learningRate: c.learningRate, together: c.together)
@@ -164,10 +161,10 @@ public struct NeuralCleanse: Defense {
     let name = model.classNames?[smallest] ?? clean.classNames[smallest]
     context.progress.message(
       "nc: \(verdict.isSuspicious ? "suspicious" : "not suspicious"): \(verdict.statistic) "
-        + "\(rounded(verdict.value)) of class \(name) (mask of \(rounded(found[smallest].norm)) pixels"
+        + "\(formatRounded(verdict.value)) of class \(name) (mask of \(formatRounded(found[smallest].norm)) pixels"
         + "\(found[smallest].worked ? "" : ", which does not work")); "
-        + "\(rounded(100 * verdict.pValue))% of clean models reach it if \(verdict.null); suspicious from \(rounded(verdict.threshold)) on"
-    )
+        + "\(formatPercent(verdict.pValue, digits: 2)) of clean models reach it if \(verdict.null); suspicious from "
+        + "\(formatRounded(verdict.threshold)) on")
     let exhibit = exhibit(clean, found[smallest].trigger, name)
     if verdict.isSuspicious {
       let triggers = judgement.flagged.map { found[$0].trigger }
@@ -226,8 +223,6 @@ public struct NeuralCleanse: Defense {
       title: "Trigger found for class \(name)", images: few.images,
       perturbations: noGrad { trigger.stamp(pixels) - pixels }.contiguous(), labels: few.labelArray())
   }
-
-  private func rounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
 }
 
 extension NeuralCleanse.Configuration {

@@ -91,9 +91,9 @@ public struct BenchmarkResult: Codable, Sendable {
         + "auto is \(precision.rawValue)",
       "",
     ]
-    lines += Self.table(
+    lines += alignedLines(
       [["row", "images/s", ""]] + named.map { [$0.id, Self.rate(imagesPerSecond[$0.id] ?? 0), $0.summary] },
-      left: [0, 2])
+      right: [1])
     let compared = compared
     if !compared.isEmpty {
       let disagreeing = Set(disagreeing)
@@ -113,9 +113,9 @@ public struct BenchmarkResult: Codable, Sendable {
         ]
       }
       lines.append("")
-      lines += Self.table(
+      lines += alignedLines(
         [["peer's row", "peer images/s", "Antidote images/s (\(precision.rawValue))", "ratio", "target", ""]] + body,
-        left: [0, 5])
+        right: [1, 2, 3, 4])
     }
     lines += agreementLines + privateStepLines
     if let standard = imagesPerSecond[EpochCost.standard] {
@@ -128,7 +128,7 @@ public struct BenchmarkResult: Codable, Sendable {
         }
       }
       lines.append("")
-      lines += Self.table([["one epoch", "standard ones", "paper", ""]] + body, left: [0, 3])
+      lines += alignedLines([["one epoch", "standard ones", "paper", ""]] + body, right: [1, 2])
     }
     lines += ["", "peak memory \(formatBytes(peakMemory))"]
     return lines.joined(separator: "\n")
@@ -168,17 +168,5 @@ public struct BenchmarkResult: Codable, Sendable {
 
   private static func rate(_ value: Double) -> String {
     value >= 99.95 && value < 1e15 ? formatCount(Int(value.rounded())) : String(format: "%.1f", value)
-  }
-
-  /// Aligned columns; those in `left` begin at the left edge.
-  private static func table(_ rows: [[String]], left: Set<Int>) -> [String] {
-    let widths = (0..<(rows.first?.count ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      let cells = row.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        return left.contains(column) ? cell + space : space + cell
-      }
-      return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
-    }
   }
 }

@@ -128,7 +128,7 @@ public struct FilterJob {
     }
     guard !links else { throw JobError.invalid("--link: the samples are rows of \(file). Leave --link out.") }
     var settings = DatasetSettings()
-    (settings.name, settings.path, settings.holdOut) = ("tensors", Path.parent(file), split == .train ? 0 : 1)
+    (settings.name, settings.path, settings.holdOut) = ("tensors", Path.parent(file), 0)
     let data = try ImageDataset.load(settings, split)
     let rows = samples.compactMap(\.row)
     if let odd = samples.first(where: { $0.row.map { !(0..<data.count).contains($0) } ?? true }) {

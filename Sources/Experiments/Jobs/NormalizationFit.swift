@@ -126,8 +126,9 @@ public struct NormalizationFit: Codable, Sendable {
         let (difference, error) = best.lead(over: candidate)
         return difference > errors * error && difference > 0
       }
-      behind += active.filter { isBehind($0, errors: 3) }
-      active.removeAll { isBehind($0, errors: 3) }
+      let parts = Dictionary(grouping: active) { isBehind($0, errors: 3) }
+      behind += parts[true] ?? []
+      active = parts[false] ?? []
       equals = active.filter { $0.place != best.place && !isBehind($0, errors: 2) }
       let isOpen = equals.contains { best.lead(over: $0).difference > Self.difference }
       if count >= Self.rounds.usual && !isOpen || count == drawn.count { break }
@@ -167,10 +168,13 @@ public struct NormalizationFit: Codable, Sendable {
 
   /// The accuracies in columns, one line a normaliser.
   public var table: String {
-    let width = rows.map(\.normalization.count).max() ?? 0
-    return rows.map { row in
-      "  \(row.normalization.padding(toLength: width, withPad: " ", startingAt: 0))  \(row.channels.rawValue)  "
-        + "\(formatPercent(row.accuracy)) of \(formatCount(row.images)) images"
-    }.joined(separator: "\n")
+    alignedLines(
+      rows.map { row in
+        [
+          "", row.normalization, row.channels.rawValue,
+          "\(formatPercent(row.accuracy)) of \(formatCount(row.images)) images",
+        ]
+      }
+    ).joined(separator: "\n")
   }
 }

@@ -35,4 +35,11 @@ public enum MetricName {
   /// Poisoned samples among those that an epoch learned from, for defenses that choose.
   public static let poisonShareLearned = "poisonShareLearned"
   public static let imagesPerSecond = "imagesPerSecond"
+
+  /// Whether a value is a share, a fraction in [0, 1], as its name says, those of methods' own included.
+  public static func isShare(_ name: String) -> Bool {
+    if name == learningRate { return false }
+    let ends = ["accuracy", "Accuracy", "Share", "Rate", "Risk"]
+    return name == targetedMisclassification || name == poisonShareLearned || ends.contains { name.hasSuffix($0) }
+  }
 }

@@ -1,4 +1,5 @@
 import Backdoor
+import Files
 
 extension RunRecord {
   /// What the defense found out about the model that it was given, as a whole.
@@ -34,12 +35,9 @@ extension RunRecord.ModelVerdict {
   /// The verdict in a sentence.
   public func sentence(naming classNames: [String]) -> String {
     let name = label.map { classNames.indices.contains($0) ? classNames[$0] : "\($0)" }
-    let share = RunRecord.ModelVerdict.percent(pValue)
-    return "\(isSuspicious ? "suspicious" : "not suspicious"): \(statistic) \(RunRecord.ModelVerdict.text(value))"
+    let share = formatPercent(pValue, digits: 2)
+    return "\(isSuspicious ? "suspicious" : "not suspicious"): \(statistic) \(formatRounded(value))"
       + (name.map { " of class \($0)" } ?? "")
-      + ", suspicious from \(RunRecord.ModelVerdict.text(threshold)) on; \(share) of clean models reach it if \(null)"
+      + ", suspicious from \(formatRounded(threshold)) on; \(share) of clean models reach it if \(null)"
   }
-
-  private static func text(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
-  private static func percent(_ value: Double) -> String { "\((value * 10_000).rounded() / 100)%" }
 }

@@ -45,7 +45,7 @@ extension GridComparison {
 
   private func text(of order: Order) -> [String] {
     [
-      order.attack, order.place, ResultMetric.decimal(order.correlation, 2), "\(order.defenses) defenses",
+      order.attack, order.place, decimal(order.correlation, 2), "\(order.defenses) defenses",
     ]
   }
 
@@ -72,13 +72,9 @@ extension GridComparison {
     return groups
   }
 
+  /// An empty column takes no room.
   private static func aligned(_ rows: [[String]]) -> String {
-    let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      // An empty column takes no room.
-      let cells = zip(row, widths).filter { $0.1 > 0 }.map { $0 + String(repeating: " ", count: $1 - $0.count) }
-      return "  " + String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed()) + "\n"
-    }.joined()
+    alignedLines(rows, keepsEmpty: false).map { "  \($0)\n" }.joined()
   }
 
   /// Tables in Markdown.

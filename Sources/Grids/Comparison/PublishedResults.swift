@@ -111,25 +111,20 @@ public struct PublishedResults: Sendable {
   }
 
   private static func values(csv text: String, source: String) throws -> [Value] {
-    var rows = try CSVText.rows(text)
-    guard !rows.isEmpty else { throw ParseError("the file is empty.", source: source) }
-    let header = rows.removeFirst()
-    for key in ["attack", "defense", "metric", "value", "source"] where !header.contains(key) {
+    let table = try CSVTable(text, path: source)
+    for key in ["attack", "defense", "metric", "value", "source"] where !table.header.contains(key) {
       throw ParseError("there is no column \"\(key)\".", source: source, line: 1)
     }
-    return try rows.enumerated().map { index, row in
-      guard row.count == header.count else {
-        throw ParseError("\(row.count) cells under \(header.count) headings.", source: source, line: index + 2)
-      }
+    return try table.rows.map { row in
       var item: JSONValue = [:]
-      for (key, cell) in zip(header, row) where !cell.isEmpty {
+      for (key, cell) in zip(table.header, row.fields) where !cell.isEmpty {
         let isText = ["attack", "defense", "metric", "source", "unit"].contains(key)
         item[key] = isText ? .string(cell) : try SettingsTree.parseAssignment("value=\(cell)").value
       }
       do {
         return try value(item, unit: "fraction", at: "")
       } catch let error as SettingsError {
-        throw ParseError(error.description, source: source, line: index + 2)
+        throw ParseError(error.description, source: source, line: row.line)
       }
     }
   }

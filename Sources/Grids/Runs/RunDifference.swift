@@ -34,12 +34,7 @@ public struct RunDifference {
         row.second.map { row.metric.text($0) } ?? "-", change ?? "",
       ]
     }
-    rows = [["", first.folder, second.folder, ""]] + rows
-    let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-      return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed()) + "\n"
-    }.joined()
+    return alignedLines([["", first.folder, second.folder, ""]] + rows).map { $0 + "\n" }.joined()
   }
 
   public var json: JSONValue {

@@ -36,22 +36,8 @@ public struct RunTable {
   /// Aligned columns for a terminal: text to the left, numbers to the right.
   public var text: String {
     let cells = rows.map { row in zip(row, metrics).map { Self.shown($0, $1) } }
-    var widths = header.map(\.count)
-    for row in cells {
-      for (column, cell) in row.enumerated() { widths[column] = max(widths[column], Self.width(cell)) }
-    }
-    var text = ""
-    for row in [header] + cells {
-      var line = ""
-      for (column, cell) in row.enumerated() {
-        let gap = String(repeating: " ", count: widths[column] - Self.width(cell))
-        if column > 0 { line += "  " }
-        line += isText[column] ? cell + gap : gap + cell
-      }
-      while line.utf8.last == UInt8(ascii: " ") { line.removeLast() }
-      text += line + "\n"
-    }
-    return text
+    let numbers = isText.indices.filter { !isText[$0] }
+    return alignedLines([header] + cells, right: Set(numbers)).map { $0 + "\n" }.joined()
   }
 
   /// Comma-separated values (RFC 4180): numbers in full, shares as fractions.
@@ -64,63 +50,12 @@ public struct RunTable {
     if let metric, let number = value.doubleValue { return metric.text(number) }
     return value.isNull ? "-" : value.plainText
   }
-
-  /// Counting bytes is much quicker, and nearly all cells are ASCII.
-  private static func width(_ cell: String) -> Int {
-    cell.utf8.allSatisfy { $0 < 128 } ? cell.utf8.count : cell.count
-  }
 }
 
 /// Comma-separated values as RFC 4180 has them.
 public enum CSVText {
   public static func text(_ rows: [[String]]) -> String {
     rows.map { $0.map(CSVTable.field).joined(separator: ",") + "\n" }.joined()
-  }
-
-  /// The rows of a text; a last line without its newline counts.
-  /// - Throws: `ParseError` for quotation marks that do not close, with the line on which they open.
-  public static func rows(_ text: String) throws(ParseError) -> [[String]] {
-    var rows: [[String]] = []
-    var row: [String] = []
-    var cell = String.UnicodeScalarView()
-    var isQuoted = false
-    var (line, opened) = (1, 1)
-    var scalars = Array(text.unicodeScalars)[...]
-    if scalars.first == "\u{FEFF}" { scalars = scalars.dropFirst() }
-    func end(_ cell: inout String.UnicodeScalarView, _ row: inout [String]) {
-      row.append(String(cell))
-      cell = .init()
-    }
-    while let scalar = scalars.popFirst() {
-      if scalar == "\n" { line += 1 }
-      if isQuoted {
-        if scalar != "\"" {
-          cell.append(scalar)
-        } else if scalars.first == "\"" {
-          cell.append("\"")
-          scalars = scalars.dropFirst()
-        } else {
-          isQuoted = false
-        }
-        continue
-      }
-      switch scalar {
-      case "\"" where cell.isEmpty: (isQuoted, opened) = (true, line)
-      case ",": end(&cell, &row)
-      case "\r" where scalars.first == "\n": continue
-      case "\n":
-        end(&cell, &row)
-        if row != [""] { rows.append(row) }
-        row = []
-      default: cell.append(scalar)
-      }
-    }
-    guard !isQuoted else { throw ParseError("a quotation mark opens here and is not closed.", line: opened) }
-    if !cell.isEmpty || !row.isEmpty {
-      end(&cell, &row)
-      rows.append(row)
-    }
-    return rows
   }
 }
 
@@ -129,10 +64,10 @@ extension ResultMetric {
   public func text(_ value: Double, digits: Int = 1) -> String {
     guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "-inf" : "inf" }
     return switch kind {
-    case .share: Self.decimal(100 * value, digits)
-    case .ratio: Self.decimal(value, digits + 2)
+    case .share: decimal(100 * value, digits)
+    case .ratio: decimal(value, digits + 2)
     case .seconds: formatDuration(value)
-    case .count: Self.decimal(value, value == value.rounded() ? 0 : digits)
+    case .count: decimal(value, value == value.rounded() ? 0 : digits)
     }
   }
 
@@ -144,13 +79,7 @@ extension ResultMetric {
     }
     let difference = b - a
     let digits = kind == .share ? 1 : kind == .ratio ? 3 : difference == difference.rounded() ? 0 : 1
-    return (difference > 0 ? "+" : "") + Self.decimal(difference, digits)
-  }
-
-  /// Half a unit in the last place goes up, also where binary fractions put it a little below.
-  static func decimal(_ value: Double, _ digits: Int) -> String {
-    let text = String(format: "%.\(digits)f", value + (value < 0 ? -1e-9 : 1e-9))
-    return text.hasPrefix("-") && !text.contains { ("1"..."9").contains($0) } ? String(text.dropFirst()) : text
+    return (difference > 0 ? "+" : "") + decimal(difference, digits)
   }
 
   /// What the unit is, for headings: "%".

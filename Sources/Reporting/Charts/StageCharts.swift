@@ -77,7 +77,7 @@ struct StageCharts {
     let poison = series(MetricName.poisonShareLearned, "Poison among the samples learned from", style: 1)
     let shares =
       [poison].compactMap { $0 }
-      + group { $0.hasSuffix("Share") || $0.hasSuffix("Rate") || $0.hasSuffix("Accuracy") }
+      + group(MetricName.isShare)
     let rest = others.filter { name in !(parts + shares).contains { $0.name == StageTitle.words(name) } }
 
     var charts: [Chart] = []

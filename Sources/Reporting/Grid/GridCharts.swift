@@ -23,8 +23,8 @@ public struct GridChartRequest: Sendable {
 /// Charts out of the runs of a grid.
 enum GridCharts {
   /// - Parameter root: The folder in which the runs lie; epochs are read from there.
-  /// - Throws: `SettingsError` for a setting that no run has as a number, or a metric that nobody knows; `FileError`,
-  ///   `RunStoreError`.
+  /// - Throws: `SettingsError` for a setting that no run has as a number, and for a metric that nobody knows or no run
+  ///   has; `FileError`, `RunStoreError`.
   static func charts(_ grid: ResultGrid, _ request: GridChartRequest, root: String) throws -> [NumericChart] {
     request.x == GridChartRequest.epoch
       ? try overEpochs(grid, request, root: root) : try overSetting(grid, request)
@@ -38,13 +38,19 @@ enum GridCharts {
       throw SettingsError("", "no finished run has a number as \(request.x); a chart needs a numeric axis.")
     }
     let lines = try seriesKeys(runs, request)
-    return metrics.compactMap { metric in
+    return try metrics.map { metric in
       var groups: [ResultGrid.Label: [Double: [Double]]] = [:]
       for run in runs {
         guard let x = run.setting(request.x)?.doubleValue, let y = run.values[metric.id] else { continue }
         groups[ResultGrid.Label(keys: lines, of: run), default: [:]][x, default: []].append(y)
       }
-      guard !groups.isEmpty else { return nil }
+      guard !groups.isEmpty else {
+        let known = ResultMetric.all.filter { known in runs.contains { $0.values[known.id] != nil } }
+        throw SettingsError(
+          "",
+          "no finished run with a \(request.x) has a value of \(metric.id); they have "
+            + "\(known.map(\.id).joined(separator: ", ")).")
+      }
       let series = groups.sorted { $0.key < $1.key }.map { label, values in
         NumericChart.Series(
           name: lines.isEmpty ? metric.abbreviation : label.text,
@@ -75,6 +81,7 @@ enum GridCharts {
   private static func overEpochs(_ grid: ResultGrid, _ request: GridChartRequest, root: String) throws -> [NumericChart]
   {
     var charts: [NumericChart] = []
+    var found: Set<String> = []
     for table in grid.tables {
       for (row, rowLabel) in table.rows.enumerated() {
         for (column, columnLabel) in table.columns.enumerated() {
@@ -99,17 +106,19 @@ enum GridCharts {
             }
           }
           guard !series.isEmpty else { continue }
+          found.formUnion(values.keys)
           let place = [table.label.text, rowLabel.text, columnLabel.text].filter { !$0.isEmpty }.joined(separator: ", ")
-          let ends = series.flatMap { $0.points.map(\.y) }
           charts.append(
             NumericChart(
-              title: place, xLabel: "epoch", yLabel: "value", isShare: ends.allSatisfy { (0...1).contains($0) },
+              title: place, xLabel: "epoch", yLabel: "value", isShare: values.keys.allSatisfy(MetricName.isShare),
               isLogarithmic: request.isLogarithmic, series: series))
         }
       }
     }
-    guard !charts.isEmpty else {
-      throw SettingsError("", "no run has measured \(request.y.joined(separator: ", ")) after its epochs.")
+    let missing = request.y.filter { !found.contains($0) }
+    guard missing.isEmpty else {
+      throw SettingsError(
+        "", "no run has a value of \(missing.joined(separator: ", ")) after its epochs (metrics.jsonl).")
     }
     return charts
   }

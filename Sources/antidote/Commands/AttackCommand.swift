@@ -18,8 +18,7 @@ struct AttackCommand: ParsableCommand {
 
       Attacks that learn (such as label-consistent, lf and sleeper-agent) train networks of the architecture of --model and --width, and keep what they \
       learned in attack.safetensors. After Ctrl-C, the same command resumes them. Those that train the model (wanet-training, input-aware, \
-      lira, blind,
-      adversarial-embedding) write it as model.safetensors.
+      lira, blind, adversarial-embedding) write it as model.safetensors.
 
         antidote attack --attack badnets --dataset cifar10 --data path/to/data \\
           --out poisoned

@@ -42,13 +42,18 @@ struct GridMakingOptions: ParsableArguments {
   @Flag(help: "Do not read the data sets to check rates and classes; for a machine that does not have them.")
   var withoutData = false
 
-  /// The grid of a file, or of a folder that has one.
   func grid(_ path: String) throws -> Grid {
-    if FileSystem.isFolder(path) {
-      if let out { throw CommandFailure("\(path) is a grid's folder already; --out \(out) goes with a file.") }
-      return try Grid(folder: path)
+    if FileSystem.isFolder(path), let out {
+      throw CommandFailure("\(path) is a grid's folder already; --out \(out) goes with a file.")
     }
-    return try Grid.make(from: path, in: out, checkingData: !withoutData, progress: TerminalProgress.standard)
+    return try Self.grid(path, in: out, checkingData: !withoutData)
+  }
+
+  /// The grid of a folder that has one, or of a file.
+  /// - Parameter folder: the grid's folder, for a file; nil is the usual one.
+  static func grid(_ path: String, in folder: String? = nil, checkingData: Bool) throws -> Grid {
+    if FileSystem.isFolder(path) { return try Grid(folder: path) }
+    return try Grid.make(from: path, in: folder, checkingData: checkingData, progress: TerminalProgress.standard)
   }
 }
 

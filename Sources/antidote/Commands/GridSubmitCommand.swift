@@ -71,13 +71,8 @@ struct GridSubmitCommand: ParsableCommand {
     }
   }
 
-  private func opened() throws -> Grid {
-    if FileSystem.isFolder(grid) { return try Grid(folder: grid) }
-    return try Grid.make(from: grid, checkingData: !withoutData, progress: TerminalProgress.standard)
-  }
-
   func run() throws {
-    let grid = try opened()
+    let grid = try GridMakingOptions.grid(grid, checkingData: !withoutData)
     let folder = out ?? Path.join(grid.folder, "submit")
     var worker = SubmittedWorker(program: try program ?? (engine == .slurm ? GridWorkingOptions.program() : "antidote"))
     worker.jobs = jobs

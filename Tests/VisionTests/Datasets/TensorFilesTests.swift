@@ -70,6 +70,23 @@ import TorchNN
     refuses(["4 of 4 images"], labels: [-1, -1, -1, -1])
   }
 
+  /// A large stem leaves a quarter of the resolution to the layers after it: 28 pixels are too few for some.
+  @Test func aLargeStemNeedsLargerImages() throws {
+    for (id, least) in [("densenet121", 32), ("convnext_tiny", 32), ("resnet18", 4)] {
+      let kind = try ModelKind.named(id)
+      var shape = ModelShape(classes: 3, width: 4 * kind.widthStep, imageSize: least)
+      shape.stem = .large
+      try kind.check(images: ImageShape(channels: 3, height: least, width: least), stem: .large)
+      let model = kind.make(shape, Generator(seed: 0)).train()
+      #expect(model(Tensor.zeros([2, 3, least, least])).shape == [2, 3], "\(id)")
+      let small = ImageShape(channels: 3, height: 28, width: 28)
+      try kind.check(images: small, stem: .small)
+      guard least > 28 else { continue }
+      let error = #expect(throws: SettingsError.self) { try kind.check(images: small, stem: .large) }
+      #expect(error?.description.contains("\(id) takes \(least)x\(least) and larger") == true)
+    }
+  }
+
   @Test func imagesTooSmallForAModel() throws {
     for kind in ModelKind.all {
       let least = kind.leastImageSize
