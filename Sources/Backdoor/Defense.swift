@@ -69,6 +69,11 @@ public protocol Defense: Sendable {
   init(_ configuration: Configuration)
 
   func run(_ input: DefenseInput) throws -> DefenseOutcome
+
+  /// Time of an epoch beside one of standard training on as many images (`antidote bench --rows epoch`). By default 1.
+  static var epochCost: Double { get }
+  /// The stages that `run` is going to do, as far as they are known before, to tell how long it takes.
+  func plannedWork(_ size: DefenseSize) -> [PlannedWork]
 }
 
 extension Defense {

@@ -85,6 +85,10 @@ public struct AdversarialNeuronPruning: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    [PlannedWork(Self.id, images: Double(configuration.iterations * configuration.batch), cost: 2)]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (context, c) = (input.training, configuration)
     let clean = try input.cleanSplit().to(context.device)

@@ -108,6 +108,16 @@ public struct AntiBackdoorLearning: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    let (c, train) = (configuration, Double(size.train))
+    let isolated = c.isolated * train
+    return [
+      PlannedWork("abl-isolate", images: Double(c.isolationEpochs) * train),
+      PlannedWork("abl-tune", images: Double(c.tuningEpochs) * (train - isolated)),
+      PlannedWork("abl-unlearn", images: Double(c.unlearningEpochs) * isolated),
+    ]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (c, context) = (configuration, input.training)
     let data = try input.poisonedTrain().to(context.device)

@@ -85,6 +85,14 @@ public struct AttentionDistillation: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    let (c, clean) = (configuration, Double(size.clean))
+    return [
+      PlannedWork("nad-teacher", images: Double(c.teacherEpochs) * clean),
+      PlannedWork(Self.id, images: Double(c.epochs) * clean, cost: 1.3),
+    ]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (context, c) = (input.training, configuration)
     guard c.rates.count == c.milestones.count + 1, c.milestones == c.milestones.sorted() else {

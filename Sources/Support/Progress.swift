@@ -18,9 +18,23 @@ public protocol ProgressReporter: AnyObject, Sendable {
   func end(summary: String)
   /// A line for the user, apart from the work.
   func message(_ text: String)
+
+  /// The stages that a command is going to do, in their order: what tells how long the whole of it takes. It replaces
+  /// an earlier plan.
+  func plan(_ works: [PlannedWork])
+  /// A stage begins, which may be inside another one. See `WorkPlan`.
+  func beginStage(_ name: String, images: Double, done: Double)
+  /// The innermost stage went on by so many images.
+  func advanceStage(images: Double)
+  /// The innermost stage is over.
+  func endStage()
 }
 
 extension ProgressReporter {
+  public func plan(_ works: [PlannedWork]) {}
+  public func beginStage(_ name: String, images: Double, done: Double) {}
+  public func advanceStage(images: Double) {}
+  public func endStage() {}
   /// The innermost work is at `done` units.
   public func update(done: Int) { update(done: done, note: "") }
   /// The innermost work is over, and there is nothing to say about it.
@@ -48,6 +62,12 @@ public final class SharedProgress: ProgressReporter {
   }
   public func end(summary: String) { for other in others { other.end(summary: summary) } }
   public func message(_ text: String) { for other in others { other.message(text) } }
+  public func plan(_ works: [PlannedWork]) { for other in others { other.plan(works) } }
+  public func beginStage(_ name: String, images: Double, done: Double) {
+    for other in others { other.beginStage(name, images: images, done: done) }
+  }
+  public func advanceStage(images: Double) { for other in others { other.advanceStage(images: images) } }
+  public func endStage() { for other in others { other.endStage() } }
 }
 
 /// Keeps what it is told, for tests.
@@ -61,6 +81,7 @@ public final class RecordingProgress: ProgressReporter {
   }
 
   private let storage = Mutex<[Event]>([])
+  private let works = Mutex<(planned: [PlannedWork], begun: [PlannedWork])>(([], []))
 
   public init() {}
 
@@ -73,6 +94,16 @@ public final class RecordingProgress: ProgressReporter {
   public func update(done: Int, note: @autoclosure () -> String) { add(.update(done: done, note: note())) }
   public func end(summary: String) { add(.end(summary: summary)) }
   public func message(_ text: String) { add(.message(text)) }
+
+  /// The last plan.
+  public var planned: [PlannedWork] { works.withLock { $0.planned } }
+  /// The stages that began, in order.
+  public var stages: [PlannedWork] { works.withLock { $0.begun } }
+
+  public func plan(_ works: [PlannedWork]) { self.works.withLock { $0.planned = works } }
+  public func beginStage(_ name: String, images: Double, done: Double) {
+    works.withLock { $0.begun.append(PlannedWork(name, images: images)) }
+  }
 
   private func add(_ event: Event) { storage.withLock { $0.append(event) } }
 }

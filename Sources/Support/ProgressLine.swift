@@ -1,19 +1,19 @@
 import Files
 
 /// One piece of work that is under way, with its speed over the last seconds.
-struct ProgressWork {
+package struct ProgressWork: Sendable {
   /// Seconds over which the speed is averaged.
   static let window = 15.0
 
   let title: String
-  let total: Int
-  let unit: String
+  package let total: Int
+  package let unit: String
   let start: Double
-  var done = 0
+  package var done = 0
   var note = ""
   private var samples: [(time: Double, done: Int)]
 
-  init(title: String, total: Int, unit: String, start: Double) {
+  package init(title: String, total: Int, unit: String, start: Double) {
     self.title = title
     self.total = total
     self.unit = unit
@@ -21,10 +21,10 @@ struct ProgressWork {
     samples = [(start, 0)]
   }
 
-  var cleanTitle: String { ProgressLine.clean(title) }
+  package var cleanTitle: String { ProgressLine.clean(title) }
 
   /// Notes where the work is now. The two latest samples stay whatever their age: slow work has few.
-  mutating func measure(now: Double) {
+  package mutating func measure(now: Double) {
     samples.append((now, done))
     while samples.count > 2, samples[1].time <= now - Self.window { samples.removeFirst() }
   }
@@ -38,7 +38,7 @@ struct ProgressWork {
   }
 
   /// Seconds left; nil where it is not known.
-  var timeLeft: Double? {
+  package var timeLeft: Double? {
     guard total > 0, let rate else { return nil }
     return Double(max(0, total - done)) / rate
   }
@@ -49,14 +49,16 @@ struct ProgressWork {
 
 /// The text of progress: a bar for terminals, a line for logs.
 enum ProgressLine {
-  /// `train 45% 22,500/50,000 images, 184 images/s, 2m 29s left, loss 0.41`
-  static func plain(_ work: ProgressWork) -> String {
+  /// `Training 3/12 45% 22,500/50,000 images, 184 images/s, 2m 29s left, 51m 10s left in all, loss 0.41`
+  static func plain(_ work: ProgressWork, _ plan: WorkPlan = WorkPlan()) -> String {
     let percent = work.fraction.map { " \(Int($0 * 100))%" } ?? ""
-    return "\(work.cleanTitle)\(percent) " + numbers(work, full: true).joined(separator: ", ")
+    return "\(work.cleanTitle)\(percent) " + numbers(work, plan, full: true).joined(separator: ", ")
   }
 
   /// The line for the innermost work; those around it are named before it. At most `width` columns.
-  static func bar(_ stack: [ProgressWork], width: Int, color: Bool, unicode: Bool) -> String {
+  static func bar(
+    _ stack: [ProgressWork], _ plan: WorkPlan = WorkPlan(), width: Int, color: Bool, unicode: Bool
+  ) -> String {
     guard let work = stack.last else { return "" }
     var pieces: [(text: String, code: String)] = []
     for outer in stack.dropLast() {
@@ -70,7 +72,7 @@ enum ProgressLine {
       pieces.append((String(repeating: unicode ? "░" : "-", count: cells - full), "2"))
       pieces.append((" \(Int(fraction * 100))% ", ""))
     }
-    pieces.append((numbers(work, full: work.fraction == nil).joined(separator: ", "), ""))
+    pieces.append((numbers(work, plan, full: work.fraction == nil).joined(separator: ", "), ""))
 
     var left = width
     var line = ""
@@ -82,14 +84,21 @@ enum ProgressLine {
     return line
   }
 
-  private static func numbers(_ work: ProgressWork, full: Bool) -> [String] {
+  private static func numbers(_ work: ProgressWork, _ plan: WorkPlan, full: Bool) -> [String] {
     var parts: [String] = []
     if full {
       parts.append(formatCount(work.done) + (work.total > 0 ? "/\(formatCount(work.total))" : "") + " \(work.unit)")
     }
     if let rate = work.rate { parts.append(formatRate(rate, unit: work.unit)) }
-    if let left = work.timeLeft {
-      parts.append((left < 59.5 ? "\(Int(left.rounded())) s" : formatDuration(left)) + " left")
+    func words(_ left: Double) -> String {
+      (left < 59.5 ? "\(Int(left.rounded())) s" : formatDuration(left)) + " left"
+    }
+    let own = work.timeLeft.map(words)
+    if let own { parts.append(own) }
+    // Where the innermost work is all that is left, once is enough.
+    if let left = plan.secondsLeft.map(words), left != own {
+      let stage = plan.position.flatMap { $0.count > 1 ? ", stage \($0.number) of \($0.count)" : nil } ?? ""
+      parts.append("\(left) in all\(stage)")
     }
     if !work.note.isEmpty { parts.append(clean(work.note)) }
     return parts

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Progress on standard error.
 ///
-/// On a terminal, one line that is redrawn at most ten times a second: title, bar, percent, speed, time left, note; cut
-/// to the width, never wrapped. Elsewhere, such as in a log file, plain lines: one at the start, one every
+/// On a terminal, one line that is redrawn at most ten times a second: title, bar, percent, speed, time left, time left
+/// over all stages of the command, note; cut to the width, never wrapped. Elsewhere, such as in a log file, plain lines: one at the start, one every
 /// `plainInterval` seconds, one at the end. Colours only on a terminal, and not where `NO_COLOR` is set.
 public final class TerminalProgress: ProgressReporter {
   /// The reporter of the process.
@@ -23,6 +23,7 @@ public final class TerminalProgress: ProgressReporter {
 
   private struct State {
     var work: [ProgressWork] = []
+    var plan = WorkPlan()
     var lastDraw = -Double.infinity
     var isLineDrawn = false
   }
@@ -77,7 +78,7 @@ public final class TerminalProgress: ProgressReporter {
         draw(&state, now: now)
       } else {
         state.lastDraw = now
-        terminal.write(ProgressLine.plain(state.work[top]) + "\n")
+        terminal.write(ProgressLine.plain(state.work[top], state.plan) + "\n")
       }
     }
   }
@@ -103,19 +104,35 @@ public final class TerminalProgress: ProgressReporter {
     }
   }
 
+  public func plan(_ works: [PlannedWork]) { state.withLock { $0.plan = WorkPlan(works) } }
+  public func beginStage(_ name: String, images: Double, done: Double) {
+    state.withLock { $0.plan.begin(name, images: images, done: done, now: terminal.now()) }
+  }
+  public func advanceStage(images: Double) { state.withLock { $0.plan.advance(images: images, now: terminal.now()) } }
+  public func endStage() { state.withLock { $0.plan.end(now: terminal.now()) } }
+
   /// Takes the bar away and forgets the work under way: something else ends it.
   public func stop() {
     state.withLock { state in
       erase(&state)
       state.work = []
+      state.plan = WorkPlan()
     }
+  }
+
+  /// Seconds of a clock that never goes back.
+  package static var seconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private func draw(_ state: inout State, now: Double) {
     state.lastDraw = now
     // The last column stays free: a terminal may wrap after it.
     let line = ProgressLine.bar(
-      state.work, width: max(0, terminal.width() - 1), color: terminal.hasColor, unicode: terminal.hasUnicode)
+      state.work, state.plan, width: max(0, terminal.width() - 1), color: terminal.hasColor,
+      unicode: terminal.hasUnicode)
     terminal.write("\r\u{1B}[2K" + line)
     state.isLineDrawn = true
   }
@@ -141,11 +158,7 @@ extension TerminalProgress.Terminal {
         var size = winsize()
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
       },
-      now: {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-      },
+      now: { TerminalProgress.seconds },
       write: { text in StandardStreams.writeError(text) })
   }
 }

@@ -42,7 +42,6 @@ public struct EpochLoop {
   ) throws {
     var first = 0
     let title = StageTitle.title(of: stage)
-    let start = Date()
     if let checkpoint = try context.checkpoints?.load(stage: stage) {
       try restore(checkpoint, model, optimizer, states)
       first = checkpoint.epoch
@@ -51,17 +50,15 @@ public struct EpochLoop {
       }
     }
     try context.onStart?(stage, first)
+    let (images, perEpoch) = (Double(epochs * imagesPerEpoch), Double(imagesPerEpoch))
+    context.progress.beginStage(stage, images: images, done: min(Double(first) * perEpoch, images))
+    defer { context.progress.endStage() }
     for epoch in first..<max(epochs, first) {
       if isFinished() { break }
       try Interruption.check()
       context.progress.begin("\(title) \(epoch + 1)/\(epochs)", total: imagesPerEpoch, unit: "images")
       model.reseedDropout(context.seed("\(stage)/dropout", epoch))
-      let meter = EpochMeter(progress: context.progress, watch: context.cpuWatch)
-      if epoch > first {
-        meter.epochsLeft = (
-          Date().timeIntervalSince(start) / Double(epoch - first), Double(epochs - epoch), imagesPerEpoch
-        )
-      }
+      let meter = EpochMeter(progress: context.progress, watch: context.cpuWatch, images: imagesPerEpoch)
       try body(epoch, meter)
       let seconds = meter.seconds
       let means = meter.means()
@@ -76,6 +73,8 @@ public struct EpochLoop {
           separator: ", "))
       try context.onEpoch?(report(epoch + 1, model, meter, values))
       try save(epoch + 1, model, optimizer, states)
+      // What was measured after the epoch is part of its time; an epoch may see other images than it was thought to.
+      context.progress.advanceStage(images: perEpoch - meter.counted)
     }
     optimizer.zeroGrad()
   }
@@ -123,13 +122,15 @@ public final class EpochMeter {
   private var note = ""
   private var selections: [Tensor] = []
   private let lock = NSLock()
-  /// Mean seconds of an epoch so far, epochs that are left with this one, and images of one; nil in the first.
-  var epochsLeft: (seconds: Double, epochs: Double, images: Int)?
   public private(set) var images = 0
+  /// Images that an epoch has, and those that the stage has gone on by: at most as many.
+  private let expected: Int
+  var counted: Double { Double(min(images, expected)) }
 
-  init(progress: any ProgressReporter, watch: CPUWatch?) {
+  init(progress: any ProgressReporter, watch: CPUWatch?, images: Int) {
     self.progress = progress
     self.watch = watch
+    expected = images
   }
 
   var seconds: Double {
@@ -167,15 +168,13 @@ public final class EpochMeter {
         }
       }
     }
+    let before = counted
     images += count
+    progress.advanceStage(images: counted - before)
     // Reading a loss makes a GPU wait: twice a second is enough for a person.
     if let first = values.first, Date().timeIntervalSince(shown) > 0.5 {
       shown = Date()
       note = "\(StageTitle.words(first.key).lowercased()) \(String(format: "%.4f", first.value.item()))"
-      if let left = epochsLeft, left.epochs > 1 {
-        let done = min(1, Double(images) / Double(max(1, left.images)))
-        note += ", \(formatDuration(left.seconds * (left.epochs - done))) in all"
-      }
     }
     progress.update(done: images, note: note)
   }

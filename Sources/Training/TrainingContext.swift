@@ -8,7 +8,7 @@ public final class TrainingContext {
   /// The dtype of convolutions and products; nil for float32.
   public let autocastType: DType?
   public let seed: Seed
-  public let progress: any ProgressReporter
+  public var progress: any ProgressReporter
   /// Where stages keep checkpoints; nil keeps none.
   public var checkpoints: (any CheckpointStore)?
   /// Called after each epoch, before its checkpoint, with the stage's own values; may add to them (an accuracy on test

@@ -47,6 +47,26 @@ import Vision
     ]) { $1 }
   }()
 
+  private static func defense(_ id: String) throws -> any Defense {
+    try DefenseKind.named(id).make(quick[id] ?? ["epochs": 1, "batch": 12]).defense
+  }
+
+  /// The stages that a defense plans are those that it does, with about as many images.
+  private func expectPlanned(_ id: String, _ given: Resources, _ progress: RecordingProgress) throws {
+    let size = DefenseSize(
+      train: given.train.count, clean: given.clean.count, unlabeled: given.clean.count, classes: given.train.classes)
+    let planned = try Self.defense(id).plannedWork(size)
+    let begun = progress.stages
+    // What depends on what the method finds.
+    let open: Set = ["nc", "mesa", "mesa-levels"]
+    #expect(
+      begun.map(\.stage).filter { !open.contains($0) } == planned.map(\.stage).filter { !open.contains($0) }, "\(id)")
+    let isOpen = ["ispl", "self-expansion"].contains(id)
+    for (work, stage) in zip(planned, begun) where !isOpen {
+      #expect((0.6...1.5).contains(work.images / max(stage.images, 1)), "\(work) \(stage)")
+    }
+  }
+
   /// Everything that a defense could ask for.
   private struct Resources {
     let train: ImageDataset
@@ -58,9 +78,11 @@ import Vision
     let model = try Classifier.tiny(for: data, kind: "preactresnet18")
     return Resources(train: data, clean: data.prefix(24), model: model)
   }
-  private func run(_ id: String, _ given: Resources, seed: Seed = 5) throws -> DefenseOutcome {
-    let (defense, _) = try DefenseKind.named(id).make(Self.quick[id] ?? ["epochs": 1, "batch": 12])
-    let context = TrainingContext(precision: .float32, seed: seed)
+  private func run(
+    _ id: String, _ given: Resources, seed: Seed = 5, progress: any ProgressReporter = SilentProgress()
+  ) throws -> DefenseOutcome {
+    let defense = try Self.defense(id)
+    let context = TrainingContext(precision: .float32, seed: seed, progress: progress)
     let input = try DefenseInput(
       for: type(of: defense), training: context, seed: seed, architecture: given.train.tinyArchitecture,
       poisonedTrain: given.train,
@@ -122,7 +144,9 @@ import Vision
     let given = try resources(channels: form.channels, size: form.size)
     let before = given.model.snapshot()
     let (images, labels) = (given.clean.images.clone(), given.clean.labels.clone())
-    let outcome = try run(id, given)
+    let progress = RecordingProgress()
+    let outcome = try run(id, given, progress: progress)
+    try expectPlanned(id, given, progress)
     expectSame(given.model.snapshot(), before, "the suspect model")
     #expect(given.model.parameters().allSatisfy { $0.requiresGrad && $0.grad == nil }, "the suspect model")
     expectSame(given.clean.images, images, "the clean split")

@@ -19,6 +19,7 @@ public struct AdversarialTraining: Defense {
   public static let paper = "Gao et al. 2022, On the Effectiveness of Adversarial Training against Backdoor Attacks"
   public static let stage = DefenseStage.training
   public static let requires: Set<Resource> = [.poisonedTrain]
+  public static let epochCost = 7.2
 
   public enum Threat: String, Codable, Sendable, CaseIterable {
     case linf, l2, l1, spatial, perceptual

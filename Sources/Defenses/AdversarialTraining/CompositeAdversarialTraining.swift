@@ -25,6 +25,7 @@ public struct CompositeAdversarialTraining: Defense {
     "Gao et al. 2022, On the Effectiveness of Adversarial Training against Backdoor Attacks, section 4"
   public static let stage = DefenseStage.training
   public static let requires: Set<Resource> = [.poisonedTrain]
+  public static let epochCost = 17.8
 
   public struct Configuration: Configurable, ThreatSettings {
     public var composite = CompositionSettings()

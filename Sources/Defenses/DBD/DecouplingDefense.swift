@@ -97,6 +97,20 @@ public struct DecouplingDefense: FeatureLearning {
 
   public var features: SelfSupervisedTraining? { configuration.variant == .noSSL ? nil : configuration.features }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    let (c, train) = (configuration, Double(size.train))
+    let features =
+      c.variant == .noSSL
+      ? PlannedWork("dbd-supervised", images: Double(c.supervised.epochs) * train)
+      : PlannedWork("pretrain", images: Double(c.pretrain.epochs) * train, cost: 2)
+    let tuning = PlannedWork("dbd-tune", images: Double(c.tune.epochs) * train, cost: 0.25)
+    let labeled = Double(c.finetune.epochs * c.finetune.iterations * c.finetune.batch)
+    return switch c.variant {
+    case .full, .noSSL: [features, tuning, PlannedWork("dbd-mixmatch", images: labeled, cost: 4.3)]
+    case .ssCE, .ssSCE, .ssSCETuning: [features, tuning]
+    }
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     var (c, context) = (configuration, input.training)
     if c.variant == .ssCE { c.tune.loss = .ce }

@@ -31,6 +31,14 @@ public struct DecouplingFilter: FeatureLearning {
 
   public var features: SelfSupervisedTraining? { configuration.features }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    let (c, train) = (configuration, Double(size.train))
+    return [
+      PlannedWork("pretrain", images: Double(c.pretrain.epochs) * train, cost: 2),
+      PlannedWork("\(Self.id)-tune", images: Double(c.tune.epochs) * train, cost: 0.25),
+    ]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (c, context) = (configuration, input.training)
     let data = try input.poisonedTrain().to(context.device)

@@ -53,6 +53,10 @@ public struct FinePruning: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    [PlannedWork(Self.id, images: Double(configuration.finetune.epochs * size.clean))]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let context = input.training
     let clean = try input.cleanSplit().to(context.device)

@@ -113,6 +113,12 @@ public struct MaxEntropyStaircase: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    // As of Neural Cleanse.
+    let images = Double(configuration.epochs * size.clean)
+    return [PlannedWork("mesa-search", images: images, cost: Double(size.classes))]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (context, c) = (input.training, configuration)
     let clean = try input.cleanSplit().to(context.device)

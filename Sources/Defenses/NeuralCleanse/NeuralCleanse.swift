@@ -145,6 +145,12 @@ public struct NeuralCleanse: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    // Each image of the search passes once for each class. What a suspicious model has to unlearn is not known before.
+    let images = Double(configuration.epochs * size.clean)
+    return [PlannedWork(TriggerSearch.stage, images: images, cost: Double(size.classes))]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (context, c) = (input.training, configuration)
     let clean = try input.cleanSplit().to(context.device)

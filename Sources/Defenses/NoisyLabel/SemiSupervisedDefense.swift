@@ -60,6 +60,15 @@ public struct SemiSupervisedDefense<Rule: NoisyLabelAlgorithm>: FeatureLearning 
 
   public var features: SelfSupervisedTraining? { configuration.pretraining }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    let c = configuration
+    let all = Double(size.train + size.unlabeled)
+    return [
+      PlannedWork("pretrain", images: Double(c.pretraining.epochs) * all, cost: 2),
+      PlannedWork("\(Self.id)-head", images: Double(c.recipe.epochs) * c.labeled * Double(size.train), cost: 0.25),
+    ]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let c = configuration
     let (data, more, model) = (try input.poisonedTrain(), try input.unlabeled(), try input.makeModel())

@@ -28,6 +28,7 @@ public struct SharedAdversarialUnlearning: Defense, UnlearningDefaults, Perturba
   public static let paper = "Wei et al. 2023, Shared Adversarial Unlearning (NeurIPS)"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .cleanSplit]
+  public static let epochCost = 7.0
   public static let inner = SharedAdversary.Objective.shared
   public static let outer = SharedAdversarialUnlearning.Outer.shared
 

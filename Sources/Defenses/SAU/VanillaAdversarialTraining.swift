@@ -12,6 +12,7 @@ public struct VanillaAdversarialTraining: Defense, UnlearningDefaults, Perturbat
   public static let paper = "Madry et al. 2018; as in Wei et al. 2023, table 5"
   public static let stage = DefenseStage.model
   public static let requires: Set<Resource> = [.model, .cleanSplit]
+  public static let epochCost = 4.0
   public static let inner = SharedAdversary.Objective.vanilla
   public static let outer = SharedAdversarialUnlearning.Outer.vanilla
 

@@ -51,6 +51,11 @@ public struct SelfExpansion: Defense {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    let training = PlannedWork(Self.id, images: Double(configuration.recipe.epochs * size.train))
+    return configuration.filter.plannedWork(size) + [training]
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let filter = try CompatibilityFilter(configuration.filter, input, path: "defense.filter")
     let found = try filter.run()
@@ -79,7 +84,26 @@ public struct InverseSelfPacedLearning: Defense {
   public let configuration: ExpansionSettings
   public init(_ configuration: ExpansionSettings = ExpansionSettings()) { self.configuration = configuration }
 
+  public func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    configuration.plannedWork(size)
+  }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     try CompatibilityFilter(configuration, input, path: "defense").run().outcome
+  }
+}
+
+extension ExpansionSettings {
+  /// The filter's stages, if no bag ends before its last round.
+  func plannedWork(_ size: DefenseSize) -> [PlannedWork] {
+    let train = Double(size.train)
+    let turns = Double(bags * rounds * max(1, baseIterations + extraIterations))
+    let members = Double(bags * rounds * learners) * min(1, share)
+    return [
+      PlannedWork(ComponentSearch.stage, images: turns * 1.25 * train, cost: 0.6),
+      PlannedWork(WeakLearners.stage, images: members * Double(learner.epochs) * train),
+      PlannedWork(
+        SelfTraining.stage, images: Double(selfTraining * (reviewEpochs ?? learner.epochs)) * train),
+    ]
   }
 }

@@ -137,6 +137,10 @@ public struct DefenseJob {
       let before = suspect.flatMap { measurer?.measure($0, context).metrics }
       EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)
       let data = train.to(context.device)
+      context.progress.plan(
+        defense.plannedWork(
+          DefenseSize(
+            train: train.count, clean: clean.count, unlabeled: unlabeled?.count ?? 0, classes: train.classes)))
       let input = try DefenseInput(
         for: kind, training: context, seed: context.seed.stream("defense"),
         architecture: { try configuration.makeModel(for: data, $0) }, poisonedTrain: data, model: suspect,

@@ -1,5 +1,6 @@
 public import Files
 import Foundation
+import Support
 public import Training
 
 /// What a long job keeps beside its output so that the same command goes on after an interruption: checkpoints, and
@@ -47,14 +48,19 @@ public final class JobFolder {
   /// checkpoint to go on from.
   public func perform<R>(_ context: TrainingContext, _ job: () throws -> R) throws -> R {
     context.checkpoints = checkpoints
+    let (progress, status) = (context.progress, StatusFile(in: path))
+    context.progress = SharedProgress([progress, status])
+    defer { context.progress = progress }
     // For a process that goes on: other threads or another precision would give other bits.
     let compute = try JSONValue(encoding: ComputePlan.Earlier(context)).prettyJSON
     try AtomicFile.write(compute + "\n", to: "\(path)/\(Self.computeName)")
     do {
       let result = try job()
+      status.remove()
       remove()
       return result
     } catch {
+      status.remove()
       if checkpoints.isEmpty { remove() }
       throw error
     }
@@ -70,7 +76,7 @@ public final class JobFolder {
     }
     FileSystem.removeLeftovers(in: path)
     checkpoints.removeAll()
-    for name in [LearnedAttack.fileName, Self.identityName, Self.computeName, Self.lockName] {
+    for name in [LearnedAttack.fileName, StatusFile.name, Self.identityName, Self.computeName, Self.lockName] {
       try? FileSystem.remove("\(path)/\(name)")
     }
     lock.release()
@@ -97,7 +103,7 @@ public final class JobFolder {
   private static func isOwn(_ name: String, begun: Bool) -> Bool {
     if name == lockName || FileSystem.isTemporaryName(name) { return true }
     return begun
-      && (name == identityName || name == computeName || name == LearnedAttack.fileName
+      && (name == identityName || name == computeName || name == LearnedAttack.fileName || name == StatusFile.name
         || FolderCheckpoints.isName(name))
   }
 

@@ -11,6 +11,7 @@ import Foundation
 /// samples/                PNG images for the report
 /// report.html             the report, and plotly.min.js beside it
 /// events.out.tfevents.antidote     the epochs for TensorBoard, where it was asked for
+/// status.json             while a process works here: how far it is, and how long the rest takes; see StatusFile
 /// .lock                   held while a process works here
 /// ```
 public struct RunDirectory: Sendable {
@@ -118,7 +119,7 @@ public struct RunDirectory: Sendable {
 
   /// What a run leaves that failed before it made a model, a checkpoint or a picture.
   private static let withoutResult: Set = [
-    recordName, metricsName, eventsName, PoisonManifest.fileName, samplesName, lockName,
+    recordName, metricsName, eventsName, PoisonManifest.fileName, samplesName, lockName, StatusFile.name,
   ]
 
   private static func holdsNoResult(_ path: String) throws -> Bool {
@@ -130,7 +131,7 @@ public struct RunDirectory: Sendable {
 
   /// The record goes last: a process that is killed meanwhile leaves a failed run.
   private static func removeFailedRun(in path: String) throws {
-    for name in [metricsName, eventsName, PoisonManifest.fileName, recordName] {
+    for name in [metricsName, eventsName, PoisonManifest.fileName, StatusFile.name, recordName] {
       try FileSystem.remove(path + "/" + name)
     }
   }
@@ -152,7 +153,7 @@ public struct RunDirectory: Sendable {
       }
       return
     }
-    let own: Set = [lockName, samplesName, metricsName]
+    let own: Set = [lockName, samplesName, metricsName, StatusFile.name]
     let entries = try FileSystem.list(path, hidden: true)
     if let other = entries.first(where: { !own.contains($0) && !FileSystem.isTemporaryName($0) }) {
       throw RunStoreError.holdsOtherFiles(directory: path, example: other)

@@ -22,6 +22,7 @@ public final class ExperimentRunner {
   private let context: TrainingContext
   private let checkpoints: FolderCheckpoints
   private let claims: (any StageClaims)?
+  private let status: StatusFile
   private var record: RunRecord
   /// What the folder held already.
   private let earlier: RunRecord?
@@ -47,7 +48,8 @@ public final class ExperimentRunner {
     earlier = try directory.readRecord()
     let before = earlier.map { ComputePlan.Earlier($0.environment) } ?? compute
     plan = try ComputePlan(configuration.general, goingOnFrom: before)
-    context = plan.context(seed: configuration.seed, progress: progress)
+    status = StatusFile(in: directory.path)
+    context = plan.context(seed: configuration.seed, progress: SharedProgress([progress, status]))
     context.checkpoints = checkpoints
     record = RunRecord(
       id: id, title: Self.title(configuration), created: earlier?.created ?? Date(), command: command,
@@ -70,6 +72,7 @@ public final class ExperimentRunner {
       return earlier
     }
     context.progress.message(plan.description)
+    defer { status.remove() }
     try store()
     do {
       try work()
@@ -91,6 +94,7 @@ public final class ExperimentRunner {
     let data = try Cell.loadData(configuration, on: context.device, progress: context.progress)
     record.dataset = RunRecord.Dataset(configuration.dataset.name, train: data.train, test: data.test)
     let defense = try configuration.makeDefense()
+    context.progress.plan(try plannedWork(defense, data.train))
     let cell = try poison(data)
     record.defense = defense.map { RunRecord.Defense(name: type(of: $0).id, summary: type(of: $0).summary) }
     try store()
@@ -119,6 +123,23 @@ public final class ExperimentRunner {
     models.append((RunRecord.Measurement.after, model))
     try gallery.fill(&record, models: models, context)
     for exhibit in exhibits { try gallery.add(exhibit, to: &record, models: models, context) }
+  }
+
+  /// The stages that are left, as far as they are known.
+  private func plannedWork(_ defense: (any Defense)?, _ train: ImageDataset) throws -> [PlannedWork] {
+    let c = configuration
+    let attackers = Cell.attackersImages(c, train: train, seed: context.seed)
+    var works: [PlannedWork] = []
+    if !FileSystem.exists(directory.file(LearnedAttack.fileName)) { works += try c.attackWork(on: attackers.count) }
+    let isTrained = try record.artifacts[Self.backdooredModelName] != nil || c.makeAttack() is any TrainingAttack
+    if !isTrained { works.append(c.training(Cell.stage, on: attackers.count)) }
+    guard let defense else { return works }
+    let size = DefenseSize(
+      train: attackers.count, clean: c.clean.positions(in: train, seed: context.seed).count,
+      unlabeled: c.clean.unlabeledPositions(in: train, seed: context.seed).count, classes: train.classes)
+    works += defense.plannedWork(size)
+    if type(of: defense).stage == .data { works.append(c.training(Self.retrainStage, on: attackers.count)) }
+    return works
   }
 
   /// The data as the attacker and the defender have them.
