@@ -1,4 +1,5 @@
 public import Backdoor
+import Support
 public import Torch
 import TorchNN
 public import Training

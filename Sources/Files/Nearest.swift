@@ -12,7 +12,8 @@ public enum Nearest {
     _ name: String, among candidates: some Sequence<String>, limit: Int = 3, allowsShorter: Bool = true
   ) -> [String] {
     let wanted = folded(name)
-    guard !wanted.isEmpty else { return [] }
+    // The distance takes time by the product of both lengths, and nobody misspells that much.
+    guard (1...longest).contains(wanted.count) else { return [] }
     let cutoff = max(1, wanted.count / 3)
     var found: [(distance: Int, name: String)] = []
     for candidate in Set(candidates) {
@@ -36,6 +37,8 @@ public enum Nearest {
     return near.count == 1
       ? "Did you mean \(last)?" : "Did you mean \(near.dropLast().joined(separator: ", ")) or \(last)?"
   }
+
+  private static let longest = 200
 
   private static func folded(_ name: String) -> [Character] {
     name.lowercased().filter { !"_- ".contains($0) }.map { $0 }

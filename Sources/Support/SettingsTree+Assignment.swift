@@ -32,7 +32,8 @@ extension SettingsTree {
       {
         return (path, lists)
       }
-      throw SettingsError(name, "the value \(word) cannot be read: \(error.message). Put text in quotes.")
+      throw SettingsError(
+        name, "the value \(escaped(word, limit: 200)) cannot be read: \(error.message). Put text in quotes.")
     }
   }
 

@@ -50,18 +50,21 @@ import Vision
     return try execute(AttackKind.named(id).make(settings).attack, data, seed: seed)
   }
 
-  /// What attacks that learn would fail on after their networks are trained is refused before anything starts, in the
-  /// same words.
-  @Test(arguments: [
-    ("label-consistent", ["rate": 0.5] as JSONValue, "attack.rate 0.5 is more than target class 0"),
+  /// What attacks that learn cannot begin with, and words of what they say.
+  private static let refused: [(String, JSONValue, String)] = [
+    ("label-consistent", ["rate": 0.5], "attack.rate 0.5 is more than target class 0"),
     ("label-consistent", ["target": 9], "class 9 does not exist"),
     ("sleeper-agent", ["rate": 0.5], "attack.rate 0.5 is more than target class 0"),
     ("sleeper-agent", ["source": 9], "class 9 does not exist"),
-    ("sleeper-agent", ["source": 2, "target": 2], "both class 2"), ("sleeper-agent", ["size": 99], "99"),
+    ("sleeper-agent", ["source": 2, "target": 2], "both class 2"),
+    ("sleeper-agent", ["size": 99], "99"),
     ("trojannn", ["area": 1, "margin": 3], "attack.area"),
     ("trojannn", ["rate": 1, "excludeTarget": true], "attack.rate"),
     ("input-aware", ["mapping": "clean-label"], "attack.mapping"),
-  ]) func learningIsCheckedFirst(_ id: String, _ settings: JSONValue, words: String) throws {
+  ]
+
+  /// It is refused before anything starts, in the same words as when it starts.
+  @Test(arguments: refused) func learningIsCheckedFirst(_ id: String, _ settings: JSONValue, words: String) throws {
     let data = ImageDataset.tiny(count: 40, classes: 4)
     let attack = try AttackKind.named(id).make(settings).attack
     let error = #expect(throws: BackdoorError.self) { try attack.checkPoisoning(of: data, seed: 3) }

@@ -1,4 +1,7 @@
+import Evaluation
+import Files
 import Support
+import TestData
 import TestFiles
 import Testing
 import Torch
@@ -27,6 +30,33 @@ struct ModelFileDataTests {
         #expect(fitted.channels == channels)
         #expect(try file.open(for: fitted).spec?.shape.channels == channels)
       }
+    }
+  }
+
+  /// A folder without a test split: of our own model the images that its training held out, of one from elsewhere all.
+  @Test func imagesThatAreMeasured() throws {
+    try withTemporaryFolder { folder in
+      let data = ImageDataset.tiny(count: 20, size: 28, classes: 2)
+      try TensorFiles.write(data, split: .train, folder: "\(folder)/data")
+      let configuration = try ExperimentConfiguration([
+        "precision": "float32", "threads": 1, "dataset": ["name": "tensors", "path": .string("\(folder)/data")],
+      ])
+      let model = try ModelSpec(kind: "cnn", shape: ModelShape(classes: 2, width: 2, imageSize: 28)).make(
+        Generator(seed: 1))
+      model.classNames = data.classNames
+      try model.save("\(folder)/own.pth")
+      try TensorFile.save(model.stateDict().entries.map { ($0.key, $0.tensor) }, to: "\(folder)/foreign.pth")
+      var named = ModelSettings()
+      (named.name, named.width) = ("cnn", 2)
+      func count(_ file: ModelFile, holdOut: Double? = nil) throws -> Int {
+        var c = configuration
+        c.dataset.holdOut = holdOut
+        return try EvaluationJob(c, model: file).run(progress: SilentProgress()).metrics.testCount
+      }
+      let foreign = ModelFile("\(folder)/foreign.pth", named: named, normalization: .named("half"))
+      #expect(try count(ModelFile("\(folder)/own.pth")) == 4)
+      #expect(try count(foreign) == 20)
+      #expect(try count(foreign, holdOut: 0.5) == 10)
     }
   }
 }

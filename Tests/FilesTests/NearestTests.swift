@@ -12,6 +12,8 @@ import Testing
     #expect(Nearest.names("zzzz", among: names) == [])
     #expect(Nearest.names("", among: names) == [])
     #expect(Nearest.names("x", among: ["y"]) == [])
+    // Nothing is near to what no person has typed, and the answer takes no time.
+    #expect(Nearest.names(String(repeating: "rate", count: 51), among: names) == [])
   }
 
   @Test func orderedAndLimited() {

@@ -37,14 +37,14 @@ import Testing
   @Test(arguments: [
     ("{\"antidote.model\": ", "is no JSON"), ("[1]", "is a list, no group of texts"),
     ("{\"format\": \"pt\", \"antidote.model\": {\"kind\": \"cnn\"}}", "has under 'antidote.model' a group, no text"),
-    (String(repeating: " ", count: 1 << 24 + 1), "takes 16.0 MiB"),
   ]) func damagedRecord(_ record: String, words: String) throws {
     let folder = try TemporaryFolder()
     let path = folder.path("m.pth")
     let tensor = TorchTensor(type: .float32, shape: [1]) { [0, 0, 0, 0] }
     try TorchWriter.write(
       .ordered([(.string("w"), .tensor(tensor))]), records: [("antidote.json", Array(record.utf8))], to: path)
-    for read in [{ _ = try TensorFile.metadata(of: path) }, { _ = try TensorFile.load(path) }] {
+    let reads: [() throws -> Void] = [{ _ = try TensorFile.metadata(of: path) }, { _ = try TensorFile.load(path) }]
+    for read in reads {
       let error = #expect(throws: FormatError.self) { try read() }
       let text = error?.description ?? ""
       #expect(text.hasPrefix("\(path): its record antidote.json") && text.contains(words), "\(text)")

@@ -1,6 +1,7 @@
 import Backdoor
 import Files
 import Support
+import Training
 
 extension ExperimentConfiguration {
   /// What training with the recipe is on so many images.

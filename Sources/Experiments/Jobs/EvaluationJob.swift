@@ -1,4 +1,5 @@
 import Backdoor
+import Files
 public import Evaluation
 public import Support
 import Torch
@@ -35,7 +36,14 @@ public struct EvaluationJob {
 
   public func run(progress: any ProgressReporter) throws -> Result {
     let context = try configuration.makeContext(progress: progress)
-    let loaded = try ImageDataset.load(model.sized(configuration.dataset), .test) { progress.message($0) }
+    var settings = try model.sized(configuration.dataset)
+    // Which images a training of ours would have held out says nothing about a model from elsewhere.
+    if settings.holdOut == nil, FileSystem.exists(model.path), try ModelSpec.stored(in: model.path) == nil,
+      try !settings.holdsTest()
+    {
+      settings.holdOut = 1
+    }
+    let loaded = try ImageDataset.load(settings, .test) { progress.message($0) }
     let test = try model.fitted(loaded, settings: configuration.dataset, progress: progress)
     let opened = try model.opened(for: test, seed: configuration.seed, progress: progress)
     let model = opened.model.prepared(for: context)

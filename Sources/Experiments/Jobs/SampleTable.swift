@@ -36,7 +36,8 @@ struct SampleTable {
       func number(_ column: Int?, _ name: String) throws -> Int? {
         guard let text = field(column), !text.isEmpty else { return nil }
         guard let value = Int(text), value >= 0 else {
-          throw ParseError("\(name) is \"\(text)\", expected a whole number.", source: path, line: row.line)
+          throw ParseError(
+            "\(name) is \"\(escaped(text, limit: 60))\", expected a whole number.", source: path, line: row.line)
         }
         return value
       }
@@ -45,7 +46,8 @@ struct SampleTable {
         case SampleDecision.kept.rawValue, "1": false
         case SampleDecision.rejected.rawValue, "0": true
         default:
-          throw ParseError("the decision is \"\(text)\", expected kept or rejected.", source: path, line: row.line)
+          throw ParseError(
+            "the decision is \"\(escaped(text, limit: 60))\", expected kept or rejected.", source: path, line: row.line)
         }
       }
       return Sample(

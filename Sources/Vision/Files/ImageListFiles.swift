@@ -89,12 +89,16 @@ enum ImageListFiles {
       func error(_ line: Int, _ problem: String) -> ParseError { ParseError(problem, source: path, line: line) }
       guard let pathColumn = column(ImageListFiles.pathColumns) else {
         throw error(
-          1, "no column is called path, but \(found.header.joined(separator: ", ")). Name the column in the header.")
+          1,
+          "no column is called path, but \(escaped(found.header.joined(separator: ", "), limit: 300)). Name the column in the header."
+        )
       }
       let labelColumn = column(ImageListFiles.labelColumns)
       guard labelColumn != nil || !needsLabels else {
         throw error(
-          1, "no column is called label or class, but \(found.header.joined(separator: ", ")). Name it in the header.")
+          1,
+          "no column is called label or class, but \(escaped(found.header.joined(separator: ", "), limit: 300)). Name it in the header."
+        )
       }
       let folder = Path.parent(path)
       items = try found.rows.map { row in
