@@ -160,9 +160,9 @@ import Vision
       var settings = DatasetSettings()
       (settings.name, settings.size) = ("folder", 16)
       #expect(try file.fitted(data, settings: settings, progress: progress).height == 16)
-      #expect(file.sized(settings).size == 16)
+      #expect(try file.sized(settings).size == 16)
       settings.size = nil
-      #expect(file.sized(settings).size == 12)
+      #expect(try file.sized(settings).size == 12)
     }
   }
 
