@@ -82,7 +82,9 @@ import Vision
   }
 
   @Test func triggersThatDoNotFit() throws {
-    let small = ImageDataset.tiny(count: 40, size: 4, classes: 4)
+    let small = ImageDataset(
+      name: "test", images: Tensor.full([40, 3, 4, 4], 99, dtype: .uint8),
+      labels: Tensor((0..<40).map { Int64($0 % 4) }), classNames: ["a", "b", "c", "d"])
     let attack = try AttackKind.named("label-consistent").make(["rate": 0.1]).attack
     let error = #expect(throws: BackdoorError.self) { try attack.checkPoisoning(of: small, seed: 3) }
     #expect(error?.description.contains("do not fit images of 4x4") == true)
