@@ -79,7 +79,7 @@ import Vision
     #expect(stored.labelArray().count { $0 == -1 } == 12 - result.test, "images of the target class have no trigger")
 
     // Keys as TorchVision has them, and all that the file needs to be read here.
-    let own = try record.model(), spec = try #require(ModelSpec.stored(in: own))
+    let own = try record.model(), spec = try #require(try ModelSpec.stored(in: own))
     #expect(spec.kind == "mobilenet_v2" && spec.shape.usedStem == .large)
     #expect(try TensorFile.shapes(own).first?.key == "features.0.0.weight")
     #expect(Classifier.storedClassNames(in: own) == train.classNames)

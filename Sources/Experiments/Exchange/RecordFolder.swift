@@ -102,7 +102,7 @@ public struct RecordFolder: Sendable {
   /// The model's file with what the folder says about it and the file does not, where the user says nothing else.
   public func completed(_ file: ModelFile) throws -> ModelFile {
     var file = file
-    guard ModelSpec.stored(in: file.path) == nil else { return file }
+    guard try ModelSpec.stored(in: file.path) == nil else { return file }
     switch contents {
     case .backdoorBench(let record):
       guard let dataset = record.dataset else { return file }

@@ -127,7 +127,7 @@ public struct RecordJob {
     guard FileSystem.exists(model.path) else {
       throw JobError.invalid("\(model.path): no such file. Name the model that was trained on the poisoned images.")
     }
-    guard ModelSpec.stored(in: model.path) != nil else {
+    guard try ModelSpec.stored(in: model.path) != nil else {
       throw JobError.invalid(
         "\(model.path): the file does not say which architecture and normaliser it has. Take a model that antidote train "
           + "or antidote run wrote.")
