@@ -187,9 +187,9 @@ struct GridReportTests {
         let path = try #require(files.figures.first { $0.contains("chart-1") && $0.hasSuffix(".svg") })
         return try String(contentsOfFile: path, encoding: .utf8)
       }
-      #expect(try axis(["accuracy"]).contains("%"))
-      #expect(try !axis(["trainLoss"]).contains("%"))
-      #expect(try !axis(["accuracy", "trainLoss"]).contains("%"))
+      #expect(try axis(["accuracy"]).contains(/>[0-9.]+%</))
+      #expect(try !axis(["trainLoss"]).contains(/>[0-9.]+%</))
+      #expect(try !axis(["accuracy", "trainLoss"]).contains(/>[0-9.]+%</))
       let error = #expect(throws: SettingsError.self) { try axis(["accuracy", "acuracy"]) }
       #expect(error?.description.contains("no run has a value of acuracy") == true)
     }

@@ -104,9 +104,10 @@ public struct DecouplingDefense: FeatureLearning {
       ? PlannedWork("dbd-supervised", images: Double(c.supervised.epochs) * train)
       : PlannedWork("pretrain", images: Double(c.pretrain.epochs) * train, cost: 2)
     let tuning = PlannedWork("dbd-tune", images: Double(c.tune.epochs) * train, cost: 0.25)
-    let labeled = Double(c.finetune.epochs * c.finetune.iterations * c.finetune.batch)
+    // Each labeled image comes with two unlabeled ones.
+    let mixed = 3 * Double(c.finetune.epochs * c.finetune.iterations * c.finetune.batch)
     return switch c.variant {
-    case .full, .noSSL: [features, tuning, PlannedWork("dbd-mixmatch", images: labeled, cost: 4.3)]
+    case .full, .noSSL: [features, tuning, PlannedWork("dbd-mixmatch", images: mixed, cost: 1.4)]
     case .ssCE, .ssSCE, .ssSCETuning: [features, tuning]
     }
   }
