@@ -96,9 +96,9 @@ struct FolderTests {
         ["train", "--out", "other"] + Self.model, ["attack", "--attack", "badnets", "--out", "other"],
         ["defend", "--model", "model.safetensors", "--out", "other"] + Self.fineTuning,
         ["evaluate", "--model", "model.safetensors"],
-      ] { try tool.refuse(command + data, ["data/test/dog: not found here"]) }
+      ] { try tool.refuse(command + data, ["data/test/dog: a class folder without an image"]) }
       try tool.refuse(
-        ["run", "--attack", "badnets", "--out", "run"] + data + Self.model, ["data/test/dog: not found here"])
+        ["run", "--attack", "badnets", "--out", "run"] + data + Self.model, ["data/test/dog: a class folder without an image"])
       #expect(try tool.files().filter { $0 != "run" } == before)
     }
   }
