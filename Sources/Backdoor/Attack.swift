@@ -128,8 +128,12 @@ extension Attack {
     try checkSources(in: train, mapping: mapping, seed: seed)
   }
 
-  /// - Throws: `BackdoorError` where the set cannot hold the images that this mapping draws.
+  /// For attacks that learn.
+  /// - Throws: `BackdoorError` where the rate is no image, or the set cannot hold the images that this mapping draws.
   public func checkSources(in train: ImageDataset, mapping: LabelMapping, seed: Seed) throws(BackdoorError) {
+    guard selection.rate > 0 else {
+      throw .invalid("attack.rate \(selection.rate): that is no image of \(train.count). Raise it.")
+    }
     let task = BackdoorTask(name: "", trigger: NoTrigger(), mapping: mapping, cover: NoTrigger())
     try PoisonedDataset.check(poisoning: train, with: [task], selection: selection, seed: seed)
   }

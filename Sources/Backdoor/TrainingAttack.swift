@@ -59,9 +59,6 @@ extension TrainingAttack {
         "attack.mapping \(configuration.mapping.rawValue): \(Self.id) controls training, and triggers images of all "
           + "classes. Choose all-to-one, all-to-all or pair-flip.")
     }
-    guard selection.rate > 0 else {
-      throw BackdoorError.invalid("attack.rate 0: that is no image of \(train.count). Raise it.")
-    }
     try checkSources(in: train, mapping: mapping, seed: seed)
   }
 }

@@ -98,7 +98,8 @@ struct FolderTests {
         ["evaluate", "--model", "model.safetensors"],
       ] { try tool.refuse(command + data, ["data/test/dog: a class folder without an image"]) }
       try tool.refuse(
-        ["run", "--attack", "badnets", "--out", "run"] + data + Self.model, ["data/test/dog: a class folder without an image"])
+        ["run", "--attack", "badnets", "--out", "run"] + data + Self.model,
+        ["data/test/dog: a class folder without an image"])
       #expect(try tool.files().filter { $0 != "run" } == before)
     }
   }

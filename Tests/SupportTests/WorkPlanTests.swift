@@ -103,7 +103,7 @@ import Testing
     progress.advanceStage(images: 500)
     progress.update(done: 500, note: "loss 0.41")
     #expect(
-      terminal.frames.last?.hasSuffix("50 images/s, 10 s left, 50 s left in all, stage 1 of 2, loss 0.41") == true)
+      terminal.frames.last?.hasSuffix("50.0 images/s, 10 s left, 50 s left in all, stage 1 of 2, loss 0.41") == true)
     progress.advanceStage(images: 500)
     progress.end()
     progress.advanceStage(images: 1000)
@@ -114,7 +114,7 @@ import Testing
     progress.advanceStage(images: 500)
     progress.update(done: 500)
     // The last work is all that is left: it is said once.
-    #expect(terminal.frames.last?.hasSuffix("25 images/s, 20 s left") == true, "\(terminal.frames.last ?? "")")
+    #expect(terminal.frames.last?.hasSuffix("25.0 images/s, 20 s left") == true, "\(terminal.frames.last ?? "")")
     progress.stop()
 
     let plain = terminal.reporter(isTerminal: false, plain: 1)

@@ -36,7 +36,10 @@ import Testing
   /// What antidote wrote beside the pickle is used or refused, never passed over.
   @Test(arguments: [
     ("{\"antidote.model\": ", "is no JSON"), ("[1]", "is a list, no group of texts"),
-    ("{\"format\": \"pt\", \"antidote.model\": {\"kind\": \"cnn\"}}", "has under 'antidote.model' a group, no text"),
+    (
+      "{\"format\": \"pt\", \"antidote.model\": {\"kind\": \"cnn\"}}",
+      "has under 'antidote.model' a group of settings, no text"
+    ),
   ]) func damagedRecord(_ record: String, words: String) throws {
     let folder = try TemporaryFolder()
     let path = folder.path("m.pth")

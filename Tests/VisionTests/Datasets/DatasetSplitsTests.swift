@@ -54,7 +54,7 @@ struct DatasetSplitsTests {
     try write("test/cat/1.png")
     try folder.write("train/dog/1.png", try ramp(width: 4, height: 4).encodePNG())
     try folder.write("test/dog/notes.txt", "")
-    #expect(message { _ = try DatasetSplits.load(settings) }.contains("test/dog: not found here"))
+    #expect(message { _ = try DatasetSplits.load(settings) }.contains("test/dog: a class folder without an image"))
   }
 
   @Test func filesOfOtherKindsAreCounted() throws {
