@@ -147,6 +147,11 @@ import Vision
       #expect(result.detection == nil && result.unmeasured == nil)
       let file = try TensorFile.load("\(folder)/defense_result.pt")
       #expect(file.notes.contains("the state dict is the one under 'model'"))
+      // What attacks keep beside the model is no part of what defenses write.
+      for (path, holds) in [("\(folder)/defense_result.pt", false), (try record.model(), true)] {
+        let found = try Data(FileSystem.read(path)).range(of: Data("clean_data".utf8)) != nil
+        #expect(found == holds, "\(path)")
+      }
       let own = try TensorFile.load(record.model()).contents
       #expect(file.contents.tensors.map(\.key) == own.tensors.map(\.key), "a network that is not made under that name")
       // What the file says about itself makes it usable without the record.
