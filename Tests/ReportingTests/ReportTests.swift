@@ -33,6 +33,22 @@ struct ReportTests {
     #expect(!html.contains("{{") && !html.contains("Optional("))
   }
 
+  /// What is the same on all images stands beside the first one alone.
+  @Test func aPatchIsShownOnce() throws {
+    let html = try ReportExample { record in
+      record.samples = (1...3).map { number in
+        var sample = ReportExample.sample()
+        sample.parts = [
+          .init(name: "the patch", picture: "samples/trigger.png"),
+          .init(name: "its mask", picture: "samples/\(number).png"),
+        ]
+        return sample
+      }
+    }.html()
+    #expect(html.components(separatedBy: ">the patch<").count == 2)
+    #expect(html.components(separatedBy: ">its mask<").count == 4)
+  }
+
   @Test func nothingComesFromTheNetwork() throws {
     let html = try ReportExample { $0.samples = [ReportExample.sample()] }.html()
     #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("src=\"//"))

@@ -40,6 +40,8 @@ struct ImageGallery {
   /// Test images without and with the trigger; `nil` if there are none.
   init?(samplesOf record: RunRecord, in directory: String) {
     guard !record.samples.isEmpty else { return nil }
+    // A patch that is the same on all images is shown once.
+    var shown = Set<String>()
     cards = record.samples.map { sample in
       let name = record.className(sample.label)
       let target = sample.target ?? record.poison?.targetLabel
@@ -56,7 +58,7 @@ struct ImageGallery {
             difference, in: directory, caption: "difference" + Self.times(sample.magnification),
             alternative: "What the trigger changes in test image \(sample.index)"))
       }
-      for part in sample.parts ?? [] {
+      for part in sample.parts ?? [] where shown.insert(part.picture).inserted {
         images.append(
           SampleImage(
             part.picture, in: directory, caption: part.name,
