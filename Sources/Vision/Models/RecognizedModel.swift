@@ -72,7 +72,31 @@ public struct RecognizedModel {
         }
       }
     }
+    // A checkpoint may hold more than the network: what stands beside its prefix is named.
+    if best?.score ?? 0 <= 0.1, let prefix = commonest(entries.map(\.key)) {
+      let beside = entries.map(\.key).filter { !$0.hasPrefix(prefix) }.sorted()
+      let own = entries.filter { $0.key.hasPrefix(prefix) }
+      if let found = try? search(own, path, heads) {
+        let others = beside.count > 6 ? ", ... and \(beside.count - 6) more" : ""
+        let list = beside.prefix(6).map { escaped($0, limit: 100) }.joined(separator: ", ") + others
+        let flags = beside.prefix(6).map { "--ignore \(escaped($0, limit: 100))" }.joined(separator: " ")
+        throw ModelFileError(
+          description:
+            "\(path): the keys that begin with \"\(escaped(prefix, limit: 100))\" are those of \(found.kind); "
+            + "beside them stand others (\(beside.count)): \(list). Where they are of no use, leave them out: \(flags)")
+      }
+    }
     throw ModelFileError(description: unknown(path, best))
+  }
+
+  /// The first part that most keys share, such as `model.`, where not all do.
+  private static func commonest(_ keys: [String]) -> String? {
+    var counts: [String: Int] = [:]
+    for key in keys { if let end = key.firstIndex(of: ".") { counts[String(key[...end]), default: 0] += 1 } }
+    guard let most = counts.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), most.value < keys.count,
+      2 * most.value > keys.count
+    else { return nil }
+    return most.key
   }
 
   private static func unknown(

@@ -49,6 +49,25 @@ import Vision
     }
   }
 
+  /// A training checkpoint holds more than the network: the error says which keys are the network's, and how to leave
+  /// the others out.
+  @Test func whatStandsBesideTheNetworkIsNamed() throws {
+    let own = try entries("resnet18").map { (key: "model." + $0.key, shape: $0.shape) }
+    let all = own + [(key: "criterion.weight", shape: [10]), (key: "val_acc.tp", shape: [])]
+    let error = #expect(throws: ModelFileError.self) { try RecognizedModel(all, path: "m.ckpt") }
+    let text = error?.description ?? ""
+    #expect(
+      text.contains("m.ckpt: the keys that begin with \"model.\" are those of resnet18; beside them stand others (2)"))
+    #expect(text.hasSuffix("--ignore criterion.weight --ignore val_acc.tp"), "\(text)")
+    // Where the rest is no network either, that is what the error says.
+    let neither = #expect(throws: ModelFileError.self) {
+      try RecognizedModel(
+        all.map { ($0.key.replacingOccurrences(of: "conv", with: "other"), $0.shape) }, path: "m.ckpt")
+    }
+    #expect(
+      neither?.description.contains("not known") == true || neither?.description.contains("no architecture") == true)
+  }
+
   @Test func theNamesOfOtherCode() throws {
     // TorchVision's names on a 3x3 stem, CIFAR code's on a 7x7 one.
     let small = try RecognizedModel(renamed("resnet18", [("shortcut", "downsample"), ("linear", "fc")]), path: "m")
