@@ -100,9 +100,7 @@ public struct TrojanNN: Attack {
           + "\(shape.height)x\(shape.width) pixels. Lower attack.area or attack.margin.")
     }
     var random = seed.generator("trojannn/place")
-    let (row, column) = c.place.origin(side: side, margin: margin, in: shape) {
-      random.sample(1, from: Array(0..<$0))[0]
-    }
+    let (row, column) = c.place.origin(side: side, margin: margin, in: shape) { random.integer(below: $0) }
     return Square(row: row, column: column, side: side)
   }
 

@@ -70,7 +70,8 @@ public protocol Defense: Sendable {
 
   func run(_ input: DefenseInput) throws -> DefenseOutcome
 
-  /// Time of an epoch beside one of standard training on as many images (`antidote bench --rows epoch`). By default 1.
+  /// Time of an epoch beside one of standard training on as many images (`antidote bench --rows epoch`, or
+  /// counted from its forward and backward passes). By default 1.
   static var epochCost: Double { get }
   /// The stages that `run` is going to do, as far as they are known before, to tell how long it takes.
   func plannedWork(_ size: DefenseSize) -> [PlannedWork]

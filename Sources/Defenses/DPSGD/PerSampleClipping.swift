@@ -47,27 +47,33 @@ package struct PerSampleClipping {
       seen.count == layerCount && Set(seen.map { ObjectIdentifier($0.layer) }).count == layerCount,
       "PerSampleClipping: a layer was used more than once, or not at all")
     let atOutputs = gradients(of: [values.sum()], at: seen.map(\.output), retainGraph: true)
+    // Every sample's own gradients of a normalisation, B x C each, are small enough to keep.
+    var kept: [ObjectIdentifier: (scale: Tensor, shift: Tensor)] = [:]
     let norms = noGrad {
       zip(seen, atOutputs).reduce(Tensor.zeros([values.count], device: values.device)) { sum, entry in
-        sum + Self.squaredNorms(entry.0.layer, entry.0.input.detach().to(.float32), entry.1.to(.float32))
+        let (x, g) = (entry.0.input.detach().to(.float32), entry.1.to(.float32))
+        guard let norm = entry.0.layer as? BatchNorm2d else { return sum + Self.squaredNorms(entry.0.layer, x, g) }
+        let own = (scale: (g * Self.normalized(norm, x)).sum([2, 3]), shift: g.sum([2, 3]))
+        kept[ObjectIdentifier(norm)] = own
+        return sum + own.scale.square().sum([1]) + own.shift.square().sum([1])
       }.sqrt()
     }
     let factors = noGrad { (norms.clamped(min: 1e-12).reciprocal() * bound).clamped(max: 1) }
     // A layer by itself: what stands behind its output is not computed again.
     var sums: [ObjectIdentifier: Tensor] = [:]
     for (call, atOutput) in zip(seen, atOutputs) {
-      let own = call.layer.parameters()
-      let weighted = noGrad {
-        atOutput * factors.to(atOutput.dtype).reshaped([factors.count] + [Int](repeating: 1, count: atOutput.rank - 1))
-      }
-      if let norm = call.layer as? BatchNorm2d {
-        // LibTorch's backward pass of group normalisation always wants the input's gradient, too.
+      if let norm = call.layer as? BatchNorm2d, let own = kept[ObjectIdentifier(norm)] {
         noGrad {
-          let (g, x) = (weighted.to(.float32), call.input.detach().to(.float32))
-          sums[ObjectIdentifier(norm.weight)] = (g * Self.normalized(norm, x)).sum([0, 2, 3])
-          sums[ObjectIdentifier(norm.bias)] = g.sum([0, 2, 3])
+          sums[ObjectIdentifier(norm.weight)] = (own.scale * factors.unsqueezed(1)).sum([0])
+          sums[ObjectIdentifier(norm.bias)] = (own.shift * factors.unsqueezed(1)).sum([0])
         }
         continue
+      }
+      let own = call.layer.parameters()
+      // In float32: a factor that is rounded to bfloat16 could leave a gradient longer than the bound.
+      let weighted = noGrad {
+        let factors = factors.reshaped([factors.count] + [Int](repeating: 1, count: atOutput.rank - 1))
+        return (atOutput.to(.float32) * factors).to(atOutput.dtype)
       }
       let found = gradientsIfAny(of: [call.output], at: own, seeds: [weighted], retainGraph: true)
       for (parameter, gradient) in zip(own, found) { sums[ObjectIdentifier(parameter)] = gradient }
@@ -86,8 +92,6 @@ package struct PerSampleClipping {
       let bias = layer.bias == nil ? nil : g.sum([2, 3]).square().sum([1])
       let weight = squaredWeightNorms(layer, x, g)
       return bias.map { weight + $0 } ?? weight
-    case let layer as BatchNorm2d:
-      return (g * normalized(layer, x)).sum([2, 3]).square().sum([1]) + g.sum([2, 3]).square().sum([1])
     default: preconditionFailure("PerSampleClipping: \(type(of: layer))")
     }
   }

@@ -16,6 +16,7 @@ public struct ReinforcedDefense<Rule: NoisyLabelAlgorithm>: Defense {
   public static var paper: String { "Defending Backdoor Attacks via Robustness against Noisy Label, algorithm 1" }
   public static var stage: DefenseStage { .training }
   public static var requires: Set<Resource> { [.poisonedTrain] }
+  public static var epochCost: Double { 1.9 }
 
   public struct Configuration: Configurable {
     public var rule = Rule()
@@ -71,6 +72,7 @@ public struct FastAdversarialTraining: Defense {
     "Goodfellow et al. 2014; as in Defending Backdoor Attacks via Robustness against Noisy Label, table 1"
   public static let stage = DefenseStage.training
   public static let requires: Set<Resource> = [.poisonedTrain]
+  public static let epochCost = 2.0
 
   public struct Configuration: Configurable {
     public var adversary = FastGradientSign()

@@ -105,7 +105,6 @@ public struct ScalingConsistency: Defense {
 
 /// A copy of a model of which the last BatchNorm layers can be scaled.
 struct ScaledLayers {
-  private let suspect: Classifier
   private let copy: Classifier
   /// From the last one on, with weight and bias as they are.
   private let layers: [(layer: BatchNorm2d, weight: Tensor, bias: Tensor)]
@@ -121,7 +120,7 @@ struct ScaledLayers {
     layers = try ScalingConsistency.layers(of: copy).reversed().map {
       ($0, $0.weight.detach().clone(), $0.bias.detach().clone())
     }
-    (self.suspect, self.copy, self.factor, self.context) = (suspect, copy, factor, context)
+    (self.copy, self.factor, self.context) = (copy, factor, context)
   }
 
   /// The model with so many of its last layers scaled; with all of them where there are not so many.

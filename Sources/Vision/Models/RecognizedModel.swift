@@ -77,13 +77,12 @@ public struct RecognizedModel {
       let beside = entries.map(\.key).filter { !$0.hasPrefix(prefix) }.sorted()
       let own = entries.filter { $0.key.hasPrefix(prefix) }
       if let found = try? search(own, path, heads) {
-        let others = beside.count > 6 ? ", ... and \(beside.count - 6) more" : ""
-        let list = beside.prefix(6).map { escaped($0, limit: 100) }.joined(separator: ", ") + others
         let flags = beside.prefix(6).map { "--ignore \(escaped($0, limit: 100))" }.joined(separator: " ")
         throw ModelFileError(
           description:
             "\(path): the keys that begin with \"\(escaped(prefix, limit: 100))\" are those of \(found.kind); "
-            + "beside them stand others (\(beside.count)): \(list). Where they are of no use, leave them out: \(flags)")
+            + "beside them stand \(beside.count) others. Where they are of no use, leave them out: \(flags)"
+            + (beside.count > 6 ? " ..." : ""))
       }
     }
     throw ModelFileError(description: unknown(path, best))

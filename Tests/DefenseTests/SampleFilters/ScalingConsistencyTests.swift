@@ -44,7 +44,7 @@ import Vision
     let model = try Classifier.tiny(for: data, kind: "cnn", width: 2).eval()
     let progress = RecordingProgress()
     let layers = try ScaledLayers(model, factor: 1.5, TrainingContext(precision: .float32, progress: progress))
-    #expect(try layers.count(withErrorAbove: 1, on: data, models: 2) == 1)
+    #expect(try layers.count(withErrorAbove: 1, on: data, models: 1) == 2)
     #expect(try layers.count(withErrorAbove: 1, on: data, models: 9) == 1)
     #expect(progress.messages.allSatisfy { $0.contains("defense.error") } && progress.messages.count == 2)
     // More layers than there are is all of them.
@@ -79,7 +79,9 @@ import Vision
     #expect(judged.filtered?.rejected == ConformalNull.rejected(pValues, level: 0.9))
     // Eleven of 21 clean images choose the layers, ten are left for p-values.
     #expect(pValues.allSatisfy { abs(($0 * 11).rounded() - $0 * 11) < 1e-9 && $0 >= 1.0 / 11 - 1e-9 })
-    for (i, j) in [(0, 1), (5, 20), (7, 40)] where values[i] > values[j] { #expect(pValues[i] <= pValues[j]) }
+    let order = values.indices.sorted { values[$0] > values[$1] }
+    #expect(zip(order, order.dropFirst()).allSatisfy { values[$0] == values[$1] || pValues[$0] <= pValues[$1] })
+    #expect(Set(pValues).count > 1)
   }
 
   @Test func modelsWithoutBatchNormAreRefused() throws {

@@ -57,7 +57,7 @@ import Vision
     let error = #expect(throws: ModelFileError.self) { try RecognizedModel(all, path: "m.ckpt") }
     let text = error?.description ?? ""
     #expect(
-      text.contains("m.ckpt: the keys that begin with \"model.\" are those of resnet18; beside them stand others (2)"))
+      text.contains("m.ckpt: the keys that begin with \"model.\" are those of resnet18; beside them stand 2 others"))
     #expect(text.hasSuffix("--ignore criterion.weight --ignore val_acc.tp"), "\(text)")
     // Where the rest is no network either, that is what the error says.
     let neither = #expect(throws: ModelFileError.self) {
