@@ -75,7 +75,7 @@ public struct ClassHalving {
     var (alive, speed, rounds) = (all, speed, [Round]())
     func fitting() -> Int { Int((budget - elapsed()) * speed / cost(1)) }
     for divisor in [8, 4, 2] {
-      if fitting() >= alive.count { break }
+      if fitting() >= alive.count { return (alive.sorted(), rounds) }
       let passes = Double(alive.count) * cost(divisor)
       // The first round is the least that can be done; a later one must leave time for what it is for.
       if divisor < 8, passes / speed > (budget - elapsed()) / 2 { break }

@@ -5,8 +5,9 @@ import Synchronization
 /// Progress on standard error.
 ///
 /// On a terminal, one line that is redrawn at most ten times a second: title, bar, percent, speed, time left, time left
-/// over all stages of the command, note; cut to the width, never wrapped. Elsewhere, such as in a log file, plain lines: one at the start, one every
-/// `plainInterval` seconds, one at the end. Colours only on a terminal, and not where `NO_COLOR` is set.
+/// over all stages of the command, note; cut to the width, never wrapped. Elsewhere, such as in a log file, plain lines:
+/// one at the start, one every `plainInterval` seconds, one at the end. Colours only on a terminal, and not where
+/// `NO_COLOR` is set.
 public final class TerminalProgress: ProgressReporter {
   /// The reporter of the process.
   public static let standard = TerminalProgress()

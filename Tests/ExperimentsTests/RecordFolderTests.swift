@@ -136,10 +136,9 @@ import Vision
       let record = try RecordFolder(Self.patch)
       let c = try configuration(
         clean, ["defense": ["name": "ft", "epochs": 1, "batch": 8, "learningRate": 0.1], "clean": ["share": 0.5]])
-      var job = DefenseJob(
+      let job = DefenseJob(
         c, model: try record.completed(ModelFile(record.model())), triggers: .record(record),
         output: "\(folder)/defense_result.pt")
-      job.record = record
       let result = try job.run(progress: SilentProgress()), wanted = try expected("patch")
       #expect(
         result.before?.attackSuccessRate == wanted.attackSuccessRate && result.before?.accuracy == wanted.accuracy)
@@ -166,10 +165,9 @@ import Vision
     try withTemporaryFolder { folder in
       let record = try RecordFolder(Self.patch)
       let c = try configuration(clean, ["defense": ["name": "spectral"]])
-      var job = DefenseJob(
+      let job = DefenseJob(
         c, model: try record.completed(ModelFile(record.model())), triggers: .record(record),
         output: "\(folder)/samples.csv")
-      job.record = record
       let detection = try #require(try job.run(progress: SilentProgress()).detection)
       #expect(detection.poisonedCount == 4 && detection.coverCount == 1)
       #expect(detection.keptCount + detection.rejectedCount == 24)

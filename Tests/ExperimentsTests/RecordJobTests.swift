@@ -114,4 +114,12 @@ import Vision
     #expect(RecordJob.place("/a/record/BackdoorBench/record/x/run") == "./record/x/run")
     #expect(RecordJob.place("/a/elsewhere/run") == "./record/run")
   }
+
+  /// There the validation images of Tiny ImageNet lie by class; all others keep their order.
+  @Test func ordersOfSplits() {
+    let labels = [2, 0, 1, 0]
+    #expect(BackdoorBench.order(labels, of: "tiny-imagenet", isTest: true) == [1, 3, 2, 0])
+    #expect(BackdoorBench.order(labels, of: "tiny-imagenet", isTest: false) == [0, 1, 2, 3])
+    #expect(BackdoorBench.order(labels, of: "cifar10", isTest: true) == [0, 1, 2, 3])
+  }
 }

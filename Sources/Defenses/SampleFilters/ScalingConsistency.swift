@@ -64,6 +64,9 @@ public struct ScalingConsistency: Defense {
       model, by: id, for: "it scales the last of them", others: "spectral and activation-clustering do without.")
   }
 
+  /// Of so many clean images, those that choose the layers; p-values are over the others.
+  public static func choosing(of count: Int) -> Int { (count + 1) / 2 }
+
   public func run(_ input: DefenseInput) throws -> DefenseOutcome {
     let (c, context) = (configuration, input.training)
     let (suspect, data) = (try input.model(), try input.poisonedTrain().to(context.device))
@@ -72,7 +75,7 @@ public struct ScalingConsistency: Defense {
     // p-values are exact over images that nothing was chosen with.
     var random = input.seed.generator(Self.id)
     let order = random.permutation(clean.count)
-    let half = c.rule == .conformal ? (clean.count + 1) / 2 : clean.count
+    let half = c.rule == .conformal ? Self.choosing(of: clean.count) : clean.count
     guard half < clean.count || c.rule == .threshold else {
       throw DefenseError.invalid("\(Self.id): p-values need clean images, better a hundred or more.")
     }

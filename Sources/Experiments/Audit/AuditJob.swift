@@ -124,7 +124,7 @@ public struct AuditJob {
       if !spent.leftOut.isEmpty {
         result.notTested.append(
           "\(spent.leftOut.count) of \(names.count) classes, which time did not suffice for (--time "
-            + "\(formatDuration(spent.budget))): a backdoor towards one of them is not seen, and p is an upper bound"
+            + "\(formatDuration(spent.budget))): a backdoor towards one of them is not seen, and p is as a rule larger than with all of them"
         )
       }
     }
@@ -332,8 +332,8 @@ public struct AuditJob {
           + "the audit \(data.images.width)x\(data.images.height) with \(data.images.channels). --images takes images of "
           + "the same kind.")
     }
-    return images.to(context.device).relabeled(
-      suspect.logits(of: images.to(context.device), context: context).argmax(1))
+    images = images.to(context.device)
+    return images.relabeled(suspect.logits(of: images, context: context).argmax(1))
   }
 
   private func judged(
@@ -354,16 +354,18 @@ public struct AuditJob {
         model: suspect, cleanSplit: clean))
     let suspicion = outcome.suspicion ?? []
     let flagged = (outcome.filtered?.rejected ?? []).sorted { suspicion[$0] > suspicion[$1] }
+    let answers = suspects.labelArray()
     if let folder {
       try AtomicFile.write(
         SampleFindings(outcome, data: suspects).table(in: output ?? folder),
         to: "\(folder)/\(AuditResult.imagesTable)")
     }
     return AuditResult.Images(
-      folder: self.suspects ?? "", count: suspects.count, cleanImages: clean.count - (clean.count + 1) / 2,
+      folder: self.suspects ?? "", count: suspects.count,
+      cleanImages: clean.count - ScalingConsistency.choosing(of: clean.count),
       level: settings.level,
       flagged: flagged.map { suspects.sources?[$0].file ?? "\($0)" },
-      answers: flagged.map { suspects.labelArray()[$0] })
+      answers: flagged.map { answers[$0] })
   }
 
   // MARK: The purified copy

@@ -61,7 +61,7 @@ public struct AuditResult: Codable, Sendable {
     public var leftOut: [Int]
   }
 
-  public var formatVersion = 1
+  public var formatVersion = 2
   public var model: String
   public var modelDigest: String
   public var architecture: String

@@ -28,5 +28,9 @@ final class BudgetProgress: ProgressReporter {
     inner.update(done: done, note: [note(), left].filter { !$0.isEmpty }.joined(separator: ", "))
   }
   func end(summary: String) { inner.end(summary: summary) }
+  func plan(_ works: [PlannedWork]) { inner.plan(works) }
+  func beginStage(_ name: String, images: Double, done: Double) { inner.beginStage(name, images: images, done: done) }
+  func advanceStage(images: Double) { inner.advanceStage(images: images) }
+  func endStage() { inner.endStage() }
   func message(_ text: String) { inner.message("\(text) (\(left))") }
 }

@@ -49,3 +49,12 @@ extension BackdoorBench {
     "preactresnet18, vgg19, vgg19_bn, and with --set model.stem=large TorchVision's resnet18, resnet34, resnet50, "
     + "densenet121, mobilenet_v2, efficientnet_b0 and convnext_tiny, all of their full width"
 }
+
+extension BackdoorBench {
+  /// Our positions of a split's images, in the order that they have there.
+  static func order(_ labels: [Int], of dataset: String, isTest: Bool) -> [Int] {
+    // Tiny ImageNet's validation images lie in folders by class there.
+    guard isTest, dataset == "tiny-imagenet" else { return Array(labels.indices) }
+    return labels.indices.sorted { (labels[$0], $0) < (labels[$1], $1) }
+  }
+}

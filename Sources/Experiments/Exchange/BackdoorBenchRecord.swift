@@ -165,11 +165,7 @@ struct BackdoorBenchRecord: Sendable {
             : "Use all images (without dataset.\(name)) of the data set that was poisoned."))
     }
     let labels = clean.labelArray()
-    var order = Array(0..<clean.count)
-    if isTest, clean.name == "tiny-imagenet" {
-      // Its validation images lie in folders by class there.
-      order.sort { (labels[$0], $0) < (labels[$1], $1) }
-    }
+    let order = BackdoorBench.order(labels, of: clean.name, isTest: isTest)
     let places = Dictionary(uniqueKeysWithValues: order.enumerated().map { ($0, $1) })
     let known = split.samples.filter { places[$0.index] != nil }
     let wrong = known.filter { sample in places[sample.index].map { labels[$0] } != sample.trueLabel }

@@ -19,7 +19,7 @@ public struct DefenseJob {
   public var cleanData: DatasetSettings?
   public var triggers: TriggerSource
   /// Another program's folder, whose poisoned training set takes the place of the data set's; nil uses that.
-  public var record: RecordFolder?
+  private var record: RecordFolder? { if case .record(let record) = triggers { record } else { nil } }
   /// The model's file; of a sample filter its table of all training samples (CSV).
   public var output: String
   /// Where the table of all training samples goes besides, for defenses that judge them while they train.
@@ -182,7 +182,11 @@ public struct DefenseJob {
     switch triggers {
     case .manifest, .attack: return nil
     case .record where hasStored: return nil
-    case .none, .record: break
+    case .record(let record):
+      return "The record has no test images with triggers, so attack success was not measured: whether a backdoor is "
+        + "left in the model, these numbers do not say. antidote evaluate --model \(output) measures it: with --record "
+        + "\(record.path) by the poisoned examples of a TrojAI round, else with --attack or --poison."
+    case .none: break
     }
     return "No trigger is known, so attack success was not measured: whether a backdoor is left in the model, these "
       + "numbers do not say. --poison names the poison.json of a trigger to measure by."

@@ -50,17 +50,18 @@ public final class JobFolder {
     context.checkpoints = checkpoints
     let (progress, status) = (context.progress, StatusFile(in: path))
     context.progress = SharedProgress([progress, status])
-    defer { context.progress = progress }
+    defer {
+      status.remove()
+      context.progress = progress
+    }
     // For a process that goes on: other threads or another precision would give other bits.
     let compute = try JSONValue(encoding: ComputePlan.Earlier(context)).prettyJSON
     try AtomicFile.write(compute + "\n", to: "\(path)/\(Self.computeName)")
     do {
       let result = try job()
-      status.remove()
       remove()
       return result
     } catch {
-      status.remove()
       if checkpoints.isEmpty { remove() }
       throw error
     }

@@ -46,7 +46,7 @@ public struct RecordJob {
           + "for these images. It has \(BackdoorBench.modelWords).")
     }
     let folder = Path.parent(manifest)
-    let (train, test) = try images(poison, folder: folder)
+    let (train, test) = try images(poison, of: dataset.id, folder: folder)
     var result = BackdoorBenchResult(
       modelName: name, classes: poison.classNames.count, dataset: dataset.name, dataPath: "./data/\(dataset.name)",
       imageSize: [poison.shape.height, poison.shape.width, poison.shape.channels], train: nil,
@@ -164,7 +164,7 @@ public struct RecordJob {
   // MARK: Images
 
   private func images(
-    _ poison: PoisonManifest, folder: String
+    _ poison: PoisonManifest, of dataset: String, folder: String
   ) throws -> (
     train: ImageDataset, test: (images: Tensor, samples: [BackdoorBenchResult.Sample], count: Int)
   ) {
@@ -188,9 +188,12 @@ public struct RecordJob {
       throw JobError.invalid(
         "\(folder): its files do not belong together: the numbers of images differ. Poison the data set again.")
     }
+    let order = BackdoorBench.order(test.labelArray(), of: dataset, isTest: true)
+    var places = [Int](repeating: 0, count: order.count)
+    for (place, position) in order.enumerated() { places[position] = place }
     let samples = positions.indices.map {
       BackdoorBenchResult.Sample(
-        index: Int(positions[$0]), label: Int(targets[$0]), trueLabel: Int(labels[$0]), image: .file(""))
+        index: places[Int(positions[$0])], label: Int(targets[$0]), trueLabel: Int(labels[$0]), image: .file(""))
     }
     return (train, (pixels, samples, test.count))
   }

@@ -71,9 +71,13 @@ public struct Cell {
   /// What the attacker has of the clean training set: what the defender has not for themselves.
   /// - Parameter seed: the run's.
   public static func attackersImages(_ c: ExperimentConfiguration, train: ImageDataset, seed: Seed) -> ImageDataset {
+    attackersPositions(c, train: train, seed: seed).map { train.subset($0) } ?? train
+  }
+  /// Their positions; nil for the whole set.
+  static func attackersPositions(_ c: ExperimentConfiguration, train: ImageDataset, seed: Seed) -> [Int]? {
     let clean = c.clean.disjoint ? c.clean.positions(in: train, seed: seed) : []
     let taken = clean + c.clean.unlabeledPositions(in: train, seed: seed)
-    return taken.isEmpty ? train : train.subset(train.complement(of: taken))
+    return taken.isEmpty ? nil : train.complement(of: taken)
   }
 
   private static func execute(_ attack: some Attack, _ context: AttackContext, _ file: String?) throws -> AttackOutcome

@@ -128,17 +128,17 @@ public final class ExperimentRunner {
   /// The stages that are left, as far as they are known.
   private func plannedWork(_ defense: (any Defense)?, _ train: ImageDataset) throws -> [PlannedWork] {
     let c = configuration
-    let attackers = Cell.attackersImages(c, train: train, seed: context.seed)
+    let count = Cell.attackersPositions(c, train: train, seed: context.seed)?.count ?? train.count
     var works: [PlannedWork] = []
-    if !FileSystem.exists(directory.file(LearnedAttack.fileName)) { works += try c.attackWork(on: attackers.count) }
+    if !FileSystem.exists(directory.file(LearnedAttack.fileName)) { works += try c.attackWork(on: count) }
     let isTrained = try record.artifacts[Self.backdooredModelName] != nil || c.makeAttack() is any TrainingAttack
-    if !isTrained { works.append(c.training(Cell.stage, on: attackers.count)) }
+    if !isTrained { works.append(c.training(Cell.stage, on: count)) }
     guard let defense else { return works }
     let size = DefenseSize(
-      train: attackers.count, clean: c.clean.positions(in: train, seed: context.seed).count,
+      train: count, clean: c.clean.positions(in: train, seed: context.seed).count,
       unlabeled: c.clean.unlabeledPositions(in: train, seed: context.seed).count, classes: train.classes)
     works += defense.plannedWork(size)
-    if type(of: defense).stage == .data { works.append(c.training(Self.retrainStage, on: attackers.count)) }
+    if type(of: defense).stage == .data { works.append(c.training(Self.retrainStage, on: count)) }
     return works
   }
 

@@ -63,7 +63,7 @@ struct AuditModelCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       A budget of time, such as 90s, 10m or 1h: of many classes, those that look most like a target are measured. What is left out \
-      is said; it can only weaken the verdict.
+      is said; it weakens the verdict.
       """, valueName: "time"))
   var time: String?
   @Option(

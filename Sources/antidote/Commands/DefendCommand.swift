@@ -99,7 +99,7 @@ struct DefendCommand: ParsableCommand {
     // A defense that trains a model of its own takes the record's images alone.
     let path = try model ?? (configuration.purifiesModel() ? record?.model() : nil)
     let file = try path.map { try settings.modelFile($0, configuration, foreign, options: options) }
-    var job = DefenseJob(
+    let job = DefenseJob(
       configuration, model: try file.map { try record?.completed($0) ?? $0 },
       cleanData: try isAllData
         ? nil
@@ -107,7 +107,6 @@ struct DefendCommand: ParsableCommand {
           ?? (configuration.judgesImages() ? nil : record?.cleanData(configuration.dataset)),
       triggers: record.map { .record($0) } ?? poison.map { .manifest(path: $0) } ?? .none, output: out,
       samples: samples, work: work)
-    job.record = record
     let result = try job.run(progress: TerminalProgress.standard)
     let written = [out] + (result.model == nil ? [] : [samples].compactMap { $0 })
     if output.json { return try Output.write(json: try JSONValue(encoding: DefenseSummary(result, written: written))) }

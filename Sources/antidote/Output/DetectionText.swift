@@ -4,7 +4,7 @@ import Support
 
 /// How well a defense told poisoned samples from others.
 enum DetectionText {
-  /// `poisoned samples rejected: 45 of 50 (90.0%); clean ones: 3 of 450 (0.7%); AUC .981`
+  /// `poisoned samples rejected: 45 of 50 (90.0%); clean ones: 3 of 450 (0.7%); AUC of the suspicion 98.1%`
   static func text(_ detection: DetectionMetrics) -> String {
     func share(_ part: Int, _ whole: Int, _ rate: Double?) -> String {
       "\(formatCount(part)) of \(formatCount(whole))" + (rate.map { " (\(formatPercent($0)))" } ?? "")
