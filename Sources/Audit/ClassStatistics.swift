@@ -16,6 +16,13 @@ public enum AuditStatistic: String, Codable, Sendable, CaseIterable {
   }
 }
 
+extension AuditStatistic {
+  /// Those that a model and all clean ones have.
+  public static func common(_ model: ClassStatistics, _ bank: [ClassStatistics]) -> [AuditStatistic] {
+    allCases.filter { statistic in model[statistic] != nil && bank.allSatisfy { $0[statistic] != nil } }
+  }
+}
+
 /// The statistics of a model's classes, by class.
 public struct ClassStatistics: Codable, Sendable, Hashable {
   /// log max(r_t, 0.01) of the largest margin r_t.

@@ -14,15 +14,19 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
     public var recipe: String?
     /// On the test split, in [0, 1]; nil where there was none.
     public var accuracy: Double?
+    /// SHA-256 of its file, in hexadecimal digits; nil where there is none.
+    public var digest: String?
     public var statistics: ClassStatistics
 
     public init(
-      name: String, architecture: String, recipe: String? = nil, accuracy: Double? = nil, statistics: ClassStatistics
+      name: String, architecture: String, recipe: String? = nil, accuracy: Double? = nil, digest: String? = nil,
+      statistics: ClassStatistics
     ) {
       self.name = name
       self.architecture = architecture
       self.recipe = recipe
       self.accuracy = accuracy
+      self.digest = digest
       self.statistics = statistics
     }
   }
@@ -70,8 +74,18 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
     try AtomicFile.write(try JSONValue(encoding: self).prettyJSON + "\n", to: path)
   }
 
+  /// The bank that a model is compared with: without the model itself, where it is one of the clean ones.
+  /// - Parameter digest: of the model's file.
+  /// - Throws: `AuditError` where too few are left.
+  public func without(_ digest: String) throws -> ReferenceBank {
+    var rest = self
+    rest.members.removeAll { $0.digest == digest }
+    if let problem = rest.problem { throw AuditError.invalid("without the audited model itself: \(problem)") }
+    return rest
+  }
+
   /// What is wrong with it, and the fix; nil if nothing is.
-  var problem: String? {
+  public var problem: String? {
     guard members.count >= BankScore.least else {
       return
         "\(members.count) clean models say nothing about how they differ. Take at least \(BankScore.least), better "

@@ -26,6 +26,17 @@ struct AuditTests {
       #expect(page.contains("<svg") && !page.contains("image not found"))
       #expect(try tool.files("audit").contains("audit.json"))
 
+      let score = ["audit", "score", "audit", "--reference", "bank.json"]
+      let scored = try tool.succeed(score)
+      #expect(scored.contains("no evidence") && !scored.contains("audits of"))
+      let found = try String(decoding: tool.data("audit/audit.json"), as: UTF8.self)
+      let line = try #require(found.split(separator: "\n").first { $0.hasPrefix("  \"pValue\"") })
+      #expect(try tool.succeed(score + ["--json"]).contains(line.drop { $0 == " " }))
+      #expect(try tool.succeed(score + ["--csv"]).hasPrefix("group,audit,model,"))
+      #expect(try tool.succeed(score + ["--json"]).contains("\"aboveAll\""))
+      #expect(try tool.run(score + ["--json", "--csv"]).code == 64)
+      #expect(try tool.run(["audit", "score", "none", "--reference", "bank.json"]).code == 1)
+
       // Every p is at most 1.
       let json = try tool.run(audit + ["--json", "--level", "1"])
       #expect(json.code == 2 && json.output.contains("\"verdict\": \"backdoored\""))

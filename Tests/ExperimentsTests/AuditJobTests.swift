@@ -87,6 +87,30 @@ import Vision
     }
   }
 
+  /// Audits of clean models serve as their files do, and a model that is one of the clean ones is left out of them.
+  @Test func auditsOfCleanModelsAreABank() throws {
+    try withModels { folder, configuration in
+      for seed in 0..<4 {
+        var job = AuditJob(configuration, model: ModelFile("\(folder)/clean/\(seed).safetensors"))
+        (job.settings, job.output) = (Self.quickly, "\(folder)/audits/\(seed)")
+        _ = try job.run(progress: SilentProgress())
+      }
+      var job = job(folder, configuration)
+      job.reference = "\(folder)/clean"
+      let files = try job.run(progress: SilentProgress())
+      (job.reference, job.time) = ("\(folder)/audits", 3600)
+      let audits = try job.run(progress: SilentProgress())
+      #expect(audits.bank?.models == 4 && audits.bank?.score == files.bank?.score)
+
+      job.time = nil
+      job.model = ModelFile("\(folder)/clean/0.safetensors")
+      let one = try job.run(progress: SilentProgress())
+      job.reference = "\(folder)/clean"
+      let other = try job.run(progress: SilentProgress())
+      #expect(one.bank?.models == 3 && one.bank?.score == other.bank?.score && one.smallestPValue == 0.25)
+    }
+  }
+
   /// An interrupted audit goes on and says the same; measured clean models are not measured again.
   @Test func anAuditGoesOn() throws {
     try withModels { folder, configuration in

@@ -15,7 +15,7 @@ public struct AuditJob {
   /// Its data set, seed, device, threads and precision; the rest plays no part.
   public var configuration: ExperimentConfiguration
   public var model: ModelFile
-  /// Where clean models are: a bank's file, or a folder of model files. nil compares with `UncalibratedNull`.
+  /// Where clean models are: a bank's file, a folder with their finished audits, or one of model files. nil compares with `UncalibratedNull`.
   public var reference: String?
   /// How the model is measured; those of a bank's file replace them.
   public var settings = AuditSettings()
@@ -51,13 +51,20 @@ public struct AuditJob {
     guard time ?? 1 > 0 else {
       throw JobError.invalid("--time is longer than nothing, such as 90s, 10m or 1h.")
     }
-    if time != nil, let reference, FileSystem.isFolder(reference) {
+    if time != nil, let reference, FileSystem.isFolder(reference), try !FinishedAudits.areIn(reference) {
       throw JobError.invalid(
         "\(reference): the models of a folder have to be measured in full, whatever --time is. Audit once without it and "
           + "with --out: the folder that is written has their bank.json, which --reference takes.")
     }
     var settings = settings
-    let bank = try readBank()
+    var bank = try reference.flatMap { try FinishedAudits.bank($0) }
+    if let file = bank {
+      let digest = try Digest.sha256Hex(file: model.path)
+      if file.members.contains(where: { $0.digest == digest }) {
+        progress.message("the model is one of the clean ones itself; it is compared with the others")
+        bank = try file.without(digest)
+      }
+    }
     if let bank {
       if self.settings != AuditSettings(), self.settings != bank.settings {
         throw JobError.invalid(
@@ -160,7 +167,7 @@ public struct AuditJob {
     // A fifth stays for the confirmation and the pictures.
     let halving = ClassHalving(settings, quick: quick, budget: time * 0.8, start: start)
     let (classes, rounds) = try halving.classes(of: suspect, images, context: context) { found in
-      ClassHalving.ranks(found, bank: clean, statistics: Self.statistics(found, clean ?? []))
+      ClassHalving.ranks(found, bank: clean, statistics: AuditStatistic.common(found, clean ?? []))
     }
     try context.checkpoints?.save(
       Checkpoint(
@@ -187,26 +194,7 @@ public struct AuditJob {
     )
   }
 
-  /// The statistics that a model and all of a bank have.
-  private static func statistics(_ model: ClassStatistics, _ bank: [ClassStatistics]) -> [AuditStatistic] {
-    AuditStatistic.allCases.filter { statistic in
-      model[statistic] != nil && bank.allSatisfy { $0[statistic] != nil }
-    }
-  }
-
   // MARK: Clean models
-
-  private func readBank() throws -> ReferenceBank? {
-    guard let reference, !FileSystem.isFolder(reference) else { return nil }
-    guard FileSystem.exists(reference) else {
-      let suggestion = Path.similar(to: reference).map { "Did you mean \($0)?" }
-      throw JobError.invalid(
-        "\(reference): no such file or folder. "
-          + (suggestion ?? "--reference takes a bank that antidote audit calibrate wrote, or a folder of clean models.")
-      )
-    }
-    return try ReferenceBank(contentsOf: reference)
-  }
 
   /// The models of a folder, measured as the suspect was, on the same images.
   private func measuredFolder(
@@ -214,7 +202,13 @@ public struct AuditJob {
   ) throws -> ReferenceBank? {
     guard let reference else { return nil }
     let endings = [".safetensors", ".pt", ".pth", ".bin", ".tar"]
-    let files = try FileSystem.list(reference).filter { name in endings.contains { name.lowercased().hasSuffix($0) } }
+    let digest = try Digest.sha256Hex(file: model.path)
+    let files = try FileSystem.list(reference).filter { name in
+      guard endings.contains(where: { name.lowercased().hasSuffix($0) }) else { return false }
+      guard try Digest.sha256Hex(file: Path.join(reference, name)) == digest else { return true }
+      context.progress.message("\(name) is the audited model itself; it is left out of the clean ones")
+      return false
+    }
     guard files.count >= BankScore.least else {
       throw JobError.invalid(
         "\(reference): \(files.count) model file\(files.count == 1 ? "" : "s"); a comparison needs at least "
@@ -260,7 +254,7 @@ public struct AuditJob {
     let compared: (label: Int, score: Double, p: Double, least: Double, null: String, bank: AuditResult.Bank?)
     if let bank {
       let clean = try bank.statistics(for: names, imageShape: data.shape, source: model.source)
-      let statistics = Self.statistics(s, clean)
+      let statistics = AuditStatistic.common(s, clean)
       if !quick, !statistics.contains(.perturbation) {
         notTested.append("the universal perturbation: the bank was measured without it")
       }
@@ -303,7 +297,7 @@ public struct AuditJob {
       verdict: AuditVerdict(pValue: compared.p, level: level, isCalibrated: bank != nil), level: level,
       pValue: compared.p, smallestPValue: compared.least, null: compared.null, label: compared.label,
       score: compared.score, patchSuccess: success(s.patchSuccess, compared.label),
-      patchPixels: settings.patchPixels(height: data.images.height, width: data.images.width),
+      imageShape: data.shape, patchPixels: settings.patchPixels(height: data.images.height, width: data.images.width),
       perturbationSuccess: s.perturbationSuccess.map { success($0, compared.label) }, epsilon: settings.epsilon,
       statistics: s, settings: settings, bank: compared.bank, notTested: notTested, seed: 0, seconds: 0, pictures: [])
   }

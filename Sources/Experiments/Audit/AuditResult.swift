@@ -86,6 +86,8 @@ public struct AuditResult: Codable, Sendable {
   /// the class's patch.
   public var score: Double
   public var patchSuccess: ShareInterval
+  /// Channels, height and width of the images; nil in files of an earlier version.
+  public var imageShape: [Int]?
   public var patchPixels: Int
   public var perturbationSuccess: ShareInterval?
   public var epsilon: Double

@@ -26,13 +26,15 @@ struct AuditCommand: ParsableCommand {
           --reference bank.json --time 10m --images path/to/my/images
         antidote audit calibrate --dataset cifar10 --data path/to/data \\
           --width 16 --models 20 --out bank.json
+        antidote audit score audits/* --reference audits/clean
         antidote audit --record path/to/round/models/id-00000000
         antidote audit model --help                     every option
 
       Some hundred images suffice; they need no labels, except for --clean and the confirmation. The exit code is 0 for no evidence, 1 for \
       suspicious, 2 for backdoored, 3 where the audit failed.
       """,
-    subcommands: [AuditModelCommand.self, AuditCalibrateCommand.self], defaultSubcommand: AuditModelCommand.self)
+    subcommands: [AuditModelCommand.self, AuditCalibrateCommand.self, AuditScoreCommand.self],
+    defaultSubcommand: AuditModelCommand.self)
 }
 
 struct AuditModelCommand: ParsableCommand {
@@ -52,7 +54,7 @@ struct AuditModelCommand: ParsableCommand {
   @OptionGroup var data: DatasetOptions
   @Option(
     help: ArgumentHelp(
-      "Clean models: a bank that antidote audit calibrate wrote, or a folder of model files.",
+      "Clean models: a bank that antidote audit calibrate wrote, a folder with audits of clean models, or one of model files.",
       valueName: "file|folder"))
   var reference: String?
   @Option(help: ArgumentHelp("Call a model backdoored if p is at most this.", valueName: "p"))
@@ -168,5 +170,45 @@ struct AuditCalibrateCommand: ParsableCommand {
       ? "" : ", accuracy \(formatPercent(accuracies.min() ?? 0)) to \(formatPercent(accuracies.max() ?? 0))"
     try Output.write(
       "\(bank.members.count) clean models\(range); p-values from 1/\(bank.members.count + 1) on\nwritten: \(out)\n")
+  }
+}
+
+struct AuditScoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "score",
+    abstract: "Score finished audits against clean models, without measuring anything again.",
+    discussion: """
+      Takes folders that antidote audit --out wrote, or folders that hold several of them, each of these a group. A model that is itself \
+      one of the clean ones is compared with the others, so the audits of a bank scored against themselves show whether p means what it \
+      says: of clean models 5% should have p at most .05. The bank's models and the audits need the same settings, classes and size of \
+      images; nothing asks for the same architecture or recipe, and this is how to see what another one changes.
+
+        antidote audit score audits/suspect --reference bank.json
+        antidote audit score audits/clean audits/badnets audits/sig \
+          --reference audits/clean
+      """)
+
+  @Argument(help: ArgumentHelp("Folders of audits, or folders that hold such folders.", valueName: "folder"))
+  var folders: [String]
+  @Option(
+    help: ArgumentHelp(
+      "Clean models: a bank that antidote audit calibrate wrote, or a folder with audits of clean models.",
+      valueName: "file|folder"))
+  var reference: String
+  @Option(help: ArgumentHelp("Call a model backdoored if p is at most this.", valueName: "p"))
+  var level = 0.01
+  @Flag(help: "Print JSON on standard output.")
+  var json = false
+  @Flag(help: "Print comma-separated values, a line for each audit: numbers in full, shares as fractions.")
+  var csv = false
+
+  func validate() throws {
+    if json, csv { throw ValidationError("Give --json or --csv, not both.") }
+  }
+
+  func run() throws {
+    let scores = try AuditScores(folders, reference: reference, level: level)
+    if json { return try Output.write(json: try JSONValue(encoding: scores)) }
+    try Output.write(csv ? scores.csv : AuditScoresText.text(scores))
   }
 }

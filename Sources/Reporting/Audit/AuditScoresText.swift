@@ -1,0 +1,40 @@
+import Audit
+public import Experiments
+import Files
+
+/// Scores of finished audits, for a terminal: a line for each audit, then one for each group of several.
+public enum AuditScoresText {
+  public static func text(_ scores: AuditScores) -> String {
+    let number = AuditResult.number
+    var lines = alignedLines(
+      [["audit", "p", "score", "class", "patch", "verdict"]]
+        + scores.rows.map {
+          [
+            $0.folder, number($0.pValue), number($0.score), $0.label, NumberText.percent($0.patchSuccess),
+            $0.verdict.rawValue,
+          ]
+        }, right: [1, 2, 4])
+    let groups = scores.groups.filter { $0.count > 1 }
+    if !groups.isEmpty {
+      let columns = [
+        "audits of", "models", "clean ones", "above all", "p <= \(number(AuditVerdict.suspiciousLevel))",
+        "p <= \(number(scores.level))",
+      ]
+      lines += [""]
+      lines += alignedLines(
+        [columns]
+          + groups.map { group in
+            [
+              group.name, "\(group.count)", "\(group.bank)", interval(group.aboveAll),
+              interval(group.suspicious), interval(group.backdoored),
+            ]
+          }, right: [1, 2])
+      lines += ["", "In parentheses: 95% intervals (Clopper-Pearson)."]
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+  private static func interval(_ interval: ShareInterval) -> String {
+    func percent(_ share: Double) -> String { String(NumberText.percent(share).dropLast()) }
+    return "\(NumberText.percent(interval.share)) (\(percent(interval.lower)) to \(percent(interval.upper)))"
+  }
+}
