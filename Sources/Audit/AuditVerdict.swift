@@ -28,12 +28,20 @@ public enum AuditVerdict: String, Codable, Sendable, CaseIterable {
     }
   }
 
-  /// Attacks that the statistics see, as measured.
-  public static let sees = [
-    "patches and other small triggers towards one class (BadNets and its like, clean-label patches)",
-    "patterns blended over the whole image towards one class, at rates of some percent",
-    "triggers that act on one source class",
-  ]
+  /// Attacks that these statistics see, as measured.
+  public static func sees(_ statistics: [AuditStatistic]) -> [String] {
+    statistics.flatMap { statistic -> [String] in
+      switch statistic {
+      case .margin: []
+      case .patch:
+        [
+          "patches and other small triggers towards one class (BadNets and its like, clean-label patches)",
+          "triggers that act on one source class",
+        ]
+      case .perturbation: ["patterns blended over the whole image towards one class, at rates of some percent"]
+      }
+    }
+  }
   /// Attacks that they see badly or not at all.
   public static let overlooks = [
     "strong patterns over the whole image (the sinusoid of SIG showed in the largest margin alone)",

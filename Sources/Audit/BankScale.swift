@@ -21,11 +21,12 @@ public struct BankScale {
     }
     let pooled = (variance.reduce(0, +) / Double(max(variance.count, 1))).squareRoot()
     self.mean = mean
-    // Values that never vary say nothing, however far from them.
-    deviation = variance.map { max(($0.squareRoot() + pooled) / 2, 1e-9) }
+    // Where no class varies there is nothing to measure a distance with, and none counts.
+    deviation = variance.map { pooled > 0 ? ($0.squareRoot() + pooled) / 2 : .greatestFiniteMagnitude }
   }
 
-  func standardized(_ values: [Double]) -> [Double] {
-    values.indices.map { (values[$0] - mean[$0]) / deviation[$0] }
+  /// - Parameter labels: the classes that the values belong to; nil is all of them.
+  func standardized(_ values: [Double], labels: [Int]? = nil) -> [Double] {
+    zip(labels ?? Array(mean.indices), values).map { ($1 - mean[$0]) / deviation[$0] }
   }
 }

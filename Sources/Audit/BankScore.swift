@@ -42,10 +42,7 @@ public struct BankScore: Codable, Sendable, Hashable {
     let clean = statistics.map { statistic in bank.compactMap { $0[statistic] } }
     let own = statistics.map { model[$0] ?? [] }
     let parts = clean.indices.map { s in
-      let all = BankScale(clean[s])
-      return measured.indices.map {
-        (own[s][$0] - all.mean[measured[$0]]) / all.deviation[measured[$0]]
-      }
+      BankScale(clean[s]).standardized(own[s], labels: measured)
     }
     labels = measured
     standardized = Dictionary(uniqueKeysWithValues: zip(statistics.map(\.rawValue), parts))
@@ -65,6 +62,13 @@ public struct BankScore: Codable, Sendable, Hashable {
     cleanScores = cleanParts.map(Self.score)
     cleanSums = cleanParts.map { Self.sums($0).max() ?? 0 }
     pValue = ConformalNull(cleanScores).pValue(of: score)
+  }
+
+  /// Places of the largest sums, the largest first; that of the class that stands out is among them.
+  public func largestSums(_ count: Int) -> [Int] {
+    var order = Array(sums.indices.sorted { sums[$0] > sums[$1] }.prefix(count))
+    if let own = labels.firstIndex(of: label), !order.contains(own) { order[order.count - 1] = own }
+    return order
   }
 
   /// By class, of standardised values by statistic and class.

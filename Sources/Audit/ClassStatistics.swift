@@ -67,6 +67,17 @@ public struct ClassStatistics: Codable, Sendable, Hashable {
   /// Where a class stands in the lists; nil if it was not measured.
   public func place(of label: Int) -> Int? { measured.firstIndex(of: label) }
 
+  /// Those of the classes that held-out images of other classes can be sent to; nil where there is none. Of a class that
+  /// the model takes all held-out images for nothing is known.
+  public var withOtherImages: ClassStatistics? {
+    let places = counts.indices.filter { counts[$0] > 0 }
+    guard !places.isEmpty else { return nil }
+    guard places.count < counts.count else { return self }
+    var result = reordered(places)
+    result.labels = places.map { measured[$0] }
+    return result
+  }
+
   /// The same with classes in another order, where all were measured: class k of the result is `order[k]` of this one.
   public func reordered(_ order: [Int]) -> ClassStatistics {
     var result = self

@@ -39,15 +39,19 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
   public var classNames: [String]
   /// Channels, height and width of the images.
   public var imageShape: [Int]
+  /// How many images each model was measured on, those to find triggers with included; nil where nobody said.
+  public var images: Int?
   public var members: [Member]
 
   public init(
-    settings: AuditSettings, dataset: String, classNames: [String], imageShape: [Int], members: [Member]
+    settings: AuditSettings, dataset: String, classNames: [String], imageShape: [Int], images: Int? = nil,
+    members: [Member]
   ) {
     self.settings = settings
     self.dataset = dataset
     self.classNames = classNames
     self.imageShape = imageShape
+    self.images = images
     self.members = members
   }
 
@@ -84,14 +88,34 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
     return rest
   }
 
+  /// What makes p doubtful where a model was measured on other numbers of images; nil where it is the same.
+  public func difference(images count: Int) -> String? {
+    guard let images, images != count else { return nil }
+    return
+      "whether p holds: the clean models were measured on \(images) images, this one on \(count), and triggers that are "
+      + "found with fewer images are others"
+  }
+
   /// What is wrong with it, and the fix; nil if nothing is.
   public var problem: String? {
     guard members.count >= BankScore.least else {
       return
-        "\(members.count) clean models say nothing about how they differ. Take at least \(BankScore.least), better "
+        "\(members.count) clean model\(members.count == 1 ? "" : "s") say nothing about how they differ. Take at least \(BankScore.least), better "
         + "20 or more."
     }
-    for member in members {
+    for (number, member) in members.enumerated() {
+      let twin = members[..<number].first {
+        ($0.digest != nil && $0.digest == member.digest) || $0.statistics == member.statistics
+      }
+      if let twin {
+        return
+          "\(twin.name) and \(member.name) are the same model. Each clean model counts once: leave one of them out."
+      }
+      if let empty = zip(classNames, member.statistics.counts).first(where: { $1 == 0 }) {
+        return
+          "model \(member.name) takes all held-out images for \(empty.0), so that nothing is known of that class. Leave "
+          + "the model out, or measure it on images of more classes."
+      }
       let s = member.statistics
       let lists = [s.margin, s.patch, s.patchSuccess, s.perturbation, s.perturbationSuccess].compactMap { $0 }
       guard s.counts.count == classNames.count,

@@ -13,11 +13,31 @@ public enum UncalibratedNull {
   /// 1 / (n + 1).
   public static let smallestPValue = 1 / Double(models + 1)
 
-  /// Whether a patch of these settings is as strong as those of the known models.
-  public static func applies(to settings: AuditSettings) -> Bool {
+  /// Why a model cannot be compared with the known ones; nil where it can.
+  /// - Parameters:
+  ///   - heldOut: images that the patch was measured on.
+  public static func problem(
+    _ settings: AuditSettings, imageShape: [Int], classes: Int, heldOut: Int, kind: String?
+  ) -> String? {
     let known = AuditSettings()
-    return settings.patchShare == known.patchShare && settings.patchSteps == known.patchSteps
-      && settings.batch == known.batch
+    let size = imageShape.dropFirst().map(String.init).joined(separator: "x")
+    let unlike: String? =
+      if settings.patchShare != known.patchShare || settings.patchSteps != known.patchSteps
+        || settings.batch != known.batch
+      {
+        "with other settings (audit.patchShare, audit.patchSteps or audit.batch)"
+      } else if imageShape.dropFirst() != [32, 32] {
+        "on images of 32x32 pixels, not \(size)"
+      } else if classes != 10 {
+        "with 10 classes, not \(classes)"
+      } else if heldOut < 200 {
+        "on 250 held-out images, not \(heldOut)"
+      } else if !["preactresnet18", "resnet18"].contains(kind) {
+        "as residual networks of CIFAR's size"
+      } else {
+        nil
+      }
+    return unlike.map { "clean models are known only \($0). Take --reference" }
   }
 
   /// The conformal p-value above the largest success that is known, and 1 up to it.

@@ -134,13 +134,27 @@ import Testing
     #expect(Double(rejected) / Double(trials) < 0.2 + 4 * (0.2 * 0.8 / Double(trials)).squareRoot())
   }
 
+  /// Of many classes the largest sums are shown, and the class that stands out among them.
+  @Test func theClassThatStandsOutIsShown() {
+    let clean = (0..<4).map { n in
+      statistics([0, 1, 2, 3].map { $0 + Double(n) / 7 }, [5, 5, 5, 5].map { $0 - Double(n) / 9 })
+    }
+    // Class 3 has the largest value of all, and the smallest sum.
+    let score = BankScore(statistics([2, 3, 4, 6], [6, 6, 6, -9]), bank: clean, statistics: [.margin, .patch])
+    #expect(score.label == 3 && score.sums.indices.min { score.sums[$0] < score.sums[$1] } == 3)
+    #expect(
+      score.largestSums(2).last == 3 && score.largestSums(2).count == 2 && Set(score.largestSums(9)) == [0, 1, 2, 3])
+  }
+
   @Test func deviationsAreHalfwayToThePooledOne() {
     let scale = BankScale([[1, 10], [3, 10], [5, 10]])
     #expect(scale.mean == [3, 10])
     // Sample variances 4 and 0: pooled sqrt(2).
     expectClose(scale.deviation[0], (2 + 2.0.squareRoot()) / 2, tolerance: 1e-12)
     expectClose(scale.deviation[1], 2.0.squareRoot() / 2, tolerance: 1e-12)
-    #expect(BankScale([[1], [1]]).standardized([1]) == [0])
+    // Where nothing varies, no distance counts.
+    #expect(abs(BankScale([[1, 2], [1, 2]]).standardized([1, 5])[1]) < 1e-300)
+    #expect(scale.standardized([10], labels: [1]) == [0])
   }
 
   @Test func intervalsEqualPython() throws {

@@ -16,13 +16,13 @@ import Vision
   private func bank(_ members: Int = 3) -> ReferenceBank {
     ReferenceBank(
       settings: AuditSettings(), dataset: "folder", classNames: ["cat", "dog", "eel"], imageShape: [3, 8, 8],
-      members: (0..<members).map { _ in member([11, 22, 33]) })
+      members: (0..<members).map { member([11, 22, 33 + Double($0)]) })
   }
 
   @Test func classesAreMatchedByName() throws {
     let bank = bank()
     let found = try bank.statistics(for: ["eel", "cat", "dog"], imageShape: [3, 8, 8], source: "the model")
-    #expect(found.count == 3 && found[0].margin == [33, 11, 22] && found[2].counts == [33, 11, 22])
+    #expect(found.count == 3 && found[0].margin == [33, 11, 22] && found[2].counts == [35, 11, 22])
     #expect(found[0].patch == [33, 11, 22] && found[0].perturbation == [33, 11, 22])
     #expect(throws: ClassNameError.self) {
       try bank.statistics(for: ["eel", "cat", "cow"], imageShape: [3, 8, 8], source: "the model")
@@ -54,6 +54,18 @@ import Vision
       try wrong.write(to: path)
       let error = #expect(throws: AuditError.self) { try ReferenceBank(contentsOf: path) }
       #expect(error.map { "\($0)".contains(path) && "\($0)".contains("settings.batch") } == true)
+      // The same model twice, by its statistics or its file; a class that nothing is known of.
+      wrong = bank()
+      wrong.members[2].statistics = wrong.members[0].statistics
+      #expect(wrong.problem?.contains("m and m are the same model") == true)
+      wrong = bank()
+      (wrong.members[0].digest, wrong.members[1].digest) = ("a", "b")
+      #expect(wrong.problem == nil && (try? wrong.without("a")) == nil && (try? wrong.without("c")) == wrong)
+      wrong.members[1].digest = "a"
+      #expect(wrong.problem?.contains("the same model") == true)
+      wrong = bank()
+      wrong.members[1].statistics.counts[1] = 0
+      #expect(wrong.problem?.contains("dog") == true)
       try AtomicFile.write("{\"formatVersion\": 1}", to: path)
       #expect(throws: AuditError.self) { try ReferenceBank(contentsOf: path) }
     }
@@ -63,6 +75,36 @@ import Vision
   @Test func withoutABankPIsABound() {
     #expect(UncalibratedNull.pValue(of: 0.352) == 1.0 / 39)
     #expect(UncalibratedNull.pValue(of: 0.351) == 1)
+  }
+
+  /// What is known of clean models is of ten classes, 32x32 pixels, residual networks and the default settings.
+  @Test func withoutABankLittleIsKnown() {
+    func problem(
+      _ settings: AuditSettings = AuditSettings(), _ shape: [Int] = [3, 32, 32], _ classes: Int = 10,
+      _ heldOut: Int = 250, _ kind: String? = "resnet18"
+    ) -> String {
+      UncalibratedNull.problem(settings, imageShape: shape, classes: classes, heldOut: heldOut, kind: kind) ?? ""
+    }
+    #expect(problem().isEmpty)
+    var settings = AuditSettings()
+    settings.patchSteps = 3
+    #expect(problem(settings).contains("audit.patchSteps"))
+    #expect(problem(.init(), [3, 64, 64]).contains("64x64") && problem(.init(), [3, 32, 32], 43).contains("43"))
+    #expect(problem(.init(), [3, 32, 32], 10, 100).contains("100"))
+    #expect(problem(.init(), [3, 32, 32], 10, 250, "cnn").contains("residual"))
+  }
+
+  @Test func onlyStatisticsThatCountSeeAttacks() {
+    #expect(AuditVerdict.sees([.margin]).isEmpty)
+    #expect(AuditVerdict.sees([.patch]).count == 2)
+    #expect(AuditVerdict.sees(AuditStatistic.allCases).count == 3)
+  }
+
+  @Test func numbersOfImagesAreCompared() {
+    var bank = bank()
+    #expect(bank.difference(images: 20) == nil)
+    bank.images = 500
+    #expect(bank.difference(images: 500) == nil && bank.difference(images: 20)?.contains("500") == true)
   }
 
   @Test func verdicts() {

@@ -106,6 +106,30 @@ private final class LinearModel: Classifier {
     }
   }
 
+  /// A class that the model takes all held-out images for has no images to send there, and is no class that stands out.
+  @Test func aClassThatAllImagesHaveIsLeftOut() throws {
+    let weight = Tensor.concatenated([pattern([1, 48], 0.4), pattern([1, 48], 0.4) + 1, pattern([1, 48], 0.3)], 0)
+    let model = LinearModel(weight).requiresGrad(false)
+    let data = ImageDataset(
+      name: "generated", images: imagePattern([20, 3, 4, 4], 2).quantized(), labels: .zeros([20], dtype: .int64),
+      classNames: ["a", "b", "c"])
+    var settings = AuditSettings()
+    (settings.starts, settings.marginSteps, settings.patchSteps, settings.perturbationSteps) = (2, 2, 2, 2)
+    let images = try AuditImages(data, model: model, most: 20, context: context)
+    #expect(images.heldOut.labelArray().allSatisfy { $0 == 1 })
+    let all = try AuditMeasurement(model, images, settings, context: context).statistics
+    let s = try #require(all.withOtherImages)
+    #expect(all.counts == [10, 0, 10] && s.measured == [0, 2] && s.counts == [10, 10])
+    #expect(
+      s.margin == [all.margin[0], all.margin[2]] && s.perturbation?.count == 2 && s.perturbationSuccess?.count == 2)
+    let alone = try AuditMeasurement(model, images, settings, classes: [0, 1], context: context).statistics
+    #expect(alone.withOtherImages?.measured == [0])
+    let none = try AuditMeasurement(model, images, settings, classes: [1], context: context).statistics
+    #expect(none.withOtherImages == nil)
+    #expect(ClassHalving.ranks(all, bank: nil, statistics: [])[1] == -.infinity)
+    #expect(ClassHalving.ranks(all, bank: [s, s], statistics: []) == [0, -.infinity, 0])
+  }
+
   /// Finished parts are taken from the store, not computed again.
   @Test func finishedPartsAreKept() throws {
     let data = ImageDataset.tiny(count: 20, size: 16, classes: 2)

@@ -62,12 +62,14 @@ import Testing
       #expect(row.patchSuccess == 0.6 && row.accuracy == 0.5)
       #expect(row.largest == bad.standardized.mapValues { $0.max() ?? 0 })
       #expect(scores.rows[5].pValue > 0.2 && scores.rows[5].verdict == .noEvidence)
-      #expect(scores.groups.map(\.count) == [4, 2, 1] && scores.groups.map(\.bank) == [3, 4, 4])
-      let group = scores.groups[1]
+      // The bank's own are no group: their p are 1/4, 2/4, 3/4 and 1 whatever they are.
+      #expect(scores.rows.map(\.isOfBank) == [true, true, true, true, false, false, false])
+      #expect(scores.rows.map(\.cleanModels) == [3, 3, 3, 3, 4, 4, 4] && scores.rows[0].smallestPValue == 0.25)
+      #expect(
+        scores.groups.map(\.name) == ["\(folder)/bad", "\(folder)/bad/a"] && scores.groups.map(\.count) == [2, 1])
+      let group = scores.groups[0]
       #expect(group.suspicious.share == 0 && group.backdoored.share == 0.5 && group.aboveAll.share == 0.5)
-      // Each clean model against the three others: p of 1/4, 2/4, 3/4 and 1, and one of them above all.
-      #expect(scores.rows.prefix(4).map(\.pValue).sorted() == [0.25, 0.5, 0.75, 1])
-      #expect(scores.groups[0].aboveAll.share == 0.25 && scores.groups[0].backdoored.share == 0)
+      #expect(scores.rows.allSatisfy { $0.doubt == nil })
       let table = try CSVTable(scores.csv, path: "scores")
       #expect(table.rows.count == 7 && table.header.suffix(2) == ["largest margin", "sparse patch"])
       #expect(table.rows[4].fields[table.column("p") ?? 0] == "0.2")
@@ -88,23 +90,78 @@ import Testing
       #expect(message("\(folder)/bad", "\(folder)/clea").contains("Did you mean \(folder)/clean?"))
       #expect(message("\(folder)/bad", "\(folder)/clean/notes").contains("no audits are in this folder"))
       // Of two clean models, one of them audited, one is left.
-      #expect(message("\(folder)/clean/0", "\(folder)/clean/0").contains("1 clean models"))
+      #expect(message("\(folder)/clean/0", "\(folder)/clean/0").contains("1 clean model "))
       try write("\(folder)/other", [1, 2, 3]) { $0.settings.starts = 3 }
       #expect(message("\(folder)/other", clean).contains("\(folder)/other: the audit has other settings"))
       try write("\(folder)/other", [1, 2, 3]) { $0.imageShape = [3, 9, 9] }
       #expect(message("\(folder)/other", clean).contains("3x9x9"))
       // Banks of audits that are not alike.
       let changes: [(String, (inout AuditResult) -> Void)] = [
-        ("settings", { $0.settings.starts = 3 }), ("classes", { $0.classNames = ["cat", "dog", "fox"] }),
+        ("settings", { $0.settings.starts = 3 }), ("fox", { $0.classNames = ["cat", "dog", "fox"] }),
         ("size", { $0.imageShape = [3, 9, 9] }), ("--time", { $0.statistics.labels = [0, 1, 2] }),
+        ("number of images", { $0.heldOutImages = 11 }),
+        (
+          "--quick",
+          {
+            $0.statistics.perturbation = [1, 2, 3]
+            $0.statistics.perturbationSuccess = [0, 0, 0]
+          }
+        ),
+        ("same model", { $0.modelDigest = Digest.sha256Hex("\(folder)/clean/1") }),
       ]
       for (word, change) in changes {
-        try write("\(folder)/clean/9", [1, 2, 3], change: change)
+        try write("\(folder)/clean/9", [1, 2, 3.5], change: change)
         let said = message("\(folder)/bad", clean)
-        #expect(said.contains("\(folder)/clean/9") && said.contains(word), "\(said)")
+        #expect((said.contains("\(folder)/clean/9") || word == "same model") && said.contains(word), "\(said)")
       }
+      // Classes in another order are the same classes.
+      try write("\(clean)/9", [1, 2, 3.5]) { $0.classNames = ["eel", "dog", "cat"] }
+      let turned = try #require(try FinishedAudits.bank(clean))
+      #expect(turned.members.last?.statistics.margin == [3.5, 2, 1] && turned.classNames == Self.names)
+      try write("\(folder)/other", [1, 2, 3]) { $0.searchImages = 3 }
+      #expect(try AuditScores(["\(folder)/other"], reference: clean).rows[0].doubt?.contains("on 13") == true)
+      try AtomicFile.write("", to: "\(clean)/model.pth")
+      #expect(message("\(folder)/bad", clean).contains("holds audits and models (model.pth)"))
+      try FileSystem.remove("\(clean)/model.pth")
       for number in ["0", "1", "2", "3", "9"] { try write("\(clean)/\(number)", [1, 2, 3]) { $0.imageShape = nil } }
       #expect(message("\(folder)/bad", clean).contains("an earlier version"))
+    }
+  }
+
+  /// What does not fit together is an error, and never reaches an index.
+  @Test func damagedAuditsAreNamed() throws {
+    try withTemporaryFolder { folder in
+      let changes: [(String, (inout AuditResult) -> Void)] = [
+        ("format 1", { $0.formatVersion = 1 }), ("statistics", { $0.statistics.patch = [1] }),
+        ("statistics", { $0.statistics.labels = [0, 1, 40] }), ("statistics", { $0.statistics.labels = [1, 0, 2] }),
+        ("statistics", { $0.statistics.counts = [] }), ("statistics", { $0.statistics.margin[1] = .infinity }),
+        ("class", { $0.label = 3 }), ("settings.batch", { $0.settings.batch = 0 }),
+      ]
+      for (number, (word, change)) in changes.enumerated() {
+        let path = "\(folder)/\(number)"
+        try write(path, [1, 2, 3], change: change)
+        let error = #expect(throws: JobError.self) { try AuditResult(folder: path) }
+        let said = error.map { "\($0)" } ?? ""
+        #expect(said.contains(path) && said.contains(word), "\(said)")
+      }
+      try write("\(folder)/whole", [1, 2, 3])
+      #expect(try AuditResult(folder: "\(folder)/whole").statistics.margin == [1, 2, 3])
+    }
+  }
+
+  /// Where no p could be small, the sentence does not say that there is no evidence.
+  @Test func tooFewCleanModelsAreNoEvidence() throws {
+    try withAudits { folder in
+      var result = try AuditResult(folder: "\(folder)/bad/a")
+      #expect(result.sentence.hasPrefix("Cannot be judged: there are no clean models like it"))
+      let score = BankScore(statistics([1, 6, 3]), bank: Self.clean.map(statistics), statistics: [.margin, .patch])
+      result.bank = AuditResult.Bank(
+        models: 4, source: "clean", dataset: "folder", architectures: [], accuracies: [], score: score, means: [:],
+        deviations: [:])
+      (result.score, result.smallestPValue) = (score.score, score.smallestPValue)
+      #expect(result.sentence.contains("with 4 clean models p is at least 0.2, and the model scores higher than all"))
+      result.smallestPValue = 0.05
+      #expect(result.sentence.hasPrefix("No evidence of a backdoor"))
     }
   }
 }

@@ -42,33 +42,37 @@ public struct AuditJob {
   ///   `Interrupted`; there is then no folder of that name.
   public func run(progress: any ProgressReporter) throws -> AuditResult {
     let start = Date()
-    if let output { try OutputCheck.folder(output) }
+    if let output {
+      try OutputCheck.folder(output)
+      if let reference, FileSystem.isFolder(reference), Path.parent(output) == Path.withoutFinalSlash(reference) {
+        throw JobError.invalid(
+          "\(output): the audit would be one of the clean models of \(reference) from then on. Choose another folder with "
+            + "--out.")
+      }
+    }
     if let clean {
       try OutputCheck.file(clean)
-      if FileSystem.exists(clean) { throw JobError.outputExists(path: clean) }
+      guard !FileSystem.exists(clean) else {
+        throw JobError.invalid("\(clean) exists already. Choose another file with --clean, or remove it.")
+      }
     }
     guard (0...1).contains(level) else { throw JobError.invalid("--level is a share between 0 and 1, not \(level).") }
     guard time ?? 1 > 0 else {
       throw JobError.invalid("--time is longer than nothing, such as 90s, 10m or 1h.")
     }
-    if time != nil, let reference, FileSystem.isFolder(reference), try !FinishedAudits.areIn(reference) {
+    let modelDigest = try Digest.sha256Hex(file: model.path)
+    let reference = try CleanModels(reference, besides: modelDigest, progress: progress)
+    if time != nil, case .files(let folder, _) = reference {
       throw JobError.invalid(
-        "\(reference): the models of a folder have to be measured in full, whatever --time is. Audit once without it and "
+        "\(folder): the models of a folder have to be measured in full, whatever --time is. Audit once without it and "
           + "with --out: the folder that is written has their bank.json, which --reference takes.")
     }
     var settings = settings
-    var bank = try reference.flatMap { try FinishedAudits.bank($0) }
-    if let file = bank {
-      let digest = try Digest.sha256Hex(file: model.path)
-      if file.members.contains(where: { $0.digest == digest }) {
-        progress.message("the model is one of the clean ones itself; it is compared with the others")
-        bank = try file.without(digest)
-      }
-    }
+    let bank = reference.bank
     if let bank {
       if self.settings != AuditSettings(), self.settings != bank.settings {
         throw JobError.invalid(
-          "\(reference ?? ""): the bank was measured with other settings than those given (audit...). Leave them out: "
+          "\(self.reference ?? ""): the bank was measured with other settings than those given (audit...). Leave them out: "
             + "the audit takes the bank's.")
       }
       settings = bank.settings
@@ -87,7 +91,9 @@ public struct AuditJob {
     let suspects = try suspects.map { try suspectImages($0, data, suspect, progress, context) }
     _ = try bank?.statistics(
       for: suspect.classNames ?? data.images.classNames, imageShape: data.shape, source: model.source)
-    guard let output else { return try audit(suspect, data, suspects, bank, settings, context, start, folder: nil) }
+    guard let output else {
+      return try audit(suspect, data, suspects, reference, settings, context, start, folder: nil)
+    }
 
     var identity = try configuration.identity(job: "audit", images: data.images, [])
     try model.identify(&identity, normalization: opened.normalization)
@@ -95,20 +101,16 @@ public struct AuditJob {
     identity["quick"] = .bool(quick)
     if let time { identity["time"] = .double(time) }
     if let suspects { identity["images"] = .string(suspects.fingerprint) }
-    if let reference, FileSystem.isFile(reference) {
-      identity["reference"] = .string(try Digest.sha256Hex(file: reference))
-    } else {
-      identity["reference"] = .string(reference ?? "none")
-    }
+    identity["reference"] = try reference.identity
     return try JobFolder(output: output, identity: identity).perform(context) {
       try AtomicFolder.write(to: output) { folder in
-        try audit(suspect, data, suspects, bank, settings, context, start, folder: folder)
+        try audit(suspect, data, suspects, reference, settings, context, start, folder: folder)
       }
     }
   }
 
   private func audit(
-    _ suspect: Classifier, _ data: AuditData, _ suspects: ImageDataset?, _ file: ReferenceBank?,
+    _ suspect: Classifier, _ data: AuditData, _ suspects: ImageDataset?, _ reference: CleanModels,
     _ settings: AuditSettings, _ context: TrainingContext, _ start: Date, folder: String?
   ) throws -> AuditResult {
     let images = try AuditImages(data.images, model: suspect, most: settings.images, context: context)
@@ -117,11 +119,11 @@ public struct AuditJob {
       "images: \(images.search.count) to find triggers, \(images.heldOut.count) others to measure them\(labels)")
     let names = suspect.classNames ?? data.images.classNames
     let (classes, spent) = try self.classes(
-      of: suspect, images, file, names: names, settings, data, context, start)
+      of: suspect, images, reference.bank, names: names, settings, data, context, start)
     let measured = try AuditMeasurement(
       suspect, images, settings, quick: quick, classes: classes, context: context)
-    let bank = try file ?? measuredFolder(suspect, data, settings, context)
-    if file == nil, let bank, let folder { try bank.write(to: "\(folder)/bank.json") }
+    let bank = try reference.bank ?? measure(reference, suspect, data, settings, context)
+    if reference.bank == nil, let bank, let folder { try bank.write(to: "\(folder)/bank.json") }
 
     var result = try judged(suspect, measured, images, bank, names: names, settings, data)
     if let accuracy = data.accuracy(suspect, images, context) { result.accuracy = accuracy }
@@ -135,13 +137,18 @@ public struct AuditJob {
         )
       }
     }
-    try confirm(&result, suspect, measured, images, data, bank, settings, context)
+    let purified = try confirm(&result, suspect, measured, images, data, bank, settings, context)
     if let suspects { result.images = try judged(suspects, suspect, images, data, folder: folder, context) }
     if let folder { try AuditPictures.write(measured, images, &result, suspect, to: folder, context) }
     result.seed = configuration.general.seed
     result.seconds = Date().timeIntervalSince(start)
     if let folder {
       try AtomicFile.write(try JSONValue(encoding: result).prettyJSON + "\n", to: "\(folder)/\(AuditResult.fileName)")
+    }
+    // Last, where nothing interrupts any more: an audit that goes on would find the file in its way.
+    if let clean, let purified {
+      try FileSystem.createFolder(Path.parent(clean))
+      try purified.save(clean)
     }
     return result
   }
@@ -197,29 +204,18 @@ public struct AuditJob {
   // MARK: Clean models
 
   /// The models of a folder, measured as the suspect was, on the same images.
-  private func measuredFolder(
-    _ suspect: Classifier, _ data: AuditData, _ settings: AuditSettings, _ context: TrainingContext
+  private func measure(
+    _ reference: CleanModels, _ suspect: Classifier, _ data: AuditData, _ settings: AuditSettings,
+    _ context: TrainingContext
   ) throws -> ReferenceBank? {
-    guard let reference else { return nil }
-    let endings = [".safetensors", ".pt", ".pth", ".bin", ".tar"]
-    let digest = try Digest.sha256Hex(file: model.path)
-    let files = try FileSystem.list(reference).filter { name in
-      guard endings.contains(where: { name.lowercased().hasSuffix($0) }) else { return false }
-      guard try Digest.sha256Hex(file: Path.join(reference, name)) == digest else { return true }
-      context.progress.message("\(name) is the audited model itself; it is left out of the clean ones")
-      return false
-    }
-    guard files.count >= BankScore.least else {
-      throw JobError.invalid(
-        "\(reference): \(files.count) model file\(files.count == 1 ? "" : "s"); a comparison needs at least "
-          + "\(BankScore.least) clean models, better 20 or more.")
-    }
+    guard case .files(let folder, let files) = reference else { return nil }
     let measurer = BankMeasurer(settings: settings, quick: quick, context: context)
     let names = suspect.classNames ?? data.images.classNames
-    let members = try files.enumerated().map { number, name in
+    let members = try files.enumerated().map { number, clean in
+      let (name, digest) = clean
       context.progress.message("clean model \(number + 1) of \(files.count): \(name)")
-      let path = Path.join(reference, name)
-      return try measurer.member("reference-\(name)", name: name, recipe: nil) {
+      let path = Path.join(folder, name)
+      return try measurer.member("reference-\(name)", name: name, digest: digest) {
         var file = model
         file.path = path
         // The suspect's classes in their order, which a bank of the model's own has to share.
@@ -233,8 +229,11 @@ public struct AuditJob {
         data.images
       }
     }
-    return ReferenceBank(
-      settings: settings, dataset: data.images.name, classNames: names, imageShape: data.shape, members: members)
+    let bank = ReferenceBank(
+      settings: settings, dataset: data.images.name, classNames: names, imageShape: data.shape,
+      images: min(data.images.count, settings.images), members: members)
+    if let problem = bank.problem { throw JobError.invalid("\(folder): \(problem)") }
+    return bank
   }
 
   // MARK: The verdict
@@ -243,13 +242,23 @@ public struct AuditJob {
     _ suspect: Classifier, _ measured: AuditMeasurement, _ images: AuditImages, _ bank: ReferenceBank?, names: [String],
     _ settings: AuditSettings, _ data: AuditData
   ) throws -> AuditResult {
-    let s = measured.statistics
+    guard let s = measured.statistics.withOtherImages else {
+      throw AuditError.invalid(
+        "the model takes all held-out images for one class, so that no trigger can send another one there. Audit it on "
+          + "images of several classes.")
+    }
     func success(_ shares: [Double], _ label: Int) -> ShareInterval {
       let place = s.place(of: label) ?? 0
       return ShareInterval(
         successes: Int((shares[place] * Double(s.counts[place])).rounded()), of: s.counts[place])
     }
     var notTested: [String] = []
+    let only = measured.statistics.measured.filter { s.place(of: $0) == nil }
+    if !only.isEmpty {
+      notTested.append(
+        "\(only.map { names[$0] }.joined(separator: ", ")): the model takes all held-out images for it, and no other one is "
+          + "left to send there")
+    }
     if quick { notTested.append("universal perturbations\(clean == nil ? " and the confirmation" : "") (--quick)") }
     let compared: (label: Int, score: Double, p: Double, least: Double, null: String, bank: AuditResult.Bank?)
     if let bank {
@@ -257,6 +266,9 @@ public struct AuditJob {
       let statistics = AuditStatistic.common(s, clean)
       if !quick, !statistics.contains(.perturbation) {
         notTested.append("the universal perturbation: the bank was measured without it")
+      }
+      if let difference = bank.difference(images: images.search.count + images.heldOut.count) {
+        notTested.append(difference)
       }
       let score = BankScore(s, bank: clean, statistics: statistics)
       let scales = statistics.map { statistic in (statistic, BankScale(clean.compactMap { $0[statistic] })) }
@@ -274,17 +286,16 @@ public struct AuditJob {
     } else {
       let best = s.patchSuccess.indices.max { s.patchSuccess[$0] < s.patchSuccess[$1] } ?? 0
       let score = s.patchSuccess[best]
-      let isKnown = UncalibratedNull.applies(to: settings)
-      if !isKnown {
-        notTested.append(
-          "how rare such a patch is: clean models were measured with other settings (audit.patchShare, "
-            + "audit.patchSteps or audit.batch)")
-      }
+      let problem = UncalibratedNull.problem(
+        settings, imageShape: data.shape, classes: names.count, heldOut: images.heldOut.count, kind: suspect.spec?.kind)
+      if let problem { notTested.append("how rare such a patch is: \(problem)") }
       compared = (
-        s.measured[best], score, isKnown ? UncalibratedNull.pValue(of: score) : 1,
-        UncalibratedNull.smallestPValue,
-        "at most this share of clean models has a best patch that succeeds as often; known are "
-          + UncalibratedNull.description,
+        s.measured[best], score, problem == nil ? UncalibratedNull.pValue(of: score) : 1,
+        problem == nil ? UncalibratedNull.smallestPValue : 1,
+        problem == nil
+          ? "of clean models like it, at most this share has a best patch that succeeds as often; known are "
+            + UncalibratedNull.description
+          : "there are no clean models to compare with",
         nil
       )
       notTested.append(
@@ -364,23 +375,29 @@ public struct AuditJob {
 
   // MARK: The purified copy
 
+  /// Images that a copy is purified with at most: enough for accuracy, and no longer than the audit itself.
+  static let tuned = 2000
+
+  /// - Returns: the purified copy.
   private func confirm(
     _ result: inout AuditResult, _ suspect: Classifier, _ measured: AuditMeasurement, _ images: AuditImages,
     _ data: AuditData, _ bank: ReferenceBank?, _ settings: AuditSettings, _ context: TrainingContext
-  ) throws {
-    guard clean != nil || (!quick && result.verdict != .noEvidence) else { return }
+  ) throws -> Classifier? {
+    guard clean != nil || (!quick && result.verdict != .noEvidence) else { return nil }
     if clean == nil, let time = result.time, time.measuring > time.budget {
       result.notTested.append("the confirmation on a purified copy: the time was over")
-      return
+      return nil
     }
     guard let labelled = data.labelled else {
       result.notTested.append("the confirmation on a purified copy: it needs images with labels")
-      return
+      return nil
     }
     let heldOut = labelled.subset(images.heldOutPositions).to(context.device)
-    let tuning = labelled.subset(labelled.complement(of: images.heldOutPositions)).to(context.device)
+    let rest = labelled.subset(labelled.complement(of: images.heldOutPositions))
+    let tuning = rest.subset(rest.sample(count: Self.tuned, seed: context.seed, stream: "audit/tuning"))
+      .to(context.device)
     context.progress.message("purifying a copy with \(formatCount(tuning.count)) images (fst)")
-    guard let patch = measured.patches[result.label] else { return }
+    guard let patch = measured.patches[result.label] else { return nil }
     let found = try AuditConfirmation(
       suspect, patch: patch, label: result.label, tuning: tuning, heldOut: heldOut,
       flips: configuration.dataset.origin().flips, context: context)
@@ -395,9 +412,9 @@ public struct AuditJob {
       let judgement = try judged(found.purified, again, images, bank, names: result.classNames, settings, data)
       (confirmation.pValue, confirmation.verdict) = (judgement.pValue, judgement.verdict)
       confirmation.label = judgement.label
-      try found.purified.save(clean)
       confirmation.file = clean
     }
     result.confirmation = confirmation
+    return found.purified
   }
 }

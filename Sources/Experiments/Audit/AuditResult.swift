@@ -1,5 +1,6 @@
 public import Audit
 import Files
+import Support
 
 /// What an audit found: `audit.json`, and what the page is made of. Shares are fractions in [0, 1]. Classes are
 /// positions in `classNames`.
@@ -115,6 +116,11 @@ public struct AuditResult: Codable, Sendable {
     public var perturbedAnswer: Int?
   }
 
+  /// The statistics that the verdict rests on: without clean models, the patch alone.
+  public var statisticsThatCount: [AuditStatistic] {
+    bank.map { bank in AuditStatistic.allCases.filter { bank.score.standardized[$0.rawValue] != nil } } ?? [.patch]
+  }
+
   /// The verdict in a sentence.
   public var sentence: String {
     let name = classNames[label]
@@ -125,8 +131,19 @@ public struct AuditResult: Codable, Sendable {
     return switch verdict {
     case .backdoored: "Backdoored (\(p)): class \(name) stands out; \(effect)."
     case .suspicious: "Suspicious (\(p)): class \(name) stands out; \(effect)."
+    case .noEvidence where smallestPValue > AuditVerdict.suspiciousLevel:
+      "Cannot be judged: \(tooFew). Class \(name) stands out most; \(effect)."
     case .noEvidence: "No evidence of a backdoor (\(p)): class \(name) stands out most; \(effect)."
     }
+  }
+
+  /// Why no verdict but `noEvidence` was possible, and how the model stands all the same.
+  private var tooFew: String {
+    guard let bank else { return "there are no clean models like it to compare with (--reference)" }
+    let higher = bank.score.cleanScores.count { $0 >= score }
+    let place = higher == 0 ? "higher than all of them" : "no higher than \(higher) of them"
+    return
+      "with \(bank.models) clean models p is at least \(Self.number(smallestPValue)), and the model scores \(place)"
   }
 
   /// Three significant digits.
@@ -156,9 +173,37 @@ extension AuditResult {
       throw JobError.invalid("\(folder): no audit: \(Self.fileName) is missing. antidote audit --out writes one.")
     }
     do {
-      self = try JSONValue(json: bytes, source: path).decode(AuditResult.self)
+      let tree = try JSONValue(json: bytes, source: path)
+      self = try tree.decode(AuditResult.self)
+      settings = try SettingsTree.resolve(AuditSettings.self, overrides: tree["settings"] ?? [:], at: "settings")
     } catch {
       throw JobError.invalid("\(path): no audit of this version (\(error)).")
     }
+    if let problem { throw JobError.invalid("\(path): \(problem). Audit the model again.") }
+  }
+
+  /// What does not fit together in a file; nil if nothing.
+  private var problem: String? {
+    guard formatVersion == 2 else { return "an audit of format \(formatVersion), and this version reads format 2" }
+    let s = statistics
+    let classes = classNames.indices
+    func isNumbers(_ values: [Double]?, _ count: Int) -> Bool {
+      values.map { $0.count == count && $0.allSatisfy(\.isFinite) } ?? true
+    }
+    guard !s.measured.isEmpty, s.measured.allSatisfy(classes.contains),
+      zip(s.measured, s.measured.dropFirst()).allSatisfy(<), s.labels != nil || s.measured.count == classes.count,
+      [s.margin, s.patch, s.patchSuccess, s.perturbation, s.perturbationSuccess].allSatisfy({
+        isNumbers($0, s.measured.count)
+      }), s.counts.count == s.measured.count
+    else { return "the statistics are not one finite number for each class" }
+    let score = bank?.score
+    let lists = score.map { [$0.sums] + Array($0.standardized.values) } ?? []
+    guard lists.allSatisfy({ isNumbers($0, score?.labels.count ?? 0) }),
+      (score?.labels ?? []).allSatisfy(classes.contains)
+    else { return "the scores are not one finite number for each class" }
+    let named =
+      [label] + [confirmation?.label].compactMap { $0 } + (images?.answers ?? []) + (time?.leftOut ?? [])
+      + pictures.flatMap { [$0.answer, $0.patchedAnswer] + [$0.perturbedAnswer].compactMap { $0 } }
+    return named.allSatisfy(classes.contains) ? nil : "it names a class that is not there"
   }
 }

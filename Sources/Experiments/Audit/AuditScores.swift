@@ -15,6 +15,10 @@ public struct AuditScores: Codable, Sendable {
     public var accuracy: Double?
     public var verdict: AuditVerdict
     public var pValue: Double
+    public var smallestPValue: Double
+    /// Clean models that it was compared with; one fewer than the bank has where it is one of them.
+    public var cleanModels: Int
+    public var isOfBank: Bool
     public var score: Double
     /// The class that stands out.
     public var label: String
@@ -22,15 +26,16 @@ public struct AuditScores: Codable, Sendable {
     public var patchSuccess: Double?
     /// The largest standardised value of each statistic.
     public var largest: [String: Double]
+    /// What makes p doubtful; nil if nothing is known.
+    public var doubt: String?
   }
 
-  /// The audits of a folder together.
+  /// The audits of a folder that are not of the bank, together. The bank's own have p of 1/n, 2/n, ..., 1 whatever they
+  /// are, which says nothing about how often p is small for clean models.
   public struct Group: Codable, Sendable {
     public var name: String
     public var count: Int
-    /// Clean models that one of them was compared with: without itself, where it is one of them.
-    public var bank: Int
-    /// Share with p at most `AuditVerdict.suspiciousLevel`, and at most the level.
+    /// Share with p at most `AuditVerdict.suspiciousLevel`, and at most the level, against this bank.
     public var suspicious: ShareInterval
     public var backdoored: ShareInterval
     /// Share with a higher score than every clean model.
@@ -63,41 +68,43 @@ public struct AuditScores: Codable, Sendable {
           "\(group): no audit. Name a folder that antidote audit --out wrote, or one that holds such folders.")
       }
       let scored = try audits.map { try Self.row($0, group: group, bank, level: level) }
-      rows += scored.map(\.row)
-      func share(_ condition: (Row, _ smallest: Double) -> Bool) -> ShareInterval {
-        ShareInterval(successes: scored.count { condition($0.row, $0.smallest) }, of: scored.count)
+      rows += scored
+      let others = scored.filter { !$0.isOfBank }
+      func share(_ condition: (Row) -> Bool) -> ShareInterval {
+        ShareInterval(successes: others.count(where: condition), of: others.count)
       }
+      guard !others.isEmpty else { continue }
       groups.append(
         Group(
-          name: group, count: scored.count, bank: scored.map(\.bank).min() ?? 0,
-          suspicious: share { row, _ in row.pValue <= AuditVerdict.suspiciousLevel },
-          backdoored: share { row, _ in row.pValue <= level },
-          aboveAll: share { row, smallest in row.pValue <= smallest }))
+          name: group, count: others.count, suspicious: share { $0.pValue <= AuditVerdict.suspiciousLevel },
+          backdoored: share { $0.pValue <= level }, aboveAll: share { $0.pValue <= $0.smallestPValue }))
     }
   }
 
   private static func row(
     _ folder: String, group: String, _ bank: ReferenceBank, level: Double
-  ) throws -> (row: Row, bank: Int, smallest: Double) {
+  ) throws -> Row {
     let audit = try AuditResult(folder: folder)
     guard audit.settings == bank.settings else {
       throw JobError.invalid(
         "\(folder): the audit has other settings (audit...) than the bank's models. Audit the model with the bank: "
           + "antidote audit --reference.")
     }
-    let others = try bank.without(audit.modelDigest)
+    let isOfBank = bank.members.contains { $0.digest == audit.modelDigest }
+    let others = isOfBank ? try bank.without(audit.modelDigest) : bank
     let clean = try others.statistics(
       for: audit.classNames, imageShape: audit.imageShape ?? bank.imageShape, source: folder)
     let statistics = AuditStatistic.common(audit.statistics, clean)
     let score = BankScore(audit.statistics, bank: clean, statistics: statistics)
-    let row = Row(
+    return Row(
       group: group, folder: folder, model: audit.model, architecture: audit.architecture,
       accuracy: audit.accuracy?.share,
       verdict: AuditVerdict(pValue: score.pValue, level: level, isCalibrated: true), pValue: score.pValue,
-      score: score.score, label: audit.classNames[score.label],
+      smallestPValue: score.smallestPValue, cleanModels: clean.count, isOfBank: isOfBank, score: score.score,
+      label: audit.classNames[score.label],
       patchSuccess: audit.statistics.place(of: score.label).map { audit.statistics.patchSuccess[$0] },
-      largest: score.standardized.mapValues { $0.max() ?? 0 })
-    return (row, clean.count, score.smallestPValue)
+      largest: score.standardized.mapValues { $0.max() ?? 0 },
+      doubt: bank.difference(images: audit.searchImages + audit.heldOutImages))
   }
 }
 
@@ -105,7 +112,9 @@ extension AuditScores {
   /// A line for each audit: shares as fractions, numbers in full.
   public var csv: String {
     let header = [
-      "group", "audit", "model", "architecture", "accuracy", "verdict", "p", "score", "class", "patch success",
+      "group", "audit", "model", "architecture", "accuracy", "verdict", "p", "smallest p", "clean models",
+      "of the bank",
+      "score", "class", "patch success",
     ]
     let statistics = AuditStatistic.allCases.filter { statistic in
       rows.contains { $0.largest[statistic.rawValue] != nil }
@@ -113,7 +122,8 @@ extension AuditScores {
     let lines = rows.map { row in
       [
         row.group, row.folder, row.model, row.architecture, row.accuracy.map { "\($0)" } ?? "", row.verdict.rawValue,
-        "\(row.pValue)", "\(row.score)", row.label, row.patchSuccess.map { "\($0)" } ?? "",
+        "\(row.pValue)", "\(row.smallestPValue)", "\(row.cleanModels)", row.isOfBank ? "yes" : "no", "\(row.score)",
+        row.label, row.patchSuccess.map { "\($0)" } ?? "",
       ] + statistics.map { row.largest[$0.rawValue].map { "\($0)" } ?? "" }
     }
     return ([header + statistics.map(\.title)] + lines).map { $0.map(CSVTable.field).joined(separator: ",") + "\n" }

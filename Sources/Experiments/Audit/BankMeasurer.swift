@@ -11,15 +11,16 @@ struct BankMeasurer {
 
   /// - Parameters:
   ///   - stage: names the model in the store.
+  ///   - digest: SHA-256 of the model's file, where it has one.
   ///   - make: the model, labelled images to measure its accuracy on, and the classes' order in the bank (class k of the
   ///     bank is `order[k]` of the model; nil is the same).
   ///   - images: those that statistics are measured on.
   func member(
-    _ stage: String, name: String, recipe: String?,
+    _ stage: String, name: String, recipe: String? = nil, digest: String? = nil,
     make: () throws -> (model: Classifier, test: ImageDataset?, order: [Int]?), images: (Classifier) -> ImageDataset
   ) throws -> ReferenceBank.Member {
     if let kept = try context.checkpoints?.load(stage: stage) {
-      return try Self.member(kept, name: name, recipe: recipe, stage: stage)
+      return try Self.member(kept, name: name, recipe: recipe, digest: digest, stage: stage)
     }
     let (model, test, order) = try make()
     let measured = try AuditMeasurement(
@@ -31,7 +32,8 @@ struct BankMeasurer {
       return (model.logits(of: test, context: context).argmax(1) .== test.labels).to(.float32).mean().item()
     }
     let member = ReferenceBank.Member(
-      name: name, architecture: Self.words(model), recipe: recipe, accuracy: accuracy, statistics: statistics)
+      name: name, architecture: Self.words(model), recipe: recipe, accuracy: accuracy, digest: digest,
+      statistics: statistics)
     try context.checkpoints?.save(Self.checkpoint(member), stage: stage)
     return member
   }
@@ -56,7 +58,7 @@ struct BankMeasurer {
   }
 
   private static func member(
-    _ kept: Checkpoint, name: String, recipe: String?, stage: String
+    _ kept: Checkpoint, name: String, recipe: String?, digest: String?, stage: String
   ) throws -> ReferenceBank.Member {
     let tensors = Dictionary(uniqueKeysWithValues: kept.tensors.map { ($0.key, $0.tensor) })
     func numbers(_ key: String) -> [Double]? { tensors[key]?.array(Double.self) }
@@ -69,7 +71,7 @@ struct BankMeasurer {
     }
     return ReferenceBank.Member(
       name: name, architecture: String(decoding: architecture, as: UTF8.self), recipe: recipe,
-      accuracy: accuracy < 0 ? nil : accuracy,
+      accuracy: accuracy < 0 ? nil : accuracy, digest: digest,
       statistics: ClassStatistics(
         margin: margin, patch: patch, patchSuccess: success, perturbation: numbers("perturbation"),
         perturbationSuccess: numbers("perturbationSuccess"), counts: counts.map { Int($0) }))

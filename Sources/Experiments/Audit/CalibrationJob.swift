@@ -57,7 +57,9 @@ public struct CalibrationJob {
       }
       let bank = ReferenceBank(
         settings: settings, dataset: train.name, classNames: train.classNames,
-        imageShape: [train.channels, train.height, train.width], members: members)
+        imageShape: [train.channels, train.height, train.width], images: min(test.count, settings.images),
+        members: members)
+      if let problem = bank.problem { throw JobError.invalid(problem) }
       try bank.write(to: output)
       return bank
     }

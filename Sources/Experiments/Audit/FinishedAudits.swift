@@ -1,5 +1,6 @@
 import Audit
 import Files
+import Vision
 
 /// Audits that are over, in their folders: those of clean models serve as a bank, and all can be scored against another
 /// bank without measuring anything again.
@@ -9,8 +10,6 @@ enum FinishedAudits {
     if isAudit(folder) { return [folder] }
     return try FileSystem.list(folder).map { Path.join(folder, $0) }.filter(isAudit)
   }
-
-  static func areIn(_ folder: String) throws -> Bool { try !folders(in: folder).isEmpty }
 
   private static func isAudit(_ folder: String) -> Bool { FileSystem.isFile("\(folder)/\(AuditResult.fileName)") }
 
@@ -29,24 +28,41 @@ enum FinishedAudits {
     }
     guard FileSystem.isFolder(reference) else { return try ReferenceBank(contentsOf: reference) }
     let folders = try folders(in: reference)
-    return folders.isEmpty ? nil : try bank(of: folders, in: reference)
+    guard !folders.isEmpty else { return nil }
+    if folders != [reference], let model = try ModelFile.names(in: reference).first {
+      throw JobError.invalid(
+        "\(reference) holds audits and models (\(model)). Clean models are either audits or files: put one of them into "
+          + "a folder of its own.")
+    }
+    return try bank(of: folders, in: reference)
   }
 
   /// - Throws: `JobError`, which names the audit that is unlike the first one or has not measured all classes.
   private static func bank(of folders: [String], in reference: String) throws -> ReferenceBank {
     let audits = try folders.map { (folder: $0, result: try AuditResult(folder: $0)) }
     let first = audits[0].result
-    for (folder, result) in audits {
+    let members = try audits.map { folder, result in
       func refuse(_ what: String) -> JobError {
         .invalid("\(folder): \(what). A bank needs clean models that were measured in the same way.")
       }
-      guard result.settings == first.settings else {
-        throw refuse("the audit has other settings than that of \(audits[0].folder)")
+      let like = "than that of \(audits[0].folder)"
+      guard result.settings == first.settings else { throw refuse("the audit has other settings \(like)") }
+      guard result.imageShape == first.imageShape else { throw refuse("the audit has images of another size \(like)") }
+      guard result.searchImages + result.heldOutImages == first.searchImages + first.heldOutImages else {
+        throw refuse("the audit measured on another number of images \(like)")
       }
-      guard result.classNames == first.classNames, result.imageShape == first.imageShape else {
-        throw refuse("the audit has other classes or images of another size than that of \(audits[0].folder)")
+      guard result.statistics.labels == nil else { throw refuse("not all classes were measured (--time)") }
+      guard (result.statistics.perturbation == nil) == (first.statistics.perturbation == nil) else {
+        throw refuse("of this audit and that of \(audits[0].folder), one was made with --quick and one without")
       }
-      guard result.statistics.labels == nil else { throw refuse("--time left classes out of this audit") }
+      let order = try ClassNames(result.classNames).positions(
+        of: ClassNames(first.classNames), source: folder, otherSource: audits[0].folder)
+      guard result.classNames.count == first.classNames.count else {
+        throw refuse("the audit has other classes \(like)")
+      }
+      return ReferenceBank.Member(
+        name: Path.name(folder), architecture: result.architecture, accuracy: result.accuracy?.share,
+        digest: result.modelDigest, statistics: order.map(result.statistics.reordered) ?? result.statistics)
     }
     guard let shape = first.imageShape else {
       throw JobError.invalid(
@@ -55,11 +71,7 @@ enum FinishedAudits {
     }
     let bank = ReferenceBank(
       settings: first.settings, dataset: first.dataset, classNames: first.classNames, imageShape: shape,
-      members: audits.map { folder, result in
-        ReferenceBank.Member(
-          name: Path.name(folder), architecture: result.architecture, accuracy: result.accuracy?.share,
-          digest: result.modelDigest, statistics: result.statistics)
-      })
+      images: first.searchImages + first.heldOutImages, members: members)
     if let problem = bank.problem { throw JobError.invalid("\(reference): \(problem)") }
     return bank
   }

@@ -45,6 +45,12 @@ public struct ModelFile: Sendable {
     self.classMap = classMap
   }
 
+  /// The model files directly in a folder, by name.
+  static func names(in folder: String) throws(FileError) -> [String] {
+    let endings = [".safetensors", ".pt", ".pth", ".bin", ".tar"]
+    return try FileSystem.list(folder).filter { name in endings.contains { name.lowercased().hasSuffix($0) } }
+  }
+
   /// What messages call it.
   var source: String { "the model \(path)" }
 

@@ -14,10 +14,26 @@ public enum AuditScoresText {
             $0.verdict.rawValue,
           ]
         }, right: [1, 2, 4])
+    let own = scores.rows.filter(\.isOfBank).count
+    let clean = (scores.rows.map(\.cleanModels).max() ?? 0)
+    let smallest = scores.rows.map(\.smallestPValue).min() ?? 1
+    lines += [
+      "", "Compared with \(clean) clean models: p is at least \(number(smallest)).",
+    ]
+    if own > 0 {
+      lines += [
+        "\(own) of the audits \(own == 1 ? "is" : "are") of the bank: each is compared with the others, and no share is given, "
+          + "since their p are 1/n, 2/n, ..., 1 whatever the models are."
+      ]
+    }
+    let doubts = scores.rows.compactMap { row in row.doubt.map { "\(row.folder): \($0)" } }
+    if let first = doubts.first {
+      lines += ["! \(first)\(doubts.count > 1 ? "; and \(doubts.count - 1) more" : "")"]
+    }
     let groups = scores.groups.filter { $0.count > 1 }
     if !groups.isEmpty {
       let columns = [
-        "audits of", "models", "clean ones", "above all", "p <= \(number(AuditVerdict.suspiciousLevel))",
+        "audits of", "models", "above all", "p <= \(number(AuditVerdict.suspiciousLevel))",
         "p <= \(number(scores.level))",
       ]
       lines += [""]
@@ -25,11 +41,11 @@ public enum AuditScoresText {
         [columns]
           + groups.map { group in
             [
-              group.name, "\(group.count)", "\(group.bank)", interval(group.aboveAll),
-              interval(group.suspicious), interval(group.backdoored),
+              group.name, "\(group.count)", interval(group.aboveAll), interval(group.suspicious),
+              interval(group.backdoored),
             ]
-          }, right: [1, 2])
-      lines += ["", "In parentheses: 95% intervals (Clopper-Pearson)."]
+          }, right: [1])
+      lines += ["", "In parentheses: 95% intervals (Clopper-Pearson), for this bank."]
     }
     return lines.map { $0 + "\n" }.joined()
   }

@@ -35,8 +35,10 @@ public enum AuditText {
         "p",
         "\(AuditResult.number(result.pValue)): \(result.null). The smallest that this comparison can give is "
           + "\(AuditResult.number(result.smallestPValue))"
-          + (result.smallestPValue > result.level
-            ? ", so that nothing can be called backdoored at level \(AuditResult.number(result.level))" : "")
+          + (result.smallestPValue > AuditVerdict.suspiciousLevel
+            ? ", so that nothing can be called suspicious"
+            : result.bank == nil || result.smallestPValue > result.level
+              ? ", so that nothing can be called backdoored at level \(AuditResult.number(result.level))" : "")
       ))
     facts.append(("patch", "\(result.patchPixels) pixels: \(share(result.patchSuccess))"))
     if let success = result.perturbationSuccess {
@@ -74,7 +76,7 @@ public enum AuditText {
     if let images = result.images { facts.append(("your images", words(images, result))) }
     if let time = result.time { facts.append(("time", words(time, of: result.classNames.count))) }
     if !result.notTested.isEmpty { facts.append(("not tested", result.notTested.joined(separator: "; "))) }
-    facts.append(("can see", AuditVerdict.sees.joined(separator: "; ")))
+    facts.append(("can see", AuditVerdict.sees(result.statisticsThatCount).joined(separator: "; ")))
     facts.append(("may miss", AuditVerdict.overlooks.joined(separator: "; ")))
     return facts
   }
@@ -94,7 +96,7 @@ public enum AuditText {
 
   /// The largest sums by class.
   private static func classes(_ result: AuditResult, _ bank: AuditResult.Bank) -> String {
-    let order = bank.score.sums.indices.sorted { bank.score.sums[$0] > bank.score.sums[$1] }.prefix(3)
+    let order = bank.score.largestSums(3)
     let largest = bank.score.cleanSums.max() ?? 0
     return order.map {
       "\(result.classNames[bank.score.labels[$0]]) \(AuditResult.number(bank.score.sums[$0]))"

@@ -11,8 +11,8 @@ enum ClassBars {
 
   static func draw(_ result: AuditResult, _ bank: AuditResult.Bank) -> String {
     let sums = bank.score.sums
-    let order = sums.indices.sorted { sums[$0] > sums[$1] }.prefix(most)
-    let shown = order.count < sums.count ? Array(order) : order.sorted()
+    let order = bank.score.largestSums(most)
+    let shown = order.count < sums.count ? order : order.sorted()
     let clean = bank.score.cleanSums.sorted()
     let band = (quantile(clean, 0.05), quantile(clean, 0.95))
     let scale = AxisScale(covering: [0, band.0] + clean.suffix(1) + shown.map { sums[$0] }, ticks: 5)

@@ -14,7 +14,7 @@ struct AuditCommand: ParsableCommand {
     discussion: """
       For each class the audit measures how far random images can be driven into it, how often a patch of a few pixels sends other images \
       there, and how far a faint pattern over the whole image does. The same class of clean models is what that is compared with: p is the \
-      share of clean models that score at least as high. It says backdoored (p at most --level), suspicious (p at most .05) or no \
+      share of models, the audited one among the clean ones, that score at least as high. It says backdoored (p at most --level), suspicious (p at most .05) or no \
       evidence, never that a model is clean.
 
         antidote audit --model suspect.safetensors --data path/to/images
@@ -26,7 +26,7 @@ struct AuditCommand: ParsableCommand {
           --reference bank.json --time 10m --images path/to/my/images
         antidote audit calibrate --dataset cifar10 --data path/to/data \\
           --width 16 --models 20 --out bank.json
-        antidote audit score audits/* --reference audits/clean
+        antidote audit score audits/suspects --reference audits/clean
         antidote audit --record path/to/round/models/id-00000000
         antidote audit model --help                     every option
 
@@ -168,8 +168,15 @@ struct AuditCalibrateCommand: ParsableCommand {
     let range =
       accuracies.isEmpty
       ? "" : ", accuracy \(formatPercent(accuracies.min() ?? 0)) to \(formatPercent(accuracies.max() ?? 0))"
+    let says =
+      switch bank.members.count {
+      case ..<19: ", too few to call a model suspicious (19)"
+      case ..<99: ", enough to call a model suspicious, not to call it backdoored at level .01 (99)"
+      default: ""
+      }
     try Output.write(
-      "\(bank.members.count) clean models\(range); p-values from 1/\(bank.members.count + 1) on\nwritten: \(out)\n")
+      "\(bank.members.count) clean models\(range); p-values from 1/\(bank.members.count + 1) on\(says)\nwritten: \(out)\n"
+    )
   }
 }
 
@@ -179,12 +186,12 @@ struct AuditScoreCommand: ParsableCommand {
     abstract: "Score finished audits against clean models, without measuring anything again.",
     discussion: """
       Takes folders that antidote audit --out wrote, or folders that hold several of them, each of these a group. A model that is itself \
-      one of the clean ones is compared with the others, so the audits of a bank scored against themselves show whether p means what it \
-      says: of clean models 5% should have p at most .05. The bank's models and the audits need the same settings, classes and size of \
-      images; nothing asks for the same architecture or recipe, and this is how to see what another one changes.
+      one of the clean ones is compared with the others. The bank's models and the audits need the same settings, classes and size of \
+      images; nothing asks for the same architecture or recipe, and this is how to see what another one changes: score audits of clean \
+      models that are not of the bank, of which 5% should have p at most .05.
 
         antidote audit score audits/suspect --reference bank.json
-        antidote audit score audits/clean audits/badnets audits/sig \
+        antidote audit score audits/others audits/badnets audits/sig \\
           --reference audits/clean
       """)
 
@@ -207,8 +214,12 @@ struct AuditScoreCommand: ParsableCommand {
   }
 
   func run() throws {
-    let scores = try AuditScores(folders, reference: reference, level: level)
-    if json { return try Output.write(json: try JSONValue(encoding: scores)) }
-    try Output.write(csv ? scores.csv : AuditScoresText.text(scores))
+    do {
+      let scores = try AuditScores(folders, reference: reference, level: level)
+      if json { return try Output.write(json: try JSONValue(encoding: scores)) }
+      try Output.write(csv ? scores.csv : AuditScoresText.text(scores))
+    } catch {
+      Failure(error).end(code: 3)
+    }
   }
 }
