@@ -282,10 +282,19 @@ import Vision
         try Interruption.simulated(afterChecks: 30) { _ = try job.run(progress: SilentProgress()) }
       }
       #expect(!FileSystem.exists("\(folder)/bank.json"))
+      #expect(try FileSystem.list("\(folder)/bank.json.parts").first == "model-0.json")
+      // What is there belongs to these settings; any process may measure any of the models.
+      job.share = 0.6
+      let other = #expect(throws: JobError.self) { try job.run(progress: SilentProgress()) }
+      #expect(other.map { "\($0)".contains("bank.json.parts") && "\($0)".contains("model-0.json") } == true)
+      job.share = 0.5
+      try job.run(part: 2, progress: SilentProgress())
+      #expect(FileSystem.exists("\(folder)/bank.json.parts/model-2.json"))
       let bank = try job.run(progress: SilentProgress())
       var undisturbed = job
       undisturbed.output = "\(folder)/other.json"
       #expect(try undisturbed.run(progress: SilentProgress()) == bank)
+      #expect(!FileSystem.exists("\(folder)/bank.json.parts"))
       #expect(try ReferenceBank(contentsOf: "\(folder)/bank.json") == bank)
       #expect(bank.members.count == 3 && Set(bank.members.map(\.statistics)).count == 3)
       #expect(Set(bank.members.compactMap(\.recipe)).count == 3)

@@ -9,7 +9,9 @@ import Vision
 
 /// Trains clean models and writes their statistics as a bank for audits. Each model has its own seed, its own random
 /// part of the training images and one of six recipes, so that an audited model, were it clean, could be one of them.
-/// The same job goes on where an earlier process stopped.
+///
+/// A measured model is kept in a file of its own beside the bank, in `OUT.parts`, until the bank is there: the same job
+/// goes on where an earlier process stopped, and several processes can work on it, each on models of its own.
 public struct CalibrationJob {
   public var configuration: ExperimentConfiguration
   public var settings = AuditSettings()
@@ -19,6 +21,8 @@ public struct CalibrationJob {
   public var share = 0.8
   /// The bank's file; it must not exist.
   public var output: String
+  /// Measures models in processes of their own; nil measures them here, one after the other.
+  public var processes: CalibrationProcesses?
 
   /// Factors of learning rate and weight decay; model i has the rate i mod 3 and the decay i mod 2.
   static let rates = [1.0, 0.6, 1.6]
@@ -29,54 +33,111 @@ public struct CalibrationJob {
     self.output = output
   }
 
-  /// - Throws: `JobError`, `DataError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no file of that
-  ///   name.
+  /// - Throws: `JobError`, `AuditError`, `DataError`, `TrainingError`, `RunStoreError`, `Interrupted`; there is then no
+  ///   file of that name.
   public func run(progress: any ProgressReporter) throws -> ReferenceBank {
     try OutputCheck.file(output)
+    guard !FileSystem.exists(output) else { throw JobError.outputExists(path: output) }
     guard models >= BankScore.least else {
       throw JobError.invalid("--models \(models): a bank needs at least \(BankScore.least) clean models.")
     }
-    guard share > 0, share <= 1 else { throw JobError.invalid("--share is a part of the images, not \(share).") }
+    let images = try images(progress)
+    let identity = try identity(images.train)
+    var members = try (0..<models).map { try part($0, identity) }
+    let missing = members.indices.filter { members[$0] == nil }
+    if missing.count < models {
+      progress.message("\(models - missing.count) of \(models) clean models are there already")
+    }
+    if let processes, missing.count > 1 {
+      try processes.run(missing, of: models, logs: partsFolder, progress: progress)
+      for number in missing { members[number] = try part(number, identity) }
+    }
+    for number in members.indices where members[number] == nil {
+      progress.message("clean model \(number + 1) of \(models)")
+      members[number] = try measure(number, images, identity, progress)
+    }
+    let bank = ReferenceBank(
+      settings: settings, dataset: images.train.name, classNames: images.train.classNames,
+      imageShape: [images.train.channels, images.train.height, images.train.width],
+      images: min(images.test.count, settings.images), members: members.compactMap { $0 })
+    if let problem = bank.problem { throw JobError.invalid("\(partsFolder): \(problem)") }
+    try bank.write(to: output)
+    FileSystem.removeWhole(partsFolder)
+    return bank
+  }
+
+  /// Trains and measures one of the models, and keeps it in its file: what a process of `processes` does.
+  /// - Throws: as `run`.
+  public func run(part number: Int, progress: any ProgressReporter) throws {
+    let images = try images(progress)
+    let identity = try identity(images.train)
+    guard try part(number, identity) == nil else { return }
+    _ = try measure(number, images, identity, progress)
+  }
+
+  // MARK: Parts
+
+  private var partsFolder: String { Path.withoutFinalSlash(output) + ".parts" }
+  private func partPath(_ number: Int) -> String { "\(partsFolder)/model-\(number).json" }
+
+  /// A measured model with what it was made with.
+  private struct Part: Codable {
+    var identity: String
+    var member: ReferenceBank.Member
+  }
+
+  /// The measured model of that number; nil if there is none yet.
+  /// - Throws: `JobError` for one that was made with other settings or is damaged.
+  private func part(_ number: Int, _ identity: JSONValue) throws -> ReferenceBank.Member? {
+    let path = partPath(number)
+    guard let bytes = try FileSystem.readIfPresent(path) else { return nil }
+    guard let part = try? JSONValue(json: bytes, source: path).decode(Part.self),
+      part.identity == Digest.sha256Hex(identity.canonicalJSON)
+    else {
+      throw JobError.invalid(
+        "\(partsFolder) keeps models of a calibration with other images or settings (\(Path.name(path))). Give those to go "
+          + "on with it, choose another file with --out, or remove the folder to start over.")
+    }
+    return part.member
+  }
+
+  private func measure(
+    _ number: Int, _ images: (train: ImageDataset, test: ImageDataset), _ identity: JSONValue,
+    _ progress: any ProgressReporter
+  ) throws -> ReferenceBank.Member {
+    let path = partPath(number)
     let context = try configuration.makeContext(
-      progress: progress, goingOnFrom: JobFolder.earlier(output: output))
-    let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
-    let (train, test) = Self.apart(splits, most: settings.images, seed: context.seed)
-    var identity = try configuration.identity(job: "calibrate", images: train, ["model", "recipe"])
-    identity["audit"] = try JSONValue(encoding: settings)
-    identity["share"] = .double(share)
-    let folder = try JobFolder(output: output, identity: identity)
-    return try folder.perform(context) {
-      let measurer = BankMeasurer(settings: settings, context: context)
-      let members = try (0..<models).map { number in
-        progress.message("clean model \(number + 1) of \(models)")
-        let member = try measurer.member(
-          "clean-\(number)", name: "seed \(number)", recipe: words(number),
-          make: { (try self.model(number, train, context), test, nil) }, images: { _ in test })
-        folder.checkpoints.remove(stage: Self.stage(number))
-        return member
-      }
-      let bank = ReferenceBank(
-        settings: settings, dataset: train.name, classNames: train.classNames,
-        imageShape: [train.channels, train.height, train.width], images: min(test.count, settings.images),
-        members: members)
-      if let problem = bank.problem { throw JobError.invalid(problem) }
-      try bank.write(to: output)
-      return bank
+      progress: progress, goingOnFrom: JobFolder.earlier(output: path))
+    return try JobFolder(output: path, identity: identity).perform(context) {
+      let member = try BankMeasurer(settings: settings, context: context).member(
+        "measured", name: "seed \(number)", recipe: words(number),
+        make: { (try self.model(number, images.train, context), images.test, nil) }, images: { _ in images.test })
+      let part = Part(identity: Digest.sha256Hex(identity.canonicalJSON), member: member)
+      try AtomicFile.write(try JSONValue(encoding: part).prettyJSON + "\n", to: path)
+      return member
     }
   }
 
+  private func identity(_ train: ImageDataset) throws -> JSONValue {
+    var identity = try configuration.identity(job: "calibrate", images: train, ["model", "recipe"])
+    identity["audit"] = try JSONValue(encoding: settings)
+    identity["share"] = .double(share)
+    return identity
+  }
+
+  // MARK: Images
+
   /// The training images, and others to measure on: the test split, or where there is none a fifth of the images, at
   /// most as many as an audit uses.
-  private static func apart(
-    _ splits: DatasetSplits, most: Int, seed: Seed
-  ) -> (train: ImageDataset, test: ImageDataset) {
+  private func images(_ progress: any ProgressReporter) throws -> (train: ImageDataset, test: ImageDataset) {
+    let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
     if let test = splits.test { return (splits.train, test) }
-    let count = min(most, max(AuditImages.least, splits.train.count / 5))
-    let held = splits.train.sample(count: count, seed: seed, stream: "calibrate/held-out")
+    let count = min(settings.images, max(AuditImages.least, splits.train.count / 5))
+    let held = splits.train.sample(count: count, seed: configuration.seed, stream: "calibrate/held-out")
     return (splits.train.subset(splits.train.complement(of: held)), splits.train.subset(held))
   }
 
-  private static func stage(_ number: Int) -> String { "train-\(number)" }
+  // MARK: Models
 
   /// The configuration of a model: one of six recipes.
   func varied(_ number: Int) -> ExperimentConfiguration {
@@ -98,7 +159,7 @@ public struct CalibrationJob {
       device: context.device, precision: context.autocastType == nil ? .float32 : .bfloat16, seed: seed,
       progress: context.progress, checkpoints: context.checkpoints)
     let part = train.subset(train.sample(share, seed: seed, stream: "images"))
-    return try varied(number).train(on: part.to(context.device), stage: Self.stage(number), context: own)
+    return try varied(number).train(on: part.to(context.device), stage: "train", context: own)
       .prepared(for: context)
   }
 }

@@ -17,7 +17,7 @@ final class ClaimKeeper: Sendable {
       var count = 0
       var failures = 0
       while true {
-        if isClosed(lifeline, within: max(0.2, claim.lease / 6)) {
+        if ChildProcess.isClosed(lifeline, within: max(0.2, claim.lease / 6)) {
           if isOver.withLock({ $0 }) { return }
           end("its worker is gone")
         }
@@ -46,14 +46,6 @@ final class ClaimKeeper: Sendable {
 
   /// When this returns the claim is not written any more, so that it can be released.
   func stop() { isOver.withLock { $0 = true } }
-
-  private func isClosed(_ descriptor: Int32, within seconds: Double) -> Bool {
-    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard poll(&request, 1, Int32(seconds * 1000)) > 0 else { return false }
-    var byte: UInt8 = 0
-    let count = read(descriptor, &byte, 1)
-    return count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)
-  }
 
   private func end(_ reason: String) -> Never {
     StandardStreams.writeError("stopped: \(reason)\n")

@@ -23,7 +23,7 @@ public final class GridWorker {
   private struct RunningCell {
     let cell: GridCell
     let claim: HeldClaim
-    let process: CellProcess
+    let process: ChildProcess
     let start: ContinuousClock.Instant
     let device: Int
   }
@@ -114,7 +114,7 @@ public final class GridWorker {
     let device = (0..<options.jobs).first { !used.contains($0) } ?? 0
     var environment = ["OMP_NUM_THREADS": String(threads)]
     if let visible = visibleDevice(device, of: cell) { environment["CUDA_VISIBLE_DEVICES"] = visible }
-    let process = try CellProcess(
+    let process = try ChildProcess(
       program,
       [
         "grid", "cell", grid.folder, cell.id, "--claim", String(claim.number), "--token", claim.token, "--lease",
@@ -146,7 +146,7 @@ public final class GridWorker {
   }
 
   /// Writes down how a cell's process ended; nothing, where that says nothing about the cell.
-  private func note(_ ended: RunningCell, _ ending: CellProcess.Ending) throws {
+  private func note(_ ended: RunningCell, _ ending: ChildProcess.Ending) throws {
     let seconds = (ContinuousClock.now - ended.start) / .seconds(1)
     let name = grid.plan.name(of: ended.cell)
     switch ending {

@@ -3,6 +3,7 @@ import Audit
 import Experiments
 import Files
 import Foundation
+import Grids
 import Reporting
 import Support
 import Vision
@@ -138,8 +139,9 @@ struct AuditCalibrateCommand: ParsableCommand {
     discussion: """
       Each model learns from its own random part of the training images, with its own seed and one of six recipes around the given one. \
       Take the data, architecture and recipe that the audited model is said to have, and as many models as time allows: n of them \
-      give p-values of 1/(n+1) at least, so 99 are needed for p = .01. After Ctrl-C, finished models stay in OUT.work and the same command \
-      goes on.
+      give p-values of 1/(n+1) at least, so 19 are needed to call a model suspicious and 99 to call it backdoored at level .01. Models are \
+      trained side by side, one thread each. After Ctrl-C, finished models stay in OUT.parts and the same command goes on, with other \
+      --jobs too.
 
         antidote audit calibrate --dataset cifar10 --data path/to/data \\
           --width 16 --epochs 12 --models 20 --out bank.json
@@ -155,7 +157,18 @@ struct AuditCalibrateCommand: ParsableCommand {
   var share = 0.8
   @Option(help: ArgumentHelp("The bank's file (JSON); it must not exist.", valueName: "file"))
   var out: String
+  @Option(
+    help: ArgumentHelp(
+      "Models side by side, a process each; by default one for each free CPU core, and one after the other on a GPU.",
+      valueName: "n"))
+  var jobs: Int?
+  @Option(help: .hidden)
+  var part: Int?
   @OptionGroup var settings: SettingsOptions
+
+  func validate() throws {
+    if let jobs, jobs < 1 { throw ValidationError("--jobs takes a number from 1.") }
+  }
 
   func run() throws {
     let (configuration, audit) = try settings.auditConfiguration(
@@ -163,6 +176,11 @@ struct AuditCalibrateCommand: ParsableCommand {
     var job = CalibrationJob(configuration, output: out)
     job.settings = audit
     (job.models, job.share) = (models, share)
+    if let part {
+      ChildProcess.stopWithParent()
+      return try job.run(part: part, progress: TerminalProgress(plainInterval: 30))
+    }
+    job.processes = try processes(configuration)
     let bank = try job.run(progress: TerminalProgress.standard)
     let accuracies = bank.members.compactMap(\.accuracy)
     let range =
@@ -177,6 +195,23 @@ struct AuditCalibrateCommand: ParsableCommand {
     try Output.write(
       "\(bank.members.count) clean models\(range); p-values from 1/\(bank.members.count + 1) on\(says)\nwritten: \(out)\n"
     )
+  }
+}
+
+extension AuditCalibrateCommand {
+  /// nil where models are trained in this process.
+  private func processes(_ configuration: ExperimentConfiguration) throws -> CalibrationProcesses? {
+    let general = configuration.general
+    var (threads, own) = (1, ["--threads", "1"])
+    if case .count(let named) = general.threads { (threads, own) = (named, []) }
+    let isOnCPU = GPUs.visible.isEmpty || general.device == "cpu"
+    let count = jobs ?? (isOnCPU ? GridWorkingOptions.jobs(threads: threads, device: "cpu") : 1)
+    guard count > 1 else { return nil }
+    // What the user gave, with one thread unless it names another number.
+    let given = Array(CommandLine.arguments.dropFirst())
+    return CalibrationProcesses(count: count, program: try GridWorkingOptions.program()) { [own] number in
+      given + own + ["--part=\(number)"]
+    }
   }
 }
 

@@ -118,8 +118,8 @@ struct GridWorkingOptions: ParsableArguments {
     }
   }
 
-  /// One a GPU, or as many as the free cores have room for.
-  private static func jobs(threads: Int, device: String?) -> Int {
+  /// Processes side by side: one a GPU, or as many as the free cores have room for.
+  static func jobs(threads: Int, device: String?) -> Int {
     GPUs.visible.isEmpty || device == "cpu"
       ? max(1, CPUAvailability.measured().threads / threads) : GPUs.visible.count
   }

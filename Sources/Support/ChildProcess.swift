@@ -1,17 +1,17 @@
-import Files
-import Foundation
+public import Files
+public import Foundation
 
-/// The process of one cell: started, listened to, and waited for without blocking.
-final class CellProcess {
+/// A process that works for this one: started, listened to, and waited for without blocking.
+package final class ChildProcess {
   /// How a process ended.
-  enum Ending: Hashable {
+  package enum Ending: Hashable {
     case exited(Int32)
     case killed(signal: Int32)
   }
 
-  let id: pid_t
+  package let id: pid_t
   /// The last line that it wrote to standard output.
-  private(set) var lastLine = ""
+  package private(set) var lastLine = ""
   private var output: Int32
   /// Its standard input: closed when this process is gone, however it ends.
   private var lifeline: Int32
@@ -22,7 +22,9 @@ final class CellProcess {
   ///   - log: the file that gets its standard error; replaced.
   ///   - environment: over that of this process.
   /// - Throws: `FileError` for a log that cannot be written, or a program that cannot be started.
-  init(_ program: String, _ arguments: [String], log: String, environment: [String: String]) throws(FileError) {
+  package init(
+    _ program: String, _ arguments: [String], log: String, environment: [String: String]
+  ) throws(FileError) {
     let input = try Self.pipe(program), output = try Self.pipe(program)
     defer {
       close(input.read)
@@ -64,10 +66,10 @@ final class CellProcess {
     close(lifeline)
   }
 
-  func send(_ signal: Int32) { kill(id, signal) }
+  package func send(_ signal: Int32) { kill(id, signal) }
 
   /// Reads what there is, and says how the process ended; nil while it goes on.
-  func poll() -> Ending? {
+  package func poll() -> Ending? {
     listen()
     var status: Int32 = 0
     guard retrying({ waitpid(id, &status, WNOHANG) }) == id else { return nil }
@@ -110,5 +112,25 @@ final class CellProcess {
     let pointers = words.map { strdup($0) }
     defer { for pointer in pointers { free(pointer) } }
     return body(pointers + [nil])
+  }
+}
+
+extension ChildProcess {
+  /// In a child: whether its parent is gone, which closes the child's standard input.
+  /// - Parameter seconds: how long to wait for that.
+  package static func isClosed(_ descriptor: Int32 = STDIN_FILENO, within seconds: Double) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard Foundation.poll(&request, 1, Int32(seconds * 1000)) > 0 else { return false }
+    var byte: UInt8 = 0
+    let count = read(descriptor, &byte, 1)
+    return count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)
+  }
+
+  /// In a child: asks the process to stop as Ctrl-C does once its parent is gone.
+  package static func stopWithParent() {
+    Thread.detachNewThread {
+      while !isClosed(within: 1) {}
+      kill(getpid(), SIGTERM)
+    }
   }
 }
