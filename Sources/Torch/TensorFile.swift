@@ -1,5 +1,5 @@
 import Files
-import Formats
+public import Formats
 
 /// Named tensors in a file of any kind that holds a model: safetensors, or what `torch.save` and TorchScript write. The
 /// kind is told by the content, not by the name. Nothing in it is executed.
@@ -9,6 +9,8 @@ public struct TensorFile {
   public let notes: [String]
   /// To write another file in the same way.
   public let layout: TensorLayout
+  /// Of a file that holds a whole pickled module: that module and those inside it.
+  public let modules: [StoredModule]
 
   /// - Parameter key: which state dict of a PyTorch file, as the keys that lead to it with dots; nil takes the one that
   ///   is meant (`TorchArchive.state`).
@@ -18,14 +20,14 @@ public struct TensorFile {
       try refuse(key, path)
       let contents = try Safetensors.load(path)
       let types = Dictionary(contents.tensors.map { ($0.key, $0.tensor.dtype) }) { $1 }
-      return TensorFile(contents: contents, notes: [], layout: TensorLayout(frame: nil, types: types))
+      return TensorFile(contents: contents, notes: [], layout: TensorLayout(frame: nil, types: types), modules: [])
     }
     let archive = try TorchArchive(path)
     let state = try archive.state(key)
     var notes: [String] = []
     if archive.isScript { notes.append("a TorchScript file: its parameters are read, its code is not") }
     if let module = state.module, !archive.isScript {
-      notes.append("a whole module of the class \(module): its tensors are read, the class is not used")
+      notes.append("a whole module of the class \(module): its tensors and settings are read, its code is not run")
     } else if !state.path.isEmpty {
       notes.append("the state dict is the one under '\(escaped(state.name, limit: 100))'")
     }
@@ -48,16 +50,26 @@ public struct TensorFile {
     let types = state.entries.compactMap { entry in DType(entry.tensor.type).map { (entry.key, $0) } }
     return TensorFile(
       contents: Safetensors(tensors: entries, metadata: try metadata(of: path)), notes: notes,
-      layout: TensorLayout(frame: TorchFrame(archive, around: state), types: Dictionary(types) { $1 }))
+      layout: TensorLayout(frame: TorchFrame(archive, around: state), types: Dictionary(types) { $1 }),
+      modules: archive.isScript ? [] : state.modules)
   }
 
   /// Keys and shapes alone. Parameters and errors as `load`.
   public static func shapes(_ path: String, key: String? = nil) throws -> [(key: String, shape: Shape)] {
+    try outline(path, key: key).entries
+  }
+
+  /// Keys and shapes, and the modules of a whole pickled one. Parameters and errors as `load`.
+  public static func outline(
+    _ path: String, key: String? = nil
+  ) throws -> (entries: [(key: String, shape: Shape)], modules: [StoredModule]) {
     guard try isPyTorch(path) else {
       try refuse(key, path)
-      return try SafetensorsHeader(of: InputFile(path)).entries.map { ($0.key, $0.shape) }
+      return (try SafetensorsHeader(of: InputFile(path)).entries.map { ($0.key, $0.shape) }, [])
     }
-    return try TorchArchive(path).state(key).entries.map { ($0.key, $0.tensor.shape) }
+    let archive = try TorchArchive(path)
+    let state = try archive.state(key)
+    return (state.entries.map { ($0.key, $0.tensor.shape) }, archive.isScript ? [] : state.modules)
   }
 
   /// Whether the file begins as one of PyTorch's.

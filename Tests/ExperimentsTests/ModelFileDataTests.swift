@@ -3,6 +3,7 @@ import Files
 import Support
 import TestData
 import TestFiles
+import TestSupport
 import Testing
 import Torch
 import TorchNN
@@ -31,6 +32,34 @@ struct ModelFileDataTests {
         #expect(try file.open(for: fitted).spec?.shape.channels == channels)
       }
     }
+  }
+
+  /// A whole pickled module says its strides, its heads and, where it has one inside, its normaliser: nothing is asked.
+  @Test func wholeModulesSayWhatWeightsDoNotShow() throws {
+    func open(_ name: String, side: Int, _ change: (inout ModelFile) -> Void = { _ in }) throws -> Classifier {
+      var file = ModelFile(Golden.file("torch/module_\(name).pt"))
+      change(&file)
+      return try file.open(for: .tiny(count: 20, size: side, classes: 10))
+    }
+    #expect(try open("normalized", side: 64).normalization == .imageNet)
+    #expect(try open("normalized", side: 64) { $0.normalization = .named("half") }.normalization == .half)
+    let efficient = try open("efficientnet_mixture", side: 32) { $0.normalization = .named("half") }
+    #expect(
+      efficient.spec?.shape.stem == .large && efficient.spec?.shape.layers?["features.6.0.block.1.0"]?.stride == 1)
+    #expect(try open("vit", side: 16) { $0.normalization = .named("half") }.spec?.shape.heads == 2)
+    // An architecture that is named has the module's strides as well.
+    let named = try open("preact", side: 16) {
+      $0.normalization = .named("half")
+      var settings = ModelSettings()
+      (settings.name, settings.width) = ("preactresnet18", 2)
+      $0.named = settings
+    }
+    #expect(named.spec?.shape.layers?["conv1"]?.stride == 2)
+    let error = #expect(throws: SettingsError.self) {
+      try open("dense", side: 8) { $0.normalization = .named("half") }
+    }
+    #expect(
+      error?.description.contains("densenet121 takes 16x16 and larger ones") == true, "\(String(describing: error))")
   }
 
   /// A folder without a test split: of our own model the images that its training held out, of one from elsewhere all.

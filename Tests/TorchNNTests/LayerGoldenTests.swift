@@ -84,7 +84,7 @@ import TorchNN
   private func function(_ kind: String, _ s: JSON, _ grid: Tensor?) throws -> ((Tensor) -> Tensor)? {
     let (kernel, stride, padding) = (s["kernel_size"].int ?? 0, s["stride"].int ?? 0, s["padding"].int ?? 0)
     switch kind {
-    case "max_pool2d": return { Lambda.maxPool(kernel: kernel, stride: stride, padding: padding)($0) }
+    case "max_pool2d": return { MaxPool2d(kernel: kernel, stride: stride, padding: padding)($0) }
     case "avg_pool2d": return { F.avgPool2d($0, kernel: kernel, stride: stride, padding: padding) }
     case "adaptive_avg_pool2d":
       let size = try #require(s["output_size"].int)

@@ -23,7 +23,8 @@ extension ModelFile {
   }
 
   private func recognized() throws -> RecognizedModel {
-    try RecognizedModel(options.shapes(of: path), path: path, heads: heads)
+    let (entries, network) = try options.outline(of: path)
+    return try RecognizedModel(entries, path: path, heads: heads ?? network?.heads)
   }
 
   /// The data set as the file's model sees it: with its channels, its size, and its classes in its order, as far as the

@@ -93,7 +93,8 @@ public struct ModelFile: Sendable {
     given?.shape.classes = classNames.count
     if let stored { given?.shape.normalization = stored.shape.normalization }
     var options = options
-    if given == nil, let found = try recognized(for: data, classes: classNames, options, progress) {
+    let outline = stored == nil ? try options.outline(of: path) : nil
+    if given == nil, let outline, let found = try recognized(outline, for: data, classes: classNames, progress) {
       given = found.spec
       options.naming = found.naming
     }
@@ -112,9 +113,17 @@ public struct ModelFile: Sendable {
       throw JobError.invalid(
         "\(path): the model (\(spec.kind)) has width \(spec.shape.width), and model.width is \(width). Leave it out.")
     }
-    if let spec = model.spec, given == nil { try check(spec, model, data, classNames) }
+    if let spec = model.spec {
+      if given == nil { try check(spec, model, data, classNames) }
+      try ModelKind.named(spec.kind).check(images: data.shape, stem: spec.shape.stem, layers: spec.shape.layers)
+    }
     model.classNames = model.classNames ?? classNames
-    let known = try stored?.shape.normalization ?? usualNormalization?.values(channels: data.channels)
+    if stored == nil, normalization == nil, let found = outline?.network?.normalization {
+      progress.message("\(path): the module in it normalises its pixels itself, with \(found.name)")
+    }
+    let known =
+      try stored?.shape.normalization ?? outline?.network?.normalization
+      ?? usualNormalization?.values(channels: data.channels)
     let fit = try settleNormalization(of: model, stored: known, on: labelled ?? data, seed: seed, progress)
     let isOwn = stored != nil && normalization == nil && channelOrder == nil
     return Opened(
@@ -125,7 +134,6 @@ public struct ModelFile: Sendable {
 
   /// What the file says about itself has to fit the images.
   private func check(_ spec: ModelSpec, _ model: Classifier, _ data: ImageDataset, _ classNames: [String]) throws {
-    try ModelKind.named(spec.kind).check(images: data.shape, stem: spec.shape.stem)
     var problems: [String] = []
     if model.classNames == nil, spec.shape.classes != classNames.count {
       problems.append(
@@ -154,10 +162,12 @@ public struct ModelFile: Sendable {
   /// The architecture of a file that does not say what it holds, by its keys and shapes.
   /// - Throws: `ModelFileError` that names the nearest architecture and what differs.
   private func recognized(
-    for data: ImageDataset, classes: [String], _ options: ModelFileOptions, _ progress: any ProgressReporter
+    _ outline: (entries: [(key: String, shape: Shape)], network: PickledNetwork?), for data: ImageDataset,
+    classes: [String], _ progress: any ProgressReporter
   ) throws -> (spec: ModelSpec, naming: KeyNaming)? {
-    guard try ModelSpec.stored(in: path) == nil, try !hasModelMetadata() else { return nil }
-    let found = try RecognizedModel(options.shapes(of: path), path: path, heads: heads)
+    guard try !hasModelMetadata() else { return nil }
+    let network = outline.network
+    let found = try RecognizedModel(outline.entries, path: path, heads: heads ?? network?.heads)
     progress.message("\(path): recognised \(found.description)")
     var shape = found.shape
     guard shape.channels == data.channels else {
@@ -176,9 +186,11 @@ public struct ModelFile: Sendable {
           + "\(data.name) have \(data.height): --set dataset.size=\(shape.imageSize) resizes them.")
     }
     shape.imageSize = data.height
-    let options = try ModelKind.named(found.kind).options
-    if options.hasStems, !options.stemShows {
-      shape.stem = stem
+    let kind = try ModelKind.named(found.kind)
+    if kind.options.hasStems, !kind.options.stemShows {
+      shape.stem = try stem ?? network?.stem(of: kind, shape, found.naming, options, path: path)
+    }
+    if kind.options.hasStems, !kind.options.stemShows, network == nil {
       let used = shape.usedStem
       progress.message(
         "\(path): the strides of \(found.kind) do not show in the weights; taken are those for "
@@ -186,7 +198,7 @@ public struct ModelFile: Sendable {
           + (stem == nil ? " (the others: --set model.stem=\(used == .small ? "large" : "small"))" : ""))
     }
     if shape.stem == .fitting(imageSize: data.height) { shape.stem = nil }
-    try ModelKind.named(found.kind).check(images: data.shape, stem: shape.stem)
+    try kind.check(images: data.shape, stem: shape.stem)
     return (ModelSpec(kind: found.kind, shape: shape), found.naming)
   }
 

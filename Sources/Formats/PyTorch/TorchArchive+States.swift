@@ -7,7 +7,9 @@ public struct StoredState: Sendable {
   /// In the order of the file.
   public let entries: [(key: String, tensor: StoredTensor)]
   /// The module's Python class, where a whole module was saved.
-  public let module: PickleGlobal?
+  public var module: PickleGlobal? { modules.first?.type }
+  /// Where a whole module was saved: the module itself, then those inside it in the order of the file.
+  public let modules: [StoredModule]
 
   /// As `--key` names it.
   public var name: String { path.joined(separator: ".") }
@@ -96,9 +98,10 @@ extension TorchArchive {
     guard path.count <= 6, found.count < 1000 else { return }
     if case .object(let object) = value {
       var entries: [(key: String, tensor: StoredTensor)] = []
-      Self.flatten(object, "", &entries)
+      var modules: [StoredModule] = []
+      Self.flatten(object, "", &entries, &modules)
       if !entries.isEmpty {
-        found.append(StoredState(path: path, entries: entries, module: object.global))
+        found.append(StoredState(path: path, entries: entries, modules: modules))
       } else if let state = object.state, case .dict = state {
         collect(state, path, &found, all: all)
       }
@@ -111,7 +114,7 @@ extension TorchArchive {
     }
     // A few tensors beside other things, such as a trigger's mask, are no model.
     if !tensors.isEmpty, 2 * tensors.count >= items.count {
-      found.append(StoredState(path: path, entries: Self.unique(tensors), module: nil))
+      found.append(StoredState(path: path, entries: Self.unique(tensors), modules: []))
     }
     for item in items {
       guard let key = item.key.text, all || !Self.isNoModel(key) else { continue }
@@ -128,13 +131,29 @@ extension TorchArchive {
     return entries.indices.filter { last[entries[$0].key] == $0 }.map { entries[$0] }
   }
 
+  /// Where PyTorch keeps the parts of a module.
+  private static let ownAttributes: Set<String> = [
+    "_modules", "_parameters", "_buffers", "_non_persistent_buffers_set", "_backward_hooks", "_backward_pre_hooks",
+    "_forward_hooks", "_forward_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks",
+  ]
+
   /// What `state_dict()` of a pickled module gives: its parameters, its persistent buffers, and those of its modules.
   /// Objects of TorchScript hold both as attributes.
   private static func flatten(
-    _ object: PickleObject, _ prefix: String, _ entries: inout [(key: String, tensor: StoredTensor)]
+    _ object: PickleObject, _ prefix: String, _ entries: inout [(key: String, tensor: StoredTensor)],
+    _ stored: inout [StoredModule]
   ) {
     guard let state = object.state else { return }
+    func note(attributes: [PickleEntry], isLeaf: Bool) {
+      stored.append(
+        StoredModule(
+          path: String(prefix.dropLast()), type: object.global, attributes: .dict(attributes), isLeaf: isLeaf))
+    }
     if state["_modules"] != nil || state["_parameters"] != nil {
+      if case .dict(let items) = state {
+        let isLeaf: Bool = if case .dict(let modules)? = state["_modules"] { modules.isEmpty } else { true }
+        note(attributes: items.filter { !Self.ownAttributes.contains($0.key.text ?? "") }, isLeaf: isLeaf)
+      }
       let transient = Set(
         (state["_non_persistent_buffers_set"]?.list ?? []).compactMap(\.text))
       for part in ["_parameters", "_buffers"] {
@@ -148,14 +167,15 @@ extension TorchArchive {
       guard case .dict(let modules)? = state["_modules"] else { return }
       for item in modules {
         guard let key = item.key.text, case .object(let child) = item.value else { continue }
-        flatten(child, prefix + key + ".", &entries)
+        flatten(child, prefix + key + ".", &entries, &stored)
       }
     } else if object.global.module.hasPrefix("__torch__"), case .dict(let items) = state {
+      note(attributes: [], isLeaf: false)
       for item in items {
         guard let key = item.key.text else { continue }
         switch item.value {
         case .tensor(let tensor): entries.append((prefix + key, tensor))
-        case .object(let child): flatten(child, prefix + key + ".", &entries)
+        case .object(let child): flatten(child, prefix + key + ".", &entries, &stored)
         default: continue
         }
       }

@@ -4,7 +4,7 @@ public import Torch
 public final class Conv2d: Module, Layer {
   @Parameter public var weight: Tensor
   public let bias: Bias?
-  public let stride: Int
+  public var stride: Int
   public let padding: Int
   public let groups: Int
 

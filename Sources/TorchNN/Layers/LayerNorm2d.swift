@@ -4,7 +4,7 @@ public import Torch
 public final class LayerNorm2d: Module, Layer {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor
-  public let eps: Double
+  public var eps: Double
 
   public init(_ channels: Int, eps: Double = 1e-6) {
     weight = Tensor.ones([channels])

@@ -11,8 +11,8 @@ public final class BatchNorm2d: Module, Layer {
   @Buffer public var runningMean: Tensor
   @Buffer public var runningVar: Tensor
   @Buffer public var numBatchesTracked: Tensor
-  public let momentum: Double
-  public let eps: Double
+  public var momentum: Double
+  public var eps: Double
 
   public init(_ channels: Int, momentum: Double = 0.1, eps: Double = 1e-5) {
     weight = Tensor.ones([channels])
@@ -89,7 +89,7 @@ public final class LayerNorm: Module, Layer {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor
   public let shape: Shape
-  public let eps: Double
+  public var eps: Double
 
   public init(_ shape: Shape, eps: Double = 1e-5) {
     weight = Tensor.ones(shape)

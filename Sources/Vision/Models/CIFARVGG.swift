@@ -38,7 +38,7 @@ public final class CIFARVGG: Classifier {
         inputs = multiple * width
       }
       stageEnds.append(layers.count - 1)
-      layers.append(Lambda { $0.dimension(-1) > 1 ? F.maxPool2d($0, kernel: 2) : $0 })
+      layers.append(MaxPool2d(kernel: 2))
     }
     self.stageEnds = stageEnds
     body = Sequential(layers)

@@ -65,7 +65,7 @@ public final class ConvNeXtTiny: Classifier {
 }
 
 /// A depthwise 7x7 convolution and two linear layers on the channels, beside the input.
-final class ConvNeXtBlock: Module, Layer {
+final class ConvNeXtBlock: Module, Layer, BranchedBlock {
   /// Scales of the branch, one a channel: C x 1 x 1.
   @Parameter var layerScale: Tensor
   let block: Sequential
@@ -80,6 +80,8 @@ final class ConvNeXtBlock: Module, Layer {
     ])
     stochasticDepth = StochasticDepth(dropped)
   }
+
+  var stridesAgree: Bool { strideProduct == 1 }
 
   func callAsFunction(_ x: Tensor) -> Tensor { stochasticDepth(layerScale * block(x)) + x }
 }

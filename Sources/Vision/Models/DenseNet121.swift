@@ -28,7 +28,8 @@ public final class DenseNet121: Classifier {
     }
     layers.append(("norm0", BatchNorm2d(width)))
     layers.append(("relu0", Lambda.relu()))
-    if stem == .large { layers.append(("pool0", Lambda.maxPool(kernel: 3, stride: 2, padding: 1))) }
+    layers.append(
+      ("pool0", stem == .small ? MaxPool2d(kernel: 1) : MaxPool2d(kernel: 3, stride: 2, padding: 1)))
     var size = width
     for (index, count) in [6, 12, 24, 16].enumerated() {
       let block: [(name: String, layer: any Layer)] = (0..<count).map {
@@ -70,7 +71,7 @@ public final class DenseNet121: Classifier {
 
 /// A 1x1 convolution to four times the growth, then a 3x3 one, each after BatchNorm and ReLU; the input stays beside
 /// the output.
-final class DenseLayer: Module, Layer {
+final class DenseLayer: Module, Layer, BranchedBlock {
   let norm1: BatchNorm2d
   let conv1: Conv2d
   let norm2: BatchNorm2d
@@ -91,6 +92,8 @@ final class DenseLayer: Module, Layer {
     let norm = outputFirst ? "bn" : "norm"
     return [(norm + "1", norm1), ("conv1", conv1), (norm + "2", norm2), ("conv2", conv2)]
   }
+
+  var stridesAgree: Bool { strideProduct == 1 }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
     var y = conv1(norm1(x, relu: true))

@@ -78,10 +78,11 @@ public final class EfficientNetB0: Classifier {
 }
 
 /// torchvision's names of a block with channel attention: block.0 to block.3.
-final class EfficientBlock: Module, Layer {
+final class EfficientBlock: Module, Layer, BranchedBlock, OptionalShortcut {
   let block: Sequential
   let stochasticDepth: StochasticDepth
-  private let isResidual: Bool
+  var isResidual: Bool
+  private let keepsChannels: Bool
 
   init(_ plan: InvertedBlock, _ generator: Generator) {
     var layers = plan.opening(.silu(), generator)
@@ -92,7 +93,10 @@ final class EfficientBlock: Module, Layer {
     block = Sequential(layers)
     stochasticDepth = StochasticDepth(plan.dropped)
     isResidual = plan.isResidual
+    keepsChannels = plan.inputs == plan.outputs
   }
+
+  var stridesAgree: Bool { !isResidual || keepsChannels && block.strideProduct == 1 }
 
   func callAsFunction(_ x: Tensor) -> Tensor { isResidual ? stochasticDepth(block(x)) + x : block(x) }
 }

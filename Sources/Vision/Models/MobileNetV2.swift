@@ -67,9 +67,10 @@ public final class MobileNetV2: Classifier {
 }
 
 /// torchvision's names of an inverted block: conv.0 to conv.3.
-final class MobileBlock: Module, Layer {
+final class MobileBlock: Module, Layer, BranchedBlock, OptionalShortcut {
   let conv: Sequential
-  private let isResidual: Bool
+  var isResidual: Bool
+  private let keepsChannels: Bool
 
   init(_ block: InvertedBlock, _ generator: Generator) {
     var layers = block.opening(.relu6(), generator)
@@ -77,7 +78,10 @@ final class MobileBlock: Module, Layer {
     layers.append(BatchNorm2d(block.outputs))
     conv = Sequential(layers)
     isResidual = block.isResidual
+    keepsChannels = block.inputs == block.outputs
   }
+
+  var stridesAgree: Bool { !isResidual || keepsChannels && conv.strideProduct == 1 }
 
   func callAsFunction(_ x: Tensor) -> Tensor { isResidual ? x + conv(x) : conv(x) }
 }

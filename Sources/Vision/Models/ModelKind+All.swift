@@ -84,7 +84,7 @@ extension ModelKind {
     ModelKind(
       id: "mobilenet_v2", summary: "MobileNetV2; below 96 pixels with smaller strides, from there on torchvision's",
       defaultWidth: 32, options: ModelOptions(hasStems: true, stemShows: false),
-      countsParameters: MobileNetV2.parameterCount
+      countsParameters: MobileNetV2.parameterCount, activations: ["ReLU6"]
     ) {
       MobileNetV2(
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: $0.usedStem,
@@ -93,7 +93,8 @@ extension ModelKind {
     ModelKind(
       id: "efficientnet_b0",
       summary: "EfficientNet-B0; below 96 pixels with smaller strides, from there on torchvision's", defaultWidth: 32,
-      options: ModelOptions(hasStems: true, stemShows: false), countsParameters: EfficientNetB0.parameterCount
+      options: ModelOptions(hasStems: true, stemShows: false), countsParameters: EfficientNetB0.parameterCount,
+      activations: ["SiLU", "Swish", "Sigmoid"]
     ) {
       EfficientNetB0(
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: $0.usedStem,
@@ -102,7 +103,7 @@ extension ModelKind {
     ModelKind(
       id: "convnext_tiny",
       summary: "ConvNeXt-Tiny, without BatchNorm; below 96 pixels with a 3x3 stem, from there on torchvision's",
-      defaultWidth: 96, leastImageSize: 8, options: ModelOptions(hasStems: true)
+      defaultWidth: 96, leastImageSize: 8, options: ModelOptions(hasStems: true), activations: ["GELU"]
     ) {
       ConvNeXtTiny(
         classes: $0.classes, width: $0.width, channels: $0.channels, stem: $0.usedStem,
@@ -124,7 +125,7 @@ extension ModelKind {
     ModelKind(
       id: id, summary: summary, defaultWidth: 64 * heads, widthStep: heads,
       options: ModelOptions(depth: .upTo(48, published: 12), heads: heads, hasPatches: true),
-      template: id == "vit_tiny" ? VisionTransformer.template : nil
+      template: id == "vit_tiny" ? VisionTransformer.template : nil, activations: ["GELU"]
     ) {
       VisionTransformer(
         kind: id, classes: $0.classes, width: $0.width, depth: $0.depth ?? 12, heads: $0.heads ?? heads,

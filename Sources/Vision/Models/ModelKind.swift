@@ -20,12 +20,15 @@ public struct ModelKind: Sendable {
   /// The depth, and whatever else its keys depend on, by the keys and shapes of a file; for architectures of several
   /// depths, one of those whose keys are alike.
   var template: (@Sendable ([String: Shape]) -> ModelShape?)? = nil
+  /// The classes of the activations that it has, as PyTorch calls them.
+  var activations: Set<String> = ["ReLU"]
   let build: @Sendable (ModelShape, Generator) -> Classifier
 
   /// A new model with random weights that fits `shape`, for which `check` has passed.
   public func make(_ shape: ModelShape, _ generator: Generator) -> Classifier {
     let model = build(shape, generator)
     if let groups = shape.groups { model.normalizeGroups(groups) }
+    if let layers = shape.layers { model.adjust(layers) }
     model.spec = ModelSpec(kind: id, shape: shape)
     return model
   }
@@ -45,9 +48,19 @@ public struct ModelKind: Sendable {
   }
 
   /// - Throws: `SettingsError` for images that the architecture cannot take: it needs square ones of a least size.
-  /// - Parameter stem: the one that is asked for; the large one leaves a quarter of the resolution.
-  public func check(images shape: ImageShape, stem: Stem? = nil) throws(SettingsError) {
-    let least = stem == .large ? 4 * leastImageSize : leastImageSize
+  /// - Parameters:
+  ///   - stem: the one that is asked for; the large one leaves a quarter of the resolution.
+  ///   - layers: strides that are not the architecture's own.
+  public func check(
+    images shape: ImageShape, stem: Stem? = nil, layers: [String: LayerSettings]? = nil
+  ) throws(SettingsError) {
+    var least = stem == .large ? 4 * leastImageSize : leastImageSize
+    // Where a map may vanish, each of them may divide its side once more.
+    if leastImageSize > 1 {
+      for stride in (layers ?? [:]).values.compactMap(\.stride) {
+        least = min(least, ModelShape.imageSizes.upperBound) * max(stride, 1)
+      }
+    }
     guard shape.height == shape.width else {
       throw SettingsError(
         "dataset.size",
@@ -103,6 +116,9 @@ public struct ModelShape: Sendable, Codable, Hashable {
   public var patch: Int?
   /// Heads of a vision transformer's attention.
   public var heads: Int?
+  /// What its layers compute beside their weights, by their paths (`layer1.0.conv1`), where that is not what the
+  /// architecture has; nil, and absent in files, where nothing differs.
+  public var layers: [String: LayerSettings]?
 
   /// The stem that a model of this shape gets.
   public var usedStem: Stem { stem ?? .fitting(imageSize: imageSize) }

@@ -68,7 +68,7 @@ extension ModelKind {
       let counts = [1, 2].map { few in
         var least = shape
         (least.classes, least.width) = (few, small)
-        (least.normalization, least.groups) = (.none, nil)
+        (least.normalization, least.groups, least.layers) = (.none, nil, nil)
         if options.heads != nil { least.heads = 1 }
         return Double(make(least, Generator(seed: 0)).parameterCount)
       }

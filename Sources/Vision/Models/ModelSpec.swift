@@ -15,12 +15,17 @@ public struct ModelSpec: Sendable, Codable, Hashable {
   }
 
   /// A new model with random weights.
-  /// - Throws: `SettingsError` that lists the known names, or says which widths there are.
+  /// - Throws: `SettingsError` that lists the known names, or says which widths there are; `ModelFileError` for layer
+  ///   settings that the architecture cannot have.
   public func make(_ generator: Generator) throws -> Classifier {
     let kind = try ModelKind.named(kind)
     try kind.check(shape)
     try checkMemory(kind)
-    return kind.make(shape, generator)
+    let model = kind.make(shape, generator)
+    if let problem = shape.layers.flatMap(model.problem(with:)) {
+      throw ModelFileError(description: "layer settings that \(kind.id) cannot have: \(problem)")
+    }
+    return model
   }
 }
 
@@ -35,7 +40,9 @@ extension Classifier {
   /// - Throws: `ModelFileError` for an architecture that is not in the zoo and does not override `rebuilt`.
   public func copied() throws -> Classifier {
     let copy = try rebuilt()
+    copy.normalization = normalization
     (copy.spec, copy.classNames, copy.shrinkPad, copy.layout) = (spec, classNames, shrinkPad, layout)
+    copy.adjust(Dictionary(adjustableLayers.map { ($0.path, $0.layer.settings) }) { first, _ in first })
     try copy.load(stateDict())
     copy.to(device).train(isTraining)
     return copy
@@ -106,7 +113,10 @@ extension Classifier {
           "\(path): the file does not say which architecture it holds. Name it: --set model.name=preactresnet18 "
           + "--set model.width=64.")
     }
-    let model = try spec.make(Generator(seed: 0))
+    let model: Classifier
+    do { model = try spec.make(Generator(seed: 0)) } catch let error as ModelFileError {
+      throw ModelFileError(description: "\(path): \(error)")
+    }
     try model.take(read, path, options)
     return model
   }
@@ -129,6 +139,11 @@ extension Classifier {
     layout =
       isForeign || TensorFile.writesPyTorch(path)
       ? ModelLayout(read, modelKeys: Dictionary(keys.map { ($0.file, $0.model) }) { $1 }) : nil
+    if let network = PickledNetwork(read.modules) {
+      let found = try network.settings(of: self, naming, options, prefix: foreign.prefix, path: path)
+      take(layers: found.settings)
+      for note in found.notes { options.onNote("\(path): \(note)") }
+    }
     try load(foreign.state, source: path)
     let impossible = foreign.state.impossibleValues
     guard impossible.isEmpty else {
@@ -162,6 +177,13 @@ extension Classifier {
 }
 
 extension Classifier {
+  /// Gives layers settings that are not the architecture's own, and keeps them with the `spec`.
+  private func take(layers settings: [String: LayerSettings]) {
+    adjust(settings)
+    let all = (spec?.shape.layers ?? [:]).merging(settings) { $1 }
+    spec?.shape.layers = all.isEmpty ? nil : all
+  }
+
   /// How the file calls what the model has: as the options say, else as it is recognised where the model's own names are
   /// not there.
   private func naming(
@@ -197,9 +219,13 @@ public struct ModelFileOptions: Sendable {
   public init() {}
 
   /// Keys and shapes of a file as recognition sees them: without what is left out, under the names that the user gives.
-  public func shapes(of path: String) throws -> [(key: String, shape: Shape)] {
-    try ForeignStateDict.renamed(
-      TensorFile.shapes(path, key: key).map { ($0.key, $0.shape) }, ignoring: ignored, renaming: renamed, source: path
-    ).map { ($0.key, $0.value) }
+  public func shapes(of path: String) throws -> [(key: String, shape: Shape)] { try outline(of: path).entries }
+
+  /// The same, with what a whole pickled module says about itself; nil of other files.
+  public func outline(of path: String) throws -> (entries: [(key: String, shape: Shape)], network: PickledNetwork?) {
+    let (entries, modules) = try TensorFile.outline(path, key: key)
+    let renamed = try ForeignStateDict.renamed(
+      entries.map { ($0.key, $0.shape) }, ignoring: ignored, renaming: renamed, source: path)
+    return (renamed.map { ($0.key, $0.value) }, PickledNetwork(modules))
   }
 }

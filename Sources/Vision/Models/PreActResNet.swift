@@ -44,7 +44,7 @@ public final class PreActResNet18: Classifier {
 }
 
 /// BatchNorm and ReLU come before each convolution; the shortcut convolution reads the activated input.
-final class PreActBlock: Module, Layer {
+final class PreActBlock: Module, Layer, BranchedBlock {
   let bn1: BatchNorm2d
   let conv1: Conv2d
   let bn2: BatchNorm2d
@@ -70,6 +70,8 @@ final class PreActBlock: Module, Layer {
   override var children: [(name: String, module: Module)] {
     [("bn1", bn1), ("conv1", conv1), ("bn2", bn2), ("conv2", conv2)] + (shortcut.map { [(shortcutName, $0)] } ?? [])
   }
+
+  var stridesAgree: Bool { conv1.stride * conv2.stride == shortcut?.strideProduct ?? 1 }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
     let h = bn1(x, relu: true)

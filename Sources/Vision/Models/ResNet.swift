@@ -14,6 +14,8 @@ import TorchNN
 public class ResNet: Classifier {
   let conv1: Conv2d
   let bn1: BatchNorm2d
+  /// After the stem; the small one has none, which is a kernel of 1.
+  let maxpool: MaxPool2d
   let layer1: [ResidualBlock]
   let layer2: [ResidualBlock]
   let layer3: [ResidualBlock]
@@ -35,6 +37,7 @@ public class ResNet: Classifier {
       case .large: Conv2d(channels, width, kernel: 7, stride: 2, padding: 3, bias: false, generator)
       }
     bn1 = BatchNorm2d(width)
+    maxpool = stem == .small ? MaxPool2d(kernel: 1) : MaxPool2d(kernel: 3, stride: 2, padding: 1)
     var inputs = width
     func stage(_ number: Int) -> [ResidualBlock] {
       (0..<blocks[number]).map { index in
@@ -65,8 +68,7 @@ public class ResNet: Classifier {
   }
 
   public override func features(normalized x: Tensor) -> Features {
-    var x = bn1(conv1(x), relu: true)
-    if stem == .large { x = F.maxPool2d(x, kernel: 3, stride: 2, padding: 1) }
+    var x = maxpool(bn1(conv1(x), relu: true))
     var stages: [Tensor] = []
     for layer in [layer1, layer2, layer3, layer4] {
       for block in layer { x = block(x) }
@@ -120,8 +122,10 @@ public final class ResNet50: ResNet {
 }
 
 /// A block of `ResNet`.
-class ResidualBlock: Module, Layer {
+class ResidualBlock: Module, Layer, BranchedBlock {
   func callAsFunction(_ x: Tensor) -> Tensor { fatalError("\(type(of: self)) must override callAsFunction") }
+
+  var stridesAgree: Bool { fatalError("\(type(of: self)) must override stridesAgree") }
 
   /// A 1x1 convolution with BatchNorm where the shape changes.
   static func projection(_ inputs: Int, _ outputs: Int, stride: Int, _ generator: Generator) -> Sequential? {
@@ -149,6 +153,10 @@ final class BasicBlock: ResidualBlock {
     let projection = Self.projection(inputs, outputs, stride: stride, generator)
     shortcut = stem == .small ? projection : nil
     downsample = stem == .large ? projection : nil
+  }
+
+  override var stridesAgree: Bool {
+    conv1.stride * conv2.stride == (shortcut ?? downsample)?.strideProduct ?? 1
   }
 
   override func callAsFunction(_ x: Tensor) -> Tensor {
@@ -180,6 +188,10 @@ final class Bottleneck: ResidualBlock {
     let projection = Self.projection(inputs, 4 * planes, stride: stride, generator)
     shortcut = stem == .small ? projection : nil
     downsample = stem == .large ? projection : nil
+  }
+
+  override var stridesAgree: Bool {
+    conv1.stride * conv2.stride * conv3.stride == (shortcut ?? downsample)?.strideProduct ?? 1
   }
 
   override func callAsFunction(_ x: Tensor) -> Tensor {

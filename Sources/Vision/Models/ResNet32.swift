@@ -51,7 +51,7 @@ public final class ResNet32: Classifier {
 
 /// Two 3x3 convolutions. Where channels double, resolution halves, and the shortcut takes every second pixel and gets
 /// half of the new channels as zeros on either side.
-final class OptionABlock: Module, Layer {
+final class OptionABlock: Module, Layer, BranchedBlock {
   let conv1: Conv2d
   let bn1: BatchNorm2d
   let conv2: Conv2d
@@ -65,6 +65,8 @@ final class OptionABlock: Module, Layer {
     bn2 = BatchNorm2d(outputs)
     zeroChannels = (outputs - inputs) / 2
   }
+
+  var stridesAgree: Bool { conv1.stride * conv2.stride == (zeroChannels > 0 ? 2 : 1) }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
     var y = bn1(conv1(x), relu: true)

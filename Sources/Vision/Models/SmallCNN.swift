@@ -8,6 +8,7 @@ import TorchNN
 /// Stages: the activations of the three convolutions before their max-pools.
 public final class SmallCNN: Classifier {
   let conv1: Conv2d
+  let pool = MaxPool2d(kernel: 2)
   let bn1: BatchNorm2d
   let conv2: Conv2d
   let bn2: BatchNorm2d
@@ -34,9 +35,9 @@ public final class SmallCNN: Classifier {
   public override func features(normalized x: Tensor) -> Features {
     var x = bn1(conv1(x), relu: true)
     var stages = [x]
-    x = bn2(conv2(F.maxPool2d(x, kernel: 2)), relu: true)
+    x = bn2(conv2(pool(x)), relu: true)
     stages.append(x)
-    x = bn3(conv3(F.maxPool2d(x, kernel: 2)), relu: true)
+    x = bn3(conv3(pool(x)), relu: true)
     stages.append(x)
     return Features(stages: stages, penultimate: globalAveragePool(x))
   }

@@ -71,10 +71,11 @@ public final class VisionTransformer: Classifier {
   public override func logits(_ penultimate: Tensor) -> Tensor { head(penultimate) }
 }
 
-/// Key proj.
-final class PatchEmbedding: Module, Layer {
+/// Key proj. There is a position for each patch, and patches do not overlap.
+final class PatchEmbedding: Module, Layer, BranchedBlock {
   let proj: Conv2d
   init(_ proj: Conv2d) { self.proj = proj }
+  var stridesAgree: Bool { proj.stride == proj.weight.dimension(2) }
   func callAsFunction(_ x: Tensor) -> Tensor { proj(x) }
 }
 
