@@ -1,5 +1,5 @@
 public import Backdoor
-import Support
+public import Support
 public import Torch
 import TorchNN
 public import Training
@@ -20,25 +20,39 @@ public struct AuditMeasurement {
   ///     others.
   ///   - quick: leaves out the universal perturbation, which takes about half of the time.
   ///   - stage: names the checkpoints of finished parts in the context's store; nil keeps and looks for none.
+  ///   - title: what the work is called in a plan of all stages.
   /// - Throws: `Interrupted`, and what the store throws.
   public init(
     _ model: Classifier, _ images: AuditImages, _ settings: AuditSettings, quick: Bool = false,
-    classes: [Int]? = nil, stage: String? = "audit", context: TrainingContext
+    classes: [Int]? = nil, stage: String? = "audit", title: String = AuditMeasurement.stage, context: TrainingContext
   ) throws {
     let (search, heldOut, s) = (images.search, images.heldOut, settings)
-    func part(_ name: String, _ compute: () throws -> [(key: String, tensor: Tensor)]) throws -> [String: Tensor] {
-      let stage = stage.map { "\($0)-\(name)" }
-      if let stage, let kept = try context.checkpoints?.load(stage: stage) {
+    func checkpoint(_ part: AuditPasses.Part) -> String? { stage.map { "\($0)-\(part.rawValue)" } }
+    let passes = AuditPasses(s, search: search.count, heldOut: heldOut.count, quick: quick)
+    var kept: [AuditPasses.Part: Checkpoint] = [:]
+    for part in passes.parts {
+      if let name = checkpoint(part) { kept[part] = try context.checkpoints?.load(stage: name) }
+    }
+    let count = Double(classes?.count ?? model.classes)
+    context.progress.beginStage(
+      title, images: count * passes.total, done: count * kept.keys.reduce(0) { $0 + passes[$1] })
+    defer { context.progress.endStage() }
+    func part(
+      _ part: AuditPasses.Part, _ compute: () throws -> [(key: String, tensor: Tensor)]
+    ) throws -> [String: Tensor] {
+      if let kept = kept[part] {
         return Dictionary(uniqueKeysWithValues: kept.tensors.map { ($0.key, $0.tensor.to(context.device)) })
       }
       let tensors = try compute()
-      if let stage { try context.checkpoints?.save(Checkpoint(epoch: 1, tensors: tensors), stage: stage) }
+      if let name = checkpoint(part) {
+        try context.checkpoints?.save(Checkpoint(epoch: 1, tensors: tensors), stage: name)
+      }
       return Dictionary(uniqueKeysWithValues: tensors.map { ($0.key, $0.tensor) })
     }
     func numbers(_ tensor: Tensor?) -> [Double] { tensor?.array(Double.self) ?? [] }
 
     (statistics, patches, perturbations) = try model.withFrozenParameters {
-      let margin = try part("margin") {
+      let margin = try part(.margin) {
         let climb = MaximumMargin(starts: s.starts, steps: s.marginSteps, step: s.marginStep)
         return [
           (
@@ -50,7 +64,7 @@ public struct AuditMeasurement {
           )
         ]
       }
-      let patch = try part("patch") {
+      let patch = try part(.patch) {
         let pixels = s.patchPixels(height: search.height, width: search.width)
         let found = try SparsePatch(pixels: pixels, steps: s.patchSteps, batch: s.batch)
           .search(model, search, classes: classes, context)
@@ -62,7 +76,7 @@ public struct AuditMeasurement {
       let perturbation =
         quick
         ? nil
-        : try part("perturbation") {
+        : try part(.perturbation) {
           let universal = UniversalPerturbation(
             epsilon: s.epsilon / 255, steps: s.perturbationSteps, step: s.perturbationStep, batch: s.batch)
           let found = try universal.search(model, search, classes: classes, context)
@@ -95,6 +109,22 @@ public struct AuditMeasurement {
     }
   }
 
+  /// What measuring a model is called in a plan of all stages.
+  public static let stage = "measure"
+
+  /// The work of measuring a model.
+  /// - Parameters:
+  ///   - search: images that triggers are searched with.
+  ///   - heldOut: those that they are measured on.
+  ///   - classes: how many.
+  public static func plannedWork(
+    _ title: String = stage, _ settings: AuditSettings, search: Int, heldOut: Int, quick: Bool, classes: Int
+  ) -> PlannedWork {
+    let passes = AuditPasses(settings, search: search, heldOut: heldOut, quick: quick)
+    // Weights get no gradients: a third of a training step is left out.
+    return PlannedWork(title, images: Double(classes) * passes.total, cost: 2 / 3)
+  }
+
   /// `TargetedPass.sums` of K classes (nil: all) over a data set whose labels are the model's predictions: float64,
   /// 4 x K.
   /// - Parameter changed: the images of a batch towards the classes at some places of them, T x B x C x H x W.
@@ -106,7 +136,9 @@ public struct AuditMeasurement {
     let size = data.channels * data.height * data.width
     let groups = ClassGroups.groups(
       of: classes ?? Array(0..<model.classes), rows: min(64, data.count), pixels: size)
-    let work = SearchProgress("held-out images", steps: batches.count, groups: groups, context)
+    let work = SearchProgress(
+      "held-out images", steps: batches.count, groups: groups,
+      passes: AuditPasses.forward * Double(data.count) / Double(max(batches.count, 1)), context)
     defer { work.end() }
     return try noGrad {
       var parts: [Tensor] = []

@@ -57,8 +57,7 @@ public struct ClassHalving {
           "\(classes.count) of \(all.count) classes with 1/\(divisor) of the steps")
         let measured = try AuditMeasurement(
           model, images.screening, shortened(by: divisor), quick: quick, classes: classes,
-          stage: nil,
-          context: context)
+          stage: nil, title: "screen", context: context)
         return rank(measured.statistics)
       })
   }
@@ -117,13 +116,8 @@ public struct ClassHalving {
 
   /// Forward and backward passes of single images that a class takes. A forward pass alone takes a third.
   func cost(_ divisor: Int, _ images: AuditImages) -> Double {
-    let s = shortened(by: divisor)
-    let scored =
-      Double(divisor == 1 ? images.heldOut.count : min(images.search.count, AuditImages.screened))
-      / 3
-    let batch = Double(min(s.batch, images.search.count))
-    return Double(s.starts * s.marginSteps) + batch * Double(s.patchSteps) + scored
-      + (quick ? 0 : batch * Double(s.perturbationSteps) + scored)
+    let heldOut = divisor == 1 ? images.heldOut.count : min(images.search.count, AuditImages.screened)
+    return AuditPasses(shortened(by: divisor), search: images.search.count, heldOut: heldOut, quick: quick).total
   }
 
   /// Passes of single images in a second, from two steps of the search for margins. The first step of a shape is slower

@@ -29,7 +29,7 @@ struct MaximumMargin {
   ) throws -> [Double] {
     let groups = ClassGroups.groups(
       of: classes ?? Array(0..<model.classes), rows: starts, pixels: channels * height * width)
-    let work = SearchProgress("largest margins", steps: steps, groups: groups, context)
+    let work = SearchProgress("largest margins", steps: steps, groups: groups, passes: Double(starts), context)
     defer { work.end() }
     var values: [Double] = []
     for group in groups {

@@ -27,7 +27,8 @@ struct UniversalPerturbation {
     let size = images.channels * images.height * images.width
     let groups = ClassGroups.groups(
       of: classes ?? Array(0..<model.classes), rows: min(batch, images.count), pixels: size)
-    let work = SearchProgress("universal perturbations", steps: steps, groups: groups, context)
+    let work = SearchProgress(
+      "universal perturbations", steps: steps, groups: groups, passes: Double(min(batch, images.count)), context)
     defer { work.end() }
     let order = SearchBatches(count: images.count, size: batch, steps: steps, stream: "audit/perturbation", context)
     var found: [Tensor] = []

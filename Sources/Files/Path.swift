@@ -23,15 +23,32 @@ public enum Path {
     return path
   }
 
+  /// The path from the root, without `.` and `..`; links stay.
+  public static func absolute(_ path: String) -> String {
+    let parts = (path.hasPrefix("/") ? path : join(currentFolder ?? "/", path)).split(separator: "/")
+    let plain = parts.reduce(into: [Substring]()) { plain, part in
+      switch part {
+      case ".": break
+      case "..": _ = plain.popLast()
+      default: plain.append(part)
+      }
+    }
+    return "/" + plain.joined(separator: "/")
+  }
+
+  private static var currentFolder: String? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    guard getcwd(&buffer, buffer.count) != nil else { return nil }
+    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
   /// The path as it is seen from a folder; both are absolute, or relative to the current folder. An absolute path stays.
   public static func relative(_ path: String, from folder: String) -> String {
     func parts(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
     let (target, start) = (parts(path), parts(folder))
     if path.hasPrefix("/") { return path }
     if folder.hasPrefix("/") || start.contains("..") {
-      var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-      guard getcwd(&buffer, buffer.count) != nil else { return path }
-      return join(String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self), path)
+      return currentFolder.map { join($0, path) } ?? path
     }
     let common = zip(target.dropLast(), start).prefix { $0 == $1 }.count
     let up = Array(repeating: "..", count: start.count - common)

@@ -17,6 +17,10 @@ public enum StageTitle {
     case "abl-tune": "Training on the other samples"
     case "abl-unlearn": "Unlearning of the isolated samples"
     case "i-bau": "I-BAU"
+    case "measure": "Measurement of the model"
+    case "reference": "Measurement of a clean model"
+    case "cleaned": "Measurement of the purified copy"
+    case "screen": "Choice of classes"
     case "attack-train": "Training under the attack"
     case "attack-surrogate": "Training of the attacker's model"
     default: methodTitle(stage)

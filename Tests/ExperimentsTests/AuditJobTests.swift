@@ -2,6 +2,7 @@ import Audit
 import Files
 import Foundation
 import Support
+import Synchronization
 import TestData
 import TestFiles
 import TestSupport
@@ -56,7 +57,9 @@ import Vision
       var job = job(folder, configuration)
       (job.reference, job.output) = ("\(folder)/clean", "\(folder)/audit")
       job.clean = "\(folder)/cleaned.safetensors"
-      let result = try job.run(progress: SilentProgress())
+      let sums = StageSums()
+      let result = try job.run(progress: sums)
+      check(sums, ["measure", "reference", "reference", "reference", "reference", "fst", "cleaned"])
       let bank = try #require(result.bank)
       #expect(bank.models == 4 && result.smallestPValue == 0.2 && result.pValue >= 0.2)
       #expect(result.verdict == .noEvidence && result.searchImages == 12 && result.heldOutImages == 12)
@@ -115,6 +118,41 @@ import Vision
     }
   }
 
+  /// Adds up what stages say.
+  private final class StageSums: ProgressReporter {
+    private let state = Mutex<(planned: [PlannedWork], begun: [PlannedWork], advanced: [Double], open: [Int])>(
+      ([], [], [], []))
+    var planned: [PlannedWork] { state.withLock { $0.planned } }
+    /// Each stage that began, with the images by which it went on and what was done before.
+    var stages: [(work: PlannedWork, images: Double)] { state.withLock { Array(zip($0.begun, $0.advanced)) } }
+
+    func begin(_ title: String, total: Int, unit: String) {}
+    func update(done: Int, note: @autoclosure () -> String) {}
+    func end(summary: String) {}
+    func message(_ text: String) {}
+    func plan(_ works: [PlannedWork]) { state.withLock { $0.planned = works } }
+    func beginStage(_ name: String, images: Double, done: Double) {
+      state.withLock {
+        $0.open.append($0.begun.count)
+        $0.begun.append(PlannedWork(name, images: images))
+        $0.advanced.append(done)
+      }
+    }
+    func advanceStage(images: Double) {
+      state.withLock { state in if let last = state.open.last { state.advanced[last] += images } }
+    }
+    func endStage() { state.withLock { _ = $0.open.popLast() } }
+  }
+
+  /// The time left over all stages rests on their sizes: what is planned is what is done.
+  private func check(_ sums: StageSums, _ names: [String]) {
+    #expect(sums.planned.map(\.stage) == names && sums.stages.map(\.work.stage) == names)
+    for (planned, (work, images)) in zip(sums.planned, sums.stages) where !planned.stage.hasPrefix("train") {
+      #expect(abs(work.images - planned.images) < 1e-6 && planned.images > 0, "\(planned)")
+      #expect(abs(images - planned.images) < 1e-6 * planned.images, "\(planned) \(images)")
+    }
+  }
+
   /// An interrupted audit goes on and says the same; measured clean models are not measured again.
   @Test func anAuditGoesOn() throws {
     try withModels { folder, configuration in
@@ -126,7 +164,11 @@ import Vision
         try Interruption.simulated(afterChecks: 20) { _ = try job.run(progress: progress) }
       }
       #expect(!FileSystem.exists("\(folder)/audit") && FileSystem.exists("\(folder)/audit.work"))
-      let result = try job.run(progress: progress)
+      let sums = StageSums()
+      let result = try job.run(progress: SharedProgress([progress, sums]))
+      // The suspect is as before, one clean model is finished: it does not begin again.
+      #expect(sums.planned.count == 5 && sums.stages.count == 4)
+      for (work, images) in sums.stages { #expect(abs(images - work.images) < 1e-6 * work.images) }
       let begun = progress.events.count {
         if case .begin(let title, _, _) = $0 { title == "largest margins" } else { false }
       }
@@ -293,7 +335,9 @@ import Vision
       let bank = try job.run(progress: SilentProgress())
       var undisturbed = job
       undisturbed.output = "\(folder)/other.json"
-      #expect(try undisturbed.run(progress: SilentProgress()) == bank)
+      let sums = StageSums()
+      #expect(try undisturbed.run(progress: sums) == bank)
+      check(sums, (0..<3).flatMap { ["train-\($0)", "reference"] })
       #expect(!FileSystem.exists("\(folder)/bank.json.parts"))
       #expect(try ReferenceBank(contentsOf: "\(folder)/bank.json") == bank)
       #expect(bank.members.count == 3 && Set(bank.members.map(\.statistics)).count == 3)

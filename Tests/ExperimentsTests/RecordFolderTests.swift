@@ -86,13 +86,13 @@ import Vision
     #expect(found.metrics.triggeredCount == 18 && found.triggers == ["stored images: each class y to y + 1"])
     #expect(found.crossAccuracy == nil)
     let train = try ImageDataset.load(configuration(clean).dataset, .train)
-    let error = #expect(throws: JobError.self) { try RecordFolder(path).poisoned(train) }
+    let error = #expect(throws: JobError.self) { try RecordFolder(path).poisoned(train, DatasetSettings()) }
     #expect("\(error.map { "\($0)" } ?? "")".contains("bd_train is None"))
   }
 
   @Test func poisonedTrainingSet() throws {
     let train = try ImageDataset.load(configuration(clean).dataset, .train), wanted = try expected("patch")
-    let found = try RecordFolder(Self.patch).poisoned(train)
+    let found = try RecordFolder(Self.patch).poisoned(train, DatasetSettings())
     #expect(found.indices == wanted.poisoned && found.covers == wanted.covers)
     #expect(found.data.labelArray() == wanted.labels && sums(found.data) == wanted.trainSum)
     #expect(found.trueLabels.array(Int64.self) == train.labels.array(Int64.self))
@@ -187,7 +187,7 @@ import Vision
     let train = try ImageDataset.load(c.dataset, .train)
     #expect(train.labelArray() == wanted.labels && sums(train) == wanted.trainSum && train.classes == 10)
     #expect(train.name == "cifar10" && train.sources?[5].row == 5)
-    let found = try record.poisoned(train)
+    let found = try record.poisoned(train, DatasetSettings())
     #expect(found.indices == [0, 5] && found.covers == [8] && found.data.labelArray() == wanted.labels)
     let test = try ImageDataset.load(c.dataset, .test)
     #expect(test.count == 18 && test.classes == 10)
@@ -197,6 +197,45 @@ import Vision
     let settings = try #require(try record.cleanData(c.dataset))
     #expect(try ImageDataset.load(settings, .train).count == 12)
     #expect(try record.cleanData(configuration(clean).dataset) == nil)
+  }
+
+  /// The folders above it say the data set, and dots are none of them.
+  @Test func aFolderThatIsNamedWithDots() throws {
+    let name = Path.name(Self.toolbox)
+    for path in ["\(Self.toolbox)/.", "\(Self.toolbox)/../\(name)/", "\(Path.parent(Self.toolbox))/./\(name)"] {
+      let record = try RecordFolder(path)
+      let c = try configuration(record.settings)
+      #expect(c.dataset.name == "toolbox" && c.dataset.path == path)
+      #expect(try ImageDataset.load(c.dataset, .test).count == 18)
+      #expect(try record.cleanData(c.dataset) != nil)
+      let train = try ImageDataset.load(c.dataset, .train)
+      #expect(try record.poisoned(train, c.dataset).indices == [0, 5])
+      #expect(try record.completed(ModelFile(record.model())).usualNormalization == .named("cifar10"))
+    }
+    #expect(RecordJob.place("record/../record/./run") == "./record/run")
+  }
+
+  /// Fewer images: those that are drawn, and which of them are poisoned.
+  @Test func aPartOfTheTrainingSet() throws {
+    let record = try RecordFolder(Self.toolbox)
+    let whole = try ImageDataset.load(configuration(record.settings).dataset, .train)
+    var c = try configuration(record.settings)
+    c.dataset.train = 7
+    // Another data set for the test images has the same training set.
+    let other = try ImageDataset.load(configuration(clean, ["dataset": ["train": 7]]).dataset, .train)
+    let named = ImageDataset(
+      name: "cifar10", images: other.images, labels: other.labels, classNames: whole.classNames, sources: other.sources)
+    for train in [try ImageDataset.load(c.dataset, .train), named] {
+      let found = try record.poisoned(train, c.dataset)
+      #expect(found.data.count == 7)
+      let rows = try #require(found.data.sources).compactMap(\.row)
+      #expect(found.indices.map { rows[$0] } == rows.filter { [0, 5].contains($0) })
+      #expect(found.covers.map { rows[$0] } == rows.filter { $0 == 8 })
+      #expect(sums(found.data) == sums(whole.subset(rows)) && Set(rows).count == 7)
+    }
+    // A draw that leaves some of both out.
+    #expect(try record.poisoned(whole.subset([1, 5, 8]), c.dataset).indices == [1])
+    #expect(try record.poisoned(whole.subset([1, 5, 8]), c.dataset).covers == [2])
   }
 
   /// The deprecated layout: PNG files in place of the tensor; and a folder without clean images beside it.
@@ -219,7 +258,7 @@ import Vision
       #expect(
         train.labelArray() == (try expected("toolbox")).labels && train.sources?[3].file.hasSuffix("data/3.png") == true
       )
-      #expect(try record.poisoned(train).covers.isEmpty)
+      #expect(try record.poisoned(train, DatasetSettings()).covers.isEmpty)
       #expect(throws: JobError.self) { try record.model() }
       #expect(throws: DataError.self) { try ImageDataset.load(settings, .test) }
       #expect(throws: JobError.self) { try record.cleanData(settings) }
@@ -239,7 +278,7 @@ import Vision
     // To purify, a part is held out.
     #expect(try ImageDataset.load(configuration(record.settings).dataset, .train).count == 14)
     let error = #expect(throws: JobError.self) {
-      try record.poisoned(ImageDataset.tiny(count: 3, size: 12, classes: 3))
+      try record.poisoned(ImageDataset.tiny(count: 3, size: 12, classes: 3), DatasetSettings())
     }
     #expect("\(error.map { "\($0)" } ?? "")".contains("does not hold the images"))
   }

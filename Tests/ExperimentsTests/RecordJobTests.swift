@@ -68,7 +68,7 @@ import Vision
     let record = try RecordFolder(folder.path("record/ours"))
     let poisoned = try Safetensors.load(folder.path("poisoned/train.safetensors"))
     let triggered = try Safetensors.load(folder.path("poisoned/test-triggered.safetensors"))
-    let found = try record.poisoned(train)
+    let found = try record.poisoned(train, DatasetSettings())
     expectSame(found.data.images, try #require(poisoned["images"]))
     expectSame(found.data.labels, try #require(poisoned["labels"]))
     #expect(found.indices == (try PoisonManifest(contentsOf: manifest)).samples.map(\.index) && found.covers.isEmpty)

@@ -198,6 +198,13 @@ import Testing
   }
 
   /// A suggestion leads to something of nearly the whole path, and is no folder on the way.
+  @Test func absolutePathsHaveNoDots() {
+    let here = FileManager.default.currentDirectoryPath
+    #expect(Path.absolute("/a/./b/../c/") == "/a/c" && Path.absolute("/../..") == "/" && Path.absolute("/") == "/")
+    #expect(Path.absolute(".") == here && Path.absolute("x/./y") == "\(here)/x/y")
+    #expect(Path.absolute("..") == Path.parent(here) && Path.absolute("x/../..") == Path.parent(here))
+  }
+
   @Test func aSuggestionIsOfTheWholePath() throws {
     try withTemporaryFolder { folder in
       try FileSystem.createFolder(folder + "/photos/cats")

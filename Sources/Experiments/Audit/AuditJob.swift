@@ -120,6 +120,7 @@ public struct AuditJob {
     let names = suspect.classNames ?? data.images.classNames
     let (classes, spent) = try self.classes(
       of: suspect, images, reference.bank, names: names, settings, data, context, start)
+    context.progress.plan(plannedWork(suspect, images, settings, reference, classes: classes, data))
     let measured = try AuditMeasurement(
       suspect, images, settings, quick: quick, classes: classes, context: context)
     let bank = try reference.bank ?? measure(reference, suspect, data, settings, context)
@@ -151,6 +152,32 @@ public struct AuditJob {
       try purified.save(clean)
     }
     return result
+  }
+
+  private static let cleaned = "cleaned"
+
+  /// The model, the clean models of a folder, and with `--clean` the purified copy. Whether a copy confirms a verdict is
+  /// known once there is one.
+  private func plannedWork(
+    _ suspect: Classifier, _ images: AuditImages, _ settings: AuditSettings, _ reference: CleanModels, classes: [Int]?,
+    _ data: AuditData
+  ) -> [PlannedWork] {
+    func measuring(_ title: String, _ classes: Int) -> PlannedWork {
+      AuditMeasurement.plannedWork(
+        title, settings, search: images.search.count, heldOut: images.heldOut.count, quick: quick, classes: classes)
+    }
+    let count = classes?.count ?? suspect.classes
+    var works = [measuring(AuditMeasurement.stage, count)]
+    if case .files(_, let files) = reference {
+      works += files.map { _ in measuring(BankMeasurer.stage, suspect.classes) }
+    }
+    if clean != nil, let labelled = data.labelled {
+      let tuning = min(Self.tuned, labelled.count - images.heldOutPositions.count)
+      let fst = FeatureShiftTuning(AuditConfirmation.settings(images: tuning))
+      works += fst.plannedWork(DefenseSize(train: 0, clean: tuning, classes: suspect.classes))
+      works.append(measuring(Self.cleaned, count))
+    }
+    return works
   }
 
   // MARK: A budget of time
@@ -407,7 +434,7 @@ public struct AuditJob {
     if let clean {
       let again = try AuditMeasurement(
         found.purified, AuditImages(data.images, model: found.purified, most: settings.images, context: context),
-        settings, quick: quick, classes: measured.statistics.labels, stage: "cleaned",
+        settings, quick: quick, classes: measured.statistics.labels, stage: Self.cleaned, title: Self.cleaned,
         context: context)
       let judgement = try judged(found.purified, again, images, bank, names: result.classNames, settings, data)
       (confirmation.pValue, confirmation.verdict) = (judgement.pValue, judgement.verdict)

@@ -25,7 +25,7 @@ struct BankMeasurer {
     let (model, test, order) = try make()
     let measured = try AuditMeasurement(
       model, AuditImages(images(model), model: model, most: settings.images, context: context), settings, quick: quick,
-      stage: nil, context: context)
+      stage: nil, title: Self.stage, context: context)
     let statistics = order.map(measured.statistics.reordered) ?? measured.statistics
     let accuracy = test.map { test in
       let test = test.to(context.device)
@@ -37,6 +37,9 @@ struct BankMeasurer {
     try context.checkpoints?.save(Self.checkpoint(member), stage: stage)
     return member
   }
+
+  /// What measuring a clean model is called in a plan of all stages.
+  static let stage = "reference"
 
   static func words(_ model: Classifier) -> String {
     guard let spec = model.spec else { return "unknown" }

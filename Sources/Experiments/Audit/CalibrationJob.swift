@@ -41,6 +41,7 @@ public struct CalibrationJob {
     guard models >= BankScore.least else {
       throw JobError.invalid("--models \(models): a bank needs at least \(BankScore.least) clean models.")
     }
+    guard share > 0, share <= 1 else { throw JobError.invalid("--share is a part of the images, not \(share).") }
     let images = try images(progress)
     let identity = try identity(images.train)
     var members = try (0..<models).map { try part($0, identity) }
@@ -52,7 +53,9 @@ public struct CalibrationJob {
       try processes.run(missing, of: models, logs: partsFolder, progress: progress)
       for number in missing { members[number] = try part(number, identity) }
     }
-    for number in members.indices where members[number] == nil {
+    let rest = members.indices.filter { members[$0] == nil }
+    progress.plan(plannedWork(rest, images))
+    for number in rest {
       progress.message("clean model \(number + 1) of \(models)")
       members[number] = try measure(number, images, identity, progress)
     }
@@ -72,6 +75,7 @@ public struct CalibrationJob {
     let images = try images(progress)
     let identity = try identity(images.train)
     guard try part(number, identity) == nil else { return }
+    progress.plan(plannedWork([number], images))
     _ = try measure(number, images, identity, progress)
   }
 
@@ -139,6 +143,20 @@ public struct CalibrationJob {
 
   // MARK: Models
 
+  /// Each model is trained and measured.
+  private func plannedWork(
+    _ numbers: [Int], _ images: (train: ImageDataset, test: ImageDataset)
+  ) -> [PlannedWork] {
+    let passes = Double(configuration.recipe.epochs) * (share * Double(images.train.count)).rounded()
+    let measured = min(settings.images, images.test.count)
+    let measuring = AuditMeasurement.plannedWork(
+      BankMeasurer.stage, settings, search: measured / 2, heldOut: measured - measured / 2, quick: false,
+      classes: images.train.classes)
+    return numbers.flatMap { [PlannedWork(Self.stage($0), images: passes), measuring] }
+  }
+
+  private static func stage(_ number: Int) -> String { "train-\(number)" }
+
   /// The configuration of a model: one of six recipes.
   func varied(_ number: Int) -> ExperimentConfiguration {
     var c = configuration
@@ -159,7 +177,7 @@ public struct CalibrationJob {
       device: context.device, precision: context.autocastType == nil ? .float32 : .bfloat16, seed: seed,
       progress: context.progress, checkpoints: context.checkpoints)
     let part = train.subset(train.sample(share, seed: seed, stream: "images"))
-    return try varied(number).train(on: part.to(context.device), stage: "train", context: own)
+    return try varied(number).train(on: part.to(context.device), stage: Self.stage(number), context: own)
       .prepared(for: context)
   }
 }

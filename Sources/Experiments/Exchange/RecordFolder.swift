@@ -168,37 +168,46 @@ public struct RecordFolder: Sendable {
   }
 
   /// The training set that the model was trained on.
-  /// - Parameter clean: the data set's training split.
-  func poisoned(_ clean: ImageDataset) throws -> PoisonedDataset {
+  /// - Parameters:
+  ///   - clean: the data set's training split.
+  ///   - dataset: its settings.
+  func poisoned(_ clean: ImageDataset, _ dataset: DatasetSettings) throws -> PoisonedDataset {
     switch contents {
     case .backdoorBench(let record): return try record.poisoned(clean)
     case .toolbox:
-      let (poison, covers) = try ToolboxFiles.poison(path)
-      var settings = DatasetSettings()
-      (settings.name, settings.path) = ("toolbox", path)
-      let own = try ImageDataset.load(settings, .train)
-      guard (poison + covers).allSatisfy({ (0..<own.count).contains($0) }), Set(poison).isDisjoint(with: covers) else {
-        throw DataError.malformed(
-          path: Path.join(path, "poison_indices"),
-          problem:
-            "a position outside of the \(formatCount(own.count)) images, or one that is poisoned and a cover sample",
-          fix: "Make the data set again.")
-      }
-      guard own.classes == clean.classes else {
-        throw JobError.invalid(
-          "\(path): the training set has \(own.classes) classes, the data set \(clean.name) \(clean.classes). Name the data set "
-            + "that was poisoned with --dataset and --data.")
-      }
-      let data = ImageDataset(
-        name: clean.name, images: own.images, labels: own.labels, classNames: clean.classNames, sources: own.sources)
-      return PoisonedDataset(
-        data: data, indices: poison, tasks: poison.map { _ in 0 }, trueLabels: own.labels, covers: covers,
-        coverTasks: covers.map { _ in 0 })
+      return try toolboxSet(clean, dataset)
     case .trojAI:
       throw JobError.invalid(
         "\(path): a TrojAI round does not hold the images that its models were trained on: no samples can be judged, and "
           + "nothing trained on them. Audit the model, or purify it (--defense fst).")
     }
+  }
+
+  /// The training set of backdoor-toolbox: the data set itself where that is it, else as many of its images.
+  private func toolboxSet(_ clean: ImageDataset, _ dataset: DatasetSettings) throws -> PoisonedDataset {
+    let (poison, covers) = try ToolboxFiles.poison(path)
+    var (own, places) = (clean, ToolboxFiles.positions(of: clean, in: path))
+    if places == nil {
+      var settings = DatasetSettings()
+      (settings.name, settings.path) = ("toolbox", path)
+      (settings.train, settings.size, settings.seed) = (dataset.train, dataset.size, dataset.seed)
+      own = try ImageDataset.load(settings, .train)
+      places = ToolboxFiles.positions(of: own, in: path)
+    }
+    guard own.classes == clean.classes else {
+      throw JobError.invalid(
+        "\(path): the training set has \(own.classes) classes, the data set \(clean.name) \(clean.classes). Name the data "
+          + "set that was poisoned with --dataset and --data.")
+    }
+    let numbers = Dictionary(uniqueKeysWithValues: (places ?? []).enumerated().map { ($1, $0) })
+    let (indices, coverIndices) = (
+      poison.compactMap { numbers[$0] }.sorted(), covers.compactMap { numbers[$0] }.sorted()
+    )
+    let data = ImageDataset(
+      name: clean.name, images: own.images, labels: own.labels, classNames: clean.classNames, sources: own.sources)
+    return PoisonedDataset(
+      data: data, indices: indices, tasks: indices.map { _ in 0 }, trueLabels: own.labels, covers: coverIndices,
+      coverTasks: coverIndices.map { _ in 0 })
   }
 
   /// Test images on which a trigger shall not work, with their true labels; nil where there are none.

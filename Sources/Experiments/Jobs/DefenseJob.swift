@@ -217,7 +217,7 @@ public struct DefenseJob {
       try model?.fitted(data, settings: settings, progress: progress) ?? data
     }
     let splits = try DatasetSplits.load(model?.sized(settings) ?? settings) { progress.message($0) }
-    let poisoned = defense.requires.contains(.poisonedTrain) ? try record?.poisoned(splits.train) : nil
+    let poisoned = defense.requires.contains(.poisonedTrain) ? try record?.poisoned(splits.train, settings) : nil
     if let poisoned {
       progress.message(
         "training images: \(formatCount(poisoned.data.count)), of which \(formatCount(poisoned.indices.count)) are "

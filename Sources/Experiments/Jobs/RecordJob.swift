@@ -1,6 +1,5 @@
 import Files
 import Formats
-import Foundation
 public import Support
 import Torch
 public import Vision
@@ -65,7 +64,7 @@ public struct RecordJob {
       try classifier.save(
         "\(path)/\(BackdoorBenchResult.fileName)", within: result.frame(folder: Self.place(output)), ownKeys: true)
     }
-    if !Self.absolute(output).contains("record") {
+    if !Path.absolute(output).contains("record") {
       progress.message(
         "\(output): BackdoorBench takes folders whose path holds 'record': move it to its record folder before you use it"
       )
@@ -77,13 +76,9 @@ public struct RecordJob {
 
   /// The folder as BackdoorBench names it from its own one.
   static func place(_ output: String) -> String {
-    let parts = absolute(output).split(separator: "/").map(String.init)
+    let parts = Path.absolute(output).split(separator: "/").map(String.init)
     guard let record = parts.dropLast().lastIndex(of: "record") else { return "./record/\(parts.last ?? "run")" }
     return "./" + parts[record...].joined(separator: "/")
-  }
-
-  private static func absolute(_ path: String) -> String {
-    path.hasPrefix("/") ? path : Path.join(FileManager.default.currentDirectoryPath, path)
   }
 
   // MARK: What fits

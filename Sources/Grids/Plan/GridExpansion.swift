@@ -2,7 +2,6 @@ import Attacks
 import Defenses
 import Experiments
 import Files
-import Foundation
 public import Support
 
 /// The cells that a specification stands for.
@@ -169,7 +168,7 @@ struct GridExpansion {
     var settings = settings
     for (section, key) in [("dataset", "path"), ("clean", "unlabeledPath")] {
       if let path = settings[section]?[key]?.stringValue, !path.hasPrefix("/") {
-        settings[section]?[key] = .string(URL(fileURLWithPath: path).standardizedFileURL.path)
+        settings[section]?[key] = .string(Path.absolute(path))
       }
     }
     return settings

@@ -59,15 +59,15 @@ public struct SlurmScripts {
     let directives =
       [
         "--job-name=\(Path.safeName(grid.plan.title))-\(name)", "--array=0-\(tasks - 1)\(limit)",
-        "--cpus-per-task=\(worker.cpus)", "--output=\(absolute(folder))/logs/\(name)-%A_%a.log", "--requeue",
+        "--cpus-per-task=\(worker.cpus)", "--output=\(Path.absolute(folder))/logs/\(name)-%A_%a.log", "--requeue",
         "--signal=B:TERM@60",
       ] + worker.directives
-    let run = ([worker.program, "grid", "run", absolute(grid.folder)] + worker.runOptions).map(ShellWord.quoted)
+    let run = ([worker.program, "grid", "run", Path.absolute(grid.folder)] + worker.runOptions).map(ShellWord.quoted)
     return """
       #!/bin/bash
       \(directives.map { "#SBATCH \($0)" }.joined(separator: "\n"))
       # A worker for the cells of one line. TERM, a minute before the time limit, stops it where it goes on later.
-      mapfile -t cells < \(ShellWord.quoted(absolute(list)))
+      mapfile -t cells < \(ShellWord.quoted(Path.absolute(list)))
       exec \(run.joined(separator: " ")) ${cells[$SLURM_ARRAY_TASK_ID]}
 
       """
@@ -85,6 +85,4 @@ public struct SlurmScripts {
     }
     return lines.joined(separator: "\n") + "\n"
   }
-
-  private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
 }

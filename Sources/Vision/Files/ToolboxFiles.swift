@@ -1,6 +1,5 @@
 import Files
 import Formats
-import Foundation
 import Torch
 
 /// Folders of backdoor-toolbox: `poisoned_train_set/<data set>/<attack>` with the poisoned training set, and
@@ -27,13 +26,34 @@ public enum ToolboxFiles {
   }
 
   /// Positions of the poisoned samples of a training set, and of its cover samples, ascending.
-  /// - Throws: `FileError`, `FormatError`.
+  /// - Throws: `DataError` for positions of no image, or of one that is both; `FileError`, `FormatError`.
   public static func poison(_ path: String) throws -> (poisoned: [Int], covers: [Int]) {
     func positions(_ name: String) throws -> [Int] {
       let file = Path.join(path, name)
-      return FileSystem.exists(file) ? try integers(file).map { Int($0) }.sorted() : []
+      return FileSystem.exists(file) ? try integers(file).compactMap { Int(exactly: $0) }.sorted() : []
     }
-    return (try positions("poison_indices"), try positions("cover_indices"))
+    let (poison, covers) = (try positions("poison_indices"), try positions("cover_indices"))
+    let count = try integers(Path.join(path, "labels")).count
+    guard (poison + covers).allSatisfy({ (0..<count).contains($0) }), Set(poison).isDisjoint(with: covers) else {
+      throw DataError.malformed(
+        path: Path.join(path, "poison_indices"),
+        problem:
+          "a position outside of the \(formatCount(count)) images, or one that is poisoned and a cover sample",
+        fix: "Make the data set again.")
+    }
+    return (poison, covers)
+  }
+
+  /// Where in the training set of a folder each image was read from; nil where it was read from elsewhere.
+  public static func positions(of data: ImageDataset, in path: String) -> [Int]? {
+    let folder = Path.absolute(path)
+    let positions = (data.sources ?? []).compactMap { source -> Int? in
+      let file = Path.absolute(source.file)
+      if let row = source.row { return file == Path.join(folder, "imgs") ? row : nil }
+      guard Path.parent(file) == Path.join(folder, "data") else { return nil }
+      return Int(Path.name(file).prefix { $0 != "." })
+    }
+    return positions.count == data.count ? positions : nil
   }
 
   /// Whether a folder holds such a training set.
@@ -43,22 +63,18 @@ public enum ToolboxFiles {
   }
 
   /// Its name of the data set, `cifar10`: the folder above that of the attack.
-  public static func dataset(_ path: String) -> String { Path.name(Path.parent(absolute(path))) }
+  public static func dataset(_ path: String) -> String { Path.name(Path.parent(Path.absolute(path))) }
 
   /// A folder of clean images of the same data set, `clean_split` or `test_split`; nil where it is not there.
   public static func cleanFolder(_ path: String, _ name: String) -> String? {
-    let root = Path.parent(Path.parent(Path.parent(absolute(path))))
+    let root = Path.parent(Path.parent(Path.parent(Path.absolute(path))))
     let folder = Path.join(root, "clean_set", dataset(path), name)
     return FileSystem.isFolder(folder) ? folder : nil
   }
 
-  private static func absolute(_ path: String) -> String {
-    path.hasPrefix("/") ? path : Path.join(FileManager.default.currentDirectoryPath, path)
-  }
-
   /// How many classes the data set has; nil where its name does not tell.
   private static func classes(_ path: String) -> Int? {
-    let path = absolute(path)
+    let path = Path.absolute(path)
     return [dataset(path), Path.name(path)].lazy.compactMap { ["cifar10": 10, "gtsrb": 43, "imagenette": 10][$0] }.first
   }
 
