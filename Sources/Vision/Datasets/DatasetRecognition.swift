@@ -32,7 +32,12 @@ public enum DatasetRecognition {
     ),
     ("mnist", ["", "MNIST/raw", "raw", "mnist"], [idx]),
     ("fashion-mnist", ["", "FashionMNIST/raw", "raw", "fashion-mnist"], [idx]),
-    ("gtsrb", ["", "GTSRB", "gtsrb/GTSRB"], [["Final_Training/Images"], ["Final_Test/Images"]]),
+    (
+      "gtsrb", ["", "GTSRB", "gtsrb/GTSRB", "gtsrb"],
+      [
+        ["Final_Training/Images"], ["Final_Test/Images"], ["Training/00000/GT-00000.csv"], ["Train/00000/GT-00000.csv"],
+      ]
+    ),
     ("tiny-imagenet", ["", "tiny-imagenet-200"], [["wnids.txt", "train"]]),
     ("stl10", ["", "stl10_binary"], [["train_X.bin", "train_y.bin"]]),
     ("toolbox", [""], [["labels", "poison_indices", "imgs|data"]]),

@@ -4,7 +4,7 @@ import Files
 /// sizes, RGB, 43 classes. https://benchmark.ini.rub.de/gtsrb_dataset.html
 public enum GTSRBFiles {
   /// Reads `Final_Training/Images/000xx/GT-000xx.csv` or `Final_Test/Images` with `GT-final_test.csv`, and the PPM
-  /// images that they list. The test CSV with labels is a download of its own; it is looked for beside the images and
+  /// images that they list. Other programs call the folders `Training`, or `Train` and `Test`. The test CSV with labels is a download of its own; it is looked for beside the images and
   /// above.
   ///
   /// - Parameters:
@@ -43,9 +43,11 @@ public enum GTSRBFiles {
       sources: rows.map { SampleSource(file: $0.path) })
   }
 
+  private static let bases = ["", "GTSRB", "gtsrb/GTSRB", "gtsrb"]
+
   private static func train(_ path: String, _ classes: Int) throws -> [GTSRBRow] {
-    let places = ["Final_Training/Images", "Training"]
-    let candidates = ["", "GTSRB/", "gtsrb/GTSRB/"].flatMap { base in places.map { base + $0 } } + [""]
+    let places = ["Final_Training/Images", "Training", "Train"]
+    let candidates = bases.flatMap { base in places.map { Path.join(base, $0) } } + [""]
     let folders = (0..<classes).map(folderName)
     let root = try PathSuggestion.locate(path, candidates: candidates, markers: folders)
     if let extra = try FileSystem.subfolders(root).first(where: { !folders.contains($0) }) {
@@ -68,9 +70,9 @@ public enum GTSRBFiles {
   }
 
   private static func test(_ path: String, _ classes: Int) throws -> [GTSRBRow] {
-    let bases = ["", "GTSRB", "gtsrb/GTSRB"]
-    let base = try PathSuggestion.locate(path, candidates: bases, markers: ["Final_Test/Images"])
-    let images = Path.join(base, "Final_Test/Images")
+    let base = try PathSuggestion.locate(path, candidates: bases, markers: ["Final_Test/Images|Test"])
+    let usual = Path.join(base, "Final_Test/Images")
+    let images = FileSystem.isFolder(usual) ? usual : Path.join(base, "Test")
     let name = "GT-final_test.csv"
     let places = [images, Path.parent(images), base, path, Path.parent(base)].map { Path.join($0, name) }
     guard let file = places.first(where: FileSystem.isFile) else {

@@ -3,7 +3,9 @@ import Files
 /// Tiny ImageNet (Stanford CS231n): 200 classes, 64x64 RGB JPEG; 500 train and 50 validation images a class.
 public enum TinyImageNetFiles {
   /// Reads `wnids.txt`, `words.txt`, and `train/<wnid>/images/*.JPEG` or, for the test split, `val/images/*.JPEG` with
-  /// `val/val_annotations.txt`. The unlabeled split is `test/images/*.JPEG`, whose labels were never published.
+  /// `val/val_annotations.txt`; where other programs have moved the validation images into folders by class,
+  /// `val/<wnid>/*.JPEG` or `val/<wnid>/images/*.JPEG`. The unlabeled split is `test/images/*.JPEG`, whose labels were
+  /// never published.
   ///
   /// Classes are numbered by their wnid in sorted order, as folder readers number them, so that labels agree with
   /// checkpoints trained elsewhere; the order of lines in `wnids.txt` does not matter.
@@ -19,9 +21,7 @@ public enum TinyImageNetFiles {
     imagesPerClass: Int? = 500,
     progress: LoadProgress? = nil
   ) throws -> RawImages {
-    let markers = [
-      DataSplit.train: ["train"], .test: ["val/images", "val/val_annotations.txt"], .unlabeled: ["test/images"],
-    ]
+    let markers = [DataSplit.train: ["train"], .test: ["val"], .unlabeled: ["test/images"]]
     let folder = try PathSuggestion.locate(
       path, candidates: ["", "tiny-imagenet-200"], markers: ["wnids.txt"] + (markers[split] ?? []))
     let wnids = try FileSystem.readLines(Path.join(folder, "wnids.txt")).sorted()
@@ -32,7 +32,7 @@ public enum TinyImageNetFiles {
     let items: [(path: String, label: Int64)]
     switch split {
     case .train: items = try train(folder, wnids, imagesPerClass)
-    case .test: items = try validation(folder, wnids)
+    case .test: items = try sortedByName(movedValidation(folder, wnids) ?? validation(folder, wnids))
     case .unlabeled:
       let images = Path.join(folder, "test/images")
       items = try ImageFolderFiles.imageNames(images).map { (Path.join(images, $0), -1) }
@@ -65,6 +65,8 @@ public enum TinyImageNetFiles {
   }
 
   private static func validation(_ folder: String, _ wnids: [String]) throws -> [(path: String, label: Int64)] {
+    let folder = try PathSuggestion.locate(
+      folder, candidates: [""], markers: ["val/images", "val/val_annotations.txt"])
     let file = Path.join(folder, "val/val_annotations.txt"), images = Path.join(folder, "val/images")
     let labels = Dictionary(uniqueKeysWithValues: wnids.enumerated().map { ($1, Int64($0)) })
     let items = try FileSystem.readLines(file).enumerated().map { index, line in
@@ -85,7 +87,28 @@ public enum TinyImageNetFiles {
       throw DataError.missing(
         path: images, lookedFor: ["\(Path.name(lost.path)), which val_annotations.txt names"], suggestion: nil)
     }
-    return items.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    return items
+  }
+
+  /// Validation images in folders by class; nil where there are none.
+  private static func movedValidation(_ folder: String, _ wnids: [String]) throws -> [(path: String, label: Int64)]? {
+    let folders = wnids.map { Path.join(folder, "val", $0) }
+    guard folders.contains(where: FileSystem.isFolder) else { return nil }
+    return try folders.enumerated().flatMap { label, folder in
+      let inner = Path.join(folder, "images")
+      let images = FileSystem.isFolder(inner) ? inner : folder
+      let names = try ImageFolderFiles.imageNames(images)
+      guard !names.isEmpty else { throw DataError.missing(path: images, lookedFor: ["*.JPEG"], suggestion: nil) }
+      return names.map { (Path.join(images, $0), Int64(label)) }
+    }
+  }
+
+  /// The same order wherever they lie.
+  private static func sortedByName(_ items: [(path: String, label: Int64)]) -> [(path: String, label: Int64)] {
+    items.map { (name: Path.name($0.path), item: $0) }.sorted {
+      ($0.name == $1.name ? $0.item.path : $0.name).utf8.lexicographicallyPrecedes(
+        ($0.name == $1.name ? $1.item.path : $1.name).utf8)
+    }.map(\.item)
   }
 
   /// The classes' names in their order, without a look at the images.

@@ -1,3 +1,4 @@
+import Foundation
 import TestFiles
 import Testing
 import Vision
@@ -42,6 +43,27 @@ import Vision
       #expect(test.labels == [2, 0] && test[1, 0, 0, 0] == 60 && test[0, 2, 7, 7] == UInt8((7 + 70 + 200 + 50) & 255))
     }
     #expect(GTSRBFiles.classNames.count == 43 && GTSRBFiles.classNames[14] == "Stop")
+  }
+
+  /// As BackdoorBench unpacks it.
+  @Test func trainAndTestInOnePlace() throws {
+    let folder = try Self.tree()
+    try folder.remove("GTSRB/Final_Test/Images/GT-final_test.test.csv")
+    try folder.write("GTSRB/Final_Test/Images/GT-final_test.csv", folder.read("GT-final_test.csv"))
+    try folder.remove("GT-final_test.csv")
+    let files = FileManager.default
+    try files.createDirectory(atPath: folder.path("gtsrb"), withIntermediateDirectories: false)
+    try files.moveItem(atPath: folder.path("GTSRB/Final_Training/Images"), toPath: folder.path("gtsrb/Train"))
+    try files.moveItem(atPath: folder.path("GTSRB/Final_Test/Images"), toPath: folder.path("gtsrb/Test"))
+    try folder.remove("GTSRB")
+    for path in [folder.path, folder.path("gtsrb")] {
+      let train = try GTSRBFiles.read(path, split: .train, size: 8, resize: nearest, classes: 3)
+      #expect(train.labels == [0, 0, 1, 1, 2, 2])
+      #expect(train.sources?.last?.file.hasSuffix("gtsrb/Train/00002/00000_00001.ppm") == true)
+      let test = try GTSRBFiles.read(path, split: .test, classes: 3)
+      #expect(test.labels == [2, 0] && test[1, 0, 0, 0] == 60)
+      #expect(DatasetRecognition.kinds(at: path) == ["gtsrb"])
+    }
   }
 
   /// Spreadsheets write the CSV files again with other separators.

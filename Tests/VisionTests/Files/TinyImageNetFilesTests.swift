@@ -44,6 +44,30 @@ import Vision
     }
   }
 
+  /// Validation images in folders by class, as other programs move them, are the same in the same order.
+  @Test(arguments: ["", "images/"]) func validationByClass(_ inner: String) throws {
+    let folder = try Self.tree()
+    let val = "tiny-imagenet-200/val"
+    for (index, wnid) in ["n09", "n01", "n09"].enumerated() {
+      try folder.write(
+        "\(val)/\(wnid)/\(inner)val_\(index).JPEG", ppm(width: 4, height: 4, [7, UInt8(index), 7]))
+    }
+    // A name that comes before: 10 is after 1.
+    try folder.write("\(val)/n01/\(inner)val_10.JPEG", ppm(width: 4, height: 4, [7, 10, 7]))
+    try folder.remove("\(val)/images")
+    try folder.remove("\(val)/val_annotations.txt")
+    let test = try TinyImageNetFiles.read(folder.path, split: .test)
+    #expect(test.labels == [1, 0, 0, 1] && (0..<4).map { test[$0, 1, 0, 0] } == [0, 1, 10, 2])
+    #expect(test.sources?[2].file.hasSuffix("val/n01/\(inner)val_10.JPEG") == true)
+    try folder.remove("\(val)/n01")
+    #expect(
+      message { _ = try TinyImageNetFiles.read(folder.path, split: .test) }.contains("val/n01: there is no such file"))
+    try folder.remove("\(val)/n09")
+    #expect(
+      message { _ = try TinyImageNetFiles.read(folder.path, split: .test) }.contains(
+        "val/images, val/val_annotations.txt"))
+  }
+
   @Test func damage() throws {
     let folder = try Self.tree()
     let root = "tiny-imagenet-200"
