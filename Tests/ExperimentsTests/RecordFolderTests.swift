@@ -283,6 +283,33 @@ import Vision
     #expect("\(error.map { "\($0)" } ?? "")".contains("does not hold the images"))
   }
 
+  /// Other names of the folders, and two labels in a file.
+  @Test func trojAIMitigationRounds() throws {
+    try withTemporaryFolder { root in
+      let folder = "\(root)/id-00000000", round = "\(Self.peers)/trojai/models/id-00000000"
+      try FileManager.default.copyItem(atPath: round, toPath: folder)
+      for (name, labels) in [
+        ("clean", #"{"clean_label": 2}"#), ("poisoned", #"{"clean_label": 2, "poisoned_label": 1}"#),
+      ] {
+        let new = "\(folder)/new-\(name)-example-data"
+        try FileManager.default.moveItem(atPath: "\(folder)/\(name)-example-data", toPath: new)
+        for file in try FileSystem.list(new) where file.hasSuffix(".json") {
+          try FileSystem.remove("\(new)/\(file)")
+          try AtomicFile.write(labels, to: "\(new)/\(file)")
+        }
+      }
+      let record = try RecordFolder(folder)
+      let data = try ImageDataset.load(configuration(record.measuringSettings).dataset, .test)
+      #expect(data.count == 18 && Set(data.labelArray()) == [2])
+      #expect(try record.examples(size: nil).map { Set($0.labelArray()) } == [1])
+      let file = "\(folder)/new-poisoned-example-data/0.json"
+      try FileSystem.remove(file)
+      try AtomicFile.write(#"{"label": 1}"#, to: file)
+      let error = #expect(throws: DataError.self) { try record.examples(size: nil) }
+      #expect("\(error.map { "\($0)" } ?? "")".contains("no number of a class, and none under 'poisoned_label'"))
+    }
+  }
+
   /// Labels in names, targets in config.json, and the middle of larger images.
   @Test func firstTrojAIRounds() throws {
     let path = "\(Self.peers)/trojai/models/id-00000001"

@@ -122,4 +122,79 @@ import Vision
     #expect(BackdoorBench.order(labels, of: "tiny-imagenet", isTest: false) == [0, 1, 2, 3])
     #expect(BackdoorBench.order(labels, of: "cifar10", isTest: true) == [0, 1, 2, 3])
   }
+
+  // MARK: GTSRB
+
+  /// Images of 43 classes as BackdoorBench unpacks them: `data/gtsrb/Train/<class>` and `data/gtsrb/Test`.
+  private func writeSigns(_ root: String) throws {
+    let header = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\n"
+    func image(_ label: Int, _ number: Int, side: Int) -> [UInt8] {
+      Array("P6 \(side) \(side) 255\n".utf8)
+        + (0..<3 * side * side).map { UInt8((label * 5 + number * 3 + $0 % 97) & 255) }
+    }
+    for label in 0..<43 {
+      let name = String(repeating: "0", count: label < 10 ? 4 : 3) + "\(label)"
+      // Sizes differ, which the data set's own size makes equal.
+      try folder.write("\(root)/Train/\(name)/00000_00000.ppm", image(label, 0, side: 28 + label % 5))
+      let side = 28 + label % 5
+      try folder.write(
+        "\(root)/Train/\(name)/GT-\(name).csv", header + "00000_00000.ppm;\(side);\(side);2;2;20;20;\(label)\n")
+    }
+    let labels = [7, 0, 42, 3, 7]
+    for (number, label) in labels.enumerated() {
+      try folder.write("\(root)/Test/0000\(number).ppm", image(label, 9, side: 30))
+    }
+    try folder.write(
+      "\(root)/Test/GT-final_test.csv",
+      header + labels.enumerated().map { "0000\($0).ppm;30;30;2;2;20;20;\($1)\n" }.joined())
+  }
+
+  /// A run whose clean images lie where BackdoorBench keeps them is opened by its folder alone; 43 classes in their order,
+  /// no normaliser, images of 32 pixels.
+  @Test func signsInBackdoorBenchsPlace() throws {
+    try writeSigns("bench/data/gtsrb")
+    let configuration = try ExperimentConfiguration([
+      "precision": "float32", "threads": 1, "device": "cpu", "attack": ["rate": 0.1, "target": 3],
+      "dataset": ["name": "gtsrb", "path": .string(folder.path("bench/data/gtsrb"))],
+    ])
+    _ = try PoisoningJob(configuration, output: folder.path("signs")).run(progress: SilentProgress())
+    var shape = ModelShape(classes: 43, width: 32, channels: 3, imageSize: 32)
+    shape.stem = .large
+    let model = try ModelSpec(kind: "mobilenet_v2", shape: shape).make(Generator(seed: 1)).eval()
+    try model.save(folder.path("signs.safetensors"))
+    let job = RecordJob(
+      model: ModelFile(folder.path("signs.safetensors")), manifest: folder.path("signs/poison.json"),
+      output: folder.path("bench/record/signs"))
+    let result = try job.run(progress: SilentProgress())
+    #expect(result.dataset == "gtsrb" && result.dataPath == "./data/gtsrb" && result.train == 4 && result.test == 4)
+
+    let record = try RecordFolder(folder.path("bench/record/signs"))
+    #expect(record.settings.map(\.key) == ["dataset.name", "dataset.path"])
+    #expect(record.settings[0].value == "gtsrb")
+    let tree = try SettingsTree.apply(
+      record.settings.map { "\($0.key)=\($0.value.compactJSON)" },
+      to: ["precision": "float32", "threads": 1, "device": "cpu", "attack": "none"])
+    let settings = try ExperimentConfiguration(tree).dataset
+    let splits = try DatasetSplits.load(settings)
+    #expect(splits.train.labelArray() == Array(0..<43) && splits.test?.labelArray() == [7, 0, 42, 3, 7])
+    #expect(splits.train.height == 32 && splits.train.classNames.count == 43)
+    let poison = try PoisonManifest(contentsOf: job.manifest)
+    let found = try record.poisoned(splits.train, settings)
+    #expect(found.indices == poison.samples.map(\.index) && found.indices.count == 4)
+    #expect(found.indices.allSatisfy { found.data.labelArray()[$0] == 3 })
+    let stored = try Safetensors.load(folder.path("signs/train.safetensors"))
+    expectSame(found.data.images, try #require(stored["images"]), "poisoned images")
+    // The test image of the target class has no trigger.
+    #expect(try record.triggered(#require(splits.test))?.labelArray() == [3, 3, 3, -1, 3])
+    let file = try record.completed(ModelFile(record.model()))
+    #expect(try file.open(for: splits.train).normalization == Normalization.none)
+
+    // One image fewer than there are: some were taken from the attacker.
+    try folder.remove("bench/data/gtsrb/Test")
+    try folder.remove("bench/data/gtsrb/Train")
+    var less = job
+    less.output = folder.path("bench/record/less")
+    let error = #expect(throws: (any Error).self) { try less.run(progress: SilentProgress()) }
+    #expect("\(error.map { "\($0)" } ?? "")".contains("gtsrb"))
+  }
 }

@@ -103,7 +103,9 @@ public struct RecordJob {
         "\(manifest): some of the images were drawn (dataset.train, dataset.test), and a record counts all of "
           + "\(dataset.name). Poison the whole data set.")
     }
-    if let whole = dataset.trainCount, min(settings.train ?? whole, whole) != poison.trainCount {
+    if let whole = dataset.trainCount, min(settings.train ?? whole, whole) != poison.trainCount,
+      try count(settings) != poison.trainCount
+    {
       throw JobError.invalid(
         "\(manifest): \(formatCount(poison.trainCount)) training images, and a record counts all "
           + "\(formatCount(min(settings.train ?? whole, whole))) of the data set. Poison it without the settings that take "
@@ -114,6 +116,12 @@ public struct RecordJob {
         "\(manifest): the attack has \(poison.tasks.count) triggers, and a record of BackdoorBench one.")
     }
     return dataset
+  }
+
+  /// Training images of a copy of the data set that may be a reduced one; nil where it is no longer there.
+  private func count(_ settings: DatasetSettings) throws -> Int? {
+    guard let path = settings.path, FileSystem.exists(path) else { return nil }
+    return try ImageDataset.load(settings, .train).count
   }
 
   private func opened(

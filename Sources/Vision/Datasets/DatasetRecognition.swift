@@ -41,7 +41,7 @@ public enum DatasetRecognition {
     ("tiny-imagenet", ["", "tiny-imagenet-200"], [["wnids.txt", "train"]]),
     ("stl10", ["", "stl10_binary"], [["train_X.bin", "train_y.bin"]]),
     ("toolbox", [""], [["labels", "poison_indices", "imgs|data"]]),
-    ("trojai", [""], [["model.pt", "clean-example-data|clean_example_data|example_data"]]),
+    ("trojai", [""], [["model.pt", "clean-example-data|clean_example_data|example_data|new-clean-example-data"]]),
   ]
 
   /// A few folders are looked into, and a few of their files.

@@ -5,13 +5,17 @@ import Torch
 /// The folder of one model in a TrojAI round of image classification, `models/id-00000000`: `model.pt` with example
 /// images. https://pages.nist.gov/trojai/
 ///
-/// The label of an image is in the JSON file of its name (`12.jpg`, `12.json` with a number), as from round 5 on, or in its
-/// name (`class_7_example_2.png`), as in rounds 1 to 4. Images of those first rounds are 256 pixels wide, and models take
-/// the 224 in their middle.
+/// The label of an image is in the JSON file of its name (`12.jpg`, `12.json` with a number), as from round 5 on, in the
+/// rounds of mitigation as `clean_label` and `poisoned_label`; or in its name (`class_7_example_2.png`), as in rounds 1 to
+/// 4. Images of those first rounds are 256 pixels wide, and models take the 224 in their middle.
 public enum TrojAIFiles {
   public static let modelName = "model.pt"
-  private static let cleanNames = ["clean-example-data", "clean_example_data", "example_data"]
-  private static let poisonedNames = ["poisoned-example-data", "poisoned_example_data"]
+  private static let cleanNames = [
+    "clean-example-data", "clean_example_data", "example_data", "new-clean-example-data",
+  ]
+  private static let poisonedNames = [
+    "poisoned-example-data", "poisoned_example_data", "new-poisoned-example-data",
+  ]
 
   /// Whether a folder is that of a model.
   public static func isModelFolder(_ path: String) -> Bool {
@@ -42,7 +46,7 @@ public enum TrojAIFiles {
     guard let folder = folder(path, poisonedNames) else { return nil }
     let examples = try examples(in: folder)
     let targets = try examples.map { example in
-      if example.label != nil { return try label(example) }
+      if example.label != nil { return try label(example, "poisoned_label") }
       return try target(of: example, path)
     }
     return try images(examples, labels: targets, in: path, size: size, DecodingLimits())
@@ -96,10 +100,13 @@ public enum TrojAIFiles {
     return zip(numbers, examples).sorted { $0.0 < $1.0 }.map(\.1)
   }
 
-  private static func label(_ example: Example) throws -> Int {
+  /// - Parameter key: of the number where there are several.
+  private static func label(_ example: Example, _ key: String = "clean_label") throws -> Int {
     if let file = example.label {
-      guard let number = try JSONValue(json: FileSystem.read(file, limit: 1 << 16), source: file).intValue else {
-        throw DataError.malformed(path: file, problem: "no number of a class", fix: DataError.copyAgain)
+      let value = try JSONValue(json: FileSystem.read(file, limit: 1 << 16), source: file)
+      guard let number = value.intValue ?? value[key]?.intValue else {
+        throw DataError.malformed(
+          path: file, problem: "no number of a class, and none under '\(key)'", fix: DataError.copyAgain)
       }
       return number
     }
@@ -133,7 +140,8 @@ public enum TrojAIFiles {
     _ examples: [Example], labels: [Int], in path: String, size: Int?, _ limits: DecodingLimits
   ) throws -> ImageDataset {
     let model = Path.join(path, modelName)
-    let classes = try RecognizedModel(TensorFile.shapes(model), path: model).shape.classes
+    let (entries, network) = try ModelFileOptions().outline(of: model)
+    let classes = try RecognizedModel(entries, path: model, heads: network?.heads).shape.classes
     if let wrong = labels.firstIndex(where: { !(0..<classes).contains($0) }) {
       throw DataError.malformed(
         path: examples[wrong].path,
