@@ -260,6 +260,12 @@ import Vision
       )
       #expect(try record.poisoned(train, DatasetSettings()).covers.isEmpty)
       #expect(throws: JobError.self) { try record.model() }
+      // Its training writes two files, and defenses more.
+      let name = "full_base_aug_seed=2333.pt"
+      for start in ["", "meta_info_", "cleansed_AC_", "defended_NC_"] {
+        try AtomicFile.write("", to: "\(folder)/\(start)\(name)")
+      }
+      #expect(try RecordFolder(folder).model() == "\(folder)/\(name)")
       #expect(throws: DataError.self) { try ImageDataset.load(settings, .test) }
       #expect(throws: JobError.self) { try record.cleanData(settings) }
     }

@@ -33,9 +33,9 @@ public struct RecordFolder: Sendable {
     if FileSystem.exists(Path.join(path, BackdoorBenchResult.fileName)) {
       contents = .backdoorBench(try BackdoorBenchRecord(path))
     } else if ToolboxFiles.isPoisonedSet(path) {
-      // The usual model; others in the folder are those of defenses.
+      // The usual model; others in the folder are those of defenses, or say how far its training is.
       let models = try FileSystem.list(path).filter { $0.hasSuffix(".pt") && $0.contains("full_base") }
-      let own = models.filter { !$0.hasPrefix("cleansed_") && !$0.hasPrefix("defended_") }
+      let own = models.filter { name in !["cleansed_", "defended_", "meta_info_"].contains(where: name.hasPrefix) }
       contents = .toolbox(model: own.count == 1 ? Path.join(path, own[0]) : nil)
     } else if TrojAIFiles.isModelFolder(path) {
       contents = .trojAI
