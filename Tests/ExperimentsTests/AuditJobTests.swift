@@ -343,6 +343,9 @@ import Vision
       #expect(bank.members.count == 3 && Set(bank.members.map(\.statistics)).count == 3)
       #expect(Set(bank.members.compactMap(\.recipe)).count == 3)
       let recipe = configuration.recipe
+      let plain = (0..<12).filter { job.varied($0).recipe.crop == 0 && !job.varied($0).recipe.flip }
+      #expect(plain == [3, 7, 11] && job.varied(0).recipe == job.configuration.recipe)
+      #expect(Set((0..<12).map { job.varied($0).recipe }).count == 9)
       let second = job.varied(1).recipe
       #expect(second.learningRate == recipe.learningRate * 0.6 && second.weightDecay == recipe.weightDecay * 0.2)
       // An audit with it.

@@ -8,7 +8,7 @@ import Training
 import Vision
 
 /// Trains clean models and writes their statistics as a bank for audits. Each model has its own seed, its own random
-/// part of the training images and one of six recipes, so that an audited model, were it clean, could be one of them.
+/// part of the training images and one of nine recipes, so that an audited model, were it clean, could be one of them.
 ///
 /// A measured model is kept in a file of its own beside the bank, in `OUT.parts`, until the bank is there: the same job
 /// goes on where an earlier process stopped, and several processes can work on it, each on models of its own.
@@ -27,6 +27,9 @@ public struct CalibrationJob {
   /// Factors of learning rate and weight decay; model i has the rate i mod 3 and the decay i mod 2.
   static let rates = [1.0, 0.6, 1.6]
   static let decays = [1.0, 0.2]
+  /// Every fourth model sees its images as they are, without crops and flips: margins are larger then, and beside models
+  /// that were all trained with them it would stand out as a backdoored one does.
+  static let plain = 4
 
   public init(_ configuration: ExperimentConfiguration, output: String) {
     self.configuration = configuration
@@ -157,18 +160,20 @@ public struct CalibrationJob {
 
   private static func stage(_ number: Int) -> String { "train-\(number)" }
 
-  /// The configuration of a model: one of six recipes.
+  /// The configuration of a model: one of nine recipes.
   func varied(_ number: Int) -> ExperimentConfiguration {
     var c = configuration
     c.recipe.learningRate *= Self.rates[number % Self.rates.count]
     c.recipe.weightDecay *= Self.decays[number % Self.decays.count]
+    if number % Self.plain == Self.plain - 1 { (c.recipe.crop, c.recipe.flip) = (0, false) }
     return c
   }
 
   private func words(_ number: Int) -> String {
     let recipe = varied(number).recipe
     return "\(configuration.recipeName), \(recipe.epochs) epochs, learning rate \(recipe.learningRate), weight decay "
-      + "\(recipe.weightDecay), \(AuditResult.percent(share)) of the training images"
+      + "\(recipe.weightDecay), \(recipe.crop == 0 && !recipe.flip ? "no crops and flips, " : "")"
+      + "\(AuditResult.percent(share)) of the training images"
   }
 
   private func model(_ number: Int, _ train: ImageDataset, _ context: TrainingContext) throws -> Classifier {

@@ -137,7 +137,8 @@ struct AuditCalibrateCommand: ParsableCommand {
     commandName: "calibrate",
     abstract: "Train clean models and write their statistics as a bank for audits.",
     discussion: """
-      Each model learns from its own random part of the training images, with its own seed and one of six recipes around the given one. \
+      Each model learns from its own random part of the training images, with its own seed and one of nine recipes around the given one \
+      (learning rate, weight decay, with and without crops and flips). \
       Take the data, architecture and recipe that the audited model is said to have, and as many models as time allows: n of them \
       give p-values of 1/(n+1) at least, so 19 are needed to call a model suspicious and 99 to call it backdoored at level .01. Models are \
       trained side by side, one thread each. After Ctrl-C, finished models stay in OUT.parts and the same command goes on, with other \
