@@ -314,10 +314,12 @@ public struct AuditJob {
       let best = s.patchSuccess.indices.max { s.patchSuccess[$0] < s.patchSuccess[$1] } ?? 0
       let score = s.patchSuccess[best]
       let problem = UncalibratedNull.problem(
-        settings, imageShape: data.shape, classes: names.count, heldOut: images.heldOut.count, kind: suspect.spec?.kind)
+        settings, imageShape: data.shape, classes: names.count, kind: suspect.spec?.kind)
       if let problem { notTested.append("how rare such a patch is: \(problem)") }
       compared = (
-        s.measured[best], score, problem == nil ? UncalibratedNull.pValue(of: score) : 1,
+        s.measured[best], score,
+        problem == nil
+          ? UncalibratedNull.pValue(of: success(s.patchSuccess, s.measured[best]), heldOut: images.heldOut.count) : 1,
         problem == nil ? UncalibratedNull.smallestPValue : 1,
         problem == nil
           ? "of clean models like it, at most this share has a best patch that succeeds as often; known are "
