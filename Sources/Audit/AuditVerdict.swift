@@ -33,21 +33,18 @@ public enum AuditVerdict: String, Codable, Sendable, CaseIterable {
     statistics.flatMap { statistic -> [String] in
       switch statistic {
       case .margin: []
-      case .patch:
-        [
-          "patches and other small triggers towards one class (BadNets and its like, clean-label patches)",
-          "triggers that act on one source class",
-        ]
-      case .perturbation: ["patterns blended over the whole image towards one class, at rates of some percent"]
+      case .patch: ["patches and other small triggers towards one class (BadNets and its like, clean-label patches)"]
+      case .perturbation:
+        ["faint patterns over the whole image, warps and quantisation (Blended, low-frequency, BPP, WaNet)"]
       }
     }
   }
   /// Attacks that they see badly or not at all.
   public static let overlooks = [
-    "strong patterns over the whole image (the sinusoid of SIG showed in the largest margin alone)",
-    "weak patterns over the whole image at low rates (blended noise at 3%)",
-    "attacks with another target for each source class (all-to-all)",
-    "triggers made for each image, and warps: not measured enough to promise anything",
+    "strong patterns over the whole image (SIG's sinusoid was seen in one of six models)",
+    "attacks that hardly work, as at rates below 1%",
+    "triggers that act on one source class, and attacks with another target for each class: few were measured",
+    "triggers made for each image: most of four models were seen",
     "attackers who know this audit and train against it",
   ]
 }
