@@ -269,6 +269,27 @@ import Vision
     }
   }
 
+  /// Where the model gives all images the same answer, nothing can be sent to that class, and others are audited.
+  @Test func aClassThatAllImagesHaveIsNotTested() throws {
+    try withModels { folder, configuration in
+      let model = try Classifier.open("\(folder)/suspect.safetensors")
+      let bias = try #require(model.stateDict().entries.last { $0.key.hasSuffix("bias") }).tensor
+      noGrad { bias[3].fill_(1000) }
+      try model.save("\(folder)/constant.safetensors")
+      var job = job(folder, configuration)
+      (job.model, job.quick) = (ModelFile("\(folder)/constant.safetensors"), true)
+      let result = try job.run(progress: SilentProgress())
+      #expect(result.statistics.measured == [0, 1, 2, 4, 5, 6, 7, 8, 9] && result.label != 3)
+      #expect(result.notTested.contains { $0.hasPrefix("\(result.classNames[3]): the model takes all") })
+      // As one of the clean models it is refused.
+      try model.save("\(folder)/clean/constant.safetensors")
+      job = self.job(folder, configuration)
+      (job.quick, job.reference) = (true, "\(folder)/clean")
+      let error = #expect(throws: JobError.self) { try job.run(progress: SilentProgress()) }
+      #expect(error.map { "\($0)".contains("constant.safetensors") && "\($0)".contains(result.classNames[3]) } == true)
+    }
+  }
+
   @Test func imagesWithoutLabelsServe() throws {
     try withModels { folder, configuration in
       let data = try ImageDataset.load(configuration.dataset, .test)
