@@ -9,13 +9,16 @@ public enum AuditVerdict: String, Codable, Sendable, CaseIterable {
   /// From here on a model is at least suspicious.
   public static let suspiciousLevel = 0.05
 
+  /// Models with p at most this are suspicious or worse.
+  public static func threshold(level: Double) -> Double { max(suspiciousLevel, level) }
+
   /// - Parameter isCalibrated: whether p comes from a bank of clean models of the same data; without one the verdict is
   ///   never `backdoored`.
   public init(pValue: Double, level: Double, isCalibrated: Bool) {
     if isCalibrated, pValue <= level {
       self = .backdoored
     } else {
-      self = pValue <= max(Self.suspiciousLevel, level) ? .suspicious : .noEvidence
+      self = pValue <= Self.threshold(level: level) ? .suspicious : .noEvidence
     }
   }
 

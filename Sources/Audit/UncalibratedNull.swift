@@ -4,8 +4,8 @@
 /// `suspicious`.
 ///
 /// Of 78 clean models of width 8 on CIFAR-10, 64 PreAct-ResNet18 and 14 ResNet-18, 9 of them trained on 5,000 images and
-/// the others on 10,000 with four recipes, the best patch of 12 pixels succeeded on .10 to .366 of the 250 held-out images
-/// of other classes.
+/// the others on 10,000 with four recipes, the best patch of 12 pixels succeeded on .10 to .366 of those of
+/// 250 held-out images that were of other classes.
 public enum UncalibratedNull {
   public static let models = 78
   public static let largest = 0.367
@@ -41,10 +41,11 @@ public enum UncalibratedNull {
   /// models were measured on, the lower end of the interval has to be above it.
   /// - Parameters:
   ///   - success: of the best patch over the classes.
-  ///   - heldOut: images that it was measured on.
-  public static func pValue(of success: ShareInterval, heldOut: Int) -> Double {
-    (heldOut < Self.heldOut ? success.lower : success.share) > largest ? smallestPValue : 1
+  ///   - others: held-out images of other classes, those that it was measured on.
+  public static func pValue(of success: ShareInterval, others: Int) -> Double {
+    (others < Self.others ? success.lower : success.share) > largest ? smallestPValue : 1
   }
 
-  private static let heldOut = 250
+  /// Of 250 held-out images of ten classes, some 225 are of others.
+  private static let others = 200
 }

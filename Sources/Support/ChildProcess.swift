@@ -134,3 +134,23 @@ extension ChildProcess {
     }
   }
 }
+
+extension ChildProcess.Ending {
+  /// `exit code 1`, `killed (signal 9), as ...`
+  package var words: String {
+    switch self {
+    case .exited(let code): "exit code \(code)"
+    case .killed(SIGKILL): "killed (signal 9), as the system does when memory runs out"
+    case .killed(let signal): "signal \(signal)"
+    }
+  }
+}
+
+extension ChildProcess {
+  /// The error that a log ends with, else its last line.
+  package static func lastWords(log: String) -> String? {
+    let lines = try? FileSystem.readLines(log)
+    let said = lines?.last { $0.hasPrefix("antidote: ") || $0.contains("Fatal error") } ?? lines?.last
+    return said.map { $0.hasPrefix("antidote: ") ? String($0.dropFirst(10)) : $0 }
+  }
+}

@@ -54,11 +54,6 @@ public struct TensorFile {
       modules: archive.isScript ? [] : state.modules)
   }
 
-  /// Keys and shapes alone. Parameters and errors as `load`.
-  public static func shapes(_ path: String, key: String? = nil) throws -> [(key: String, shape: Shape)] {
-    try outline(path, key: key).entries
-  }
-
   /// Keys and shapes, and the modules of a whole pickled one. Parameters and errors as `load`.
   public static func outline(
     _ path: String, key: String? = nil

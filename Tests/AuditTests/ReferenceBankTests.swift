@@ -73,12 +73,12 @@ import Vision
 
   /// Above the largest of 78, and at it; with few images, by the lower end of the interval.
   @Test func withoutABankPIsABound() {
-    func p(_ successes: Int, of count: Int, heldOut: Int = 250) -> Double {
-      UncalibratedNull.pValue(of: ShareInterval(successes: successes, of: count), heldOut: heldOut)
+    func p(_ successes: Int, of count: Int, others: Int = 225) -> Double {
+      UncalibratedNull.pValue(of: ShareInterval(successes: successes, of: count), others: others)
     }
     #expect(p(368, of: 1000) == 1.0 / 79 && p(367, of: 1000) == 1)
-    #expect(p(368, of: 1000, heldOut: 249) == 1 && p(420, of: 1000, heldOut: 249) == 1.0 / 79)
-    #expect(p(7, of: 10, heldOut: 10) == 1 && p(9, of: 10, heldOut: 10) == 1.0 / 79)
+    #expect(p(368, of: 1000, others: 199) == 1 && p(420, of: 1000, others: 199) == 1.0 / 79)
+    #expect(p(7, of: 10, others: 10) == 1 && p(9, of: 10, others: 10) == 1.0 / 79)
   }
 
   /// What is known of clean models is of ten classes, 32x32 pixels, residual networks and the default settings.
@@ -108,6 +108,16 @@ import Vision
     #expect(bank.difference(images: 20) == nil)
     bank.images = 500
     #expect(bank.difference(images: 500) == nil && bank.difference(images: 20)?.contains("500") == true)
+  }
+
+  /// A bank of models that learned little says nothing about one that learned more.
+  @Test func accurateModelsAreNotLikeTheBank() {
+    var bank = bank()
+    func accuracy(_ correct: Int) -> ShareInterval { ShareInterval(successes: correct, of: 200) }
+    #expect(bank.doubt(accuracy: accuracy(200)) == nil)
+    (bank.members[0].accuracy, bank.members[1].accuracy) = (0.4, 0.5)
+    #expect(bank.doubt(accuracy: accuracy(110)) == nil && bank.doubt(accuracy: nil) == nil)
+    #expect(bank.doubt(accuracy: accuracy(140))?.contains("more accurate") == true)
   }
 
   @Test func verdicts() {

@@ -98,7 +98,14 @@ import Testing
       // Banks of audits that are not alike.
       let changes: [(String, (inout AuditResult) -> Void)] = [
         ("settings", { $0.settings.starts = 3 }), ("fox", { $0.classNames = ["cat", "dog", "fox"] }),
-        ("size", { $0.imageShape = [3, 9, 9] }), ("--time", { $0.statistics.labels = [0, 1, 2] }),
+        ("size", { $0.imageShape = [3, 9, 9] }), ("takes all held-out", { $0.statistics.labels = [0, 1, 2] }),
+        (
+          "--time",
+          {
+            $0.statistics.labels = [0, 1, 2]
+            $0.time = AuditResult.Time(budget: 1, measuring: 1, rounds: [], leftOut: [2])
+          }
+        ),
         ("number of images", { $0.heldOutImages = 11 }),
         (
           "--quick",
@@ -125,6 +132,16 @@ import Testing
       try FileSystem.remove("\(clean)/model.pth")
       for number in ["0", "1", "2", "3", "9"] { try write("\(clean)/\(number)", [1, 2, 3]) { $0.imageShape = nil } }
       #expect(message("\(folder)/bad", clean).contains("an earlier version"))
+    }
+  }
+
+  /// Beside models that learned less, a small p says nothing, and a verdict is not given.
+  @Test func accurateModelsAreNotJudgedByAWeakBank() throws {
+    try withAudits { folder in
+      try write("\(folder)/accurate", [1, 6, 3]) { $0.accuracy = ShareInterval(successes: 10, of: 10) }
+      let row = try #require(
+        try AuditScores(["\(folder)/accurate"], reference: "\(folder)/clean", level: 0.2).rows.first)
+      #expect(row.pValue == 0.2 && row.verdict == .noEvidence && row.doubt?.contains("more accurate") == true)
     }
   }
 
@@ -160,7 +177,9 @@ import Testing
         deviations: [:])
       (result.score, result.smallestPValue) = (score.score, score.smallestPValue)
       #expect(result.sentence.contains("with 4 clean models p is at least 0.2, and the model scores higher than all"))
-      result.smallestPValue = 0.05
+      (result.smallestPValue, result.level) = (0.2, 0.2)
+      #expect(result.sentence.hasPrefix("No evidence"))
+      (result.smallestPValue, result.level) = (0.05, 0.01)
       #expect(result.sentence.hasPrefix("No evidence of a backdoor"))
     }
   }

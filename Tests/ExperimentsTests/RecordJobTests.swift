@@ -81,7 +81,7 @@ import Vision
     // Keys as TorchVision has them, and all that the file needs to be read here.
     let own = try record.model(), spec = try #require(try ModelSpec.stored(in: own))
     #expect(spec.kind == "mobilenet_v2" && spec.shape.usedStem == .large)
-    #expect(try TensorFile.shapes(own).first?.key == "features.0.0.weight")
+    #expect(try TensorFile.outline(own).entries.first?.key == "features.0.0.weight")
     #expect(Classifier.storedClassNames(in: own) == train.classNames)
     expectSame(
       try Classifier.open(own).snapshot().map { ($0.key, $0.tensor) }.sorted { $0.0 < $1.0 },

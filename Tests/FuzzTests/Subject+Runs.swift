@@ -101,7 +101,10 @@ extension Subject {
         let file = try TensorFile.load(path)
         for (_, tensor) in file.contents.tensors { _ = tensor.summary }
         // Most of these hold no network: it has to return or throw.
-        _ = try? RecognizedModel(TensorFile.shapes(path), path: path)
+        if let (entries, network) = try? ModelFileOptions().outline(of: path) {
+          _ = network?.normalization(channels: 3)
+          _ = try? RecognizedModel(entries, path: path, heads: network?.heads)
+        }
       },
       try folder(
         "attack-result", in: work, file: BackdoorBenchResult.fileName, [attackResult],

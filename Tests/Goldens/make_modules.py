@@ -6,8 +6,8 @@ are zeros on one storage, compressed; a test fills them by the rule in ``goldens
 
     <case>/logits    eval mode, x = 0.5 + 0.5 * pattern([2, 3, size, size], 0.5)
 
-``modules.json`` has for each case the architecture, the image size and the names of the classes in the file; of networks
-that Antidote cannot compute, under ``refused``, what the error has to say.
+``modules.json`` has for each case the architecture, the image size and how far float32 is from float64
+(``float64_deviation``); of networks that Antidote cannot compute, under ``refused``, what the error has to say.
 """
 
 import io

@@ -44,7 +44,7 @@ public struct AuditJob {
     let start = Date()
     if let output {
       try OutputCheck.folder(output)
-      if let reference, FileSystem.isFolder(reference), Path.parent(output) == Path.withoutFinalSlash(reference) {
+      if let reference, FileSystem.isFolder(reference), Path.parent(Path.absolute(output)) == Path.absolute(reference) {
         throw JobError.invalid(
           "\(output): the audit would be one of the clean models of \(reference) from then on. Choose another folder with "
             + "--out.")
@@ -92,7 +92,7 @@ public struct AuditJob {
     _ = try bank?.statistics(
       for: suspect.classNames ?? data.images.classNames, imageShape: data.shape, source: model.source)
     guard let output else {
-      return try audit(suspect, data, suspects, reference, settings, context, start, folder: nil)
+      return try audit(suspect, data, suspects, reference, settings, modelDigest, context, start, folder: nil)
     }
 
     var identity = try configuration.identity(job: "audit", images: data.images, [])
@@ -104,14 +104,14 @@ public struct AuditJob {
     identity["reference"] = try reference.identity
     return try JobFolder(output: output, identity: identity).perform(context) {
       try AtomicFolder.write(to: output) { folder in
-        try audit(suspect, data, suspects, reference, settings, context, start, folder: folder)
+        try audit(suspect, data, suspects, reference, settings, modelDigest, context, start, folder: folder)
       }
     }
   }
 
   private func audit(
     _ suspect: Classifier, _ data: AuditData, _ suspects: ImageDataset?, _ reference: CleanModels,
-    _ settings: AuditSettings, _ context: TrainingContext, _ start: Date, folder: String?
+    _ settings: AuditSettings, _ digest: String, _ context: TrainingContext, _ start: Date, folder: String?
   ) throws -> AuditResult {
     let images = try AuditImages(data.images, model: suspect, most: settings.images, context: context)
     let labels = data.hasLabels ? "" : "; they have no labels, the model's predictions stand in"
@@ -120,14 +120,13 @@ public struct AuditJob {
     let names = suspect.classNames ?? data.images.classNames
     let (classes, spent) = try self.classes(
       of: suspect, images, reference.bank, names: names, settings, data, context, start)
-    context.progress.plan(plannedWork(suspect, images, settings, reference, classes: classes, data))
+    context.progress.plan(try plannedWork(suspect, images, settings, reference, classes: classes, data, context))
     let measured = try AuditMeasurement(
       suspect, images, settings, quick: quick, classes: classes, context: context)
     let bank = try reference.bank ?? measure(reference, suspect, data, settings, context)
     if reference.bank == nil, let bank, let folder { try bank.write(to: "\(folder)/bank.json") }
 
-    var result = try judged(suspect, measured, images, bank, names: names, settings, data)
-    if let accuracy = data.accuracy(suspect, images, context) { result.accuracy = accuracy }
+    var result = try judged(suspect, measured, images, bank, names: names, settings, data, digest, context)
     if var spent {
       spent.measuring = Date().timeIntervalSince(start)
       result.time = spent
@@ -155,13 +154,14 @@ public struct AuditJob {
   }
 
   private static let cleaned = "cleaned"
+  private static func stage(_ clean: String) -> String { "reference-\(clean)" }
 
   /// The model, the clean models of a folder, and with `--clean` the purified copy. Whether a copy confirms a verdict is
   /// known once there is one.
   private func plannedWork(
     _ suspect: Classifier, _ images: AuditImages, _ settings: AuditSettings, _ reference: CleanModels, classes: [Int]?,
-    _ data: AuditData
-  ) -> [PlannedWork] {
+    _ data: AuditData, _ context: TrainingContext
+  ) throws -> [PlannedWork] {
     func measuring(_ title: String, _ classes: Int) -> PlannedWork {
       AuditMeasurement.plannedWork(
         title, settings, search: images.search.count, heldOut: images.heldOut.count, quick: quick, classes: classes)
@@ -169,7 +169,8 @@ public struct AuditJob {
     let count = classes?.count ?? suspect.classes
     var works = [measuring(AuditMeasurement.stage, count)]
     if case .files(_, let files) = reference {
-      works += files.map { _ in measuring(BankMeasurer.stage, suspect.classes) }
+      let missing = try files.filter { try context.checkpoints?.load(stage: Self.stage($0.name)) == nil }
+      works += missing.map { _ in measuring(BankMeasurer.stage, suspect.classes) }
     }
     if clean != nil, let labelled = data.labelled {
       let tuning = min(Self.tuned, labelled.count - images.heldOutPositions.count)
@@ -242,7 +243,7 @@ public struct AuditJob {
       let (name, digest) = clean
       context.progress.message("clean model \(number + 1) of \(files.count): \(name)")
       let path = Path.join(folder, name)
-      return try measurer.member("reference-\(name)", name: name, digest: digest) {
+      return try measurer.member(Self.stage(name), name: name, digest: digest) {
         var file = model
         file.path = path
         // The suspect's classes in their order, which a bank of the model's own has to share.
@@ -267,7 +268,7 @@ public struct AuditJob {
 
   private func judged(
     _ suspect: Classifier, _ measured: AuditMeasurement, _ images: AuditImages, _ bank: ReferenceBank?, names: [String],
-    _ settings: AuditSettings, _ data: AuditData
+    _ settings: AuditSettings, _ data: AuditData, _ digest: String, _ context: TrainingContext
   ) throws -> AuditResult {
     guard let s = measured.statistics.withOtherImages else {
       throw AuditError.invalid(
@@ -319,7 +320,7 @@ public struct AuditJob {
       compared = (
         s.measured[best], score,
         problem == nil
-          ? UncalibratedNull.pValue(of: success(s.patchSuccess, s.measured[best]), heldOut: images.heldOut.count) : 1,
+          ? UncalibratedNull.pValue(of: success(s.patchSuccess, s.measured[best]), others: s.counts[best]) : 1,
         problem == nil ? UncalibratedNull.smallestPValue : 1,
         problem == nil
           ? "of clean models like it, at most this share has a best patch that succeeds as often; known are "
@@ -330,11 +331,16 @@ public struct AuditJob {
       notTested.append(
         "largest margins and universal perturbations against clean models: there was no --reference")
     }
+    let accuracy = data.accuracy(suspect, images, context)
+    let doubt = bank?.doubt(accuracy: accuracy)
+    if let doubt { notTested.append(doubt) }
     return AuditResult(
-      model: model.path, modelDigest: try Digest.sha256Hex(file: model.path),
+      model: model.path, modelDigest: digest,
       architecture: BankMeasurer.words(suspect), dataset: data.images.name, classNames: names,
       searchImages: images.search.count, heldOutImages: images.heldOut.count, hasLabels: data.hasLabels,
-      verdict: AuditVerdict(pValue: compared.p, level: level, isCalibrated: bank != nil), level: level,
+      accuracy: accuracy,
+      verdict: doubt == nil ? AuditVerdict(pValue: compared.p, level: level, isCalibrated: bank != nil) : .noEvidence,
+      level: level,
       pValue: compared.p, smallestPValue: compared.least, null: compared.null, label: compared.label,
       score: compared.score, patchSuccess: success(s.patchSuccess, compared.label),
       imageShape: data.shape, patchPixels: settings.patchPixels(height: data.images.height, width: data.images.width),
@@ -438,7 +444,8 @@ public struct AuditJob {
         found.purified, AuditImages(data.images, model: found.purified, most: settings.images, context: context),
         settings, quick: quick, classes: measured.statistics.labels, stage: Self.cleaned, title: Self.cleaned,
         context: context)
-      let judgement = try judged(found.purified, again, images, bank, names: result.classNames, settings, data)
+      let judgement = try judged(
+        found.purified, again, images, bank, names: result.classNames, settings, data, result.modelDigest, context)
       (confirmation.pValue, confirmation.verdict) = (judgement.pValue, judgement.verdict)
       confirmation.label = judgement.label
       confirmation.file = clean

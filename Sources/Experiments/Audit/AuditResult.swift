@@ -131,14 +131,21 @@ public struct AuditResult: Codable, Sendable {
     return switch verdict {
     case .backdoored: "Backdoored (\(p)): class \(name) stands out; \(effect)."
     case .suspicious: "Suspicious (\(p)): class \(name) stands out; \(effect)."
-    case .noEvidence where smallestPValue > AuditVerdict.suspiciousLevel:
+    case .noEvidence where isOutclassed || smallestPValue > AuditVerdict.threshold(level: level):
       "Cannot be judged: \(tooFew). Class \(name) stands out most; \(effect)."
     case .noEvidence: "No evidence of a backdoor (\(p)): class \(name) stands out most; \(effect)."
     }
   }
 
+  /// Whether it is more accurate than every clean model (`ReferenceBank.doubt(accuracy:)`).
+  var isOutclassed: Bool {
+    guard let accuracy, let best = bank?.accuracies.last else { return false }
+    return accuracy.lower > best
+  }
+
   /// Why no verdict but `noEvidence` was possible, and how the model stands all the same.
   private var tooFew: String {
+    if isOutclassed { return "the model is more accurate than every clean model that it was compared with" }
     guard let bank else { return "there are no clean models like it to compare with (--reference)" }
     let higher = bank.score.cleanScores.count { $0 >= score }
     let place = higher == 0 ? "higher than all of them" : "no higher than \(higher) of them"

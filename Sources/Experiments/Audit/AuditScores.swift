@@ -96,15 +96,17 @@ public struct AuditScores: Codable, Sendable {
       for: audit.classNames, imageShape: audit.imageShape ?? bank.imageShape, source: folder)
     let statistics = AuditStatistic.common(audit.statistics, clean)
     let score = BankScore(audit.statistics, bank: clean, statistics: statistics)
+    let accuracyDoubt = others.doubt(accuracy: audit.accuracy)
     return Row(
       group: group, folder: folder, model: audit.model, architecture: audit.architecture,
       accuracy: audit.accuracy?.share,
-      verdict: AuditVerdict(pValue: score.pValue, level: level, isCalibrated: true), pValue: score.pValue,
+      verdict: accuracyDoubt == nil
+        ? AuditVerdict(pValue: score.pValue, level: level, isCalibrated: true) : .noEvidence, pValue: score.pValue,
       smallestPValue: score.smallestPValue, cleanModels: clean.count, isOfBank: isOfBank, score: score.score,
       label: audit.classNames[score.label],
       patchSuccess: audit.statistics.place(of: score.label).map { audit.statistics.patchSuccess[$0] },
       largest: score.standardized.mapValues { $0.max() ?? 0 },
-      doubt: bank.difference(images: audit.searchImages + audit.heldOutImages))
+      doubt: accuracyDoubt ?? others.difference(images: audit.searchImages + audit.heldOutImages))
   }
 }
 

@@ -68,15 +68,8 @@ public struct CalibrationProcesses: Sendable {
   private static func log(_ number: Int, in folder: String) -> String { "\(folder)/model-\(number).log" }
 
   private static func failure(_ number: Int, _ ending: ChildProcess.Ending, log: String) -> String {
-    let lines = (try? FileSystem.readLines(log)) ?? []
-    let said = lines.last { $0.hasPrefix("antidote: ") || $0.contains("Fatal error") } ?? lines.last
-    let how =
-      switch ending {
-      case .exited(let code): "exit code \(code)"
-      case .killed(SIGKILL): "killed (signal 9), as the system does when memory runs out"
-      case .killed(let signal): "signal \(signal)"
-      }
-    return "clean model \(number + 1) failed (\(how)): \(said ?? "it said nothing"). Its log: \(log). The same command "
+    return "clean model \(number + 1) failed (\(ending.words)): "
+      + "\(ChildProcess.lastWords(log: log) ?? "it said nothing"). Its log: \(log). The same command "
       + "goes on with the others."
   }
 }

@@ -51,7 +51,12 @@ enum FinishedAudits {
       guard result.searchImages + result.heldOutImages == first.searchImages + first.heldOutImages else {
         throw refuse("the audit measured on another number of images \(like)")
       }
-      guard result.statistics.labels == nil else { throw refuse("not all classes were measured (--time)") }
+      guard result.statistics.labels == nil else {
+        throw refuse(
+          result.time?.leftOut.isEmpty == false
+            ? "not all classes were measured (--time)"
+            : "the model takes all held-out images for one class, so that nothing is known of that class")
+      }
       guard (result.statistics.perturbation == nil) == (first.statistics.perturbation == nil) else {
         throw refuse("of this audit and that of \(audits[0].folder), one was made with --quick and one without")
       }

@@ -32,7 +32,8 @@ extension BackdoorBench {
   /// Its name of a network that it makes in this very shape; nil where it makes none.
   static func modelName(_ spec: ModelSpec) -> String? {
     guard models.contains(spec.kind), let kind = try? ModelKind.named(spec.kind),
-      spec.shape.width == kind.defaultWidth, spec.shape.groups == nil, spec.shape.channels == 3,
+      spec.shape.width == kind.defaultWidth, spec.shape.groups == nil, spec.shape.layers == nil,
+      spec.shape.channels == 3,
       !kind.options.hasStems || spec.shape.usedStem == .large
     else { return nil }
     return spec.kind

@@ -199,7 +199,10 @@ public struct RecordFolder: Sendable {
         "\(path): the training set has \(own.classes) classes, the data set \(clean.name) \(clean.classes). Name the data "
           + "set that was poisoned with --dataset and --data.")
     }
-    let numbers = Dictionary(uniqueKeysWithValues: (places ?? []).enumerated().map { ($1, $0) })
+    guard let places else {
+      throw JobError.invalid("\(path): which of its images were loaded cannot be told, so that none can be judged.")
+    }
+    let numbers = Dictionary(uniqueKeysWithValues: places.enumerated().map { ($1, $0) })
     let (indices, coverIndices) = (
       poison.compactMap { numbers[$0] }.sorted(), covers.compactMap { numbers[$0] }.sorted()
     )

@@ -118,12 +118,12 @@ public struct ModelFile: Sendable {
       try ModelKind.named(spec.kind).check(images: data.shape, stem: spec.shape.stem, layers: spec.shape.layers)
     }
     model.classNames = model.classNames ?? classNames
-    if stored == nil, normalization == nil, let found = outline?.network?.normalization {
+    let own = outline?.network?.normalization(channels: data.channels)
+    if stored == nil, normalization == nil, let found = own {
       progress.message("\(path): the module in it normalises its pixels itself, with \(found.name)")
     }
     let known =
-      try stored?.shape.normalization ?? outline?.network?.normalization
-      ?? usualNormalization?.values(channels: data.channels)
+      try stored?.shape.normalization ?? own ?? usualNormalization?.values(channels: data.channels)
     let fit = try settleNormalization(of: model, stored: known, on: labelled ?? data, seed: seed, progress)
     let isOwn = stored != nil && normalization == nil && channelOrder == nil
     return Opened(

@@ -159,10 +159,10 @@ public final class GridWorker {
       later[ended.cell.id] = .now + .seconds(5)
       display.message("\(name): stopped; goes on later")
     case .exited(let code): try fail(ended, seconds, reason(of: ended, otherwise: "it ended with exit code \(code)"))
-    case .killed(let signal):
-      let cause = signal == SIGKILL ? "killed (signal 9), as the system does when memory runs out" : "signal \(signal)"
+    case .killed:
       try fail(
-        ended, seconds, "its process crashed: \(cause)\(lastWords(of: ended.cell).map { "; it said: \($0)" } ?? "")")
+        ended, seconds,
+        "its process crashed: \(ending.words)\(lastWords(of: ended.cell).map { "; it said: \($0)" } ?? "")")
     }
   }
 
@@ -182,11 +182,7 @@ public final class GridWorker {
     return lastWords(of: ended.cell) ?? otherwise
   }
 
-  private func lastWords(of cell: GridCell) -> String? {
-    let lines = try? FileSystem.readLines(grid.logPath(cell))
-    let errors = lines?.last { $0.hasPrefix("antidote: ") || $0.contains("Fatal error") } ?? lines?.last
-    return errors.map { $0.hasPrefix("antidote: ") ? String($0.dropFirst(10)) : $0 }
-  }
+  private func lastWords(of cell: GridCell) -> String? { ChildProcess.lastWords(log: grid.logPath(cell)) }
 
   /// Stops all cells and waits for them; each stops within a batch.
   private func stopAll(signal: Int32) throws {

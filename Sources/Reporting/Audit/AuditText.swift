@@ -35,7 +35,7 @@ public enum AuditText {
         "p",
         "\(AuditResult.number(result.pValue)): \(result.null). The smallest that this comparison can give is "
           + "\(AuditResult.number(result.smallestPValue))"
-          + (result.smallestPValue > AuditVerdict.suspiciousLevel
+          + (result.smallestPValue > AuditVerdict.threshold(level: result.level)
             ? ", so that nothing can be called suspicious"
             : result.bank == nil || result.smallestPValue > result.level
               ? ", so that nothing can be called backdoored at level \(AuditResult.number(result.level))" : "")

@@ -4,8 +4,8 @@ import Files
 /// sizes, RGB, 43 classes. https://benchmark.ini.rub.de/gtsrb_dataset.html
 public enum GTSRBFiles {
   /// Reads `Final_Training/Images/000xx/GT-000xx.csv` or `Final_Test/Images` with `GT-final_test.csv`, and the PPM
-  /// images that they list. Other programs call the folders `Training`, or `Train` and `Test`. The test CSV with labels is a download of its own; it is looked for beside the images and
-  /// above.
+  /// images that they list. Other programs call the folders `Training`, or `Train` and `Test`. The test CSV with labels
+  /// is a download of its own; it is looked for beside the images and above.
   ///
   /// - Parameters:
   ///   - path: the folder that holds `Final_Training` and `Final_Test`, or its parent that holds `GTSRB`.

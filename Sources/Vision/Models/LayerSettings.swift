@@ -136,8 +136,9 @@ extension Module {
   }
 
   /// The layers with settings, by their paths.
-  var adjustableLayers: [(path: String, layer: any AdjustableLayer)] {
-    modules().compactMap { path, module in (module as? any AdjustableLayer).map { (path, $0) } }
+  var adjustableLayers: [String: any AdjustableLayer] {
+    let found = modules().compactMap { path, module in (module as? any AdjustableLayer).map { (path, $0) } }
+    return Dictionary(found) { first, _ in first }
   }
 }
 
@@ -149,7 +150,7 @@ extension Classifier {
 
   /// What is wrong with these settings for this model, which they have been given to; nil where nothing is.
   func problem(with settings: [String: LayerSettings]) -> String? {
-    let layers = Dictionary(adjustableLayers.map { ($0.path, $0.layer) }) { first, _ in first }
+    let layers = adjustableLayers
     for (path, value) in settings.sorted(by: { $0.key < $1.key })
     where layers[path].map({ value.fits($0.settings) }) != true {
       return layers[path] == nil ? "'\(path)' is no layer of it" : "'\(path)' cannot have \(value.words)"

@@ -50,15 +50,15 @@ public struct ModelKind: Sendable {
   /// - Throws: `SettingsError` for images that the architecture cannot take: it needs square ones of a least size.
   /// - Parameters:
   ///   - stem: the one that is asked for; the large one leaves a quarter of the resolution.
-  ///   - layers: strides that are not the architecture's own.
+  ///   - layers: strides and kernels that are not the architecture's own.
   public func check(
     images shape: ImageShape, stem: Stem? = nil, layers: [String: LayerSettings]? = nil
   ) throws(SettingsError) {
     var least = stem == .large ? 4 * leastImageSize : leastImageSize
     // Where a map may vanish, each of them may divide its side once more.
     if leastImageSize > 1 {
-      for stride in (layers ?? [:]).values.compactMap(\.stride) {
-        least = min(least, ModelShape.imageSizes.upperBound) * max(stride, 1)
+      for layer in (layers ?? [:]).values {
+        least = min(least, ModelShape.imageSizes.upperBound) * max(layer.stride ?? 1, layer.kernel ?? 1, 1)
       }
     }
     guard shape.height == shape.width else {

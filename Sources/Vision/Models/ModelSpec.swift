@@ -42,7 +42,7 @@ extension Classifier {
     let copy = try rebuilt()
     copy.normalization = normalization
     (copy.spec, copy.classNames, copy.shrinkPad, copy.layout) = (spec, classNames, shrinkPad, layout)
-    copy.adjust(Dictionary(adjustableLayers.map { ($0.path, $0.layer.settings) }) { first, _ in first })
+    copy.adjust(adjustableLayers.mapValues(\.settings))
     try copy.load(stateDict())
     copy.to(device).train(isTraining)
     return copy
@@ -218,10 +218,8 @@ public struct ModelFileOptions: Sendable {
   public var onNote: @Sendable (String) -> Void = { _ in }
   public init() {}
 
-  /// Keys and shapes of a file as recognition sees them: without what is left out, under the names that the user gives.
-  public func shapes(of path: String) throws -> [(key: String, shape: Shape)] { try outline(of: path).entries }
-
-  /// The same, with what a whole pickled module says about itself; nil of other files.
+  /// Keys and shapes of a file as recognition sees them: without what is left out, under the names that the user gives;
+  /// and what a whole pickled module says about itself, nil of other files.
   public func outline(of path: String) throws -> (entries: [(key: String, shape: Shape)], network: PickledNetwork?) {
     let (entries, modules) = try TensorFile.outline(path, key: key)
     let renamed = try ForeignStateDict.renamed(

@@ -23,17 +23,22 @@ public struct PickledNetwork {
 
   private var allHeads: Set<Int> { Set(modules.compactMap { $0["num_heads"]?.int.flatMap { Int(exactly: $0) } }) }
 
-  /// Of a `torchvision.transforms.Normalize` inside, where there is one; what is done to its pixels first.
-  public var normalization: Normalization? {
+  /// Of a `torchvision.transforms.Normalize` inside, where there is one for images of so many channels; what is done to
+  /// its pixels first.
+  public func normalization(channels: Int) -> Normalization? {
     let found = modules.filter(Self.isNormalize)
-    guard found.count == 1, let mean = Self.numbers(found[0]["mean"]), let deviation = Self.numbers(found[0]["std"]),
-      mean.count == deviation.count, [1, 3].contains(mean.count), mean.allSatisfy(\.isFinite),
-      deviation.allSatisfy({ $0.isFinite && $0 > 0 })
+    // One number is for all channels, as PyTorch broadcasts it.
+    func values(_ name: String) -> [Float]? {
+      guard let numbers = Self.numbers(found[0][name])?.map({ Float($0) }) else { return nil }
+      return numbers.count == 1 ? Array(repeating: numbers[0], count: channels) : numbers
+    }
+    guard found.count == 1, let mean = values("mean"), let deviation = values("std"), mean.count == channels,
+      deviation.count == channels, mean.allSatisfy(\.isFinite), deviation.allSatisfy({ $0.isFinite && $0 > 0 })
     else { return nil }
-    return Normalization(mean: mean.map { Float($0) }, standardDeviation: deviation.map { Float($0) })
+    return Normalization(mean: mean, standardDeviation: deviation)
   }
 
-  private static func isNormalize(_ module: StoredModule) -> Bool {
+  fileprivate static func isNormalize(_ module: StoredModule) -> Bool {
     module.type.name == "Normalize" && module.type.module.hasPrefix("torchvision.transforms")
   }
 
@@ -71,12 +76,13 @@ public struct PickledNetwork {
     var comparison = Comparison(model, heads: allHeads, pools: inner.count { $0.type.name == "MaxPool2d" })
     // Such a head is a convolution over the map that the others average to 7x7 pixels, and then averages itself.
     if naming.hasConvolutionalHead { comparison.pooledSide = 1 }
+    comparison.checkHeads()
     for module in modules { comparison.check(attributesOf: module) }
     for entry in entries { comparison.compare(entry.module, at: entry.own) }
     comparison.addShortcuts(entries)
     var problems = comparison.problems
     if problems.isEmpty, !comparison.settings.isEmpty {
-      let before = Dictionary(model.adjustableLayers.map { ($0.path, $0.layer.settings) }) { first, _ in first }
+      let before = model.adjustableLayers.mapValues(\.settings)
       model.adjust(comparison.settings)
       if let problem = model.problem(with: comparison.settings) { problems.append(problem) }
       model.adjust(before)
@@ -89,7 +95,11 @@ public struct PickledNetwork {
           + problems.prefix(8).map { "  \(escaped($0, limit: 300))" }.joined(separator: "\n") + more
           + "\n  If none of this matters for what it computes, save its state_dict() with torch.save, and open that.")
     }
-    return (comparison.settings, comparison.notes)
+    var notes = comparison.notes
+    if modules.contains(where: Self.isNormalize), normalization(channels: model.spec?.shape.channels ?? 3) == nil {
+      notes.append("its Normalize is not one for these images, and is left out (model.normalization)")
+    }
+    return (comparison.settings, notes)
   }
 
   fileprivate static func numbers(_ value: PickleValue?) -> [Double]? {
@@ -146,7 +156,7 @@ private struct Comparison {
     activations = (try? ModelKind.named(kind).activations) ?? ["ReLU"]
     isDense = kind.hasPrefix("densenet")
     pooledSide = kind.hasPrefix("vgg19") ? 7 : 1
-    layers = Dictionary(model.adjustableLayers.map { ($0.path, $0.layer) }) { first, _ in first }
+    layers = model.adjustableLayers
     paths = Set(model.modules().map(\.path))
     let ownPools = layers.filter { $0.value is MaxPool2d }.map(\.key)
     onlyPool = ownPools.count == 1 && pools == 1 ? ownPools[0] : nil
@@ -178,10 +188,13 @@ private struct Comparison {
     if module.type.name == "VisionTransformer", let pool = module["global_pool"]?.text, pool != "token" {
       refuse(module, "global_pool '\(pool)', and \(kind) reads its class token")
     }
-    if module["num_heads"]?.int != nil, let heads, foundHeads != [heads] {
-      let found = foundHeads.sorted().prefix(4).map(String.init).joined(separator: " and ")
-      refuse(module, "the module has \(found) attention heads, and \(heads) are set (model.heads)")
-    }
+  }
+
+  /// The attention heads that the user says, beside those of the module.
+  mutating func checkHeads() {
+    guard let heads, !foundHeads.isEmpty, foundHeads != [heads] else { return }
+    let found = foundHeads.sorted().prefix(4).map(String.init).joined(separator: " and ")
+    problems.append("the module has \(found) attention heads, and \(heads) are set (model.heads)")
   }
 
   mutating func compare(_ module: StoredModule, at own: String) {
@@ -275,7 +288,13 @@ private struct Comparison {
   private mutating func other(_ module: StoredModule) {
     let type = module.type.name
     switch type {
-    case "MultiheadAttention", "Identity", "Flatten", "Permute", "DropPath", "StochasticDepth": return
+    case "Identity":
+      let name = module.path.split(separator: ".").last ?? ""
+      if name.hasPrefix("relu") { refuse(module, "an Identity in place of an activation") }
+      if isDense, module.path.contains("trans"), name == "pool" {
+        refuse(module, "an Identity in place of the average over 2 pixels of \(kind)")
+      }
+    case "Sequential", "ModuleList", "MultiheadAttention", "Flatten", "Permute", "DropPath", "StochasticDepth": return
     case _ where type.contains("Dropout") || type.contains("DropBlock"): return
     case "MaxPool2d":
       if let onlyPool, let layer = layers[onlyPool] as? MaxPool2d {
@@ -315,7 +334,7 @@ private struct Comparison {
     case _ where module.type.module == "torch.nn.modules.pooling":
       refuse(module, "the pooling \(type), which \(kind) does not have")
     default:
-      if module.isLeaf, !module.type.module.hasPrefix("torchvision.transforms"), type != "Linear" {
+      if module.isLeaf, !PickledNetwork.isNormalize(module), type != "Linear" {
         ignored["\(module.type)", default: []].append(module.path)
       }
     }

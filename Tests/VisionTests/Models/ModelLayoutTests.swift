@@ -28,7 +28,7 @@ import Vision
 
     var options = ModelFileOptions()
     options.ignored = ["module.extra"]
-    let found = try RecognizedModel(options.shapes(of: path), path: path)
+    let found = try RecognizedModel(options.outline(of: path).entries, path: path)
     options.naming = found.naming
     let opened = try Classifier.open(path, as: ModelSpec(kind: found.kind, shape: found.shape), options: options)
     opened.normalization = .dbd
@@ -68,7 +68,7 @@ import Vision
       let path = folder.path("m.\(ending)")
       try model.save(path)
       #expect(try TensorFile.isPyTorch(path))
-      #expect(try TensorFile.shapes(path).map(\.key) == model.stateDict().keys)
+      #expect(try TensorFile.outline(path).entries.map(\.key) == model.stateDict().keys)
       let again = try Classifier.open(path).eval()
       #expect(again.spec == model.spec)
       expectSame(noGrad { again(x) }, noGrad { model(x) }, ending)

@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 import Torch
 import TorchNN
-import Vision
+
+@testable import Vision
 
 private final class Collected: Sendable {
   private let lines = Mutex<[String]>([])
@@ -47,7 +48,7 @@ private final class Collected: Sendable {
     let x = imagePattern([2, 3, side, side], 0.5)
     if name == "normalized" {
       let network = try #require(try ModelFileOptions().outline(of: path(name)).network)
-      #expect(network.normalization == .imageNet)
+      #expect(network.normalization(channels: 3) == .imageNet && network.normalization(channels: 1) == nil)
       model.normalization = .imageNet
     }
     let tolerance = max(1e-5, 20 * (entry["float64_deviation"].double ?? 0))
@@ -55,14 +56,13 @@ private final class Collected: Sendable {
     expectClose(logits, try goldens.tensor("\(name)/logits"), tolerance: tolerance, "logits")
     // What is written opens as the same network, and so is a copy.
     let folder = try TemporaryFolder()
-    for file in [folder.path(name.hasPrefix("r") ? "m.safetensors" : "m.pth")] {
-      try model.save(file)
-      var options = ModelFileOptions()
-      options.renamed = name == "vgg" ? [("body", "features")] : []
-      let again = try Classifier.open(file, options: options).eval()
-      #expect(again.spec == model.spec)
-      expectSame(noGrad { again(x) }, logits, file)
-    }
+    let file = folder.path(name.hasPrefix("r") ? "m.safetensors" : "m.pth")
+    try model.save(file)
+    var options = ModelFileOptions()
+    options.renamed = name == "vgg" ? [("body", "features")] : []
+    let again = try Classifier.open(file, options: options).eval()
+    #expect(again.spec == model.spec)
+    expectSame(noGrad { again(x) }, logits, file)
     let copy = try model.copied()
     expectSame(noGrad { copy(x) }, logits, "a copy")
   }
@@ -147,6 +147,59 @@ private final class Collected: Sendable {
     #expect(PickledNetwork([]) == nil)
   }
 
+  /// What a module of one class at one place makes of a network: what is refused, and what is said.
+  private func judged(
+    _ kind: String, _ type: PickleGlobal, at path: String, _ attributes: [(String, PickleValue)] = []
+  ) throws -> (problem: String, notes: [String]) {
+    let entries = attributes.map { PickleEntry(key: .string($0.0), value: $0.1) }
+    let network = try #require(
+      PickledNetwork([
+        StoredModule(path: "", type: PickleGlobal("a", "Net"), attributes: .dict([]), isLeaf: false),
+        StoredModule(path: path, type: type, attributes: .dict(entries), isLeaf: true),
+      ]))
+    let shape = ModelShape(classes: 2, width: try ModelKind.named(kind).defaultWidth == 64 ? 4 : 8)
+    let model = try ModelSpec(kind: kind, shape: shape).make(Generator(seed: 0))
+    do {
+      return ("", try network.settings(of: model, .same, ModelFileOptions(), path: "m.pt").notes)
+    } catch { return ("\(error)", []) }
+  }
+
+  /// An Identity is harmless, but not in place of what the network would compute; what computes nothing needs no word, and
+  /// a transform of the images that is left out does.
+  @Test func modulesOutsideOfTheLayers() throws {
+    let identity = PickleGlobal("torch.nn.modules.linear", "Identity")
+    #expect(try judged("resnet18", identity, at: "layer2.1.relu").problem.contains("in place of an activation"))
+    #expect(try judged("resnet18", identity, at: "layer2.1.drop").problem == "")
+    #expect(
+      try judged("densenet121", identity, at: "features.transition1.pool").problem.contains("in place of the average"))
+    let empty = PickleGlobal("torch.nn.modules.container", "Sequential")
+    #expect(try judged("resnet18", empty, at: "layer1.0.shortcut").notes.isEmpty)
+    func transform(_ type: String, _ values: [(String, PickleValue)] = []) throws -> [String] {
+      try judged("resnet18", PickleGlobal("torchvision.transforms.transforms", type), at: "0", values).notes
+    }
+    #expect(try transform("Resize").contains { $0.contains("Resize is not known here") })
+    func list(_ numbers: [Double]) -> PickleValue { .list(numbers.map { .float($0) }) }
+    #expect(try transform("Normalize", [("mean", list([0.5])), ("std", list([0.25]))]).isEmpty)
+    #expect(
+      try transform("Normalize", [("mean", list([0.5, 0.5])), ("std", list([0.25, 0.25]))]).contains {
+        $0.contains("Normalize is not one for these images")
+      })
+    #expect(try transform("Normalize", [("mean", list([0.5])), ("std", list([1e-300]))]).count == 1)
+  }
+
+  /// One number of a Normalize is for all channels.
+  @Test func oneNumberForAllChannels() throws {
+    let normalize = StoredModule(
+      path: "0", type: PickleGlobal("torchvision.transforms.transforms", "Normalize"),
+      attributes: .dict([
+        PickleEntry(key: .string("mean"), value: .list([.float(0.5)])),
+        PickleEntry(key: .string("std"), value: .list([.float(0.25)])),
+      ]), isLeaf: true)
+    let found = try #require(PickledNetwork([normalize])?.normalization(channels: 3))
+    #expect(found.mean == [0.5, 0.5, 0.5] && found.standardDeviation == [0.25, 0.25, 0.25])
+    #expect(PickledNetwork([normalize])?.normalization(channels: 1)?.mean == [0.5])
+  }
+
   /// What a file says about layers must fit its network.
   @Test func storedSettingsThatDoNotFit() throws {
     let folder = try TemporaryFolder()
@@ -187,6 +240,9 @@ private final class Collected: Sendable {
     #expect(throws: Never.self) { try kind.check(images: small) }
     #expect(throws: (any Error).self) { try kind.check(images: small, layers: layers) }
     #expect(throws: Never.self) { try kind.check(images: large, layers: layers) }
+    // A large kernel leaves as little as a large stride.
+    let pool = ["features.pool0": LayerSettings.pool(31, 1, 0)]
+    #expect(throws: (any Error).self) { try kind.check(images: large, layers: pool) }
   }
 
   /// A network whose size no specification holds keeps its normaliser in a copy.

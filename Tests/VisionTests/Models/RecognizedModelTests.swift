@@ -206,7 +206,7 @@ import Vision
           .replacingOccurrences(of: "linear", with: "fc")
         return ("module.\(key)", entry.tensor)
       }, to: path)
-    let found = try RecognizedModel(TensorFile.shapes(path), path: path)
+    let found = try RecognizedModel(TensorFile.outline(path).entries, path: path)
     var options = ModelFileOptions()
     options.naming = found.naming
     let copy = try Classifier.open(path, as: ModelSpec(kind: found.kind, shape: found.shape), options: options).eval()
