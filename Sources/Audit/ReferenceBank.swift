@@ -96,15 +96,21 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
       + "found with fewer images are others"
   }
 
-  /// Why a model that is more accurate than every clean one cannot be judged by them; nil where it is not. Models that
-  /// learned from more images are fooled by triggers more easily: beside 19 models of 1,280 images each, all of 40 clean
-  /// ones of 10,000 scored above every one of the bank.
+  /// Mean accuracy of the clean models, in [0, 1]; nil where it is not known of all.
+  public var meanAccuracy: Double? {
+    let known = members.compactMap(\.accuracy)
+    return known.count == members.count && !known.isEmpty ? known.reduce(0, +) / Double(known.count) : nil
+  }
+
+  /// Why a model that is more accurate than the clean ones cannot be judged by them; nil where it is not, by more than the
+  /// interval of its accuracy. Models that learned from more images are fooled by triggers more easily: beside 19 models of
+  /// 1,280 images each, all of 40 clean ones of 10,000 scored above every one of the bank.
   /// - Parameter accuracy: of the model; nil where it is not known.
   public func doubt(accuracy: ShareInterval?) -> String? {
-    guard let accuracy, let best = members.compactMap(\.accuracy).max(), accuracy.lower > best else { return nil }
+    guard let accuracy, let mean = meanAccuracy, accuracy.lower > mean else { return nil }
     return
-      "whether the model is like the clean ones: it is more accurate than every one of them, as models are that learned "
-      + "from more images, and clean ones of these score above such a bank, too"
+      "whether the model is like the clean ones: it is more accurate than they are, as models are that learned from more "
+      + "images, and clean ones of these score above such a bank, too"
   }
 
   /// What is wrong with it, and the fix; nil if nothing is.

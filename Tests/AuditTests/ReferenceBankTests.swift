@@ -116,8 +116,11 @@ import Vision
     func accuracy(_ correct: Int) -> ShareInterval { ShareInterval(successes: correct, of: 200) }
     #expect(bank.doubt(accuracy: accuracy(200)) == nil)
     (bank.members[0].accuracy, bank.members[1].accuracy) = (0.4, 0.5)
+    #expect(bank.meanAccuracy == nil && bank.doubt(accuracy: accuracy(200)) == nil)
+    bank.members[2].accuracy = 0.6
+    // 95% intervals: 48 to 62%, and 53 to 67%.
     #expect(bank.doubt(accuracy: accuracy(110)) == nil && bank.doubt(accuracy: nil) == nil)
-    #expect(bank.doubt(accuracy: accuracy(140))?.contains("more accurate") == true)
+    #expect(bank.doubt(accuracy: accuracy(121))?.contains("more accurate") == true)
   }
 
   @Test func verdicts() {

@@ -177,6 +177,9 @@ import Testing
         deviations: [:])
       (result.score, result.smallestPValue) = (score.score, score.smallestPValue)
       #expect(result.sentence.contains("with 4 clean models p is at least 0.2, and the model scores higher than all"))
+      result.bank?.meanAccuracy = 0.1
+      #expect(result.sentence.contains("more accurate than the clean models"))
+      result.bank?.meanAccuracy = 0.5
       (result.smallestPValue, result.level) = (0.2, 0.2)
       #expect(result.sentence.hasPrefix("No evidence"))
       (result.smallestPValue, result.level) = (0.05, 0.01)

@@ -307,7 +307,8 @@ public struct AuditJob {
         AuditResult.Bank(
           models: clean.count, source: reference ?? "", dataset: bank.dataset,
           architectures: Array(Set(bank.members.map(\.architecture))).sorted(),
-          accuracies: [accuracies.min(), accuracies.max()].compactMap { $0 }, score: score,
+          accuracies: [accuracies.min(), accuracies.max()].compactMap { $0 }, meanAccuracy: bank.meanAccuracy,
+          score: score,
           means: Dictionary(uniqueKeysWithValues: scales.map { ($0.rawValue, $1.mean) }),
           deviations: Dictionary(uniqueKeysWithValues: scales.map { ($0.rawValue, $1.deviation) }))
       )

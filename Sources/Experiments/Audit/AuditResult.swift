@@ -14,6 +14,8 @@ public struct AuditResult: Codable, Sendable {
     public var architectures: [String]
     /// Smallest and largest, where they are known.
     public var accuracies: [Double]
+    /// nil where it is not known of all.
+    public var meanAccuracy: Double?
     /// Scores of the audited model and of the clean ones, and the audited one's by class.
     public var score: BankScore
     /// By statistic, then class: mean and deviation over the bank.
@@ -137,15 +139,15 @@ public struct AuditResult: Codable, Sendable {
     }
   }
 
-  /// Whether it is more accurate than every clean model (`ReferenceBank.doubt(accuracy:)`).
+  /// Whether it is more accurate than the clean models (`ReferenceBank.doubt(accuracy:)`).
   var isOutclassed: Bool {
-    guard let accuracy, let best = bank?.accuracies.last else { return false }
-    return accuracy.lower > best
+    guard let accuracy, let mean = bank?.meanAccuracy else { return false }
+    return accuracy.lower > mean
   }
 
   /// Why no verdict but `noEvidence` was possible, and how the model stands all the same.
   private var tooFew: String {
-    if isOutclassed { return "the model is more accurate than every clean model that it was compared with" }
+    if isOutclassed { return "the model is more accurate than the clean models that it was compared with" }
     guard let bank else { return "there are no clean models like it to compare with (--reference)" }
     let higher = bank.score.cleanScores.count { $0 >= score }
     let place = higher == 0 ? "higher than all of them" : "no higher than \(higher) of them"
