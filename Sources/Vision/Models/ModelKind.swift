@@ -58,7 +58,10 @@ public struct ModelKind: Sendable {
     // Where a map may vanish, each of them may divide its side once more.
     if leastImageSize > 1 {
       for layer in (layers ?? [:]).values {
-        least = min(least, ModelShape.imageSizes.upperBound) * max(layer.stride ?? 1, layer.kernel ?? 1, 1)
+        let (most, stride) = (min(least, ModelShape.imageSizes.upperBound), max(layer.stride ?? 1, 1))
+        // A pool of a large kernel needs a side for it.
+        let pooled = (most - 1) * stride + (layer.kernel ?? 1) - 2 * (layer.padding ?? 0)
+        least = max(most * stride, pooled)
       }
     }
     guard shape.height == shape.width else {
