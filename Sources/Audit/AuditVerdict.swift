@@ -47,7 +47,7 @@ public enum AuditVerdict: String, Codable, Sendable, CaseIterable {
     "strong patterns over the whole image (SIG's sinusoid was seen in one of six models)",
     "attacks that hardly work, as at rates below 1%",
     "triggers that act on one source class, and attacks with another target for each class: few were measured",
-    "triggers made for each image: most of four models were seen",
+    "triggers made for each image: three of four models were seen",
     "attackers who know this audit and train against it",
   ]
 }

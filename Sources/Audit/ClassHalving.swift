@@ -5,8 +5,8 @@
 // measured in full, with the settings that clean models were measured with.
 //
 // Only full measurements count. A class that is left out can only lower the model's score, and the clean models' scores
-// shift a little, so p is as a rule larger than without a budget. Rounds are scored on images that triggers were searched with, so that
-// held-out images play no part in the choice.
+// shift a little, so p is as a rule larger than without a budget. Rounds are scored on images that triggers were searched
+// with, so that held-out images play no part in the choice.
 
 public import Foundation
 import Support

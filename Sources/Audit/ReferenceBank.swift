@@ -107,10 +107,16 @@ public struct ReferenceBank: Codable, Sendable, Hashable {
   /// 1,280 images each, all of 40 clean ones of 10,000 scored above every one of the bank.
   /// - Parameter accuracy: of the model; nil where it is not known.
   public func doubt(accuracy: ShareInterval?) -> String? {
-    guard let accuracy, let mean = meanAccuracy, accuracy.lower > mean else { return nil }
+    guard Self.isOutclassed(meanAccuracy: meanAccuracy, by: accuracy) else { return nil }
     return
       "whether the model is like the clean ones: it is more accurate than they are, as models are that learned from more "
       + "images, and clean ones of these score above such a bank, too"
+  }
+
+  /// Whether a model is more accurate than clean ones of this mean, by more than the interval of its accuracy.
+  public static func isOutclassed(meanAccuracy: Double?, by accuracy: ShareInterval?) -> Bool {
+    guard let accuracy, let meanAccuracy else { return false }
+    return accuracy.lower > meanAccuracy
   }
 
   /// What is wrong with it, and the fix; nil if nothing is.

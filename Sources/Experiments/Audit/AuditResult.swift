@@ -140,10 +140,7 @@ public struct AuditResult: Codable, Sendable {
   }
 
   /// Whether it is more accurate than the clean models (`ReferenceBank.doubt(accuracy:)`).
-  var isOutclassed: Bool {
-    guard let accuracy, let mean = bank?.meanAccuracy else { return false }
-    return accuracy.lower > mean
-  }
+  var isOutclassed: Bool { ReferenceBank.isOutclassed(meanAccuracy: bank?.meanAccuracy, by: accuracy) }
 
   /// Why no verdict but `noEvidence` was possible, and how the model stands all the same.
   private var tooFew: String {

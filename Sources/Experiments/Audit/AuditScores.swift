@@ -128,7 +128,6 @@ extension AuditScores {
         row.label, row.patchSuccess.map { "\($0)" } ?? "",
       ] + statistics.map { row.largest[$0.rawValue].map { "\($0)" } ?? "" }
     }
-    return ([header + statistics.map(\.title)] + lines).map { $0.map(CSVTable.field).joined(separator: ",") + "\n" }
-      .joined()
+    return CSVTable.text([header + statistics.map(\.title)] + lines)
   }
 }

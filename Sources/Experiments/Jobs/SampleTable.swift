@@ -88,12 +88,11 @@ struct SampleTable {
   /// The table of the kept samples, for another folder.
   func text(without isRejected: [Bool], in folder: String) -> String {
     let column = table.column(SampleColumn.path)
-    var text = table.header.map(CSVTable.field).joined(separator: ",") + "\n"
-    for (number, row) in table.rows.enumerated() where !isRejected[number] {
-      var fields = row.fields
+    let rows = table.rows.indices.filter { !isRejected[$0] }.map { number in
+      var fields = table.rows[number].fields
       if let column, let file = samples[number].file { fields[column] = Path.relative(file, from: folder) }
-      text += fields.map(CSVTable.field).joined(separator: ",") + "\n"
+      return fields
     }
-    return text
+    return CSVTable.text([table.header] + rows)
   }
 }

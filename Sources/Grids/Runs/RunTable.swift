@@ -42,20 +42,13 @@ public struct RunTable {
 
   /// Comma-separated values (RFC 4180): numbers in full, shares as fractions.
   public var csv: String {
-    CSVText.text([header] + rows.map { row in row.map { $0.map { $0.isNull ? "" : $0.plainText } ?? "" } })
+    CSVTable.text([header] + rows.map { row in row.map { $0.map { $0.isNull ? "" : $0.plainText } ?? "" } })
   }
 
   private static func shown(_ value: JSONValue?, _ metric: ResultMetric?) -> String {
     guard let value else { return "-" }
     if let metric, let number = value.doubleValue { return metric.text(number) }
     return value.isNull ? "-" : value.plainText
-  }
-}
-
-/// Comma-separated values as RFC 4180 has them.
-public enum CSVText {
-  public static func text(_ rows: [[String]]) -> String {
-    rows.map { $0.map(CSVTable.field).joined(separator: ",") + "\n" }.joined()
   }
 }
 

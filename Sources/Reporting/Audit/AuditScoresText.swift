@@ -49,6 +49,7 @@ public enum AuditScoresText {
     }
     return lines.map { $0 + "\n" }.joined()
   }
+
   private static func interval(_ interval: ShareInterval) -> String {
     func percent(_ share: Double) -> String { String(NumberText.percent(share).dropLast()) }
     return "\(NumberText.percent(interval.share)) (\(percent(interval.lower)) to \(percent(interval.upper)))"

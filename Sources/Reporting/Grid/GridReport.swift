@@ -44,7 +44,7 @@ extension Report {
       let path = Path.join(folder, "figures", figure.name)
       try FileSystem.createFolder(Path.parent(path))
       try AtomicFile.write(figure.svg, to: path + ".svg", followingLink: false)
-      try AtomicFile.write(CSVText.text(figure.rows), to: path + ".csv", followingLink: false)
+      try AtomicFile.write(CSVTable.text(figure.rows), to: path + ".csv", followingLink: false)
       files.figures += [path + ".svg", path + ".csv"]
     }
     try AtomicFile.write(page.html, to: files.page, followingLink: false)

@@ -38,7 +38,7 @@ struct GridTableText {
         ]
       }
     }
-    return CSVText.text([header] + rows)
+    return CSVTable.text([header] + rows)
   }
 
   /// A table in Markdown: the best value of a row in bold, the second best in italics.

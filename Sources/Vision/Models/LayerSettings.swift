@@ -91,7 +91,12 @@ extension BatchNorm2d: AdjustableLayer {
   }
 }
 
-extension LayerNorm: AdjustableLayer {
+/// Layers of which the constant under the root alone can differ.
+protocol EpsilonLayer: AdjustableLayer {
+  var eps: Double { get set }
+}
+
+extension EpsilonLayer {
   var settings: LayerSettings {
     var settings = LayerSettings()
     settings.eps = eps
@@ -100,14 +105,8 @@ extension LayerNorm: AdjustableLayer {
   func adjust(_ settings: LayerSettings) { eps = settings.eps ?? eps }
 }
 
-extension LayerNorm2d: AdjustableLayer {
-  var settings: LayerSettings {
-    var settings = LayerSettings()
-    settings.eps = eps
-    return settings
-  }
-  func adjust(_ settings: LayerSettings) { eps = settings.eps ?? eps }
-}
+extension LayerNorm: EpsilonLayer {}
+extension LayerNorm2d: EpsilonLayer {}
 
 /// Blocks whose input is added to their output where that is set.
 protocol OptionalShortcut: AdjustableLayer {

@@ -15,8 +15,8 @@ struct AuditCommand: ParsableCommand {
     discussion: """
       For each class the audit measures how far random images can be driven into it, how often a patch of a few pixels sends other images \
       there, and how far a faint pattern over the whole image does. The same class of clean models is what that is compared with: p is the \
-      share of models, the audited one among the clean ones, that score at least as high. It says backdoored (p at most --level), suspicious (p at most .05) or no \
-      evidence, never that a model is clean.
+      share of models, the audited one among the clean ones, that score at least as high. It says backdoored (p at most --level), \
+      suspicious (p at most .05) or no evidence, never that a model is clean.
 
         antidote audit --model suspect.safetensors --data path/to/images
         antidote audit --model suspect.safetensors --dataset cifar10 \\
@@ -240,20 +240,13 @@ struct AuditScoreCommand: ParsableCommand {
   var reference: String
   @Option(help: ArgumentHelp("Call a model backdoored if p is at most this.", valueName: "p"))
   var level = 0.01
-  @Flag(help: "Print JSON on standard output.")
-  var json = false
-  @Flag(help: "Print comma-separated values, a line for each audit: numbers in full, shares as fractions.")
-  var csv = false
-
-  func validate() throws {
-    if json, csv { throw ValidationError("Give --json or --csv, not both.") }
-  }
+  @OptionGroup var output: TableOptions
 
   func run() throws {
     do {
       let scores = try AuditScores(folders, reference: reference, level: level)
-      if json { return try Output.write(json: try JSONValue(encoding: scores)) }
-      try Output.write(csv ? scores.csv : AuditScoresText.text(scores))
+      if output.json { return try Output.write(json: try JSONValue(encoding: scores)) }
+      try Output.write(output.csv ? scores.csv : AuditScoresText.text(scores))
     } catch {
       Failure(error).end(code: 3)
     }

@@ -67,23 +67,19 @@ struct RunsListCommand: ParsableCommand {
   var columns: String?
   @Option(help: ArgumentHelp("At most so many.", valueName: "n"))
   var limit: Int?
-  @Flag(help: "Print JSON on standard output: all settings and values of each run.")
-  var json = false
-  @Flag(help: "Print comma-separated values: numbers in full, shares as fractions.")
-  var csv = false
+  @OptionGroup var output: TableOptions
   @Flag(help: "Read all records again, changed or not.")
   var rebuild = false
 
   func validate() throws {
-    if json, csv { throw ValidationError("Give --json or --csv, not both.") }
     if let limit, limit < 0 { throw ValidationError("--limit is at least 0.") }
   }
 
   func run() throws {
     let (shown, count) = try selected()
-    if json { return try Output.write(json: .array(shown.map(\.json))) }
+    if output.json { return try Output.write(json: .array(shown.map(\.json))) }
     let table = try RunTable(shown, columns: columns.map { $0.split(separator: ",").map(String.init) })
-    if csv { return try Output.write(table.csv) }
+    if output.csv { return try Output.write(table.csv) }
     try Output.write(table.text)
     let more = count > shown.count ? " of \(formatCount(count))" : ""
     let damaged = shown.filter { $0.status == .damaged }
