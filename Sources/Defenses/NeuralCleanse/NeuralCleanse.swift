@@ -206,20 +206,23 @@ public struct NeuralCleanse: Defense {
     )
   }
 
-  /// Fine-tunes on the clean images; some of them, drawn once, carry one of the triggers in turn.
+  /// Fine-tunes on the clean images, some of which carry triggers.
   private func unlearn(
     _ model: Classifier, _ clean: ImageDataset, _ triggers: [ReconstructedTrigger], _ input: DefenseInput
   ) throws {
-    let context = input.training
-    let chosen = clean.sample(configuration.stamped, seed: input.seed, stream: "nc/stamped")
+    let data = stamped(clean, triggers, input.seed)
+    try Trainer(configuration.unlearning.recipe, stage: Self.id).train(model, on: data, context: input.training)
+  }
+
+  /// The images and their labels, `configuration.stamped` of the images, drawn once, with one of the triggers in turn.
+  func stamped(_ clean: ImageDataset, _ triggers: [ReconstructedTrigger], _ seed: Seed) -> ImageDataset {
+    let chosen = clean.sample(configuration.stamped, seed: seed, stream: "nc/stamped")
     let images = clean.images.clone()
     for (place, position) in chosen.enumerated() {
       let stamped = triggers[place % triggers.count].stamp(clean.pixels(position..<(position + 1)))
       images[position].copy_(stamped[0].quantized())
     }
-    let data = ImageDataset(name: clean.name, images: images, labels: clean.labels, classNames: clean.classNames)
-    let recipe = configuration.unlearning.recipe
-    try Trainer(recipe, stage: Self.id).train(model, on: data, context: context)
+    return ImageDataset(name: clean.name, images: images, labels: clean.labels, classNames: clean.classNames)
   }
 
   private func exhibit(_ clean: ImageDataset, _ trigger: ReconstructedTrigger, _ name: String) -> Exhibit {

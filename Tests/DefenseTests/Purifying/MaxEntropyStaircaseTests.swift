@@ -89,6 +89,44 @@ import Vision
       Set(places.rows.array(Int64.self)) == [0, 1, 2] && Set(places.columns.array(Int64.self)) == [0, 1, 2, 3, 4])
   }
 
+  /// Images that reach the threshold do not make up for those that fall short.
+  @Test func hingeIsOfEachImage() {
+    let model = PreActResNet18(classes: 10, width: 4, Generator(seed: 0)).fillWithPattern(phaseOffset: 3.8).eval()
+    let pixels = imagePattern([6, 3, 16, 16], 0.5).unitPixels()
+    let network = TriggerDistribution(noise: 5, trigger: 27, width: 8, Generator(seed: 0)).fillWithPattern()
+    let zeros = Tensor.zeros([6], dtype: .int64)
+    let drawn = Staircase.Draw(
+      noise: pattern([6, 5], 0.2).abs(), independent: pattern([6, 5], 0.7).abs(), rows: zeros, columns: zeros)
+    let probabilities = noGrad {
+      let triggers = network.triggers(drawn.noise).reshaped(6, 3, 3, 3)
+      let images = pixels.clone()
+      images.narrowed(2, 0..<3).narrowed(3, 0..<3).copy_(triggers)
+      return F.softmax(model(images)).narrowed(1, 7..<8).to(.float64).array(Double.self)
+    }
+    let threshold = probabilities.reduce(0, +) / 6
+    let step = Staircase(configuration: MaxEntropyStaircase.Configuration(), stage: "test").losses(
+      model, pixels, [.init(label: 7, threshold: threshold)], [network], [drawn], context)
+    let wanted = probabilities.reduce(0) { $0 + max(0, threshold - $1) } / 6
+    #expect(wanted > 1e-4)
+    expectClose(step.hinges[0].item(), wanted, tolerance: 1e-3)
+  }
+
+  /// A generator is drawn in proportion to exp(information).
+  @Test func mixtureIsWeightedByInformation() {
+    func constant(_ bias: Double, information: Double) -> Staircase.Found {
+      let network = TriggerDistribution(noise: 64, trigger: 27, width: 4, Generator(seed: 0))
+      noGrad {
+        for parameter in network.parameters() { parameter.zero_() }
+        network.generator[2].bias?.wrappedValue.fill_(bias)
+      }
+      return Staircase.Found(step: .init(label: 0, threshold: 0.5), triggers: network, information: information)
+    }
+    let mixture = [constant(-30, information: 2), constant(30, information: 2 + log(9.0))]
+    let images = MaxEntropyStaircase().stamped(Tensor.full([400, 3, 8, 8], 0.5), mixture, Generator(seed: 3))
+    let white = images.flattened(1).sum([1]).to(.float64).array(Double.self).count { $0 > 96 }
+    #expect((340...380).contains(white), "9 of 10 of 400: \(white)")
+  }
+
   private static func settings() -> MaxEntropyStaircase.Configuration {
     var c = MaxEntropyStaircase.Configuration()
     (c.thresholds, c.alpha, c.size, c.noise, c.width) = ([0.4, 0.8], 0.2, 2, 3, 4)

@@ -262,6 +262,20 @@ import Vision
     expectSame(try #require(again.trigger).pattern, try #require(first.trigger).pattern)
   }
 
+  /// Where several classes are flagged, their triggers take turns.
+  @Test func triggersTakeTurns() {
+    let clean = ImageDataset.tiny(count: 20, size: 8, seed: 8)
+    let mask = Tensor.ones([1, 8, 8])
+    let triggers = [0.2, 0.4, 1].map { ReconstructedTrigger(mask: mask, pattern: Tensor.full([3, 8, 8], $0)) }
+    var c = NeuralCleanse.Configuration()
+    c.stamped = 0.4
+    let data = NeuralCleanse(c).stamped(clean, triggers, Seed(5))
+    let kept = (data.images .== clean.images).to(.int64).flattened(1).min([1]).sum().intItem()
+    let counts = [51, 102, 255].map { (data.images .== $0).to(.int64).flattened(1).min([1]).sum().intItem() }
+    #expect(kept == 12 && counts == [3, 3, 2], "\(kept), \(counts)")
+    #expect(data.labelArray() == clean.labelArray())
+  }
+
   @Test func twoClassesAreTooFew() throws {
     let data = ImageDataset.tiny(count: 8, size: 8, classes: 2)
     let error = #expect(throws: DefenseError.self) {
