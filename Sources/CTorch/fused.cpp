@@ -14,149 +14,15 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
-#include <numeric>
 #include <vector>
 
-#include "lanes.h"
+#include "channels.h"
 #include "shim.h"
 
 using namespace ct;
 
 namespace {
 
-/// An N x C x H x W tensor in channels_last memory as a matrix: `rows` of `width` numbers. The width is a multiple of the lanes; channels
-/// repeat inside a row where their own count is not.
-struct Matrix {
-  int64_t rows, width, channels, block;
-  explicit Matrix(const at::Tensor &x) : channels(x.size(1)) {
-    width = std::lcm(channels, lanes);
-    rows = width == 0 ? 0 : x.numel() / width;
-    block = std::max<int64_t>(16, 32768 / std::max<int64_t>(width, 1));
-  }
-  int64_t blocks() const { return (rows + block - 1) / block; }
-  /// Numbers of one channel.
-  int64_t count() const { return rows * (width / channels); }
-  static bool fits(const at::Tensor &x) {
-    return x.numel() > 0 && x.size(1) <= 4096 && x.numel() % std::lcm(x.size(1), lanes) == 0;
-  }
-  /// A value for each channel as a value for each column.
-  std::vector<float> columns(const float *values) const {
-    std::vector<float> out(width);
-    for (int64_t i = 0; i < width; ++i) out[i] = values[i % channels];
-    return out;
-  }
-};
-
-// One kernel for each pass. `V` vectors at a time stay in registers while the rows go by.
-
-template <int V, class T>
-CT_INLINE void momentsOf(const T *x, int64_t rows, int64_t width, const float *shift, float *sum, float *square) {
-  Floats s[V], q[V], m[V];
-#pragma clang loop unroll(full)
-  for (int v = 0; v < V; ++v) s[v] = q[v] = Floats{}, m[v] = load(shift + v * lanes);
-  for (int64_t r = 0; r < rows; ++r, x += width) {
-#pragma clang loop unroll(full)
-    for (int v = 0; v < V; ++v) {
-      const Floats d = load(x + v * lanes) - m[v];
-      s[v] += d;
-      q[v] += d * d;
-    }
-  }
-#pragma clang loop unroll(full)
-  for (int v = 0; v < V; ++v) store(sum + v * lanes, s[v]), store(square + v * lanes, q[v]);
-}
-
-template <int V, class T>
-CT_INLINE void reduceOf(const T *x, const T *g, int64_t rows, int64_t width, const float *a, const float *b, const float *mean, float *sum,
-                        float *product) {
-  Floats s[V], q[V];
-#pragma clang loop unroll(full)
-  for (int v = 0; v < V; ++v) s[v] = q[v] = Floats{};
-  for (int64_t r = 0; r < rows; ++r, x += width, g += width) {
-#pragma clang loop unroll(full)
-    for (int v = 0; v < V; ++v) {
-      const Floats value = load(x + v * lanes);
-      const Floats d = gated(value * load(a + v * lanes) + load(b + v * lanes), load(g + v * lanes));
-      s[v] += d;
-      q[v] += d * (value - load(mean + v * lanes));
-    }
-  }
-#pragma clang loop unroll(full)
-  for (int v = 0; v < V; ++v) store(sum + v * lanes, s[v]), store(product + v * lanes, q[v]);
-}
-
-template <class T>
-CT_INLINE void moments(const T *x, int64_t rows, int64_t width, const float *shift, float *sum, float *square) {
-  int64_t c = 0;
-  for (; c + 4 * lanes <= width; c += 4 * lanes) momentsOf<4>(x + c, rows, width, shift + c, sum + c, square + c);
-  for (; c < width; c += lanes) momentsOf<1>(x + c, rows, width, shift + c, sum + c, square + c);
-}
-template <class T>
-CT_INLINE void reduce(const T *x, const T *g, int64_t rows, int64_t width, const float *a, const float *b, const float *mean, float *sum,
-                      float *product) {
-  int64_t c = 0;
-  for (; c + 2 * lanes <= width; c += 2 * lanes)
-    reduceOf<2>(x + c, g + c, rows, width, a + c, b + c, mean + c, sum + c, product + c);
-  for (; c < width; c += lanes) reduceOf<1>(x + c, g + c, rows, width, a + c, b + c, mean + c, sum + c, product + c);
-}
-/// y = relu(a x + b)
-template <class T>
-CT_INLINE void apply(const T *x, T *y, int64_t rows, int64_t width, const float *a, const float *b) {
-  for (int64_t r = 0; r < rows; ++r, x += width, y += width) {
-    for (int64_t c = 0; c < width; c += lanes) {
-      const Floats z = load(x + c) * load(a + c) + load(b + c);
-      store(y + c, gated(z, z));
-    }
-  }
-}
-/// dx = scale (d - first - second (x - mean)), where d is g behind the open gates of the ReLU.
-template <class T>
-CT_INLINE void spread(const T *x, const T *g, T *dx, int64_t rows, int64_t width, const float *a, const float *b, const float *mean,
-                      const float *scale, const float *first, const float *second) {
-  for (int64_t r = 0; r < rows; ++r, x += width, g += width, dx += width) {
-    for (int64_t c = 0; c < width; c += lanes) {
-      const Floats value = load(x + c);
-      const Floats d = gated(value * load(a + c) + load(b + c), load(g + c));
-      store(dx + c, load(scale + c) * (d - load(first + c) - load(second + c) * (value - load(mean + c))));
-    }
-  }
-}
-/// dx = scale d: the statistics are constants.
-template <class T>
-CT_INLINE void scaled(const T *x, const T *g, T *dx, int64_t rows, int64_t width, const float *a, const float *b, const float *scale) {
-  for (int64_t r = 0; r < rows; ++r, x += width, g += width, dx += width) {
-    for (int64_t c = 0; c < width; c += lanes) {
-      const Floats d = gated(load(x + c) * load(a + c) + load(b + c), load(g + c));
-      store(dx + c, load(scale + c) * d);
-    }
-  }
-}
-
-/// Calls a kernel compiled for the widest registers that the processor has.
-#ifdef CT_HAS_WIDE
-bool wide() {
-  static const bool has = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return has;
-}
-#define CT_KERNEL(name)                                                        \
-  template <class... Args>                                                     \
-  CT_WIDE void name##Wide(Args... args) {                                      \
-    name(args...);                                                             \
-  }                                                                            \
-  template <class... Args>                                                     \
-  void run_##name(Args... args) {                                              \
-    if (wide())                                                                \
-      name##Wide(args...);                                                     \
-    else                                                                       \
-      name(args...);                                                           \
-  }
-#else
-#define CT_KERNEL(name)           \
-  template <class... Args>        \
-  void run_##name(Args... args) { \
-    name(args...);                \
-  }
-#endif
 /// y = scale x + overlay in bytes. Product and sum round one after the other, as separate operations do.
 CT_INLINE void blend(const uint8_t *x, const float *overlay, float scale, uint8_t *y, int64_t count) {
 #pragma clang fp contract(off)
@@ -165,11 +31,6 @@ CT_INLINE void blend(const uint8_t *x, const float *overlay, float scale, uint8_
     y[i] = static_cast<uint8_t>(static_cast<int32_t>(v < 0 ? 0 : v > 255 ? 255 : v));
   }
 }
-CT_KERNEL(moments)
-CT_KERNEL(reduce)
-CT_KERNEL(apply)
-CT_KERNEL(spread)
-CT_KERNEL(scaled)
 CT_KERNEL(blend)
 
 /// y = weighted sums of four pixels each, in bytes; `plane` has room for x as floats, which are gathered faster.
@@ -203,21 +64,6 @@ std::pair<std::vector<double>, std::vector<double>> totals(const Matrix &m, cons
     for (int64_t c = 0; c < m.width; ++c) a[c % m.channels] += p[c], b[c % m.channels] += q[c];
   }
   return {std::move(a), std::move(b)};
-}
-
-/// A few values of each channel, averaged: near enough to the mean that sums of squares around it lose no digits.
-template <class T>
-std::vector<float> nearMean(const T *x, const Matrix &m) {
-  const int64_t samples = std::min<int64_t>(m.rows, 32), step = m.rows / samples;
-  std::vector<float> sum(m.width), out(m.channels);
-  for (int64_t r = 0; r < samples; ++r) {
-    const T *row = x + r * step * m.width;
-    for (int64_t c = 0; c < m.width; c += lanes) store(sum.data() + c, load(sum.data() + c) + load(row + c));
-  }
-  for (int64_t c = 0; c < m.width; ++c) out[c % m.channels] += sum[c];
-  const float share = 1.0f / static_cast<float>(samples * (m.width / m.channels));
-  for (float &v : out) v = std::isfinite(v) ? v * share : 0;
-  return out;
 }
 
 /// Mean and variance (without Bessel's correction) of each channel.
@@ -280,7 +126,7 @@ at::Tensor forward(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b
   at::Tensor y = at::empty_like(x, x.options(), at::MemoryFormat::ChannelsLast);
   S *out = reinterpret_cast<S *>(y.mutable_data_ptr<T>());
   forBlocks(m, [&](int64_t, int64_t row, int64_t count) {
-    run_apply(data + row * m.width, out + row * m.width, count, m.width, a.data(), shift.data());
+    run_apply(Rectified{}, data + row * m.width, out + row * m.width, count, m.width, a.data(), shift.data());
   });
   return y;
 }
@@ -299,7 +145,7 @@ std::array<at::Tensor, 3> backward(const at::Tensor &x, const at::Tensor &g, con
     std::vector<float> parts(2 * m.blocks() * m.width);
     forBlocks(m, [&](int64_t i, int64_t row, int64_t count) {
       float *out = parts.data() + 2 * i * m.width;
-      run_reduce(data + row * m.width, seed + row * m.width, count, m.width, a.data(), b.data(), mean.data(), out, out + m.width);
+      run_reduce(Rectified{}, data + row * m.width, seed + row * m.width, count, m.width, a.data(), b.data(), mean.data(), out, out + m.width);
     });
     const auto [sum, product] = totals(m, parts);
     dw = at::empty({C}, saved.options());
@@ -310,8 +156,9 @@ std::array<at::Tensor, 3> backward(const at::Tensor &x, const at::Tensor &g, con
       const double inv = rows[inverse * C + c];
       weights[c] = static_cast<float>(product[c] * inv);
       biases[c] = static_cast<float>(sum[c]);
-      first[c] = static_cast<float>(sum[c] / n);
-      second[c] = static_cast<float>(product[c] * inv * inv / n);
+      const double scale = rows[factor * C + c];
+      first[c] = static_cast<float>(scale * sum[c] / n);
+      second[c] = static_cast<float>(scale * product[c] * inv * inv / n);
     }
   }
   if (needsInput) {
@@ -321,9 +168,9 @@ std::array<at::Tensor, 3> backward(const at::Tensor &x, const at::Tensor &g, con
     forBlocks(m, [&](int64_t, int64_t row, int64_t count) {
       const int64_t at = row * m.width;
       if (training)
-        run_spread(data + at, seed + at, out + at, count, m.width, a.data(), b.data(), mean.data(), a.data(), one.data(), two.data());
+        run_spread(Rectified{}, data + at, seed + at, out + at, count, m.width, a.data(), b.data(), mean.data(), a.data(), one.data(), two.data());
       else
-        run_scaled(data + at, seed + at, out + at, count, m.width, a.data(), b.data(), a.data());
+        run_scaled(Rectified{}, data + at, seed + at, out + at, count, m.width, a.data(), b.data(), a.data());
     });
   }
   return {dx, dw, db};

@@ -14,7 +14,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/grid_sampler.h>
-#include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/linear.h>
@@ -74,9 +73,6 @@ CTTensor ct_batch_norm(CTTensor x, CTTensor w, CTTensor b, CTTensor mean, CTTens
   return tensor([&] {
     return at::batch_norm(get(x), optional(w), optional(b), optional(mean), optional(var), training, momentum, eps, true);
   });
-}
-CTTensor ct_group_norm(CTTensor x, int64_t groups, CTTensor w, CTTensor b, double eps) {
-  return tensor([&] { return at::group_norm(get(x), groups, optional(w), optional(b), eps); });
 }
 CTTensor ct_layer_norm(CTTensor x, const int64_t *shape, int64_t n, CTTensor w, CTTensor b, double eps) {
   return tensor([&] { return at::layer_norm(get(x), ints(shape, n), optional(w), optional(b), eps); });

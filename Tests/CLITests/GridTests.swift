@@ -81,6 +81,7 @@ struct GridTests {
       let command = ["grid", "run", "g.yaml", "--out", "g", "--jobs", "1"]
       let workers = try (0..<2).map { _ in try Running(command, in: tool.folder) }
       for worker in workers { #expect(try worker.wait().code == 0, "\(worker.errors)") }
+      #expect(try tool.files("g/claims").contains { $0.hasPrefix("features-") })
       let cells = try Self.states(tool, "g")["finished"] ?? []
       let logs = try cells.compactMap { $0["id"] as? String }.map {
         try String(contentsOfFile: tool.path("g/cells/\($0).log"), encoding: .utf8)
@@ -119,6 +120,15 @@ struct GridTests {
       #expect(try Self.states(tool, "grids/\(folder)")["finished"]?.count == 2)
       try tool.refuse(["train", "--seed", "0,1", "--out", "m"] + Tool.tiny, ["this command takes one seed"])
       try tool.refuse(["run", "--seed", "0,0"], ["seed"])
+    }
+  }
+
+  /// `--device` goes over what the file says.
+  @Test func theDeviceIsChosen() throws {
+    try withTool { tool in
+      try tool.write(Self.base.replacing("base:\n", with: "base:\n  device: cuda:63\n"), to: "g.yaml")
+      try tool.succeed(["grid", "run", "g.yaml", "--out", "g", "--device", "cpu"])
+      #expect(try Self.states(tool, "g")["finished"]?.count == 1)
     }
   }
 

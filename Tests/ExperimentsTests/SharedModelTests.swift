@@ -77,6 +77,27 @@ import Vision
     }
   }
 
+  /// Features that another run learned while this one waited for its claim are taken over.
+  @Test func whatWasLearnedMeanwhileIsTaken() throws {
+    struct Claims: StageClaims {
+      let meanwhile: () throws -> Void
+      func take(_ id: String, progress: any ProgressReporter) throws -> () -> Void {
+        try meanwhile()
+        return {}
+      }
+    }
+    try withTemporaryFolder { parent in
+      func variant(_ name: String) -> JSONValue {
+        ["defense": SettingsTree.merge(TinyRun.decoupled, ["name": "dbd", "variant": .string(name)])]
+      }
+      let progress = RecordingProgress()
+      _ = try tiny.run(
+        "\(parent)/second", variant("ss-ce"), progress: progress,
+        claims: Claims { _ = try tiny.run("\(parent)/first", variant("ss-sce")) })
+      #expect(progress.messages.contains { $0.contains("the same features were learned") }, "\(progress.messages)")
+    }
+  }
+
   /// A run that stops after its features were learned goes on with them, and not with others.
   @Test func aRunGoesOnWithItsFeatures() throws {
     try withTemporaryFolder { parent in
@@ -120,6 +141,7 @@ import Vision
       ["clean": ["share": 0.2, "disjoint": true]], ["precision": "float32"],
       ["defense": ["name": "prl-simclr"], "clean": ["unlabeled": 0.5]],
       ["defense": ["name": "prl-simclr"], "clean": ["unlabeledFrom": "cifar100"]],
+      ["defense": ["name": "prl-simclr"], "clean": ["unlabeledFrom": "tiny-imagenet"]],
     ] { #expect(try found.insert(#require(try id(other))).inserted, "\(other.compactJSON)") }
     #expect(try id(["defense": ["variant": "no-ssl"]]) == nil && id(["defense": ["name": "prl"]]) == nil)
   }

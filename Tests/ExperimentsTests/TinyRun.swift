@@ -24,10 +24,13 @@ struct TinyRun {
     if changes["defense"] != nil { base["defense"] = nil }
     return try ExperimentConfiguration(SettingsTree.merge(base, changes))
   }
-  func run(_ folder: String, _ changes: JSONValue = [:], progress: any ProgressReporter = SilentProgress())
-    throws -> RunRecord
-  {
-    try ExperimentRunner(configuration(changes), folder: folder, progress: progress, command: "antidote run").run()
+  func run(
+    _ folder: String, _ changes: JSONValue = [:], progress: any ProgressReporter = SilentProgress(),
+    claims: (any StageClaims)? = nil
+  ) throws -> RunRecord {
+    try ExperimentRunner(
+      configuration(changes), folder: folder, progress: progress, command: "antidote run", claims: claims
+    ).run()
   }
   /// The tensors of a model that a run left.
   func model(_ folder: String, _ name: String = RunDirectory.modelName) throws -> [(key: String, tensor: Tensor)] {

@@ -102,6 +102,10 @@ import Testing
       #expect(status.count(.finished) == 5 && status.count(.waiting) == 4)
       #expect(status.secondsACell == 72 && status.secondsLeft == 60)
       #expect(status.json["counts"]?["finished"] == 5 && status.json["secondsLeft"]?.doubleValue == 60)
+      // Two at a time.
+      var entries = status.entries
+      for place in entries.indices.suffix(2) { entries[place].state = .running }
+      #expect(CellTimes(entries).secondsLeft(of: entries, now: Date()) == 30)
     }
   }
 

@@ -45,6 +45,21 @@ struct RunIndexTests {
     }
   }
 
+  /// A record that was written again within one tick of a coarse clock.
+  @Test func anotherSizeIsAChange() throws {
+    try withTemporaryFolder { folder in
+      try SampleRun().write(in: folder)
+      _ = try RunIndex(of: folder)
+      let path = "\(folder)/badnets-0.1-sau-cifar10-0/record.json"
+      var before = stat()
+      try #require(stat(path, &before) == 0)
+      try SampleRun { $0.accuracy = 0.8125 }.write(in: folder)
+      try #require(utimensat(AT_FDCWD, path, [before.st_atim, before.st_mtim], 0) == 0)
+      let index = try RunIndex(of: folder)
+      #expect(try index.readCount == 1 && index.runs().map { $0.values["accuracy"] } == [0.8125])
+    }
+  }
+
   /// The first runs alone, as a list with a limit reads them.
   @Test func theFirstRuns() throws {
     try withTemporaryFolder { folder in

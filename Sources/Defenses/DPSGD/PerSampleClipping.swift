@@ -1,9 +1,9 @@
 // Gradients of single samples, vectorised: one backward pass to the layers' outputs gives every sample's gradient there,
-// and with the layers' inputs the norms of all samples' weight gradients, layer by layer, without keeping them. Each
-// layer's own gradient, of outputs that are weighted by their samples' clipping factors, is the sum of the clipped
-// gradients: no second way through the network. (Goodfellow, Efficient Per-Example Gradient Computations, 2015; Lee and
-// Kifer, 2020, for convolutions; Li et al., Large Language Models Can Be Strong Differentially Private Learners, 2022, for
-// norms by products of places.)
+// and with the layers' inputs the norms of all samples' weight gradients, layer by layer. Where a layer's norms were had
+// by way of the gradients, these are kept, as far as there is room, and summed with their samples' clipping factors. Of
+// other layers the sum is the layer's own gradient, of outputs that are weighted by those factors: no second way through
+// the network. (Goodfellow, Efficient Per-Example Gradient Computations, 2015; Lee and Kifer, 2020, for convolutions; Li
+// et al., Large Language Models Can Be Strong Differentially Private Learners, 2022, for norms by products of places.)
 
 package import Backdoor
 package import Torch
@@ -47,29 +47,33 @@ package struct PerSampleClipping {
       seen.count == layerCount && Set(seen.map { ObjectIdentifier($0.layer) }).count == layerCount,
       "PerSampleClipping: a layer was used more than once, or not at all")
     let atOutputs = gradients(of: [values.sum()], at: seen.map(\.output), retainGraph: true)
-    // Every sample's own gradients of a normalisation, B x C each, are small enough to keep.
-    var kept: [ObjectIdentifier: (scale: Tensor, shift: Tensor)] = [:]
+    // Gradients of single samples that were computed for their norms, B x ... each, by their parameter.
+    var single: [ObjectIdentifier: Tensor] = [:]
+    var room = Self.keptNumbers
     let norms = noGrad {
       zip(seen, atOutputs).reduce(Tensor.zeros([values.count], device: values.device)) { sum, entry in
         let (x, g) = (entry.0.input.detach().to(.float32), entry.1.to(.float32))
-        guard let norm = entry.0.layer as? BatchNorm2d else { return sum + Self.squaredNorms(entry.0.layer, x, g) }
-        let own = (scale: (g * Self.normalized(norm, x)).sum([2, 3]), shift: g.sum([2, 3]))
-        kept[ObjectIdentifier(norm)] = own
-        return sum + own.scale.square().sum([1]) + own.shift.square().sum([1])
+        let (squared, own) = Self.squaredNorms(entry.0.layer, x, g)
+        for (parameter, gradients) in own where gradients.count <= room {
+          single[ObjectIdentifier(parameter)] = gradients
+          room -= gradients.count
+        }
+        return sum + squared
       }.sqrt()
     }
     let factors = noGrad { (norms.clamped(min: 1e-12).reciprocal() * bound).clamped(max: 1) }
-    // A layer by itself: what stands behind its output is not computed again.
     var sums: [ObjectIdentifier: Tensor] = [:]
-    for (call, atOutput) in zip(seen, atOutputs) {
-      if let norm = call.layer as? BatchNorm2d, let own = kept[ObjectIdentifier(norm)] {
-        noGrad {
-          sums[ObjectIdentifier(norm.weight)] = (own.scale * factors.unsqueezed(1)).sum([0])
-          sums[ObjectIdentifier(norm.bias)] = (own.shift * factors.unsqueezed(1)).sum([0])
-        }
-        continue
+    noGrad {
+      for parameter in parameters {
+        guard let gradients = single[ObjectIdentifier(parameter)] else { continue }
+        sums[ObjectIdentifier(parameter)] =
+          factors.unsqueezed(0).matmul(gradients.reshaped(factors.count, -1)).reshaped(parameter.shape)
       }
-      let own = call.layer.parameters()
+    }
+    // The other layers, each by itself: what stands behind its output is not computed again.
+    for (call, atOutput) in zip(seen, atOutputs) {
+      let own = call.layer.parameters().filter { sums[ObjectIdentifier($0)] == nil }
+      if own.isEmpty { continue }
       // In float32: a factor that is rounded to bfloat16 could leave a gradient longer than the bound.
       let weighted = noGrad {
         let factors = factors.reshaped([factors.count] + [Int](repeating: 1, count: atOutput.rank - 1))
@@ -81,17 +85,28 @@ package struct PerSampleClipping {
     return (parameters.map { sums[ObjectIdentifier($0)] ?? Tensor.zeros(like: $0.detach()) }, values.detach(), norms)
   }
 
-  /// Squared 2-norms of each sample's gradient of the layer's parameters, float32 B.
-  private static func squaredNorms(_ layer: Module, _ x: Tensor, _ g: Tensor) -> Tensor {
+  /// How many numbers of single samples' gradients are kept until the norms are known: 256 MB.
+  private static let keptNumbers = 1 << 26
+
+  /// Squared 2-norms of each sample's gradient of the layer's parameters, float32 B, and those gradients that had to be
+  /// computed for it.
+  private static func squaredNorms(_ layer: Module, _ x: Tensor, _ g: Tensor) -> (
+    norms: Tensor, single: [(parameter: Tensor, gradients: Tensor)]
+  ) {
     switch layer {
     case let layer as Linear:
       // The gradient is an outer product.
       let outer = g.square().sum([1])
-      return outer * x.square().sum([1]) + (layer.bias == nil ? outer * 0 : outer)
+      return (outer * x.square().sum([1]) + (layer.bias == nil ? outer * 0 : outer), [])
+    case let layer as BatchNorm2d:
+      let (scale, shift) = ((g * normalized(layer, x)).sum([2, 3]), g.sum([2, 3]))
+      return (scale.square().sum([1]) + shift.square().sum([1]), [(layer.weight, scale), (layer.bias, shift)])
     case let layer as Conv2d:
-      let bias = layer.bias == nil ? nil : g.sum([2, 3]).square().sum([1])
-      let weight = squaredWeightNorms(layer, x, g)
-      return bias.map { weight + $0 } ?? weight
+      let bias = layer.bias.map { (parameter: $0.wrappedValue, gradients: g.sum([2, 3])) }
+      let (norms, weights) = squaredWeightNorms(layer, x, g)
+      let single = weights.map { [(parameter: layer.weight, gradients: $0)] } ?? []
+      guard let bias else { return (norms, single) }
+      return (norms + bias.gradients.square().sum([1]), single + [bias])
     default: preconditionFailure("PerSampleClipping: \(type(of: layer))")
     }
   }
@@ -102,8 +117,11 @@ package struct PerSampleClipping {
     return F.groupNorm(x, groups: groups, weight: nil, bias: nil, eps: layer.eps)
   }
 
-  /// Squared 2-norms of each sample's gradient of a convolution's weight, float32 B, by the cheapest of three ways.
-  private static func squaredWeightNorms(_ layer: Conv2d, _ x: Tensor, _ g: Tensor) -> Tensor {
+  /// Squared 2-norms of each sample's gradient of a convolution's weight, float32 B, by the cheapest of three ways, and
+  /// the gradients, B x ..., where that way has them.
+  private static func squaredWeightNorms(_ layer: Conv2d, _ x: Tensor, _ g: Tensor) -> (
+    norms: Tensor, single: Tensor?
+  ) {
     let (batch, outputs, inputs) = (g.dimension(0), g.dimension(1), x.dimension(1))
     let (height, width) = (layer.weight.dimension(2), layer.weight.dimension(3))
     let places = g.dimension(2) * g.dimension(3)
@@ -114,7 +132,7 @@ package struct PerSampleClipping {
       let rows = windows(layer, x, of: g).map { $0.permuted(0, 2, 3, 1).reshaped(batch, places, inputs) }
       let seen = Tensor.concatenated(rows, 2)
       let given = g.permuted(0, 2, 3, 1).reshaped(batch, places, outputs)
-      return (seen.matmul(seen.transposed(1, 2)) * given.matmul(given.transposed(1, 2))).sum([1, 2])
+      return ((seen.matmul(seen.transposed(1, 2)) * given.matmul(given.transposed(1, 2))).sum([1, 2]), nil)
     }
     // A CPU computes the gradients themselves fastest, as those of one convolution with a group for each sample.
     if !x.device.isCUDA {
@@ -122,12 +140,14 @@ package struct PerSampleClipping {
         x.contiguous().reshaped(1, batch * inputs, x.dimension(2), x.dimension(3)),
         output: g.contiguous().reshaped(1, batch * outputs, g.dimension(2), g.dimension(3)), height: height,
         width: width, stride: layer.stride, padding: layer.padding, groups: batch)
-      return all.reshaped(batch, -1).square().sum([1])
+      let single = all.reshaped(batch, -1)
+      return (single.square().sum([1]), single)
     }
     let flat = g.flattened(2)
-    return windows(layer, x, of: g).reduce(Tensor.zeros([batch], device: x.device)) {
+    let norms = windows(layer, x, of: g).reduce(Tensor.zeros([batch], device: x.device)) {
       $0 + flat.matmul($1.flattened(2).transposed(1, 2)).square().sum([1, 2])
     }
+    return (norms, nil)
   }
 
   /// What each place of the kernel reads for all places of the output, B x Cin x H x W each.
