@@ -859,6 +859,7 @@ enum DefaultsTable {
 
     [settings evaluation]
     every = 1                          # D
+    retrain = true                     # D
     riskSamples = 256                  # D
     samples = 8                        # D
     mapPoisoned = 1.0                  # P4 A, figure 1: all (supervised), .3 (self-supervised)

@@ -1,3 +1,4 @@
+import Evaluation
 import Files
 import Foundation
 import Support
@@ -74,6 +75,19 @@ import Vision
       try FileSystem.remove("\(parent)/grid/second")
       try FileSystem.remove("\(parent)/grid/third")
       #expect(try !run("grid/fifth", second).isShared)
+    }
+  }
+
+  /// A filter whose judgement is all that is asked for trains no model.
+  @Test func aFilterByItself() throws {
+    try withTemporaryFolder { parent in
+      let filter: JSONValue = ["defense": ["name": "random-filter", "share": 0.25]]
+      let whole = try tiny.run("\(parent)/whole", filter)
+      let alone = try tiny.run("\(parent)/alone", SettingsTree.merge(filter, ["evaluation": ["retrain": false]]))
+      #expect(alone.status == .finished && alone.after == nil && alone.defenseEffectiveness == nil)
+      #expect(alone.findings?.detection == whole.findings?.detection && alone.findings?.detection?.rejectedCount == 24)
+      #expect(whole.stages.map(\.name) == ["train", "retrain"] && alone.stages.map(\.name) == ["train"])
+      #expect(!FileSystem.exists("\(parent)/alone/\(RunDirectory.modelName)"))
     }
   }
 

@@ -45,6 +45,19 @@ struct RunIndexTests {
     }
   }
 
+  /// The undefended model's numbers are not the defense's.
+  @Test func aFilterWithoutItsModel() throws {
+    try withTemporaryFolder { folder in
+      for defense in ["none", "spectral"] {
+        let run = SampleRun { $0.defense = defense }
+        let path = try run.write(in: folder, defense)
+        try AtomicFile.write(run.json.replacing("\"after\"", with: "\"later\""), to: "\(path)/record.json")
+      }
+      let values = try RunIndex(of: folder).runs().map { $0.values["accuracy"] }
+      #expect(values == [0.92, nil])
+    }
+  }
+
   /// A record that was written again within one tick of a coarse clock.
   @Test func anotherSizeIsAChange() throws {
     try withTemporaryFolder { folder in

@@ -4,6 +4,7 @@ public import Support
 /// What is measured, and how often.
 public struct EvaluationSettings: Configurable, Hashable {
   public var every = 1
+  public var retrain = true
   public var riskSamples = 256
   public var samples = 8
   public var mapPoisoned = 1.0
@@ -15,6 +16,9 @@ public struct EvaluationSettings: Configurable, Hashable {
     Setting(
       "every", "Measure on test data after every so many epochs; 0 only at the end of a stage.", unit: "epochs",
       range: 0...100_000),
+    Setting(
+      "retrain",
+      "Train a model on what a sample filter kept, and measure it; off, the run ends with the filter's judgement."),
     Setting(
       "riskSamples",
       "Test images, drawn by class and seed, for the adversarial and shared risks after each epoch of a defense; 0 "

@@ -95,10 +95,9 @@ public enum RunFlags {
   }
 
   private static func oracle(_ record: RunRecord) -> RaisedFlag? {
-    let defense = record.configuration["defense"]
-    guard let name = defense?.stringValue ?? defense?["name"]?.stringValue, let kind = try? DefenseKind.named(name),
-      kind.requires.contains(.truth)
-    else { return nil }
+    guard let name = record.defenseName, let kind = try? DefenseKind.named(name), kind.requires.contains(.truth) else {
+      return nil
+    }
     return RaisedFlag(.oracle, "The defense \(name) was told which training samples are poisoned.")
   }
 

@@ -1,4 +1,5 @@
 import Evaluation
+import Files
 
 extension RunRecord {
   /// What one model scored. Shares are fractions in [0, 1].
@@ -52,6 +53,16 @@ extension RunRecord {
   /// The measurement of the undefended model, if there is one.
   public var before: Measurement? {
     measurements.last { $0.label == Measurement.before }
+  }
+
+  /// Whether the run is one of a defense.
+  public var isDefended: Bool { defenseName != nil }
+
+  /// The name of its defense; nil where it has none.
+  public var defenseName: String? {
+    let defense = configuration["defense"]
+    guard let name = defense?.stringValue ?? defense?["name"]?.stringValue, name != "none" else { return nil }
+    return name
   }
 
   /// The measurement of the defended model, if there is one.

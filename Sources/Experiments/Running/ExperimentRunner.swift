@@ -120,7 +120,7 @@ public final class ExperimentRunner {
     var models = [(label: before.label, model: backdoored)]
     guard let defense else { return try gallery.fill(&record, models: models, context) }
     let (model, exhibits) = try defend(cell, backdoored, defense, ModelMeasurer(evaluator, risks: risks))
-    models.append((RunRecord.Measurement.after, model))
+    if let model { models.append((RunRecord.Measurement.after, model)) }
     try gallery.fill(&record, models: models, context)
     for exhibit in exhibits { try gallery.add(exhibit, to: &record, models: models, context) }
   }
@@ -138,7 +138,7 @@ public final class ExperimentRunner {
       train: count, clean: c.clean.positions(in: train, seed: context.seed).count,
       unlabeled: c.clean.unlabeledPositions(in: train, seed: context.seed).count, classes: train.classes)
     works += defense.plannedWork(size)
-    if type(of: defense).stage == .data { works.append(c.training(Self.retrainStage, on: count)) }
+    if type(of: defense).stage == .data, c.evaluation.retrain { works.append(c.training(Self.retrainStage, on: count)) }
     return works
   }
 
@@ -220,9 +220,10 @@ public final class ExperimentRunner {
   }
 
   /// Lets the defense act on the backdoored model or on its data, and measures the model that comes out.
+  /// - Returns: no model where a filter's judgement is all that was asked for.
   private func defend(
     _ cell: Cell, _ backdoored: Classifier, _ defense: any Defense, _ measurer: ModelMeasurer
-  ) throws -> (model: Classifier, exhibits: [Exhibit]) {
+  ) throws -> (model: Classifier?, exhibits: [Exhibit]) {
     let poisoned = cell.attackOutcome?.train.indices ?? []
     observe(measurer, poisoned: Set(poisoned))
     if let id = try configuration.featuresID() {
@@ -254,23 +255,26 @@ public final class ExperimentRunner {
 
     let model = try outcome.model ?? retrain(cell, outcome)
     try noteStages()
-    try model.save(directory.modelPath)
-    let (metrics, risks) = measurer.measure(model, context)
-    let after = RunRecord.Measurement(RunRecord.Measurement.after, metrics, risks)
-    record.measurements.append(after)
-    if type(of: defense).stage == .training { record.lastEpochs = RunRecord.EpochMeans(try directory.metrics.read()) }
-    record.defenseEffectiveness = record.before.flatMap { DefenseEffectiveness.rating(before: $0, after: after) }
-    try store()
+    if let model {
+      try model.save(directory.modelPath)
+      let (metrics, risks) = measurer.measure(model, context)
+      let after = RunRecord.Measurement(RunRecord.Measurement.after, metrics, risks)
+      record.measurements.append(after)
+      if type(of: defense).stage == .training { record.lastEpochs = RunRecord.EpochMeans(try directory.metrics.read()) }
+      record.defenseEffectiveness = record.before.flatMap { DefenseEffectiveness.rating(before: $0, after: after) }
+      try store()
+    }
     record.findings?.maps = samples.maps(configuration.evaluation, seed: context.seed, progress: context.progress)
     return (model, outcome.exhibits)
   }
 
-  /// A sample filter's model: trained in the standard way on what the filter kept.
-  private func retrain(_ cell: Cell, _ outcome: DefenseOutcome) throws -> Classifier {
+  /// A sample filter's model: trained in the standard way on what the filter kept; nil where none is asked for.
+  private func retrain(_ cell: Cell, _ outcome: DefenseOutcome) throws -> Classifier? {
     guard let kept = outcome.filtered?.kept else {
       throw DefenseError.invalid(
         "defense \(configuration.defense?.name ?? "") gave neither a model nor a decision about samples.")
     }
+    guard configuration.evaluation.retrain else { return nil }
     return try configuration.train(on: cell.trainSet.subset(kept), stage: Self.retrainStage, context: context)
   }
 

@@ -56,7 +56,8 @@ extension RunSummary {
 
   private static func values(of record: RunRecord) -> [String: Double] {
     var values: [String: Double] = [:]
-    if let model = record.after ?? record.before ?? record.measurements.last {
+    // The undefended model's numbers are not those of a defense that left no model.
+    if let model = record.after ?? (record.isDefended ? nil : record.before ?? record.measurements.last) {
       values["accuracy"] = model.accuracy
       values["attackSuccessRate"] = model.attackSuccessRate
       values["robustAccuracy"] = model.robustAccuracy
