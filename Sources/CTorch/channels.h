@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -130,31 +131,6 @@ CT_INLINE void scaled(Then, const T *x, const T *g, T *dx, int64_t rows, int64_t
   }
 }
 
-/// Calls a kernel compiled for the widest registers that the processor has.
-#ifdef CT_HAS_WIDE
-inline bool wide() {
-  static const bool has = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return has;
-}
-#define CT_KERNEL(name)                                                        \
-  template <class... Args>                                                     \
-  CT_WIDE void name##Wide(Args... args) {                                      \
-    name(args...);                                                             \
-  }                                                                            \
-  template <class... Args>                                                     \
-  void run_##name(Args... args) {                                              \
-    if (wide())                                                                \
-      name##Wide(args...);                                                     \
-    else                                                                       \
-      name(args...);                                                           \
-  }
-#else
-#define CT_KERNEL(name)           \
-  template <class... Args>        \
-  void run_##name(Args... args) { \
-    name(args...);                \
-  }
-#endif
 CT_KERNEL(moments)
 CT_KERNEL(reduce)
 CT_KERNEL(apply)

@@ -44,19 +44,6 @@ struct Images {
   }
 };
 
-/// Factor and offset of each channel: y = factor x + offset.
-struct Affine {
-  std::vector<float> factor, offset;
-  Affine(const Images &m, const float *mean, const float *inverse, const float *weight, const float *bias)
-      : factor(m.one.channels), offset(m.one.channels) {
-    for (int64_t c = 0; c < m.one.channels; ++c) {
-      const int64_t g = m.group(c);
-      factor[c] = weight[c] * inverse[g];
-      offset[c] = bias[c] - mean[g] * factor[c];
-    }
-  }
-};
-
 /// Mean and inverse deviation of each group of one image.
 template <class S>
 void statistics(const S *x, const Images &m, double eps, float *mean, float *inverse) {
@@ -83,6 +70,7 @@ void statistics(const S *x, const Images &m, double eps, float *mean, float *inv
 template <class T, class S>
 at::Tensor forward(const at::Tensor &x, int64_t groups, const at::Tensor &w, const at::Tensor &b, double eps, at::Tensor &saved) {
   const Images m(x, groups);
+  const int64_t C = m.one.channels;
   const S *data = reinterpret_cast<const S *>(values<T>(x));
   const float *weight = values<float>(w), *bias = values<float>(b);
   at::Tensor y = at::empty_like(x, x.options(), at::MemoryFormat::ChannelsLast);
@@ -92,20 +80,25 @@ at::Tensor forward(const at::Tensor &x, int64_t groups, const at::Tensor &w, con
   m.forEach([&](int64_t image, int64_t at) {
     float *mean = means + image * groups, *inverse = inverses + image * groups;
     statistics(data + at, m, eps, mean, inverse);
-    const Affine affine(m, mean, inverse, weight, bias);
-    run_apply(Linear{}, data + at, out + at, m.one.rows, m.one.width, m.one.columns(affine.factor.data()).data(),
-              m.one.columns(affine.offset.data()).data());
+    std::vector<float> factor(C), offset(C);
+    for (int64_t c = 0; c < C; ++c) {
+      const int64_t g = m.group(c);
+      factor[c] = weight[c] * inverse[g];
+      offset[c] = bias[c] - mean[g] * factor[c];
+    }
+    run_apply(Linear{}, data + at, out + at, m.one.rows, m.one.width, m.one.columns(factor.data()).data(),
+              m.one.columns(offset.data()).data());
   });
   return y;
 }
 
 template <class T, class S>
-torch::autograd::variable_list backward(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b, const at::Tensor &seeds,
-                                        const at::Tensor &saved, bool needsInput, bool needsWeights) {
+torch::autograd::variable_list backward(const at::Tensor &x, const at::Tensor &w, const at::Tensor &seeds, const at::Tensor &saved,
+                                        bool needsInput, bool needsWeights) {
   const Images m(x, saved.size(2));
   const int64_t C = m.one.channels;
   const S *data = reinterpret_cast<const S *>(values<T>(x)), *seed = reinterpret_cast<const S *>(values<T>(seeds));
-  const float *weight = values<float>(w), *bias = values<float>(b), *means = values<float>(saved), *inverses = means + m.count * m.groups;
+  const float *weight = values<float>(w), *means = values<float>(saved), *inverses = means + m.count * m.groups;
   // Of each image and channel the gradients of bias and weight.
   std::vector<float> offsets(m.count * C), factors(m.count * C);
   at::Tensor dx;
@@ -116,10 +109,9 @@ torch::autograd::variable_list backward(const at::Tensor &x, const at::Tensor &w
   }
   m.forEach([&](int64_t image, int64_t at) {
     const float *mean = means + image * m.groups, *inverse = inverses + image * m.groups;
-    std::vector<float> middle(C), sums(m.one.width), products(m.one.width);
-    for (int64_t c = 0; c < C; ++c) middle[c] = mean[m.group(c)];
-    const Affine affine(m, mean, inverse, weight, bias);
-    const std::vector<float> center = m.one.columns(middle.data()), scale = m.one.columns(affine.factor.data());
+    std::vector<float> middle(C), factor(C), sums(m.one.width), products(m.one.width);
+    for (int64_t c = 0; c < C; ++c) middle[c] = mean[m.group(c)], factor[c] = weight[c] * inverse[m.group(c)];
+    const std::vector<float> center = m.one.columns(middle.data()), scale = m.one.columns(factor.data());
     run_reduce(Linear{}, data + at, seed + at, m.one.rows, m.one.width, scale.data(), scale.data(), center.data(), sums.data(),
                products.data());
     const std::vector<double> sum = m.channels(sums), product = m.channels(products);
@@ -180,7 +172,7 @@ struct GroupNorm : torch::autograd::Function<GroupNorm> {
       std::vector<at::Tensor> inputs;
       std::vector<size_t> places;
       for (size_t i : {0, 1, 2}) {
-        if (variables[i].requires_grad()) inputs.push_back(variables[i]), places.push_back(i);
+        if (ctx->needs_input_grad(i)) inputs.push_back(variables[i]), places.push_back(i);
       }
       const auto found = torch::autograd::grad({y}, inputs, {seeds[0].to(y.scalar_type())}, true, true, true);
       torch::autograd::variable_list out(5);
@@ -189,8 +181,8 @@ struct GroupNorm : torch::autograd::Function<GroupNorm> {
     }
     const at::Tensor g = seeds[0].to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
     const bool needsInput = ctx->needs_input_grad(0), needsWeights = ctx->needs_input_grad(1) || ctx->needs_input_grad(2);
-    return x.scalar_type() == at::kFloat ? ::backward<float, float>(x, w, b, g, saved, needsInput, needsWeights)
-                                         : ::backward<at::BFloat16, uint16_t>(x, w, b, g, saved, needsInput, needsWeights);
+    return x.scalar_type() == at::kFloat ? ::backward<float, float>(x, w, g, saved, needsInput, needsWeights)
+                                         : ::backward<at::BFloat16, uint16_t>(x, w, g, saved, needsInput, needsWeights);
   }
 };
 

@@ -49,4 +49,30 @@ CT_INLINE Floats gated(Floats gate, Floats v) {
   return reinterpret_cast<Floats>(reinterpret_cast<Ints>(v) & ~closed);
 }
 
+/// Calls a kernel compiled for the widest registers that the processor has.
+#ifdef CT_HAS_WIDE
+inline bool wide() {
+  static const bool has = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return has;
+}
+#define CT_KERNEL(name)                                                        \
+  template <class... Args>                                                     \
+  CT_WIDE void name##Wide(Args... args) {                                      \
+    name(args...);                                                             \
+  }                                                                            \
+  template <class... Args>                                                     \
+  void run_##name(Args... args) {                                              \
+    if (wide())                                                                \
+      name##Wide(args...);                                                     \
+    else                                                                       \
+      name(args...);                                                           \
+  }
+#else
+#define CT_KERNEL(name)           \
+  template <class... Args>        \
+  void run_##name(Args... args) { \
+    name(args...);                \
+  }
+#endif
+
 }  // namespace ct

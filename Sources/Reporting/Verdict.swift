@@ -1,6 +1,4 @@
-import Evaluation
 import Experiments
-import Files
 import Foundation
 
 /// The outcome of a run in one plain sentence.
@@ -65,7 +63,11 @@ struct Verdict: Equatable {
       return defended(record, from: before, to: after)
     }
     if let after = record.after { return trained(record, after) }
-    if record.isDefended, let detection = record.findings?.detection { return judged(detection) }
+    if record.isDefended, record.findings?.detection != nil {
+      return Verdict(
+        tone: .neutral, word: "Note",
+        sentence: "The run ends with the filter's judgement: no model was trained on what it kept.")
+    }
     if let before = record.before { return attacked(record, before) }
     if let model = record.measurements.last { return trained(record, model) }
     return Verdict(tone: .neutral, word: "Note", sentence: "Nothing was measured.")
@@ -128,16 +130,6 @@ struct Verdict: Equatable {
     }
     if rate < presentFrom { return caution("The model has a weak backdoor") }
     return Verdict(tone: .bad, word: "Backdoored", sentence: "The model has a backdoor: \(facts).")
-  }
-
-  /// A filter without a model that was trained on what it kept.
-  private static func judged(_ found: DetectionMetrics) -> Verdict {
-    let total = found.keptCount + found.rejectedCount
-    var facts = "it rejected \(formatCount(found.rejectedCount)) of \(formatCount(total)) samples"
-    if let share = found.truePositiveRate { facts += ", \(NumberText.percent(share)) of the poisoned ones" }
-    if let share = found.falsePositiveRate { facts += " and \(NumberText.percent(share)) of the others" }
-    return Verdict(
-      tone: .neutral, word: "Note", sentence: "No model was trained on what the filter kept: \(facts).")
   }
 
   /// An attack without a defense.

@@ -62,7 +62,7 @@ import Vision
       "{defense: none}",
       "{defense: {epochs: 99}}", "{model: {width: 16}}", "{recipe: {epochs: 11}}", "{recipe: benchmark}",
       "{clean: {share: 0.1}}",
-      "{clean: {balanced: true}}", "{evaluation: {riskSamples: 8}}",
+      "{clean: {balanced: true}}", "{evaluation: {riskSamples: 8}}", "{evaluation: {retrain: false}}",
     ] {
       var tree = try JSONValue(yaml: other)
       tree["dataset"] = ["name": "cifar10"]

@@ -27,11 +27,10 @@ struct VerdictTests {
     let found = verdict(before: (0.9, 0.98)) {
       $0.configuration["defense"] = ["name": "spectral"]
       $0.findings = .init(
-        detection: DetectionMetrics(rejected: [0, 1, 2], suspicion: nil, poisoned: [0, 1, 5, 6], covers: [], count: 10))
+        detection: DetectionMetrics(
+          rejected: [0, 1, 2], suspicion: nil, poisoned: [0, 1, 5, 6], covers: [], count: 10))
     }
-    #expect(
-      found.sentence == "No model was trained on what the filter kept: it rejected 3 of 10 samples, 50.0% of the poisoned "
-        + "ones and 16.7% of the others.")
+    #expect(found.word == "Note" && found.sentence.contains("no model was trained"))
     #expect(verdict(before: (0.9, 0.98)) { $0.configuration["defense"] = "none" }.word == "Backdoored")
   }
 

@@ -11,6 +11,8 @@ package import TorchNN
 
 package struct PerSampleClipping {
   package let parameters: [Tensor]
+  /// How many numbers of single samples' gradients are kept until the norms are known: 256 MB.
+  package var keptNumbers = 1 << 26
   /// Layers with parameters.
   private let layerCount: Int
 
@@ -49,7 +51,7 @@ package struct PerSampleClipping {
     let atOutputs = gradients(of: [values.sum()], at: seen.map(\.output), retainGraph: true)
     // Gradients of single samples that were computed for their norms, B x ... each, by their parameter.
     var single: [ObjectIdentifier: Tensor] = [:]
-    var room = Self.keptNumbers
+    var room = keptNumbers
     let norms = noGrad {
       zip(seen, atOutputs).reduce(Tensor.zeros([values.count], device: values.device)) { sum, entry in
         let (x, g) = (entry.0.input.detach().to(.float32), entry.1.to(.float32))
@@ -84,9 +86,6 @@ package struct PerSampleClipping {
     }
     return (parameters.map { sums[ObjectIdentifier($0)] ?? Tensor.zeros(like: $0.detach()) }, values.detach(), norms)
   }
-
-  /// How many numbers of single samples' gradients are kept until the norms are known: 256 MB.
-  private static let keptNumbers = 1 << 26
 
   /// Squared 2-norms of each sample's gradient of the layer's parameters, float32 B, and those gradients that had to be
   /// computed for it.

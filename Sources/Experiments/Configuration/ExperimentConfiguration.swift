@@ -227,7 +227,7 @@ public struct ExperimentConfiguration: Sendable {
     tree["model"] = tree["model"].map(Self.withoutNewDefaults)
     // Where they have their defaults, runs keep the ids that they had before there were these.
     let usual = try SettingsTree.encode(EvaluationSettings())
-    for key in ["mapPoisoned", "mapClean", "mapPoints"] where tree["evaluation"]?[key] == usual[key] {
+    for key in ["mapPoisoned", "mapClean", "mapPoints", "retrain"] where tree["evaluation"]?[key] == usual[key] {
       tree["evaluation"]?[key] = nil
     }
     // A preset's settings stand beside its name.
