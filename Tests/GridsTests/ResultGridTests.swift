@@ -51,6 +51,17 @@ struct ResultGridTests {
     #expect(grid.metrics.map(\.abbreviation) == ["ACC", "ASR", "R-ACC", "DER"])
   }
 
+  /// A preset tells variants of a defense apart by itself, and is not said of defenses that have none.
+  @Test func presetsAreColumns() throws {
+    let samples = [
+      ("spectral", ""), ("spectral", "\"preset\": \"backdoorbench\", \"centred\": false"), ("ft", ""),
+    ].map { name, settings in
+      SampleRun { ($0.defense, $0.defenseSettings) = (name, settings.isEmpty ? "\"centred\": true" : settings) }
+    }
+    let table = try #require(ResultGrid(runs(samples)).tables.first)
+    #expect(table.columns.map(\.text) == ["none", "ft", "spectral", "spectral, preset backdoorbench"])
+  }
+
   @Test func marksAndAverages() throws {
     let grid = try ResultGrid(runs(Self.samples))
     let table = try #require(grid.tables.first)

@@ -13,7 +13,7 @@ struct GridKeys {
   }
 
   /// The order in which settings are asked whether they tell runs apart: names before what depends on them.
-  private static let first = ["dataset.name", "model.name", "recipe.name"]
+  private static let first = ["dataset.name", "model.name", "recipe.name", "defense.preset", "attack.preset"]
 
   init(_ runs: [RunSummary], _ layout: ResultGrid.Layout) {
     let leaves = runs.map(\.leaves)

@@ -27,9 +27,11 @@ public struct ResultGrid: Sendable {
     public let keys: [String]
     public let values: [JSONValue]
 
-    /// "badnets", "badnets, rate 0.1", "width 16".
+    /// "badnets", "badnets, rate 0.1", "width 16". Settings that an attack or a defense does not have, or leaves open, are
+    /// left out.
     public var text: String {
-      zip(keys, values).map { key, value in
+      zip(keys, values).compactMap { key, value in
+        if value.isNull, key.hasPrefix("attack.") || key.hasPrefix("defense.") { return nil }
         let name = key.split(separator: ".").last.map(String.init) ?? key
         let shown = value.isNull ? "not set" : value.plainText
         return name == "name" ? shown : "\(name) \(shown)"
