@@ -37,6 +37,16 @@ struct Matrix {
   }
 };
 
+/// Whether the kernels take these images.
+inline bool areImages(const at::Tensor &x) {
+  return x.is_cpu() && x.dim() == 4 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
+         x.is_contiguous(at::MemoryFormat::ChannelsLast);
+}
+/// Whether this is a float32 value for each channel.
+inline bool isPlain(const at::Tensor &t, int64_t channels) {
+  return t.defined() && t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.dim() == 1 && t.size(0) == channels;
+}
+
 /// What follows a normalisation: ReLU, or nothing. `v` belongs to the output z.
 struct Rectified {
   CT_INLINE static Floats pass(Floats z, Floats v) { return gated(z, v); }

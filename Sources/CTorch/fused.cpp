@@ -223,13 +223,8 @@ struct BatchNormReLU : torch::autograd::Function<BatchNormReLU> {
   }
 };
 
-bool isPlain(const at::Tensor &t, int64_t channels) {
-  return t.defined() && t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.dim() == 1 && t.size(0) == channels;
-}
-
 bool isFast(const at::Tensor &x, const at::Tensor &w, const at::Tensor &b, const at::Tensor &mean, const at::Tensor &var) {
-  if (!x.is_cpu() || x.dim() != 4 || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16)) return false;
-  if (!x.is_contiguous(at::MemoryFormat::ChannelsLast) || !Matrix::fits(x)) return false;
+  if (!areImages(x) || !Matrix::fits(x)) return false;
   const int64_t C = x.size(1);
   return isPlain(w, C) && isPlain(b, C) && isPlain(mean, C) && isPlain(var, C);
 }

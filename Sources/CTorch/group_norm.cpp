@@ -186,16 +186,11 @@ struct GroupNorm : torch::autograd::Function<GroupNorm> {
   }
 };
 
-bool isPlain(const at::Tensor &t, int64_t channels) {
-  return !t.defined() || (t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.dim() == 1 && t.size(0) == channels);
-}
-
 bool isFast(const at::Tensor &x, int64_t groups, const at::Tensor &w, const at::Tensor &b) {
-  if (!x.is_cpu() || x.dim() != 4 || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16)) return false;
-  const int64_t C = x.size(1);
-  if (x.numel() == 0 || groups < 1 || C % groups != 0 || !isPlain(w, C) || !isPlain(b, C)) return false;
+  if (!areImages(x) || x.numel() == 0 || groups < 1 || x.size(1) % groups != 0) return false;
+  if ((w.defined() && !isPlain(w, x.size(1))) || (b.defined() && !isPlain(b, x.size(1)))) return false;
   // In memory that is contiguous as well, LibTorch is as fast.
-  return x.is_contiguous(at::MemoryFormat::ChannelsLast) && !x.is_contiguous() && Matrix::fits(C, x.numel() / x.size(0));
+  return !x.is_contiguous() && Matrix::fits(x.size(1), x.numel() / x.size(0));
 }
 
 }  // namespace

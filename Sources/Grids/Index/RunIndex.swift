@@ -14,7 +14,7 @@ public struct RunIndex {
   /// In the folder of the runs.
   public static let fileName = ".runs.sqlite"
   /// Another layout of the tables, or other values from the same records, makes an old file be built anew.
-  private static let version = 1
+  private static let version = 2
 
   /// The version of SQLite in use.
   public static var libraryVersion: String { Database.libraryVersion }
