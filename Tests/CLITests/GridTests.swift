@@ -104,6 +104,42 @@ struct GridTests {
     }
   }
 
+  /// A cell's process that is killed after its record is whole leaves its checkpoint, says how far it is for ever, and
+  /// writes no report; the next worker does the rest, which computes nothing, whatever it takes its end for.
+  @Test func whatAFinishedCellLeftIsCleanedUp() throws {
+    try withTool { tool in
+      try tool.write(Self.base + "defenses: [none, {name: ft, epochs: 2}]\n", to: "g.yaml")
+      let command = ["grid", "run", "g.yaml", "--out", "g"]
+      try tool.succeed(command)
+      let before = try tool.files("g/runs")
+      let cells = try #require(try Self.states(tool, "g")["finished"])
+      #expect(cells.count == 2)
+      var records: [Data] = []
+      for cell in cells {
+        let folder = "g/runs/\(try #require(cell["folder"] as? String))"
+        records.append(try tool.data("\(folder)/record.json"))
+        try tool.write("{}", to: "\(folder)/status.json")
+        try tool.write("half a checkpoint", to: "\(folder)/checkpoint-training.safetensors")
+        try FileManager.default.removeItem(atPath: tool.path("\(folder)/report.html"))
+      }
+      let id = try #require(cells[0]["id"] as? String)
+      try tool.write(
+        "{\"id\": \"\(id)\", \"reason\": \"its process crashed\", \"failures\": 1, \"seconds\": 1, "
+          + "\"date\": \"2026-01-01T00:00:00Z\", \"worker\": \"a:1\"}", to: "g/cells/\(id).json")
+      let again = try tool.run(command)
+      #expect(again.code == 0 && again.errors.components(separatedBy: ": started").count == 3, "\(again.errors)")
+      #expect(try tool.files("g/runs") == before && !tool.files("g/cells").contains("\(id).json"))
+      for (cell, record) in zip(cells, records) {
+        let folder = "g/runs/\(try #require(cell["folder"] as? String))"
+        #expect(try tool.files(folder).contains("report.html") && !tool.files(folder).contains("status.json"))
+        #expect(try !tool.files(folder).contains("checkpoint-training.safetensors"))
+        #expect(try tool.data("\(folder)/record.json") == record)
+      }
+      let last = try tool.run(command)
+      #expect(last.code == 0 && !last.errors.contains(": started"), "\(last.errors)")
+    }
+  }
+
   private func measurements(_ tool: Tool, _ folder: String) throws -> NSArray {
     let record = try tool.recordWithoutTimes("\(folder)/record.json")
     return try #require(record["measurements"] as? NSArray)

@@ -27,7 +27,9 @@ import Testing
     record.status = status
     record.seconds = seconds
     if status == .failed { record.failure = "the record says why" }
-    try RunDirectory.create(at: grid.runPath(cell), id: cell.id).write(record)
+    let directory = try RunDirectory.create(at: grid.runPath(cell), id: cell.id)
+    try directory.write(record)
+    if status == .finished { try AtomicFile.write("", to: directory.reportPath) }
   }
 
   private func cell(_ defense: String, _ grid: Grid) throws -> GridCell {
@@ -226,6 +228,35 @@ import Testing
       #expect(try again.isReady(ft))
       try CellFailure(id: ft.id, reason: "", failures: 2, seconds: 1, date: Date(), worker: "").write(in: path)
       #expect(try !again.isReady(ft) && again.isOver(ft))
+    }
+  }
+
+  /// What a process that was killed at its very end left is done by the next one, however that ends; cells that need the
+  /// model do not wait for it.
+  @Test(arguments: [RunDirectory.reportName, "status.json", "checkpoint-training.safetensors"])
+  func finishedCellsAreCleanedUp(name: String) throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path)
+      let (none, ft) = (try cell("none", grid), try cell("ft", grid))
+      for folder in [Grid.claimsName, Grid.cellsName] { try FileSystem.createFolder(Path.join(path, folder)) }
+      try write(.finished, none, grid)
+      let file = Path.join(grid.runPath(none), name)
+      let isReport = name == RunDirectory.reportName
+      if isReport { try FileSystem.remove(file) } else { try AtomicFile.write("", to: file) }
+      func fail(_ failures: Int) throws {
+        try CellFailure(id: none.id, reason: "", failures: failures, seconds: 1, date: Date(), worker: "")
+          .write(in: path)
+      }
+      try fail(1)
+      let board = try CellBoard(grid, grid.plan.cells, retriesFailed: false)
+      #expect(try !board.isOver(none) && board.isFinished(none) && board.isReady(none) && board.isReady(ft))
+      let held = try #require(try board.take(none, lease: 5))
+      try fail(2)
+      #expect(try board.isOver(none) && board.isFinished(none) && board.isReady(ft))
+      if isReport { try AtomicFile.write("", to: file) } else { try FileSystem.remove(file) }
+      try FileSystem.remove(CellFailure.path(in: path, id: none.id))
+      try held.release()
+      #expect(try board.isOver(none) && board.take(none, lease: 5) == nil)
     }
   }
 }

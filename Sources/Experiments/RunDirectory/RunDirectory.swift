@@ -78,6 +78,14 @@ public struct RunDirectory: Sendable {
     try FileSystem.remove(path)
   }
 
+  /// Whether a finished run's folder holds its report, and nothing that is there only while a process works.
+  ///
+  /// - Throws: `FileError`: the folder cannot be listed.
+  public static func isTidy(_ path: String) throws -> Bool {
+    let names = try FileSystem.list(path)
+    return names.contains(reportName) && !names.contains { $0 == StatusFile.name || FolderCheckpoints.isName($0) }
+  }
+
   /// Lets other processes write to the folder. What is asked to write through this value later is refused.
   public func release() { lock?.release() }
 

@@ -68,7 +68,9 @@ public final class ExperimentRunner {
   public func run() throws -> RunRecord {
     if let earlier, earlier.status == .finished {
       context.progress.message("finished before, so nothing is computed; remove \(directory.path) to run it again")
-      checkpoints.removeAll()  // A process that was killed at its very end may have left them.
+      // A process that was killed at its very end may have left them.
+      checkpoints.removeAll()
+      status.remove()
       return earlier
     }
     context.progress.message(plan.description)

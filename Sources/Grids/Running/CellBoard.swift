@@ -12,9 +12,10 @@ final class CellBoard {
   /// The cells that have features in common, by the features' id.
   private let holders: [String: [GridCell]]
   private var finished: Set<String> = []
+  private var tidy: Set<String> = []
   /// How often cells had failed when this worker began, where it tries them again: a count that has risen since is a
   /// failure of the new try.
-  private let forgiven: [String: Int]
+  private var forgiven: [String: Int] = [:]
   private let watch: ClaimWatch
   private var statuses: [String: (stamp: Stamp, isFinished: Bool)] = [:]
 
@@ -32,11 +33,11 @@ final class CellBoard {
     watch = ClaimWatch(claims)
     holders = Dictionary(grouping: grid.plan.all.filter { $0.features != nil }) { $0.features ?? "" }
     known = Dictionary(grid.plan.all.map { ($0.id, $0) }) { first, _ in first }
-    var forgiven: [String: Int] = [:]
-    if retriesFailed {
-      for cell in cells { forgiven[cell.id] = try CellFailure.read(in: grid.folder, id: cell.id)?.failures }
+    for cell in cells {
+      guard let failure = try CellFailure.read(in: grid.folder, id: cell.id) else { continue }
+      // What is left of a finished run takes a moment.
+      if try retriesFailed || isFinished(cell) { forgiven[cell.id] = failure.failures }
     }
-    self.forgiven = forgiven
   }
 
   /// Whether the cell's record is complete.
@@ -56,6 +57,15 @@ final class CellBoard {
     return isFinished
   }
 
+  /// Whether nothing is left to do for a finished cell: its process may have been killed before it had cleaned up and
+  /// written the report.
+  private func isTidy(_ cell: GridCell) throws -> Bool {
+    if tidy.contains(cell.id) { return true }
+    let isTidy = try RunDirectory.isTidy(grid.runPath(cell))
+    if isTidy { tidy.insert(cell.id) }
+    return isTidy
+  }
+
   /// How the cell failed, where it is not to be tried again.
   func failure(_ cell: GridCell) throws -> CellFailure? {
     let failure = try CellFailure.read(in: grid.folder, id: cell.id)
@@ -67,7 +77,7 @@ final class CellBoard {
 
   /// Whether nothing is left to do for the cell: it is finished, or failed, or its model did.
   func isOver(_ cell: GridCell) throws -> Bool {
-    try isFinished(cell) || hasFailed(cell)
+    try isFinished(cell) && isTidy(cell) || hasFailed(cell)
   }
 
   /// Whether the cell failed, or its model did. A cell that ends between two looks is never a failed one.
