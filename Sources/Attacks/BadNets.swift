@@ -98,6 +98,12 @@ public struct BadNets: Attack {
         "attack.varies \(c.varies.rawValue): \(c.triggers) triggers are told apart by their places. Set pattern or "
           + "nothing.")
     }
+    if let image = c.image, c.pattern != .image {
+      throw BackdoorError.invalid(
+        "attack.image \(image): attack.pattern \(c.pattern.rawValue) shows no image. Set attack.pattern=image, or leave "
+          + "attack.image out.")
+    }
+    try checkRoom(in: shape, changesPlace: changesPlace)
     let corners: [Place] = [.bottomRight, .bottomLeft, .topLeft, .topRight]
     if c.triggers > 1, !corners.contains(c.place) {
       throw BackdoorError.invalid(
@@ -125,6 +131,25 @@ public struct BadNets: Attack {
       return BackdoorTask(
         name: c.triggers == 1 ? "\(c.outline.rawValue) \(c.pattern.rawValue)" : place.rawValue, trigger: trigger,
         mapping: try c.labelMapping(ofTrigger: number, among: c.triggers))
+    }
+  }
+
+  /// - Throws: `BackdoorError` where patches in several corners would meet, or drawn places would be nearer to an edge
+  ///   than the margin.
+  func checkRoom(in shape: ImageShape, changesPlace: Bool) throws {
+    let c = configuration
+    let (side, length) = (Self.mask(c.outline, c.size).side, min(shape.height, shape.width))
+    guard side + c.margin <= length else { return }  // It fits nowhere, which is an error of its own.
+    let numbers = "(side \(side), margin \(c.margin))"
+    if c.triggers > 1, 2 * (side + c.margin) > length {
+      throw BackdoorError.invalid(
+        "attack.triggers \(c.triggers): patches in several corners \(numbers) overlap on images of "
+          + "\(shape.height)x\(shape.width) pixels. Lower attack.size or attack.margin.")
+    }
+    if changesPlace || c.place == .random, side + 2 * c.margin > length {
+      throw BackdoorError.invalid(
+        "attack.margin \(c.margin): images of \(shape.height)x\(shape.width) pixels have no place for a patch \(numbers) "
+          + "that is so far from every edge. Lower it.")
     }
   }
 

@@ -48,10 +48,14 @@ final class GeneratedTrigger<Network: Module>: Trigger, @unchecked Sendable {
   func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
     let count = images.dimension(0)
     guard count > 0 else { return images }
+    var starts = Array(stride(from: 0, to: count, by: Self.batch))
+    // Where images take their triggers from each other, none is to be alone.
+    if count > 1, starts.last == count - 1 { starts.removeLast() }
     return noGrad {
       Tensor.concatenated(
-        stride(from: 0, to: count, by: Self.batch).map { start in
-          self(images[start..<min(start + Self.batch, count)].unitPixels(), generator).quantized()
+        starts.indices.map { place in
+          let end = place + 1 < starts.count ? starts[place + 1] : count
+          return self(images[starts[place]..<end].unitPixels(), generator).quantized()
         })
     }
   }

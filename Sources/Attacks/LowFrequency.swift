@@ -113,8 +113,7 @@ public struct LowFrequency: Attack {
       let now = classes(model, (pixels + v).clamped(0, 1))
       return Double(zip(before, now).count { $0 != $1 }) / Double(before.count)
     }
-    let target: Int? =
-      if c.aim == .target, case .allToOne(let target) = c.labelMapping { target } else { nil }
+    let target = c.aim == .target ? c.labelMapping.singleTarget : nil
     var pass = known?.epoch ?? 0
     training.progress.begin(StageTitle.title(of: stage), total: c.passes * before.count, unit: "images")
     while pass < c.passes, misled(best) < c.misled {

@@ -114,6 +114,7 @@ public struct TrojanNN: Attack {
     let data = context.train.to(training.device)
     try checkLearning(on: context.train, seed: context.seed)
     let square = try square(in: data.shape, seed: context.seed)
+    try Self.check(neurons: c.neurons, inputs: context.makeModel("init").featureCount(for: data))
     let model = try context.surrogate(c.surrogate, for: Self.id)
     let activations = model.penultimateFeatures(of: data, context: training)
     let neurons = try Self.neurons(of: model, inputs: activations.dimension(1), count: c.neurons)
@@ -133,11 +134,16 @@ public struct TrojanNN: Attack {
     ]
   }
 
+  /// Before a network is trained, too.
+  private static func check(neurons count: Int, inputs: Int) throws(BackdoorError) {
+    guard count <= inputs else {
+      throw .invalid("attack.neurons \(count): the network's last layer has \(inputs) inputs. Lower it.")
+    }
+  }
+
   /// The inputs of the last linear layer whose weights have the largest sums of |w|, int64, the largest first.
   static func neurons(of model: Classifier, inputs: Int, count: Int) throws -> Tensor {
-    guard count <= inputs else {
-      throw BackdoorError.invalid("attack.neurons \(count): the network's last layer has \(inputs) inputs.")
-    }
+    try check(neurons: count, inputs: inputs)
     return noGrad {
       // The layer is linear: what it makes of unit vectors, less what it makes of nothing, is its weight.
       let unit = Tensor.eye(inputs, device: model.device)

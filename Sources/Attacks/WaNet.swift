@@ -43,15 +43,18 @@ public struct WaNet: Attack {
           "strength", "Mean length of the warp per coordinate (s).", unit: "half pixels", range: 0...1000,
           source: "Nguyen and Tran: .5; DBD: 1 on ImageNet"),
         Setting(
-          "noise", "Largest extra shift of a pixel in cover samples.", unit: "half pixels", range: 0...1000,
+          "noise", "Largest extra shift of a pixel in cover samples; 0 turns the noise mode off.", unit: "half pixels", range: 0...1000,
           source: "Nguyen and Tran: 1"),
         triggersSetting("has a field of its own"),
       ]
+
+    /// Covers without noise would be the trigger itself, with right labels.
+    var covers: Double { noise > 0 ? coverRate : 0 }
   }
 
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
-  public var selection: PoisonSelection { configuration.poisonSelection(covers: configuration.coverRate) }
+  public var selection: PoisonSelection { configuration.poisonSelection(covers: configuration.covers) }
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
     let c = configuration
@@ -61,7 +64,7 @@ public struct WaNet: Attack {
       return BackdoorTask(
         name: c.triggers == 1 ? "warp" : "warp \(number + 1)", trigger: warp,
         mapping: try c.labelMapping(ofTrigger: number, among: c.triggers),
-        cover: c.coverRate > 0 ? warp.withNoise(c.noise) : nil)
+        cover: c.covers > 0 ? warp.withNoise(c.noise) : nil)
     }
   }
 

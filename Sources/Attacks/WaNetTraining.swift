@@ -49,18 +49,21 @@ public struct WaNetTraining: TrainingAttack {
           "strength", "Mean length of the warp per coordinate (s).", unit: "half pixels", range: 0...1000,
           source: "Nguyen and Tran: .5"),
         Setting(
-          "noise", "Largest extra shift of a pixel in cover samples.", unit: "half pixels", range: 0...1000,
+          "noise", "Largest extra shift of a pixel in cover samples; 0 turns the noise mode off.", unit: "half pixels", range: 0...1000,
           source: "Nguyen and Tran: 1"),
         Setting(
           "rotation", "Largest random rotation after the warp; 0 switches it off.", unit: "degrees", range: 0...180,
           source: "authors' code: 10"),
       ]
+
+    /// Covers without noise would be the trigger itself, with right labels.
+    var covers: Double { noise > 0 ? crossRatio : 0 }
   }
 
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection {
-    configuration.poisonSelection(covers: min(configuration.rate * configuration.crossRatio, 1 - configuration.rate))
+    configuration.poisonSelection(covers: min(configuration.rate * configuration.covers, 1 - configuration.rate))
   }
 
   public func train(_ model: Classifier, _ context: AttackContext) throws -> [String: Tensor] {
@@ -81,7 +84,7 @@ public struct WaNetTraining: TrainingAttack {
   }
 
   func shares(of count: Int) -> BatchShares {
-    BatchShares(of: count, poisoned: configuration.rate) { BatchShares.whole(configuration.crossRatio, of: $0) }
+    BatchShares(of: count, poisoned: configuration.rate) { BatchShares.whole(configuration.covers, of: $0) }
   }
 
   /// What the model sees of a batch, before crops and flips.
@@ -117,7 +120,7 @@ public struct WaNetTraining: TrainingAttack {
     return [
       BackdoorTask(
         name: "warp", trigger: warp, mapping: configuration.labelMapping,
-        cover: configuration.crossRatio > 0 ? warp.withNoise(configuration.noise) : nil)
+        cover: configuration.covers > 0 ? warp.withNoise(configuration.noise) : nil)
     ]
   }
 

@@ -1,3 +1,5 @@
+import Torch
+
 /// A backdoor task: a trigger with the label mapping that a model shall apply where it shows. A backdoored model may
 /// have several.
 public struct BackdoorTask: Sendable {
@@ -26,4 +28,29 @@ public struct BackdoorTask: Sendable {
   public func mapped(_ mapping: LabelMapping) -> BackdoorTask {
     BackdoorTask(name: name, trigger: trigger, mapping: mapping, trainingTrigger: trainingTrigger, cover: cover)
   }
+
+  /// The same task of gray images, for such images whose one channel stands in all.
+  public func onEqualChannels() -> BackdoorTask {
+    BackdoorTask(
+      name: name, trigger: EqualChannels(trigger), mapping: mapping, trainingTrigger: EqualChannels(trainingTrigger),
+      cover: cover.map { EqualChannels($0) })
+  }
+}
+
+/// A trigger of gray images on images whose channels are all the same.
+struct EqualChannels: Trigger {
+  private let gray: any Trigger
+
+  init(_ gray: any Trigger) { self.gray = gray }
+
+  func callAsFunction(_ images: Tensor, _ generator: Generator) -> Tensor {
+    expanded(gray(first(images), generator), as: images)
+  }
+  func stamp(_ images: Tensor, _ generator: Generator) -> Tensor {
+    expanded(gray.stamp(first(images), generator), as: images)
+  }
+  func parts(of images: Tensor) -> [TriggerPart] { gray.parts(of: first(images)) }
+
+  private func first(_ images: Tensor) -> Tensor { images.narrowed(1, 0..<1).contiguous() }
+  private func expanded(_ images: Tensor, as original: Tensor) -> Tensor { images.expanded(original.shape).contiguous() }
 }

@@ -119,7 +119,8 @@ extension PoisonedDataset {
       }
     }
     let covers = try Self.covers(
-      in: labels, for: tasks, selection: selection, taken: Set(chosen.map(\.position)), seed: seed)
+      in: labels, classes: clean.classes, for: tasks, selection: selection, taken: Set(chosen.map(\.position)),
+      seed: seed)
     for (number, task) in tasks.enumerated() {
       let mine = covers.filter { $0.task == number }.map { Int64($0.position) }
       guard let cover = task.cover, !mine.isEmpty else { continue }
@@ -136,10 +137,13 @@ extension PoisonedDataset {
 
   /// The samples that become covers, in ascending order.
   private static func covers(
-    in labels: [Int], for tasks: [BackdoorTask], selection: PoisonSelection, taken: Set<Int>, seed: Seed
+    in labels: [Int], classes: Int, for tasks: [BackdoorTask], selection: PoisonSelection, taken: Set<Int>, seed: Seed
   ) throws(BackdoorError) -> [(position: Int, task: Int)] {
     let covered = tasks.indices.filter { tasks[$0].cover != nil }
     guard !covered.isEmpty, selection.coverRate > 0 else { return [] }
+    if case .only(let chosen) = selection.coverClasses, let wrong = chosen.sorted().first(where: { $0 >= classes }) {
+      throw .unknownClass(wrong, classes: classes)
+    }
     var random = seed.generator("poison/select-covers")
     var pool = labels.indices.filter { position in
       !taken.contains(position) && selection.coverClasses.contain(labels[position])
@@ -165,7 +169,8 @@ extension PoisonedDataset {
   ) throws(BackdoorError) {
     let chosen = try choose(from: clean, mappings: tasks.map(\.mapping), selection: selection, seed: seed)
     _ = try covers(
-      in: clean.labelArray(), for: tasks, selection: selection, taken: Set(chosen.map(\.position)), seed: seed)
+      in: clean.labelArray(), classes: clean.classes, for: tasks, selection: selection,
+      taken: Set(chosen.map(\.position)), seed: seed)
   }
 
   /// The images that poisoning with one task of this mapping will stamp, as positions in `clean`, for attacks that make
@@ -187,9 +192,9 @@ extension PoisonedDataset {
     var chosen: [(position: Int, source: Int, label: Int, task: Int)] = []
     var taken = Set<Int>()
     for (number, mapping) in mappings.enumerated() {
-      let share = selection.rate / Double(mappings.count)
       let plan = try plan(
-        mapping, rate: share, labels: labels, classes: clean.classes, selection: selection, taken: taken, &random)
+        mapping, parts: mappings.count, labels: labels, classes: clean.classes, selection: selection, taken: taken,
+        &random)
       // A rate of exactly 0 is a wish, one that rounds to no image is an oversight.
       if plan.isEmpty, selection.rate > 0 {
         var whole = labels.count
@@ -208,13 +213,16 @@ extension PoisonedDataset {
 
   /// Where poisoned samples go (`position`), which images they are made of (`source`), and their labels.
   private static func plan(
-    _ mapping: LabelMapping, rate: Double, labels: [Int], classes: Int, selection: PoisonSelection, taken: Set<Int>,
+    _ mapping: LabelMapping, parts: Int, labels: [Int], classes: Int, selection: PoisonSelection, taken: Set<Int>,
     _ random: inout Xoshiro256StarStar
   ) throws(BackdoorError) -> [(position: Int, source: Int, label: Int)] {
+    let rate = selection.rate / Double(parts)
     func positions(_ keep: (Int) -> Bool) -> [Int] { labels.indices.filter { keep(labels[$0]) && !taken.contains($0) } }
     func draw(_ count: Int, from pool: [Int], of whole: Int, _ what: String) throws(BackdoorError) -> [Int] {
       guard count <= pool.count else {
-        throw .rate(asked: rate, largest: Double(pool.count) / Double(whole), what: what, held: pool.count)
+        // As the setting has it, of all parts together: each has a class of its own, or all draw from the same samples.
+        let largest = Double(pool.count * parts) / Double(whole)
+        throw .rate(asked: selection.rate, largest: min(1, largest), what: what, held: pool.count)
       }
       return random.sample(count, from: pool)
     }

@@ -156,10 +156,3 @@ extension AtomicFile {
     public func write(_ text: String) throws(FileError) { try write(Array(text.utf8)) }
   }
 }
-
-extension FileSystem {
-  static func isLink(_ path: String) -> Bool {
-    var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
-  }
-}

@@ -20,6 +20,12 @@ public enum FileSystem {
   public static func isFile(_ path: String) -> Bool { kind(path) == .file }
   public static func isFolder(_ path: String) -> Bool { kind(path) == .folder }
 
+  /// Whether the path is a symbolic link, whatever it leads to.
+  public static func isLink(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+  }
+
   /// Whether the name is taken, be it by a link that leads nowhere.
   public static func exists(_ path: String) -> Bool {
     var status = stat()

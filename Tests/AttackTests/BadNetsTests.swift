@@ -169,6 +169,42 @@ import Vision
     }
   }
 
+  /// A picture that nothing shows is an oversight, also where another attack's patch is this one.
+  @Test func aPictureThatIsNotShown() throws {
+    var (patch, source, sleeper) = (BadNets.Configuration(), TaCT.Configuration(), SleeperAgent.Configuration())
+    (patch.image, source.image, sleeper.image) = ("a.png", "a.png", "a.png")
+    for attack in [BadNets(patch), TaCT(source), SleeperAgent(sleeper)] as [any Attack] {
+      let error = #expect(throws: BackdoorError.self) { try attack.tasks(for: shape, seed: 1, learned: [:]) }
+      #expect(error?.description.contains("Set attack.pattern=image") == true, "\(type(of: attack).id)")
+    }
+  }
+
+  /// Patches in several corners do not meet, and drawn places keep the margin on all sides.
+  @Test func roomForSeveralAndForDrawnPlaces() throws {
+    func error(_ change: (inout BadNets.Configuration) -> Void) -> String {
+      var configuration = BadNets.Configuration()
+      change(&configuration)
+      return errorText { _ = try BadNets(configuration).tasks(for: shape, seed: 1) }
+    }
+    #expect(error { ($0.triggers, $0.size) = (2, 5) } == "no error")
+    #expect(error { ($0.triggers, $0.size) = (2, 6) }.contains("overlap"))
+    #expect(error { ($0.triggers, $0.size, $0.margin) = (4, 4, 2) }.contains("overlap"))
+    for change in [
+      { $0.place = .random }, { $0.varies = .place }, { ($0.varies, $0.pattern) = (.both, .random) },
+    ] as [(inout BadNets.Configuration) -> Void] {
+      func ofMargin(_ margin: Int) -> String {
+        error { configuration in
+          change(&configuration)
+          configuration.margin = margin
+        }
+      }
+      #expect(ofMargin(3) == "no error" && ofMargin(4).contains("no place"))
+    }
+    var sleeper = SleeperAgent.Configuration()
+    (sleeper.size, sleeper.margin) = (4, 4)
+    #expect(errorText { _ = try SleeperAgent(sleeper).tasks(for: shape, seed: 1, learned: [:]) }.contains("no place"))
+  }
+
   /// Several triggers sit in corners of their own and have targets of their own.
   @Test func severalTriggers() throws {
     var configuration = BadNets.Configuration()

@@ -76,6 +76,11 @@ import Vision
     let others = try TaCT(with(c) { $0.coverClasses = [] }).execute(
       AttackContext(train: data, seed: 3, training: TrainingContext()))
     #expect(others.train.covers.allSatisfy { ![1, 2].contains(old[$0]) })
+    let unknown = errorText {
+      _ = try TaCT(with(c) { $0.coverClasses = [1, 99] }).execute(
+        AttackContext(train: data, seed: 3, training: TrainingContext()))
+    }
+    #expect(unknown.contains("99"), "\(unknown)")
     let message = errorText { _ = try TaCT(with(c) { $0.coverClasses = [2] }).tasks(for: shape, seed: 1) }
     #expect(message.contains("attack.source"))
   }
@@ -127,6 +132,13 @@ import Vision
     let cover = try #require(task.cover)
     #expect((cover.stamp(data.images, Generator(seed: 1)) .!= data.images).any().intItem() == 1)
     #expect(try WaNet(with(plain) { $0.coverRate = 0 }).tasks(for: shape, seed: 1)[0].cover == nil)
+    // Covers without noise would be the trigger with right labels.
+    let silent = WaNet(with(plain) { $0.noise = 0 })
+    #expect(try silent.tasks(for: shape, seed: 1)[0].cover == nil && silent.selection.coverRate == 0)
+    let training = WaNetTraining(with(WaNetTraining.Configuration()) { $0.noise = 0 })
+    #expect(try training.tasks(for: shape, seed: 1, learned: [:])[0].cover == nil)
+    #expect(training.selection.coverRate == 0 && training.shares(of: 50).covers.isEmpty)
+    #expect(!WaNetTraining().shares(of: 50).covers.isEmpty)
   }
 
   @Test func badInput() throws {
@@ -217,6 +229,19 @@ import Vision
     (c.aim, c.steps) = (.nearest, 40)
     (c.surrogate.epochs, c.surrogate.batch, c.surrogate.crop) = (3, 16, 0)
     return LowFrequency(c)
+  }
+
+  /// A clean-label attack has a target too, towards which the search goes.
+  @Test func lowFrequencyTowardsTheTarget() throws {
+    func learned(_ mapping: MappingKind, _ aim: LowFrequency.Aim) throws -> Tensor {
+      var c = smooth.configuration
+      (c.mapping, c.aim, c.target, c.passes) = (mapping, aim, 2, 1)
+      return try #require(try LowFrequency(c).learn(context(training()))["trigger"])
+    }
+    let toward = try learned(.allToOne, .target)
+    expectSame(try learned(.cleanLabel, .target), toward)
+    expectSame(try learned(.sourceToTarget, .target), toward)
+    #expect((try learned(.cleanLabel, .nearest) .!= toward).any().intItem() == 1)
   }
 
   /// From 0 to the amplitude, and smooth: neighbours differ by far less than the range.

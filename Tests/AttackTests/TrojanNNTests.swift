@@ -155,8 +155,11 @@ import Vision
   @Test func aKilledAttackGoesOnToTheSameBits() throws { try expectResumes(attack(), stages: 1) }
 
   @Test func badInput() throws {
-    #expect(errorText { _ = try attack { $0.area = 1 }.learn(context(training())) }.contains("Lower attack.area"))
-    #expect(errorText { _ = try attack { $0.neurons = 17 }.learn(context(training())) }.contains("has 16 inputs"))
+    #expect(
+      errorText { _ = try attack { $0.area = 1 }.learn(context(self.training())) }.contains("Lower attack.area"))
+    let training = training()
+    training.onStart = { stage, _ in Issue.record("\(stage) began") }
+    #expect(errorText { _ = try attack { $0.neurons = 17 }.learn(context(training)) }.contains("has 16 inputs"))
     #expect(errorText { _ = try attack().tasks(for: data.shape, seed: 1, learned: [:]) }.contains("not at hand"))
     let wrong = ["trigger": Tensor.zeros([3, 4, 4]), "neurons": Tensor([Int64(1), 2])]
     #expect(errorText { _ = try attack().tasks(for: data.shape, seed: 1, learned: wrong) }.contains("does not fit"))

@@ -183,6 +183,17 @@ private struct Mark: Trigger {
     )
   }
 
+  /// Of several triggers together, as the setting has it.
+  @Test func theLargestRateOfSeveralTriggers() throws {
+    let mappings = [LabelMapping.cleanLabel(target: 0), .cleanLabel(target: 1)]
+    #expect(try poison(mappings, rate: 0.4).indices.count == 40)
+    let error = #expect(throws: BackdoorError.self) { try poison(mappings, rate: 0.5) }
+    #expect(
+      error?.description
+        == "attack.rate 0.5 is more than target class 0 can hold: 20 samples are there. The largest possible rate is 0.4."
+    )
+  }
+
   /// Images of the source class take the place of samples of the target class; the set keeps its size.
   @Test func sourceToTarget() throws {
     let set = try poison([.sourceToTarget(source: 1, target: 4)], rate: 0.25)

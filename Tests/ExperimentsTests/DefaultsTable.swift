@@ -192,6 +192,7 @@ enum DefaultsTable {
     sources = 5000                     # R Souri et al. 2022, their code: 5,000
     augment = shift                    # R Souri et al. 2022, their code: shift
     shift = 4                          # R Souri et al. 2022, their code: 4 at 32 x 32
+    flip = true                        # R Souri et al.'s code: mirrored with probability 1/2
     retrain = 4                        # P1 B: T = 4
     choice = gradient-norm             # R Souri et al. 2022: largest gradients
     surrogate.* = @recipes fast

@@ -155,6 +155,17 @@ import Vision
     let asked = try defense(
       #"{"dataset": {"name": "generated"}, "defense": {"name": "cat", "recipe": {"flip": true}}}"#)
     #expect(asked["recipe"]?["flip"] == .bool(true))
+    // What an attacker trains sees the images as the defender does.
+    for (attack, key) in [
+      ("lf", "surrogate"), ("label-consistent", "surrogate"), ("trojannn", "surrogate"), ("clustered-trigger", "pretrain"),
+    ] {
+      for (name, flips) in [("gtsrb", false), ("cifar10", true)] {
+        let c = try configuration("{\"dataset\": {\"name\": \"\(name)\"}, \"attack\": {\"name\": \"\(attack)\"}}")
+        #expect(c.attack?.settings[key]?["flip"] == .bool(flips), "\(attack) on \(name)")
+      }
+    }
+    let matching = try configuration(#"{"dataset": {"name": "mnist"}, "attack": {"name": "sleeper-agent"}}"#)
+    #expect(matching.attack?.settings["flip"] == .bool(false))
     let photographs = try defense(#"{"dataset": {"name": "cifar10"}, "defense": {"name": "cat"}}"#)
     #expect(photographs["recipe"]?["flip"] == .bool(true))
   }

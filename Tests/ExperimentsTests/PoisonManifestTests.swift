@@ -1,9 +1,12 @@
 import Backdoor
 import Files
+import Foundation
 import Support
 import TestFiles
+import TestSupport
 import Testing
 import Torch
+import Training
 import Vision
 
 @testable import Experiments
@@ -61,6 +64,91 @@ struct PoisonManifestTests {
       try write(#"{"mapping": "all-to-all"}"#)
       #expect(throws: JobError.self) { try mapping(["owl", "dog", "cat"]) }
     }
+  }
+
+  /// The picture that a trigger shows belongs to the run and to its triggers, wherever it lies.
+  @Test func theTriggersPicture() throws {
+    try withTemporaryFolder { folder in
+      func draw(_ value: UInt8, _ name: String) throws {
+        let pixels = [UInt8](repeating: value, count: 12)
+        try Data(DecodedImage(width: 2, height: 2, channels: 3, pixels: pixels).encodePNG()).write(
+          to: URL(fileURLWithPath: "\(folder)/\(name)"))
+      }
+      func configuration(_ name: String) throws -> ExperimentConfiguration {
+        try ExperimentConfiguration([
+          "dataset": ["name": "generated", "train": 40, "test": 10],
+          "attack": ["name": "badnets", "pattern": "image", "image": .string("\(folder)/\(name)")],
+        ])
+      }
+      try draw(10, "a.png")
+      try draw(10, "b.png")
+      try draw(200, "c.png")
+      let c = try configuration("a.png")
+      #expect(try c.runID() == configuration("b.png").runID() && c.runID() != configuration("c.png").runID())
+
+      let data = try DatasetSplits.load(c.dataset).train
+      let attack = try #require(try c.makeAttack())
+      let outcome = try attack.execute(AttackContext(train: data, seed: c.seed, training: TrainingContext()))
+      let manifest = try PoisonManifest(outcome, attack: #require(c.attack), configuration: c)
+      try FileSystem.createFolder("\(folder)/poison")
+      let path = "\(folder)/poison/poison.json"
+      try manifest.write(to: path)
+      func stamped() throws -> Tensor {
+        let tasks = try PoisonManifest(contentsOf: path).makeTasks(for: data, source: path)
+        return tasks[0].trigger.stamp(data.images[0..<2], Generator(seed: 0))
+      }
+      let expected = try stamped()
+      try draw(200, "a.png")
+      #expect(throws: JobError.self) { try stamped() }
+      try draw(10, "poison/a.png")
+      expectSame(try stamped(), expected)
+      try FileSystem.remove("\(folder)/a.png")
+      expectSame(try stamped(), expected)
+      try FileSystem.remove("\(folder)/poison/a.png")
+      let error = #expect(throws: JobError.self) { try stamped() }
+      #expect(error?.description.contains("which is not there") == true)
+    }
+  }
+
+  /// A gray data set for a model of three channels: the trigger of one channel, on all.
+  @Test func grayTriggersOnEqualChannels() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/poison.json"
+      try AtomicFile.write(
+        """
+        {"format": 3, "antidote": "0.4.0", "attack": "badnets", "settings": {"pattern": "random"}, "seed": 7,
+         "dataset": {"name": "mnist"}, "shape": {"channels": 1, "height": 8, "width": 8}, "classNames": ["a", "b"],
+         "trainCount": 9, "tasks": [], "samples": [], "covers": []}
+        """, to: path)
+      let manifest = try PoisonManifest(contentsOf: path)
+      let pixels = Generator(seed: 1).uniform([3, 1, 8, 8], 0, 255).to(.uint8)
+      let gray = ImageDataset(name: "g", images: pixels, labels: Tensor([0, 1, 0] as [Int64]), classNames: ["a", "b"])
+      let wide = try manifest.makeTasks(for: gray.withChannels(3), source: path)[0].trigger
+      let narrow = try manifest.makeTasks(for: gray, source: path)[0].trigger
+      let stamped = narrow.stamp(gray.images, Generator(seed: 0))
+      expectSame(wide.stamp(gray.withChannels(3).images, Generator(seed: 0)), stamped.repeated(1, 3, 1, 1))
+      expectSame(
+        wide(gray.withChannels(3).images.unitPixels(), Generator(seed: 0)),
+        narrow(pixels.unitPixels(), Generator(seed: 0)).repeated(1, 3, 1, 1))
+      let colors = ImageDataset(
+        name: "c", images: Generator(seed: 2).uniform([3, 3, 8, 8], 0, 255).to(.uint8), labels: gray.labels,
+        classNames: ["a", "b"])
+      #expect(throws: JobError.self) { try manifest.makeTasks(for: colors, source: path) }
+    }
+  }
+
+  /// Triggers that map no class to another one measure nothing.
+  @Test(arguments: [
+    #"{"name": "badnets", "mapping": "all-to-all", "shift": 10}"#, #"{"name": "tact", "source": 1, "target": 1}"#,
+    #"{"name": "badnets", "mapping": "source-to-target", "source": 0, "target": 0}"#,
+  ])
+  func mappingsToThemselves(attack: String) throws {
+    let c = try ExperimentConfiguration(["attack": JSONValue(json: Array(attack.utf8))])
+    let names = (0..<10).map { "\($0)" }
+    let data = ImageDataset(
+      name: "d", images: .zeros([10, 3, 32, 32], dtype: .uint8), labels: Tensor((0..<10).map { Int64($0) }),
+      classNames: names)
+    #expect(throws: JobError.self) { try TriggerSource.attack.tasks(c, for: data, named: names) }
   }
 
   /// Formats 1 and 2 know no cover samples, format 3 must have them.

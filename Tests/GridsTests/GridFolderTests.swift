@@ -3,6 +3,7 @@ import Foundation
 import Support
 import TestFiles
 import Testing
+import Training
 
 @testable import Experiments
 @testable import Grids
@@ -206,6 +207,55 @@ import Testing
         try JSONValue(encoding: dead).compactJSON + "\n" + HeldClaim.beatText(0),
         to: ClaimFolder(grid: path).file(cell.id, 3))
       #expect(try board.take(cell, lease: 5)?.number == 4)
+    }
+  }
+
+  /// A machine that is gone is not at work for ever.
+  @Test func longSilentHoldersAreNotAtWork() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path)
+      let cell = try cell("none", grid)
+      try FileSystem.createFolder(Path.join(path, Grid.claimsName))
+      var process = ProcessIdentity.current
+      process.space = "another machine"
+      let holder = Claim.Holder(process: process, token: "abc", lease: 60)
+      let file = ClaimFolder(grid: path).file(cell.id, 1)
+      try AtomicFile.write(try JSONValue(encoding: holder).compactJSON + "\n" + HeldClaim.beatText(0), to: file)
+      #expect(try grid.entry(cell).state == .running)
+      for (age, state) in [(1100.0, CellState.running), (1300, .waiting)] {
+        let time = timespec(tv_sec: Int(Date().timeIntervalSince1970 - age), tv_nsec: 0)
+        try #require(utimensat(AT_FDCWD, file, [time, time], 0) == 0)
+        #expect(try grid.entry(cell).state == state)
+      }
+    }
+  }
+
+  /// What lies in the folder and is not the grid's stays.
+  @Test func aFileOfTheSameNameStays() throws {
+    try withTemporaryFolder { path in
+      let file = Path.join(path, "grid.yaml")
+      try AtomicFile.write("mine: true\n", to: file)
+      #expect(throws: GridError.foreignFile(path: file)) { try make(path) }
+      #expect(try FileSystem.readText(file) == "mine: true\n" && !FileSystem.exists(Path.join(path, "plan.json")))
+      // The grid's own text is what a process leaves that was killed before it wrote the plan.
+      try AtomicFile.write(Self.text, to: file)
+      #expect(try !make(path).plan.cells.isEmpty)
+    }
+  }
+
+  /// Threads and precision of all cells, as the settings say where they do.
+  @Test func whatAllCellsComputeWith() throws {
+    try withTemporaryFolder { path in
+      let grid = try make(path, Self.text.replacing("base: {", with: "base: {threads: 2, "))
+      #expect(try grid.threads(asked: nil) == 2 && grid.threads(asked: 2) == 2)
+      #expect(throws: GridError.otherThreads(asked: 1, found: 2, folder: path)) { try grid.threads(asked: 1) }
+      let configuration = try ExperimentConfiguration(try cell("none", grid).settings)
+      let compute = try GridCompute.settled(in: path, configuration, threads: 2)
+      #expect(compute.precision.rawValue == "float32" && compute.threads == 2)
+      for threads in ["0", "-3"] {
+        try AtomicFile.write("{\"threads\": \(threads), \"precision\": \"float32\"}", to: GridCompute.path(in: path))
+        #expect(throws: GridError.self) { try GridCompute.stored(in: path) }
+      }
     }
   }
 

@@ -74,6 +74,42 @@ import Testing
       ])
   }
 
+  /// An empty list is no choice, and a label stands for one value.
+  @Test func emptyListsAndRepeatedLabels() throws {
+    try expect(
+      """
+      attacks:
+        - {name: badnets, rates: []}
+      rates: [0.2, 0.3]
+      defenses: [none]
+      axes:
+        tau: []
+      include:
+        - {defense: [{name: sau, label: s, epochs: 1}]}
+        - {defense: [{name: sau, label: s, epochs: 2}, {name: ft, label: t}]}
+        - {defense: [{name: ft, label: t}]}
+      """,
+      [
+        (2, "the attack has no rates"), (6, "the axis has no values"), (9, "another value of this axis is called \"s\""),
+      ])
+  }
+
+  /// An axis that is left out has one value, by which cells can be left out too.
+  @Test func excludingByTheBase() throws {
+    func count(_ exclude: String, _ more: String = "") throws -> Int {
+      try GridSpecification(
+        "base: {attack: blended, dataset: {name: generated}}\ndefenses: [none, ft]\nseeds: [0, 1]\n\(more)"
+          + "exclude: [\(exclude)]", source: "g.yaml"
+      ).plan(checkingData: false).cells.count
+    }
+    #expect(try count("{attack: blended, defense: ft, seed: 1}") == 3)
+    #expect(try count("{dataset: generated, seed: 1}") == 2 && count("{rate: 0.1, seed: 1}") == 2)
+    #expect(throws: SettingsError.self) { try count("{attack: badnets, seed: 1}") }
+    try expect(
+      "base: {attack: blended}\nexclude: [{attack: badnets}]",
+      [(2, "unknown value of the axis attack \"badnets\". Known: blended")])
+  }
+
   /// What an entry of `include` names is checked as the axes themselves are, and a rate of its own goes to all attacks.
   @Test func includes() throws {
     try expect(

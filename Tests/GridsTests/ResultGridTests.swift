@@ -38,7 +38,7 @@ struct ResultGridTests {
     let table = try #require(grid.tables.first)
     #expect(grid.tables.count == 1 && table.label.text.isEmpty)
     #expect(table.rows.map(\.text) == ["badnets", "blended"])
-    #expect(table.columns.map(\.text) == ["none", "ft", "sau"] && table.undefended == 0)
+    #expect(table.columns.map(\.text) == ["none", "ft", "sau"] && table.undefended == [0])
     let cell = try #require(table.cells[0][2]?[.attackSuccessRate])
     #expect(cell.count == 2 && abs(cell.mean - 0.03) < 1e-12)
     // Two values 0.02 apart: the deviation of the sample is 0.02 / sqrt(2).
@@ -71,6 +71,52 @@ struct ResultGridTests {
     #expect(table.marks(row: 0, .robustAccuracy) == [:])
     #expect(abs((table.average(column: 1, .attackSuccessRate) ?? 0) - 0.31) < 1e-12)
     #expect(table.average(column: 1, .truePositiveRate) == nil)
+  }
+
+  /// Columns that differ in more than the defense have an undefended model each; none of them competes, wherever the
+  /// defense stands among the settings.
+  @Test(arguments: [["defense.name", "recipe.epochs"], ["recipe.epochs", "defense.name"]])
+  func undefendedModelsAreOutOfTheRunning(columns: [String]) throws {
+    let samples = try [12, 40].flatMap { epochs in
+      try runs([
+        SampleRun { ($0.defense, $0.before, $0.accuracy) = ("none", nil, 0.95) },
+        SampleRun { ($0.defense, $0.accuracy) = ("ft", epochs == 12 ? 0.8 : 0.7) },
+      ]).map { run in
+        var run = run
+        run.settings["recipe"]?["epochs"] = .int(epochs)
+        return run
+      }
+    }
+    let table = try #require(ResultGrid(samples, layout: .init(columns: columns)).tables.first)
+    let texts = table.columns.indices.map(table.text(ofColumn:))
+    #expect(table.undefended.count == 2 && texts.allSatisfy { $0.contains("epochs 12") || $0.contains("epochs 40") })
+    let marks = table.marks(row: 0, .accuracy)
+    #expect(marks.count == 2 && marks.keys.allSatisfy { texts[$0].contains("ft") })
+    #expect(marks.first { $0.value == .best }.map { texts[$0.key].contains("12") } == true)
+  }
+
+  /// A copy of a run is no further seed.
+  @Test func copiesAreNoSeeds() throws {
+    let samples = [0, 1, 1, 1].map { seed in SampleRun { ($0.seed, $0.accuracy) = (seed, 0.9 - 0.3 * Double(seed)) } }
+    let grid = try ResultGrid(runs(samples))
+    let cell = try #require(grid.tables[0].cells[0][1])
+    #expect(cell.runs.count == 4 && cell.seedCount == 2)
+    #expect(cell[.accuracy].map { $0.count == 2 && abs($0.mean - 0.75) < 1e-12 } == true)
+    let one = try ResultGrid(runs([SampleRun(), SampleRun()]))
+    let items = GridComparison(one, named: "a", one, named: "b").items
+    #expect(!items.isEmpty && items.allSatisfy { $0.isBeyondSpread == nil && $0.first.count == 1 })
+  }
+
+  /// Rows and columns are made of settings, and a metric that nothing has is a mistake.
+  @Test func layoutsThatMeanNothing() throws {
+    let runs = try runs(Self.samples)
+    for (layout, words) in [
+      (ResultGrid.Layout(rows: ["status"]), "status is no setting"), (.init(columns: ["ASR"]), "ASR is no setting"),
+      (.init(metrics: [.truePositiveRate]), "no finished run has TPR; measured are ACC, ASR"),
+    ] {
+      let error = #expect(throws: SettingsError.self) { try ResultGrid(runs, layout: layout) }
+      #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+    }
   }
 
   @Test func oraclesAreOutOfTheRunning() throws {
@@ -224,6 +270,50 @@ struct GridComparisonTests {
     #expect(paper.items.count == 1 && paper.items[0].first.count == 1 && abs(paper.items[0].first.mean - 0.3) < 1e-12)
   }
 
+  /// Variants that a paper does not tell apart stand beside its number each; their difference is no spread of seeds.
+  @Test func variantsAreApart() throws {
+    let samples = [("short", 0.2), ("long", 0.8)].flatMap { length, accuracy in
+      [0, 1].map { seed in
+        SampleRun {
+          ($0.defense, $0.seed, $0.accuracy) = ("ft", seed, accuracy + 0.01 * Double(seed))
+          $0.defenseSettings = "\"length\": \"\(length)\""
+        }
+      }
+    }
+    let text = "values: [{attack: badnets, defense: ft, metric: ACC, value: 0.5, source: t}]"
+    let paper = try PublishedResults(text, source: "p.yaml", isCSV: false)
+    let items = try GridComparison(ResultGrid(runs(samples)), named: "a", paper).items
+    #expect(items.map(\.place) == ["length long", "length short"])
+    #expect(zip(items, [0.805, 0.205]).allSatisfy { abs($0.first.mean - $1) < 1e-12 && $0.first.count == 2 })
+    #expect(items.allSatisfy { $0.isBeyondSpread == true })
+  }
+
+  /// Settings whose names end alike are told apart.
+  @Test func settingsOfOneNameAreApart() throws {
+    let samples = [3, 5].map { size in SampleRun { $0.attackSettings = "\"target\": \(size)" } }
+    let text = """
+      values:
+        - {attack: badnets, defense: sau, metric: ACC, value: 0.5, attack.target: 3, source: t}
+        - {attack: badnets, defense: sau, metric: ACC, value: 0.6, model.target: 3, source: t}
+      """
+    let comparison = try GridComparison(
+      ResultGrid(runs(samples)), named: "a", PublishedResults(text, source: "p.yaml", isCSV: false))
+    #expect(comparison.items.map(\.place) == ["attack.target 3"] && comparison.items[0].second.mean == 0.5)
+    #expect(comparison.onlySecond == 1)
+  }
+
+  @Test func noNumberIsWithinNothing() throws {
+    var samples = ResultGridTests.samples
+    for place in samples.indices { samples[place].attackSettings = "\"note\": \"a|b <i>\"" }
+    var summaries = try runs(samples)
+    for place in summaries.indices { summaries[place].values["accuracy"] = .nan }
+    let grid = try ResultGrid(summaries)
+    let comparison = GridComparison(grid, named: "a|b", grid, named: "<b>")
+    let items = comparison.items.filter { $0.metric == .accuracy && $0.defense != "none" }
+    #expect(!items.isEmpty && items.allSatisfy { $0.isBeyondSpread == nil })
+    #expect(comparison.markdown.contains("a\\|b") && comparison.markdown.contains("&lt;b>"))
+  }
+
   @Test func theOrderOfDefenses() throws {
     let samples = [("sau", 0.1), ("ft", 0.2), ("anp", 0.3)].map { defense, rate in
       SampleRun { ($0.defense, $0.attackSuccessRate) = (defense, rate) }
@@ -258,6 +348,22 @@ struct GridComparisonTests {
     ("  - {attack: badnets, defense: sau, metric: ACC, value: 93.2, source: a}", ["unit: percent"]),
     ("  - {attack: badnets, defense: sau, metric: ACC, source: a}", ["value", "is missing"]),
     ("  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, sorce: a}", ["sorce", "source"]),
+    ("  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, deviation: -1, source: a}", ["paper.yaml:3", "from 0"]),
+    ("  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, deviation: few, source: a}", ["deviation", "from 0"]),
+    ("  - {attack: a, defense: b, metric: ACC, value: 0.9, deviation: .nan, source: a}", ["deviation", "from 0"]),
+    (
+      "  - {attack: a, defense: b, metric: ACC, value: 0.9, source: c}\n"
+        + "  - {attack: a, defense: b, metric: BA, value: 0.8, source: d}",
+      ["paper.yaml:4", "ACC of b against a", "stands here twice"]
+    ),
+    (
+      "  - {attack: a, defense: b, metric: ACC, value: 0.9, source: c}\nsettings: 5",
+      ["paper.yaml:4", "found the number 5"]
+    ),
+    (
+      "  - {attack: a, defense: b, metric: ACC, value: 0.9, source: c}\nsettings: {dataset: {name: cifar10}}",
+      ["settings.dataset", "dotted names"]
+    ),
   ])
   func whatIsWrongIsNamed(line: String, words: [String]) {
     do {

@@ -119,6 +119,51 @@ struct RunIndexTests {
     }
   }
 
+  /// What looks like a number may be an id or a folder; and of a damaged record nothing is known.
+  @Test func textThatLooksLikeANumber() throws {
+    try withTemporaryFolder { folder in
+      try SampleRun().write(in: folder, "2024")
+      try SampleRun { $0.defense = "ft" }.write(in: folder, "12345678e012")
+      try FileManager.default.createDirectory(atPath: folder + "/torn", withIntermediateDirectories: true)
+      try Data("{".utf8).write(to: URL(fileURLWithPath: folder + "/torn/record.json"))
+      let runs = try RunIndex(of: folder).runs()
+      func folders(_ condition: String) throws -> [String] {
+        try RunQuery(conditions: [RunCondition(condition)]).select(from: runs).map(\.folder)
+      }
+      #expect(try folders("folder=2024") == ["2024"] && folders("folder=12345678e012") == ["12345678e012"])
+      #expect(try folders("folder!=2024") == ["12345678e012", "torn"])
+      #expect(try folders("created>2026") == ["12345678e012", "2024"])
+      #expect(try folders("created>2027").isEmpty)
+      #expect(try folders("defense.name!=ft") == ["2024"] && folders("accuracy!=0.5").count == 2)
+      #expect(try folders("status=damaged") == ["torn"])
+    }
+  }
+
+  /// Only runs of Antidote's are removed, and a link is not followed.
+  @Test func whatIsNotAntidotesStays() throws {
+    try withTemporaryFolder { folder in
+      let manager = FileManager.default
+      for (name, record) in [("music", "{\"artist\": \"x\"}"), ("list", "[1]"), ("torn", "{"), ("source", "{")] {
+        try manager.createDirectory(atPath: folder + "/" + name, withIntermediateDirectories: true)
+        try AtomicFile.write(record, to: folder + "/\(name)/record.json")
+      }
+      try AtomicFile.write("main", to: folder + "/source/main.c")
+      for name in ["music", "source"] {
+        #expect(throws: RunStoreError.notARun(directory: folder + "/" + name)) {
+          try RunDirectory.remove(folder + "/" + name)
+        }
+      }
+      try SampleRun().write(in: folder, "run")
+      try manager.createSymbolicLink(atPath: folder + "/link", withDestinationPath: "run")
+      #expect(throws: RunStoreError.link(folder + "/link")) { try RunDirectory.remove(folder + "/link/") }
+      #expect(manager.fileExists(atPath: folder + "/run/record.json"))
+      // A record that was damaged, with nothing beside it that a run does not make.
+      try RunDirectory.remove(folder + "/torn")
+      try RunDirectory.remove(folder + "/run")
+      #expect(try FileSystem.list(folder) == ["link", "list", "music", "source"])
+    }
+  }
+
   @Test func whatAFilterFound() throws {
     try withTemporaryFolder { folder in
       try SampleRun { run in

@@ -33,6 +33,15 @@ import Testing
     }
   }
 
+  /// SLURM reads a directive in words, with quotes and backslashes, and `%` in a file's name as a pattern.
+  @Test func directivesAreOneWord() {
+    #expect(SlurmScripts.output("/a", "/b-%A.log") == "--output=/a/b-%A.log")
+    #expect(SlurmScripts.output("/my 50% \"x\"", "/b-%A.log") == "\"--output=/my 50%% \\\"x\\\"/b-%A.log\"")
+    #expect(SlurmScripts.quoted("--comment=a b") == "\"--comment=a b\"" && SlurmScripts.quoted("--time=1") == "--time=1")
+    #expect(SlurmScripts.quoted("--comment='a b'") == "--comment='a b'")
+    #expect(SlurmScripts.quoted("--comment=it's") == "\"--comment=it's\"")
+  }
+
   @Test func arraysHaveALimit() {
     let tasks = SlurmScripts.tasks((0..<2500).map(String.init))
     #expect(

@@ -76,6 +76,7 @@ public struct SleeperAgent: Attack {
     public var batch = 512
     public var augment = Augmentation.shift
     public var shift = 4
+    public var flip = true
     public var sources = 5000
     public var retrain = 4
     public var choice = Choice.gradientNorm
@@ -121,6 +122,7 @@ public struct SleeperAgent: Attack {
       Setting(
         "shift", "Largest shift on each axis, of `augment`.", unit: "pixels", range: 0...64,
         source: "Souri et al.'s code: 4 at 32 x 32"),
+      Setting("flip", "Mirror half of the changed images, of `augment`.", source: "Souri et al.'s code"),
       Setting(
         "sources", "Triggered images, at most, that the target gradient is the mean over.", unit: "images",
         range: 1...10_000_000, source: "Souri et al.'s code: 5,000, all of one class of CIFAR-10"),
@@ -148,6 +150,7 @@ public struct SleeperAgent: Attack {
     var patch = BadNets.Configuration()
     (patch.size, patch.pattern, patch.margin, patch.image) = (c.size, c.pattern, c.margin, c.image)
     if let fixed = BadNets.Place(rawValue: c.place.rawValue) { patch.place = fixed }
+    try BadNets(patch).checkRoom(in: shape, changesPlace: c.place == .anywhere)
     var trigger = try BadNets(patch).tasks(for: shape, seed: seed)[0].trigger
     if c.place == .anywhere, let patch = trigger as? Patch { trigger = MovingPatch(patch, margin: c.margin) }
     let mapping =
@@ -299,11 +302,11 @@ public struct SleeperAgent: Attack {
     let c = configuration
     switch c.augment {
     case .none: return images
-    case .crop: return CropFlip(padding: c.shift, flip: true)(images, generator)
+    case .crop: return CropFlip(padding: c.shift, flip: c.flip)(images, generator)
     case .shift:
       let (count, height, width) = (images.dimension(0), images.dimension(2), images.dimension(3))
       let draws = generator.uniform([3, count])
-      let mirror = 1 - 2 * (draws[2] .> 0.5).to(.float32)
+      let mirror = 1 - (c.flip ? 2.0 : 0) * (draws[2] .> 0.5).to(.float32)
       // From -1 to 1 an image reaches over its width; mirroring comes after the shift.
       let x = (draws[0] * 2 - 1) * (2 * Double(c.shift) / Double(width)) * mirror
       let y = (draws[1] * 2 - 1) * (2 * Double(c.shift) / Double(height))

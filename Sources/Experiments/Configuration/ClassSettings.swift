@@ -2,7 +2,7 @@ import Files
 import Support
 import Vision
 
-/// Settings that name a class: those of the unit `class`. A name in their place becomes the class's number before
+/// Settings that name a class, or a list of them: those of the units `class` and `classes`. A name in their place becomes the class's number before
 /// anything else sees it, so that both spellings are the same run.
 enum ClassSettings {
   /// The settings with every class name as its number.
@@ -42,6 +42,8 @@ enum ClassSettings {
         members[setting.key] = try replaced(value, nested, at: here, body)
       } else if setting.unit == "class" {
         members[setting.key] = try body(value, here)
+      } else if setting.unit == "classes", let items = value.arrayValue {
+        members[setting.key] = .array(try items.map { try body($0, here) })
       }
     }
     return .object(members)

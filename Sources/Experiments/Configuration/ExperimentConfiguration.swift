@@ -94,7 +94,8 @@ public struct ExperimentConfiguration: Sendable {
     attack = try problems.collect("attack", fallback: nil) {
       try Self.choice(parts["attack"], "attack", fallback: "badnets") { name, overrides in
         let kind = try AttackKind.named(name)
-        return try kind.make(numbered(overrides, kind.configuration, "attack")).settings
+        let settings = try numbered(overrides, kind.configuration, "attack")
+        return try kind.make(flips ? settings : Self.withoutFlips(settings, kind.configuration)).settings
       }
     }
     defense = try problems.collect("defense", fallback: nil) {
@@ -217,6 +218,12 @@ public struct ExperimentConfiguration: Sendable {
       dataset["maximumPixels"] = nil  // A limit decides whether files are read, not what they hold.
       tree["dataset"] = dataset
     }
+    // What the picture shows matters, not where it lies.
+    if let image = tree["attack"]?["image"]?.stringValue {
+      tree["attack"]?["image"] = .string((try? Digest.sha256Hex(file: image)) ?? AbsolutePath.of(image))
+    }
+    // Without mirroring it is another run; with it the ids are what they were before there was the setting.
+    if tree["attack"]?["flip"] == true { tree["attack"]?["flip"] = nil }
     if var clean = tree["clean"], clean != .null {
       let holdsOwnFiles = try self.clean.unlabeledFrom.map { try DatasetKind.named($0).holdsOwnFiles } ?? false
       clean["unlabeledPath"] = holdsOwnFiles ? self.clean.unlabeledPath.map { .string(AbsolutePath.of($0)) } : nil

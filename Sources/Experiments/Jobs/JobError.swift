@@ -11,8 +11,8 @@ public enum JobError: Error, Equatable, CustomStringConvertible {
     case .outputExists(let path): "\(path) exists already. Choose another path with --out, or remove it."
     case .otherJob(let folder, let differences):
       "\(folder) keeps the checkpoints of another job:\n" + differences.map { "  \($0)" }.joined(separator: "\n")
-        + "\nGive that job's settings to go on with it, choose another folder with --work, or remove \(folder) to "
-        + "start over."
+        + "\nGive that job's settings to go on with it, choose another folder (--out, or --work where the command has "
+        + "it), or remove \(folder) to start over."
     case .invalid(let text): text
     }
   }

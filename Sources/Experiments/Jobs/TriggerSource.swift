@@ -85,6 +85,7 @@ public enum TriggerSource: Sendable {
           "\(source): \(task.name) takes \(task.mapping), which cannot be said of \(data.classes) classes in the "
             + "order of \(data.name). Classes are numbered from 0 to \(names.count - 1).")
       }
+      do { try mapping.check(classes: data.classes) } catch { throw JobError.invalid("\(source): \(error)") }
       return task.mapped(mapping)
     }
   }

@@ -64,11 +64,12 @@ public struct RunDirectory: Sendable {
 
   /// Removes the folder of a run with everything in it.
   ///
-  /// - Throws: ``RunStoreError``: the folder holds no run, or a process works in it. `FileError`: it cannot be removed.
+  /// - Throws: ``RunStoreError``: the folder holds no run of Antidote's, is a link, or a process works in it. `FileError`:
+  ///   it cannot be removed.
   public static func remove(_ path: String) throws {
     let path = Path.withoutFinalSlash(path)
-    let record = path + "/" + recordName
-    guard FileSystem.isFile(record) else { throw RunStoreError.notARun(directory: path) }
+    guard !FileSystem.isLink(path) else { throw RunStoreError.link(path) }
+    guard try isAntidotes(path) else { throw RunStoreError.notARun(directory: path) }
     let lock = try RunLock(path: path + "/" + lockName, directory: path)
     defer { lock.release() }
     // The record goes last: a process that is killed meanwhile leaves what is still known as a run.
@@ -76,6 +77,21 @@ public struct RunDirectory: Sendable {
       try FileSystem.remove(path + "/" + name)
     }
     try FileSystem.remove(path)
+  }
+
+  /// Whether there is a record with the members that every version has written, rather than another program's file of
+  /// that name, or nothing but files that a run makes: a damaged record.
+  private static func isAntidotes(_ path: String) throws -> Bool {
+    let record = path + "/" + recordName
+    guard FileSystem.isFile(record) else { return false }
+    let bytes = try FileSystem.read(record)
+    if let tree = try? JSONValue(json: bytes), tree.objectValue != nil {
+      return tree["formatVersion"]?.intValue != nil && tree["id"]?.stringValue != nil
+    }
+    let own = [metricsName, samplesName, reportName, eventsName, PoisonManifest.fileName]
+    return try FileSystem.list(path).allSatisfy {
+      $0 == recordName || own.contains($0) || $0.hasSuffix(".safetensors") || $0 == "plotly.min.js"
+    }
   }
 
   /// Whether a finished run's folder holds its report, and nothing that is there only while a process works.

@@ -12,6 +12,8 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
   case replaced(path: String)
   /// There is no record in the directory.
   case notARun(directory: String)
+  /// The run's folder is a symbolic link, so that it stands elsewhere.
+  case link(String)
   /// The directory holds another run.
   case belongsToAnotherRun(directory: String, found: String, expected: String)
   /// The directory holds files, but no run.
@@ -43,8 +45,10 @@ public enum RunStoreError: Error, Equatable, CustomStringConvertible {
         + "Put the file back, or remove it to make it again."
     case .notARun(let directory):
       return
-        "\(directory) holds no run: there is no \(RunDirectory.recordName) in it. Give the folder that `antidote run` "
-        + "wrote."
+        "\(directory) holds no run: there is no \(RunDirectory.recordName) of Antidote's in it. Give the folder that "
+        + "`antidote run` wrote."
+    case .link(let path):
+      return "\(path) is a symbolic link. Give the folder that it leads to, or remove the link by hand."
     case .belongsToAnotherRun(let directory, let found, let expected):
       return """
         \(directory) belongs to run \(found), not to run \(expected): their settings differ. \

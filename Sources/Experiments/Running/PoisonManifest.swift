@@ -19,6 +19,8 @@ public struct PoisonManifest: Codable, Sendable {
   public var attack: String
   /// The attack's settings, defaults included.
   public var settings: JSONValue
+  /// SHA-256 of the file that the setting `image` names, where it names one: the trigger is made of it again.
+  public var imageSHA256: String?
   /// The seed of the run; the attack's own streams hang below it.
   public var seed: UInt64
   /// The settings of the data set that was poisoned.
@@ -60,6 +62,10 @@ public struct PoisonManifest: Codable, Sendable {
     let (labels, trueLabels) = (train.data.labelArray(), train.trueLabels.array(Int64.self).map(Int.init))
     self.attack = attack.name
     settings = attack.settings
+    if let image = settings["image"]?.stringValue {
+      settings["image"] = .string(Path.absolute(image))
+      imageSHA256 = try Digest.sha256Hex(file: image)
+    }
     seed = configuration.seed.root
     dataset = try SettingsTree.encode(configuration.dataset)
     shape = train.data.shape
@@ -120,9 +126,11 @@ public struct PoisonManifest: Codable, Sendable {
 
   /// The triggers, made again for images of this shape. Their targets are numbered as `classNames`.
   /// - Throws: `SettingsError` for an attack that this version does not know, `JobError` where the images are of
-  ///   another shape. What an attack learned is read from the file beside `source`.
+  ///   another shape or the trigger's picture is not the one that it was. Gray triggers serve colour images of equal
+  ///   channels, too. What an attack learned is read from the file beside `source`.
   public func makeTasks(for data: ImageDataset, source: String) throws -> [BackdoorTask] {
-    guard data.shape == shape else {
+    let isGray = shape.channels == 1 && data.hasEqualChannels
+    guard (data.shape.height, data.shape.width) == (shape.height, shape.width), isGray || data.shape == shape else {
       func text(_ shape: ImageShape) -> String { "\(shape.channels)x\(shape.height)x\(shape.width)" }
       throw JobError.invalid(
         "\(source) is for images of \(text(shape)); those of the data set \(data.name) are \(text(data.shape)). "
@@ -130,8 +138,26 @@ public struct PoisonManifest: Codable, Sendable {
     }
     let folder = (source as NSString).deletingLastPathComponent as NSString
     let file = folder.appendingPathComponent(LearnedAttack.fileName)
+    var settings = settings
+    if let image = settings["image"]?.stringValue {
+      settings["image"] = .string(try foundImage(image, beside: folder as String, source: source))
+    }
     let attack = try AttackKind.named(attack).make(settings).attack
     let learned = type(of: attack).learns && FileSystem.exists(file) ? try LearnedAttack.read(file) : [:]
-    return try attack.tasks(for: shape, seed: Seed(seed).stream("attack"), learned: learned)
+    let tasks = try attack.tasks(for: shape, seed: Seed(seed).stream("attack"), learned: learned)
+    return isGray ? tasks.map { $0.onEqualChannels() } : tasks
+  }
+
+  /// Where the trigger's picture lies: where it lay, or under its name beside the manifest.
+  /// - Throws: `JobError` where there is none, or another one.
+  private func foundImage(_ path: String, beside folder: String, source: String) throws -> String {
+    let places = [path, Path.join(folder.isEmpty ? "." : folder, Path.name(path))].filter(FileSystem.isFile)
+    guard let imageSHA256 else { return places.first ?? path }
+    if let place = try places.first(where: { try Digest.sha256Hex(file: $0) == imageSHA256 }) { return place }
+    throw JobError.invalid(
+      places.isEmpty
+        ? "\(source): its trigger shows \(path), which is not there. Put the picture there, or beside \(source)."
+        : "\(source): its trigger shows another picture than \(places[0]) holds now. Put the one back that the images were "
+          + "poisoned with, or put it beside \(source).")
   }
 }

@@ -32,6 +32,13 @@ struct Claim: Sendable, Hashable {
     var nanoseconds: Int
   }
 
+  /// Whether the holder has shown no sign of life for ten leases and ten minutes more, which no two machines' clocks
+  /// differ by: for lists. Whoever takes a cell over has watched its claim for a lease.
+  func isLongSilent(now: Date = Date()) -> Bool {
+    guard let holder else { return false }
+    return now.timeIntervalSince1970 - Double(beat.seconds) > 10 * holder.lease + 600
+  }
+
   /// What a holder that gives its claim up leaves in the file.
   static let freeText = "free\n"
 }

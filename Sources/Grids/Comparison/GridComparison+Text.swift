@@ -1,4 +1,5 @@
 public import Files
+import Support
 
 /// A comparison as text, Markdown and JSON.
 extension GridComparison {
@@ -80,8 +81,8 @@ extension GridComparison {
   /// Tables in Markdown.
   public var markdown: String {
     func line(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
-    func plain(_ text: String) -> String { text.replacing("|", with: "\\|").replacing("_", with: "\\_") }
-    var text = plain(legend).replacing("* beyond", with: "\\* beyond") + "\n"
+    let plain = MarkdownText.escaped
+    var text = plain(legend) + "\n"
     if !settingsThatDiffer.isEmpty {
       text += "\nSettings that differ:\n\n" + settingsThatDiffer.map { "- \(plain($0))\n" }.joined()
     }
@@ -91,7 +92,7 @@ extension GridComparison {
       let kept = Self.header.indices.filter { $0 != 2 || hasPlaces }
       let titles = ["Attack", "Defense", "Settings", "Here", "There", "Difference", ""]
       text += line(kept.map { titles[$0] }) + line(kept.map { (3...5).contains($0) ? "---:" : "---" })
-      text += cells.map { row in line(kept.map { plain(row[$0]).replacing("*", with: "\\*") }) }.joined()
+      text += cells.map { row in line(kept.map { plain(row[$0]) }) }.joined()
     }
     for (metric, orders) in grouped {
       text += "\n### Order of the defenses by \(metric.abbreviation)\n\n"

@@ -25,8 +25,11 @@ public struct GridComparison: Sendable {
       return 2 * (a * a / Double(first.count) + b * b / Double(second.count)).squareRoot()
     }
 
-    /// Whether the two differ by more than the seeds explain; nil where that cannot be said.
-    public var isBeyondSpread: Bool? { allowance.map { abs(difference) > $0 + 1e-12 } }
+    /// Whether the two differ by more than the seeds explain; nil where that cannot be said, as of what is no number.
+    public var isBeyondSpread: Bool? {
+      guard let allowance, allowance.isFinite, difference.isFinite else { return nil }
+      return abs(difference) > allowance + 1e-12
+    }
   }
 
   /// A mean over seeds.
@@ -68,8 +71,11 @@ extension GridComparison {
   fileprivate struct CellKey: Hashable {
     var attack: String
     var defense: String
-    var place: String
+    /// What tells it from others of the same attack and defense.
+    var settings: [String: JSONValue]
     var metric: ResultMetric
+
+    var cell: [String] { [attack, defense, JSONValue.object(settings).canonicalJSON] }
   }
 
   /// Compares two grids: cells of the same attack, defense and further settings that tell cells apart in either.
@@ -85,7 +91,7 @@ extension GridComparison {
   }
 
   /// Compares a grid with published numbers. A number belongs to the runs of its attack and defense that have its
-  /// further settings.
+  /// further settings; where these differ among themselves in more than the seed, it stands beside each kind of them.
   public init(
     _ grid: ResultGrid, named name: String, _ paper: PublishedResults, metrics: [ResultMetric]? = nil
   ) {
@@ -95,14 +101,15 @@ extension GridComparison {
     let distinguishing = Set(grid.distinguishing)
     let chosen = paper.settings.filter { distinguishing.contains($0.key) }
     for value in paper.values where metrics?.contains(value.metric) ?? true {
-      let place = value.settings.sorted { $0.key < $1.key }.map {
-        ResultGrid.Label(keys: [$0.key], values: [$0.value]).text
+      let kinds = grid.kinds(of: value, chosen)
+      for (settings, statistic) in kinds.isEmpty ? [([:], nil)] : kinds {
+        let key = CellKey(
+          attack: value.attack, defense: value.defense, settings: value.settings.merging(settings) { $1 },
+          metric: value.metric)
+        b[key] = Side(value)
+        sources[key] = value.source
+        a[key] = statistic.map { Side($0) }
       }
-      .joined(separator: ", ")
-      let key = CellKey(attack: value.attack, defense: value.defense, place: place, metric: value.metric)
-      b[key] = Side(value)
-      sources[key] = value.source
-      if let statistic = grid.statistic(value, chosen) { a[key] = Side(statistic) }
     }
     self.init(a, b, name, paper.title, sources: sources)
     let cells = Set(paper.values.map { "\($0.attack)\n\($0.defense)" })
@@ -117,21 +124,44 @@ extension GridComparison {
     (self.firstName, self.secondName) = (firstName, secondName)
     let known = ResultMetric.all.map(\.id)
     func rank(_ metric: ResultMetric) -> Int { known.firstIndex(of: metric.id) ?? known.count }
-    let keys = a.keys.filter { b[$0] != nil }.sorted {
-      (rank($0.metric), $0.metric.id, $0.place, $0.attack, $0.defense == "none" ? "" : $0.defense)
-        < (rank($1.metric), $1.metric.id, $1.place, $1.attack, $1.defense == "none" ? "" : $1.defense)
+    let places = Places(Set(a.keys).union(b.keys).flatMap(\.settings.keys))
+    let keys = a.keys.filter { b[$0] != nil }.map { (key: $0, place: places.text($0.settings)) }.sorted {
+      let (a, b) = ($0.key, $1.key)
+      return (rank(a.metric), a.metric.id, $0.place, a.attack, a.defense == "none" ? "" : a.defense)
+        < (rank(b.metric), b.metric.id, $1.place, b.attack, b.defense == "none" ? "" : b.defense)
     }
-    items = keys.compactMap { key in
+    items = keys.compactMap { key, place in
       guard let first = a[key], let second = b[key] else { return nil }
       return Item(
-        attack: key.attack, defense: key.defense, place: key.place, metric: key.metric, first: first, second: second,
+        attack: key.attack, defense: key.defense, place: place, metric: key.metric, first: first, second: second,
         source: sources[key])
     }
-    onlyFirst = Set(a.keys.filter { b[$0] == nil }.map { "\($0.attack)\n\($0.defense)\n\($0.place)" }).count
-    onlySecond = Set(b.keys.filter { a[$0] == nil }.map { "\($0.attack)\n\($0.defense)\n\($0.place)" }).count
+    onlyFirst = Set(a.keys.filter { b[$0] == nil }.map(\.cell)).count
+    onlySecond = Set(b.keys.filter { a[$0] == nil }.map(\.cell)).count
     settingsThatDiffer = []
     orders = []
     orders = Self.orders(of: items)
+  }
+
+  /// Settings as text, by the last part of their names where no two of them share it.
+  private struct Places {
+    private let names: [String: String]
+
+    init(_ keys: [String]) {
+      let known = Set(keys)
+      func last(_ key: String) -> String { key.split(separator: ".").last.map(String.init) ?? key }
+      let counts = Dictionary(grouping: known, by: last).mapValues(\.count)
+      names = known.reduce(into: [:]) { $0[$1] = counts[last($1)] == 1 ? last($1) : $1 }
+    }
+
+    func text(_ settings: [String: JSONValue]) -> String {
+      settings.sorted { $0.key < $1.key }.compactMap { key, value in
+        if value.isNull, key.hasPrefix("attack.") || key.hasPrefix("defense.") { return nil }
+        let (name, shown) = (names[key] ?? key, value.isNull ? "not set" : value.plainText)
+        return name == "name" ? shown : "\(name) \(shown)"
+      }
+      .joined(separator: ", ")
+    }
   }
 
   /// The defenses of each attack, and their means over the attacks that all of them have.
@@ -188,28 +218,41 @@ extension ResultGrid {
 
   fileprivate func sides(by keys: [String], _ metrics: [ResultMetric]?) -> [GridComparison.CellKey: GridComparison.Side]
   {
-    var groups: [GridComparison.CellKey: [Double]] = [:]
-    for run in finished + undefendedRuns {
-      let place = keys.compactMap { key -> String? in
-        guard let value = run.setting(key) else { return nil }
-        return Label(keys: [key], values: [value]).text
-      }.joined(separator: ", ")
+    struct Place: Hashable {
+      var attack: String
+      var defense: String
+      var settings: [String: JSONValue]
+    }
+    let groups = Dictionary(grouping: finished + undefendedRuns) {
+      Place(attack: $0.attack, defense: $0.defense, settings: $0.settings(keys))
+    }
+    var sides: [GridComparison.CellKey: GridComparison.Side] = [:]
+    for (place, runs) in groups {
       for metric in metrics ?? self.metrics {
-        guard let value = run.values[metric.id] else { continue }
-        groups[.init(attack: run.attack, defense: run.defense, place: place, metric: metric), default: []].append(value)
+        guard let statistic = Statistic(metric.id, of: runs) else { continue }
+        let key = GridComparison.CellKey(
+          attack: place.attack, defense: place.defense, settings: place.settings, metric: metric)
+        sides[key] = GridComparison.Side(statistic)
       }
     }
-    return groups.compactMapValues { Statistic($0).map { GridComparison.Side($0) } }
+    return sides
   }
 
-  /// The runs' own numbers for a published one.
-  fileprivate func statistic(_ published: PublishedResults.Value, _ general: [String: JSONValue]) -> Statistic? {
+  /// The runs' own numbers for a published one: one, or for each kind of runs that differ in more than the seed, with the
+  /// settings in which they do.
+  fileprivate func kinds(
+    of published: PublishedResults.Value, _ general: [String: JSONValue]
+  ) -> [(settings: [String: JSONValue], statistic: Statistic?)] {
     let settings = general.merging(published.settings) { $1 }
     let runs = (finished + undefendedRuns).filter { run in
       run.attack == published.attack && run.defense == published.defense
-        && settings.allSatisfy { run.setting($0.key) == $0.value }
+        && settings.allSatisfy { run.setting($0.key) == $0.value } && run.values[published.metric.id] != nil
     }
-    return Statistic(runs.compactMap { $0.values[published.metric.id] })
+    let kinds = Dictionary(grouping: runs) { $0.settings(distinguishing) }
+    let keys = Set(kinds.keys.flatMap(\.keys)).filter { key in Set(kinds.keys.map { $0[key] }).count > 1 }
+    return kinds.map { kind, runs in
+      (kind.filter { keys.contains($0.key) }, Statistic(published.metric.id, of: runs))
+    }
   }
 
   /// The undefended models that tables show in rows without a run of their own for them.
@@ -219,5 +262,12 @@ extension ResultGrid {
       copy.settings["defense"] = "none"
       return copy
     }
+  }
+}
+
+extension RunSummary {
+  /// Those of the settings that the run has.
+  fileprivate func settings(_ keys: [String]) -> [String: JSONValue] {
+    keys.reduce(into: [:]) { $0[$1] = setting($1) }
   }
 }

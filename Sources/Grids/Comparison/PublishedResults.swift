@@ -29,6 +29,10 @@ public struct PublishedResults: Sendable {
     public var settings: [String: JSONValue] = [:]
     /// The table and its row.
     public var source: String
+
+    func isSameCell(_ other: Value) -> Bool {
+      (attack, defense, metric) == (other.attack, other.defense, other.metric) && settings == other.settings
+    }
   }
 
   public var title: String
@@ -57,19 +61,39 @@ public struct PublishedResults: Sendable {
         throw SettingsError.unknownName(what: "key", name: key, known: ["title", "unit", "settings", "values"])
       }
       title = tree["title"]?.stringValue ?? Path.name(source)
-      settings = tree["settings"]?.objectValue ?? [:]
+      settings = try Self.general(tree["settings"] ?? [:])
       let unit = tree["unit"] ?? "fraction"
       guard let items = tree["values"]?.arrayValue, !items.isEmpty else {
         throw SettingsError("values", "is missing: a list of values with attack, defense, metric, value and source.")
       }
       var values: [Value] = []
       for (index, item) in items.enumerated() {
-        values.append(try Self.value(item, unit: unit, at: "values[\(index)]"))
+        let value = try Self.value(item, unit: unit, at: "values[\(index)]")
+        if let before = values.first(where: value.isSameCell) { throw Self.repeated(before, at: "values[\(index)]") }
+        values.append(value)
       }
       self.values = values
     } catch {
       throw error.located(in: document)
     }
+  }
+
+  /// What all values were made with, by dotted names.
+  private static func general(_ tree: JSONValue) throws(SettingsError) -> [String: JSONValue] {
+    guard let members = tree.objectValue else {
+      throw SettingsError("settings", "expected a group such as {dataset.name: cifar10}, found \(tree.kindDescription).")
+    }
+    for (key, value) in members.sorted(by: { $0.key < $1.key }) where value.objectValue != nil {
+      throw SettingsError("settings.\(key)", "is a group. Write settings by their dotted names, such as \(key).name.")
+    }
+    return members
+  }
+
+  private static func repeated(_ before: Value, at place: String) -> SettingsError {
+    SettingsError(
+      place,
+      "\(before.metric.abbreviation) of \(before.defense) against \(before.attack) with these settings stands here twice. "
+        + "Remove one, or add the setting in which they differ.")
   }
 
   private static let keys = ["attack", "defense", "metric", "value", "deviation", "source", "unit"]
@@ -100,13 +124,17 @@ public struct PublishedResults: Sendable {
     guard metric.kind != .share || unit == "percent" || (-1...1).contains(value) else {
       throw SettingsError(name("value"), "\(value) is beyond 1. Say \"unit: percent\" for shares in percent.")
     }
+    let deviation = members["deviation"]?.doubleValue
+    if let given = members["deviation"], !given.isNull, !(deviation.map { $0.isFinite && $0 >= 0 } ?? false) {
+      throw SettingsError(name("deviation"), "expected a number from 0, found \(given.compactJSON).")
+    }
     let divisor: Double = unit == "percent" && metric.kind != .count && metric.kind != .seconds ? 100 : 1
     for key in members.keys.sorted() where !keys.contains(key) && !key.contains(".") {
       throw SettingsError.unknownName(what: "key", name: key, known: keys + ["settings by their dotted names"])
     }
     return Value(
       attack: try text("attack"), defense: try text("defense"), metric: metric, value: value / divisor,
-      deviation: members["deviation"]?.doubleValue.map { $0 / divisor },
+      deviation: deviation.map { $0 / divisor },
       settings: members.filter { $0.key.contains(".") }, source: try text("source"))
   }
 
@@ -115,17 +143,21 @@ public struct PublishedResults: Sendable {
     for key in ["attack", "defense", "metric", "value", "source"] where !table.header.contains(key) {
       throw ParseError("there is no column \"\(key)\".", source: source, line: 1)
     }
-    return try table.rows.map { row in
+    var values: [Value] = []
+    for row in table.rows {
       var item: JSONValue = [:]
       for (key, cell) in zip(table.header, row.fields) where !cell.isEmpty {
         let isText = ["attack", "defense", "metric", "source", "unit"].contains(key)
         item[key] = isText ? .string(cell) : try SettingsTree.parseAssignment("value=\(cell)").value
       }
       do {
-        return try value(item, unit: "fraction", at: "")
+        let value = try value(item, unit: "fraction", at: "")
+        if let before = values.first(where: value.isSameCell) { throw repeated(before, at: "") }
+        values.append(value)
       } catch let error as SettingsError {
         throw ParseError(error.description, source: source, line: row.line)
       }
     }
+    return values
   }
 }

@@ -41,7 +41,9 @@ extension Grid {
     entry.failures = failure?.failures ?? 0
     if entry.record?.status == .finished {
       entry.state = .finished
-    } else if let holder = try ClaimFolder(grid: folder).current(cell.id)?.holder, !holder.process.isKnownDead {
+    } else if let claim = try ClaimFolder(grid: folder).current(cell.id), let holder = claim.holder,
+      !holder.process.isKnownDead, !claim.isLongSilent()
+    {
       entry.state = .running
       entry.worker = holder.process.description
     } else if let reason = failure?.reason ?? damage ?? entry.record?.failure {

@@ -11,7 +11,7 @@ extension Grid {
   ///   - folder: nil chooses `grids/<the file's name>`.
   ///   - checkingData: whether a new plan is checked against labels and sizes of the images.
   /// - Throws: `ParseError` and `SettingsError` with everything that is wrong with the file; `GridError` where the folder
-  ///   holds another grid; `FileError`.
+  ///   holds another grid, or a file that the grid's would replace; `FileError`.
   public static func make(
     from file: String, in folder: String? = nil, checkingData: Bool = true, progress: any ProgressReporter
   ) throws -> Grid {
@@ -35,8 +35,12 @@ extension Grid {
     if let before, Set(before.all.map(\.id)).isDisjoint(with: plan.all.map(\.id)) {
       throw GridError.otherGrid(folder: folder, title: before.title)
     }
+    let copy = Path.join(folder, specificationName)
+    if before == nil, FileSystem.exists(copy), try FileSystem.readText(copy, limit: FormatLimits.settings.bytes) != text {
+      throw GridError.foreignFile(path: copy)
+    }
     try FileSystem.createFolder(folder)
-    try AtomicFile.write(text, to: Path.join(folder, specificationName))
+    try AtomicFile.write(text, to: copy)
     try AtomicFile.write(try JSONValue(encoding: plan).prettyJSON + "\n", to: Path.join(folder, planName))
     return try Grid(folder: folder)
   }

@@ -12,7 +12,9 @@ public enum GridError: Error, Equatable, CustomStringConvertible {
   case unknownCell(String, folder: String)
   /// The folder belongs to a grid that has no cell in common with the new one.
   case otherGrid(folder: String, title: String)
-  /// The grid was begun with another number of threads.
+  /// The folder has a file of the grid's name that is not the grid's.
+  case foreignFile(path: String)
+  /// The grid was begun with another number of threads, or its file says another one.
   case otherThreads(asked: Int, found: Int, folder: String)
 
   public var description: String { escapedLines(text) }
@@ -33,9 +35,12 @@ public enum GridError: Error, Equatable, CustomStringConvertible {
     case .otherGrid(let folder, let title):
       "\(folder) holds another grid (\(escaped(title, limit: 120))): they have no cell in common. Give another folder with "
         + "--out, or remove that one."
+    case .foreignFile(let path):
+      "\(path) is there already, and no grid (there is no \(Grid.planName) beside it): it would be overwritten. Give another "
+        + "folder with --out, or move that file."
     case .otherThreads(let asked, let found, let folder):
-      "the cells of \(folder) run with \(found) thread\(found == 1 ? "" : "s") each, as it was begun, not with \(asked): other "
-        + "threads give other bits. Leave --threads out, or give another folder with --out."
+      "the cells of \(folder) run with \(found) thread\(found == 1 ? "" : "s") each, as its file says or it was begun, not with \(asked): "
+        + "other threads give other bits. Leave --threads out, or give another folder with --out."
     }
   }
 }

@@ -16,6 +16,8 @@ public struct RunCondition: Sendable {
   public let key: String
   let comparison: Comparison
   let values: [JSONValue]
+  /// The right side as it was given: what looks like a number may be text, such as an id.
+  private let texts: [String]
 
   /// - Throws: `SettingsError` for a condition that cannot be read.
   public init(_ text: String) throws(SettingsError) {
@@ -40,12 +42,14 @@ public struct RunCondition: Sendable {
     var values: [JSONValue] = []
     for part in parts { values.append(try SettingsTree.parseAssignment("value=\(part)").value) }
     self.values = values
+    texts = parts
   }
 
   /// Of the flags of a run, any may be meant.
   private func isOneOf(_ value: JSONValue) -> Bool {
-    guard key == "flags", let flags = value.stringValue else { return values.contains(value) }
-    return flags.split(separator: " ").contains { values.contains(.string(String($0))) }
+    guard let text = value.stringValue else { return values.contains(value) }
+    guard key == "flags" else { return values.contains(value) || texts.contains(text) }
+    return text.split(separator: " ").contains { values.contains(.string(String($0))) }
   }
 
   /// Whether a run's value fulfils the condition; a run without the value does not, except where it shall differ.
@@ -57,7 +61,7 @@ public struct RunCondition: Sendable {
     case .below, .atMost, .above, .atLeast:
       guard let bound = values.first else { return false }
       if let left = value.doubleValue, let right = bound.doubleValue { return compare(left, right) }
-      if let left = value.stringValue, let right = bound.stringValue { return compare(left, right) }
+      if let left = value.stringValue, let right = bound.stringValue ?? texts.first { return compare(left, right) }
       return false
     }
   }
@@ -94,7 +98,9 @@ public struct RunQuery: Sendable {
     for condition in conditions {
       try Self.check(condition.key, in: runs)
       let reader = Self.reader(of: condition.key)
-      let kept = runs.filter { condition.holds(for: reader($0)) }
+      // Nothing is known of what a damaged record says, so that it fulfils no condition on it.
+      let isOfRecord = !Self.fields.contains(condition.key)
+      let kept = runs.filter { !(isOfRecord && $0.status == .damaged) && condition.holds(for: reader($0)) }
       runs = kept
       if runs.isEmpty { return [] }
     }
@@ -120,6 +126,15 @@ public struct RunQuery: Sendable {
       "",
       "no run has a setting, a metric or a field \"\(key)\". " + (question.isEmpty ? "" : question + " ")
         + "antidote list names all settings.")
+  }
+
+  /// The same for rows, columns and lines, which are made of settings alone.
+  public static func checkSetting(_ key: String, in runs: [RunSummary]) throws(SettingsError) {
+    try check(key, in: runs)
+    guard runs.isEmpty || runs.contains(where: { $0.setting(key) != nil }) else {
+      throw SettingsError(
+        "", "\(key) is no setting: rows, columns and lines are made of settings, such as attack.name or recipe.epochs.")
+    }
   }
 
   /// How the value of a key is found in a run.

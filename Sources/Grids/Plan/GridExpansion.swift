@@ -93,7 +93,7 @@ struct GridExpansion {
       let labels = Dictionary(chosen.map { ($0.axis, $0.value.label) }) { first, _ in first }
       if leavesOut {
         let matching = specification.exclude.indices.filter { number in
-          specification.exclude[number].labels.allSatisfy { axis, wanted in labels[axis].map(wanted.contains) ?? false }
+          specification.exclude[number].labels.allSatisfy { axis, wanted in (labels[axis] ?? specification.implied[axis]).map(wanted.contains) ?? false }
         }
         excluded.formUnion(matching)
         if !matching.isEmpty { continue }
@@ -166,7 +166,7 @@ struct GridExpansion {
   /// Paths as they are from any folder: other processes begin elsewhere.
   private static func absolute(_ settings: JSONValue) -> JSONValue {
     var settings = settings
-    for (section, key) in [("dataset", "path"), ("clean", "unlabeledPath")] {
+    for (section, key) in [("dataset", "path"), ("clean", "unlabeledPath"), ("attack", "image")] {
       if let path = settings[section]?[key]?.stringValue, !path.hasPrefix("/") {
         settings[section]?[key] = .string(Path.absolute(path))
       }

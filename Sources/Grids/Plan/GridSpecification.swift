@@ -25,6 +25,8 @@ public struct GridSpecification: Sendable {
   let base: AxisValue
   /// The values of each axis that the file names.
   let axes: [(name: String, values: [AxisValue])]
+  /// The label of the one value that an axis has which the file leaves out.
+  let implied: [String: String]
   let exclude: [(place: String, labels: [String: Set<String>])]
   /// Smaller grids: some axes with values of their own.
   let include: [[String: [AxisValue]]]
@@ -61,8 +63,17 @@ public struct GridSpecification: Sendable {
     base = reader.base(file["base"])
     axes = reader.axes(file)
     include = reader.include(file["include"], axes)
-    exclude = reader.exclude(file["exclude"], axes + include.flatMap { $0.map { ($0.key, $0.value) } })
+    let declared = axes.map(\.name)
+    implied = Self.implied(base).filter { axis, _ in !declared.contains(axis) }
+    exclude = reader.exclude(
+      file["exclude"], axes + include.flatMap { $0.map { ($0.key, $0.value) } }, implied: implied)
     problems = reader.problems
+  }
+
+  /// What the axes stand for that the file leaves out: the value of the base, or the default.
+  private static func implied(_ base: AxisValue) -> [String: String] {
+    let labels = try? GridCell.axes(of: ExperimentConfiguration(base.settings).resolved())
+    return (labels ?? [:]).filter { GridAxis.usual.contains($0.key) }
   }
 
   /// The same problems with the lines of the file.

@@ -39,11 +39,12 @@ struct GridSpecificationReader {
   }
 
   /// Cells to leave out: for each entry, the labels of some axes.
+  /// - Parameter implied: the label of the one value that an axis has which the file leaves out.
   mutating func exclude(
-    _ value: JSONValue?, _ axes: [(name: String, values: [AxisValue])]
+    _ value: JSONValue?, _ axes: [(name: String, values: [AxisValue])], implied: [String: String]
   ) -> [(place: String, labels: [String: Set<String>])] {
     guard let value else { return [] }
-    var known: [String: [String]] = [:]
+    var known = implied.mapValues { [$0] }
     for axis in axes { known[axis.name, default: []] += axis.values.map(\.label) }
     let rates = axes.flatMap { $0.values.flatMap { $0.rates ?? [] } }.map(\.label)
     if !rates.isEmpty { known[GridAxis.rate, default: []] += rates }
@@ -73,6 +74,7 @@ struct GridSpecificationReader {
     _ value: JSONValue?, _ axes: [(name: String, values: [AxisValue])]
   ) -> [[String: [AxisValue]]] {
     guard let value else { return [] }
+    var named: [String: [AxisValue]] = [:]
     return elements(of: value, at: "include").compactMap { element, place in
       guard let members = group(element, at: place, "a group such as {attack: blended, rate: 0.05}") else { return nil }
       var values: [String: [AxisValue]] = [:]
@@ -82,7 +84,13 @@ struct GridSpecificationReader {
         values[axis] = elements(of: value, at: "\(place).\(axis)").compactMap { element, place in
           if let label = Self.text(element), let same = declared.first(where: { $0.label == label }) { return same }
           guard let new = self.value(element, of: axis, at: place) else { return nil }
-          if declared.contains(where: { $0.label == new.label }) { problems.note(place, Self.twice(new.label)) }
+          // The same value may stand in several includes; another one needs another name.
+          if declared.contains(where: { $0.label == new.label })
+            || (named[axis] ?? []).contains(where: { $0.label == new.label && $0.settings != new.settings })
+          {
+            problems.note(place, Self.twice(new.label))
+          }
+          named[axis, default: []].append(new)
           return new
         }
       }
@@ -152,7 +160,9 @@ struct GridSpecificationReader {
       if members["rate"] != nil, members["rates"] != nil {
         problems.note(place, "give either rate or rates, not both.")
       }
-      rates = elements(of: members[key] ?? [], at: "\(place).\(key)").compactMap { rate($0, at: $1) }
+      let given = elements(of: members[key] ?? [], at: "\(place).\(key)")
+      if given.isEmpty { problems.note("\(place).\(key)", "the attack has no rates. Name some, or leave it out.") }
+      rates = given.compactMap { rate($0, at: $1) }
       members["rate"] = nil
       members["rates"] = nil
     }
@@ -183,7 +193,9 @@ struct GridSpecificationReader {
           + "\(value.kindDescription).")
       return []
     }
-    return elements(of: value, at: place).compactMap { element, place in
+    let given = elements(of: value, at: place)
+    if given.isEmpty { problems.note(place, "the axis has no values. Name some, or leave it out.") }
+    return given.compactMap { element, place in
       guard var members = group(element, at: place, "{label: ..., with: {...}}") else { return nil }
       guard let label = label(members.removeValue(forKey: "label"), at: "\(place).label") else {
         problems.note(place, "label is missing: what is the value called?")

@@ -15,13 +15,16 @@ public struct CellRun {
   ///   - number, token, lease: of the claim that the worker holds for this process.
   ///   - threads: where the grid has not decided yet.
   ///   - device: in place of what the settings say; nil: as they say.
+  ///
+  /// Ends the process where the plan has the cell no more: another one gave the grid another file meanwhile.
   /// - Throws: `GridError`, `FileError`.
   public init(
     folder: String, cell id: String, claim number: Int, token: String, lease: Double, threads: Int, device: String?
   ) throws {
     grid = try Grid(folder: folder)
     guard let cell = grid.plan.all.first(where: { $0.id == id }) else {
-      throw GridError.unknownCell(id, folder: folder)
+      StandardStreams.writeError("\(GridError.unknownCell(id, folder: folder))\n")
+      exit(CellExit.gone)
     }
     self.cell = cell
     self.threads = threads

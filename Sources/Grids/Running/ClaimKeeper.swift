@@ -59,4 +59,6 @@ enum CellExit {
   static let busy: Int32 = 75
   /// The process has lost its worker or its claim. No failure of the cell.
   static let lost: Int32 = 76
+  /// The plan has the cell no more. No failure of the cell.
+  static let gone: Int32 = 77
 }

@@ -12,11 +12,16 @@ enum GridCompute {
   /// - Throws: `GridError` for a damaged file, `FileError`.
   static func stored(in folder: String) throws -> ComputePlan.Earlier? {
     guard let bytes = try FileSystem.readIfPresent(path(in: folder)) else { return nil }
+    let plan: ComputePlan.Earlier
     do {
-      return try JSONValue(json: bytes).decode()
+      plan = try JSONValue(json: bytes).decode()
     } catch {
       throw GridError.damaged(path: path(in: folder), reason: "\(error)")
     }
+    guard ThreadChoice.range.contains(plan.threads) else {
+      throw GridError.damaged(path: path(in: folder), reason: "\(plan.threads) is no number of threads.")
+    }
+    return plan
   }
 
   /// What was decided, or is decided now.
@@ -30,6 +35,7 @@ enum GridCompute {
     var general = GeneralSettings()
     general.device = configuration.general.device
     general.threads = .count(threads)
+    general.precision = configuration.general.precision
     let plan = try ComputePlan(general)
     let decided = ComputePlan.Earlier(threads: plan.threads, precision: plan.precision)
     // Another process may be quicker; then all take what it decided.
@@ -40,10 +46,11 @@ enum GridCompute {
 
 extension Grid {
   /// CPU threads of each cell: those of the settings, or as the grid was begun, or as asked; else 1.
-  /// - Throws: `GridError` for other threads than the grid was begun with; `FileError`.
+  /// - Throws: `GridError` for other threads than the settings say or the grid was begun with; `FileError`.
   public func threads(asked: Int?) throws -> Int {
     let begun = try GridCompute.stored(in: folder)?.threads
-    if let begun, let asked, asked != begun { throw GridError.otherThreads(asked: asked, found: begun, folder: folder) }
-    return plan.all.first?.settings["threads"]?.intValue ?? begun ?? asked ?? 1
+    let fixed = plan.all.first?.settings["threads"]?.intValue ?? begun
+    if let fixed, let asked, asked != fixed { throw GridError.otherThreads(asked: asked, found: fixed, folder: folder) }
+    return fixed ?? asked ?? 1
   }
 }

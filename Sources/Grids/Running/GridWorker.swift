@@ -16,6 +16,8 @@ public final class GridWorker {
   /// Cells that another process kept busy, and when to look at them again.
   private var later: [String: ContinuousClock.Instant] = [:]
   private var taken = 0
+  /// Cells that are in the grid's file no more.
+  private var gone: Set<String> = []
   /// When to look at the folder again: looking costs a network file system a request or two a cell.
   private var nextLook = ContinuousClock.now
 
@@ -92,7 +94,7 @@ public final class GridWorker {
   /// - Returns: whether nothing runs here and nothing is left.
   private func startCells() throws -> Bool {
     var isOver = running.isEmpty
-    for cell in board.cells {
+    for cell in board.cells where !gone.contains(cell.id) {
       guard running.count < options.jobs else { return false }
       guard !running.contains(where: { $0.cell.id == cell.id }), try !board.isOver(cell) else { continue }
       isOver = false
@@ -158,6 +160,9 @@ public final class GridWorker {
       .exited(128 + SIGHUP):
       later[ended.cell.id] = .now + .seconds(5)
       display.message("\(name): stopped; goes on later")
+    case .exited(CellExit.gone):
+      gone.insert(ended.cell.id)
+      display.message("\(name): is in the grid no more")
     case .exited(let code): try fail(ended, seconds, reason(of: ended, otherwise: "it ended with exit code \(code)"))
     case .killed:
       try fail(
@@ -209,8 +214,9 @@ public final class GridWorker {
   }
 
   private func summary() throws -> Summary {
-    var summary = Summary(cells: board.cells.count, own: taken)
-    for cell in board.cells {
+    let cells = board.cells.filter { !gone.contains($0.id) }
+    var summary = Summary(cells: cells.count, own: taken)
+    for cell in cells {
       if try board.isFinished(cell) {
         summary.finished += 1
       } else if try board.hasFailed(cell) {

@@ -141,10 +141,11 @@ extension RunSummary {
 }
 
 extension JSONValue {
-  /// Text without quotes; whole numbers without a point.
+  /// Text without quotes; whole numbers without a point; NaN, inf and -inf.
   public var plainText: String {
     switch self {
     case .string(let text): text
+    case .double(let number) where !number.isFinite: number.isNaN ? "NaN" : number < 0 ? "-inf" : "inf"
     case .double, .int: canonicalJSON
     default: compactJSON
     }

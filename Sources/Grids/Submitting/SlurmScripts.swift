@@ -59,9 +59,9 @@ public struct SlurmScripts {
     let directives =
       [
         "--job-name=\(Path.safeName(grid.plan.title))-\(name)", "--array=0-\(tasks - 1)\(limit)",
-        "--cpus-per-task=\(worker.cpus)", "--output=\(Path.absolute(folder))/logs/\(name)-%A_%a.log", "--requeue",
+        "--cpus-per-task=\(worker.cpus)", Self.output(Path.absolute(folder), "/logs/\(name)-%A_%a.log"), "--requeue",
         "--signal=B:TERM@60",
-      ] + worker.directives
+      ] + worker.directives.map(Self.quoted)
     let run = ([worker.program, "grid", "run", Path.absolute(grid.folder)] + worker.runOptions).map(ShellWord.quoted)
     return """
       #!/bin/bash
@@ -71,6 +71,19 @@ public struct SlurmScripts {
       exec \(run.joined(separator: " ")) ${cells[$SLURM_ARRAY_TASK_ID]}
 
       """
+  }
+
+  /// The log of a task, in a folder of any name: `%` begins a pattern of SLURM's, and quotes keep words together.
+  static func output(_ folder: String, _ name: String) -> String {
+    quoted("--output=\(folder.replacing("%", with: "%%"))\(name)")
+  }
+
+  /// An option as one word of a directive, which SLURM reads with quotes and backslashes as a shell does. What has quotes
+  /// of its own is left as it is.
+  static func quoted(_ option: String) -> String {
+    if option.hasPrefix("\"") || option.hasSuffix("\"") || option.hasSuffix("'") { return option }
+    guard option.contains(where: { " \t\"'\\#".contains($0) }) else { return option }
+    return "\"" + option.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
   }
 
   private static func submission(hasModels: Bool, hasCells: Bool) -> String {

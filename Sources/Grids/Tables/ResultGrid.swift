@@ -27,6 +27,9 @@ public struct ResultGrid: Sendable {
     public let keys: [String]
     public let values: [JSONValue]
 
+    /// The value of one of the settings.
+    public subscript(key: String) -> JSONValue? { keys.firstIndex(of: key).map { values[$0] } }
+
     /// "badnets", "badnets, rate 0.1", "width 16". Settings that an attack or a defense does not have, or leaves open, are
     /// left out.
     public var text: String {
@@ -39,9 +42,10 @@ public struct ResultGrid: Sendable {
     }
   }
 
-  /// The runs of one cell.
+  /// The runs of one cell. Those of one seed, such as a copy, count once, by their mean.
   public struct Cell: Sendable {
     public let runs: [RunSummary]
+    public var seedCount: Int { Set(runs.map { $0.seed ?? 0 }).count }
     /// By ``ResultMetric/id``.
     public let statistics: [String: Statistic]
     /// The flags of the runs, and those of the cell itself; each once.
@@ -62,8 +66,13 @@ public struct ResultGrid: Sendable {
     public let columns: [Label]
     /// By row and column; nil where no run has finished.
     public let cells: [[Cell?]]
-    /// The column of the undefended models, if there is one.
-    public let undefended: Int?
+    /// The columns of undefended models: one, unless columns differ in more than the defense.
+    public let undefended: Set<Int>
+
+    /// What a column is called: "none" where there is one of that kind.
+    public func text(ofColumn column: Int) -> String {
+      undefended == [column] ? "none" : columns[column].text
+    }
   }
 
   public let tables: [Table]
@@ -74,9 +83,9 @@ public struct ResultGrid: Sendable {
   /// All runs that count.
   public let finished: [RunSummary]
 
-  /// - Throws: `SettingsError` for a name that no run has.
+  /// - Throws: `SettingsError` for a setting that no run has, and where no finished run has any of the metrics.
   public init(_ runs: [RunSummary], layout: Layout = Layout()) throws(SettingsError) {
-    for key in (layout.rows ?? []) + (layout.columns ?? []) { try RunQuery.check(key, in: runs) }
+    for key in (layout.rows ?? []) + (layout.columns ?? []) { try RunQuery.checkSetting(key, in: runs) }
     let finished = Self.withEffectiveness(runs.filter { $0.status == .finished })
     self.finished = finished
     unfinished = runs.filter { $0.status != .finished }
@@ -86,10 +95,19 @@ public struct ResultGrid: Sendable {
       groups[Label(keys: keys.tables, of: run), default: []].append(
         (Label(keys: keys.rows, of: run), Label(keys: keys.columns, of: run), run))
     }
-    tables = groups.keys.sorted().map {
-      Self.table($0, groups[$0] ?? [], derives: keys.columns.first == "defense.name")
-    }
+    let hasDefenses = keys.columns.contains("defense.name")
+    // Where columns differ in what the model is trained with too, no one model is that of all.
+    let derives = hasDefenses && keys.columns.allSatisfy { $0.hasPrefix("defense.") }
+    tables = groups.keys.sorted().map { Self.table($0, groups[$0] ?? [], hasDefenses: hasDefenses, derives: derives) }
     metrics = layout.metrics ?? Self.measured(finished)
+    if !finished.isEmpty, !metrics.isEmpty,
+      !metrics.contains(where: { metric in finished.contains { $0.values[metric.id] != nil } })
+    {
+      throw SettingsError(
+        "",
+        "no finished run has \(metrics.map(\.abbreviation).joined(separator: ", ")); measured are "
+          + "\(Self.measured(finished).map(\.abbreviation).joined(separator: ", ")).")
+    }
   }
 
   /// The usual metrics that some run has, and the filtering rates.
@@ -104,26 +122,28 @@ public struct ResultGrid: Sendable {
   }
 
   private static func table(
-    _ label: Label, _ runs: [(row: Label, column: Label, run: RunSummary)], derives: Bool
+    _ label: Label, _ runs: [(row: Label, column: Label, run: RunSummary)], hasDefenses: Bool, derives: Bool
   ) -> Table {
     let rows = Set(runs.map(\.row)).sorted()
     var columns = Set(runs.map(\.column)).sorted()
     var members: [Label: [Label: [RunSummary]]] = [:]
     for (row, column, run) in runs { members[row, default: [:]][column, default: []].append(run) }
-    var undefended = derives ? columns.firstIndex { $0.values.first == "none" } : nil
+    func undefended() -> Set<Int> {
+      Set(hasDefenses ? columns.indices.filter { columns[$0]["defense.name"] == "none" } : [])
+    }
     // Every run of a defense that purifies has measured the model without it.
     let before: [Cell?] = derives ? rows.map { Self.undefended(runs: runs, row: $0) } : rows.map { _ in nil }
-    if derives, undefended == nil, before.contains(where: { $0 != nil }), let keys = columns.first?.keys {
-      columns.insert(Label(keys: keys, values: ["none"] + keys.dropFirst().map { _ in JSONValue.null }), at: 0)
-      undefended = 0
+    if derives, undefended().isEmpty, before.contains(where: { $0 != nil }), let keys = columns.first?.keys {
+      columns.insert(Label(keys: keys, values: keys.map { $0 == "defense.name" ? "none" : JSONValue.null }), at: 0)
     }
+    let derived = undefended().count == 1 ? undefended().first : nil
     let cells = rows.indices.map { row in
       columns.indices.map { column -> Cell? in
         if let runs = members[rows[row]]?[columns[column]] { return Cell(runs) }
-        return column == undefended ? before[row] : nil
+        return column == derived ? before[row] : nil
       }
     }
-    return Table(label: label, rows: rows, columns: columns, cells: cells, undefended: undefended)
+    return Table(label: label, rows: rows, columns: columns, cells: cells, undefended: undefended())
   }
 
   /// The undefended models of a row, one a seed: defenses of one seed share theirs.
@@ -183,9 +203,8 @@ extension ResultGrid.Cell {
   init(_ runs: [RunSummary], isDerived: Bool = false) {
     self.isDerived = isDerived
     self.runs = runs.sorted { ($0.seed ?? 0, $0.folder) < ($1.seed ?? 0, $1.folder) }
-    var values: [String: [Double]] = [:]
-    for run in self.runs { for (name, value) in run.values { values[name, default: []].append(value) } }
-    statistics = values.compactMapValues { Statistic($0) }
+    let names = Set(runs.flatMap(\.values.keys))
+    statistics = names.reduce(into: [:]) { $0[$1] = Statistic($1, of: runs) }
     var flags: [RaisedFlag] = []
     for flag in self.runs.flatMap(\.flags) where !flags.contains(where: { $0.id == flag.id }) { flags.append(flag) }
     let seeds = Set(runs.map { $0.seed ?? 0 })
@@ -234,7 +253,7 @@ extension ResultGrid.Table {
   /// and oracles are out of the running.
   public func marks(row: Int, _ metric: ResultMetric) -> [Int: Mark] {
     let values = columns.indices.compactMap { column -> (column: Int, value: Double)? in
-      guard column != undefended, let cell = cells[row][column], !cell.isOracle, let mean = cell[metric]?.mean,
+      guard !undefended.contains(column), let cell = cells[row][column], !cell.isOracle, let mean = cell[metric]?.mean,
         mean.isFinite, let shown = Double(metric.kind == .seconds ? "\(mean)" : metric.text(mean))
       else { return nil }
       return (column, metric.higherIsBetter ? -shown : shown)

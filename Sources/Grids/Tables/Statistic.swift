@@ -1,12 +1,20 @@
 /// A number over seeds.
 public struct Statistic: Sendable, Equatable {
-  /// In the order of the runs.
+  /// In the order of the seeds.
   public let values: [Double]
 
   /// - Returns: nil where there are no values.
   public init?(_ values: [Double]) {
     guard !values.isEmpty else { return nil }
     self.values = values
+  }
+
+  /// A metric over the seeds of some runs; runs of one seed count once, by their mean.
+  /// - Returns: nil where no run has the metric.
+  init?(_ metric: String, of runs: [RunSummary]) {
+    var seeds: [Int: [Double]] = [:]
+    for run in runs { if let value = run.values[metric] { seeds[run.seed ?? 0, default: []].append(value) } }
+    self.init(seeds.sorted { $0.key < $1.key }.map { $0.value.reduce(0, +) / Double($0.value.count) })
   }
 
   public var count: Int { values.count }

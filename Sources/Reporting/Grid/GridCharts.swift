@@ -67,7 +67,7 @@ enum GridCharts {
   /// What makes a line each where nobody says: attack and defense, and what else tells apart runs of the same x.
   private static func seriesKeys(_ runs: [RunSummary], _ request: GridChartRequest) throws -> [String] {
     if let lines = request.lines {
-      for key in lines { try RunQuery.check(key, in: runs) }
+      for key in lines { try RunQuery.checkSetting(key, in: runs) }
       return lines
     }
     let layout = ResultGrid.Layout(rows: [request.x])

@@ -182,7 +182,7 @@ private struct GridPageParts {
       for column in table.columns.indices {
         guard let cell = table.cells[row][column] else { continue }
         let name = [
-          table.label.text, table.rows[row].text, column == table.undefended ? "none" : table.columns[column].text,
+          table.label.text, table.rows[row].text, table.text(ofColumn: column),
         ]
         .filter { !$0.isEmpty }.joined(separator: " · ")
         let scores = metrics.compactMap { metric in
@@ -302,7 +302,7 @@ private struct GridDrawings {
         else { return nil }
         return ScatterChart.Point(name: table.rows[row].text, x: accuracy.mean, y: rate.mean)
       }
-      return (name: column == table.undefended ? "none" : table.columns[column].text, points: points)
+      return (name: table.text(ofColumn: column), points: points)
     }
     return ScatterChart(title: title, xLabel: "ACC", yLabel: "ASR", groups: groups)
   }

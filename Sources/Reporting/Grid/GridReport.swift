@@ -68,9 +68,9 @@ extension Report {
 /// The tables of a grid as a document in Markdown.
 enum GridMarkdown {
   static func text(_ grid: ResultGrid, title: String, command: String?) -> String {
-    var text = "# \(MarkdownTable.cell(title))\n\n\(GridWords.summary(grid)) \(GridWords.legend(grid))\n"
+    var text = "# \(MarkdownText.escaped(title))\n\n\(GridWords.summary(grid)) \(GridWords.legend(grid))\n"
     for table in grid.tables {
-      if !table.label.keys.isEmpty { text += "\n## \(MarkdownTable.cell(table.label.text))\n" }
+      if !table.label.keys.isEmpty { text += "\n## \(MarkdownText.escaped(table.label.text))\n" }
       for metric in grid.metrics where table.has(metric) {
         text += "\n### \(metric.title)\n\n\(GridTableText(table, metric).markdown)"
       }
@@ -79,14 +79,14 @@ enum GridMarkdown {
     if !notes.isEmpty {
       text += "\n## Before you use these numbers\n\n"
       for note in notes {
-        text += "- \(note.title) (`\(note.id)`): \(MarkdownTable.cell(note.places.joined(separator: "; ")))\n"
+        text += "- \(note.title) (`\(note.id)`): \(MarkdownText.escaped(note.places.joined(separator: "; ")))\n"
       }
     }
     if !grid.unfinished.isEmpty {
       text += "\n## Runs that do not count\n\n"
       for run in grid.unfinished {
         let reason = run.failure.map { ": \($0)" } ?? ""
-        text += "- \(MarkdownTable.cell(run.folder)): \(run.status.rawValue)\(MarkdownTable.cell(reason))\n"
+        text += "- \(MarkdownText.escaped(run.folder)): \(run.status.rawValue)\(MarkdownText.escaped(reason))\n"
       }
     }
     if let command { text += "\nWritten by `\(command)`.\n" }
@@ -112,11 +112,12 @@ enum GridWords {
   }
 
   static func legend(_ grid: ResultGrid) -> String {
-    let counts = Set(grid.tables.flatMap { $0.cells.joined().compactMap { $0?.runs.count } }).sorted()
+    let cells = grid.tables.flatMap { $0.cells.joined().compactMap { $0 } }
+    let counts = Set(cells.map(\.seedCount)).sorted()
     let seeds =
       switch counts.count {
       case 0: ""
-      case 1 where counts[0] == 1: "Each number is of one run. "
+      case 1 where counts[0] == 1: "Each number is of one \(cells.allSatisfy { $0.runs.count == 1 } ? "run" : "seed"). "
       case 1: "Numbers are means and standard deviations (n − 1) over \(counts[0]) seeds. "
       default:
         "Numbers are means and standard deviations (n − 1) over \(counts[0]) to \(counts[counts.count - 1]) seeds. "

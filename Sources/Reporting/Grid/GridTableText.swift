@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Grids
+import Support
 
 /// One metric of a table of a grid, as text that is ready for a page, a document or a spreadsheet.
 struct GridTableText {
@@ -17,9 +18,7 @@ struct GridTableText {
   }
 
   var rowLabels: [String] { table.rows.map(\.text) }
-  var columnLabels: [String] {
-    table.columns.enumerated().map { $0.offset == table.undefended ? "none" : $0.element.text }
-  }
+  var columnLabels: [String] { table.columns.indices.map(table.text(ofColumn:)) }
   var hasAverages: Bool { averages.contains { $0 != nil } }
   var heading: String { "\(metric.abbreviation)\(metric.unit.isEmpty ? "" : " (\(metric.unit))")" }
 
@@ -45,7 +44,7 @@ struct GridTableText {
   var markdown: String {
     let header = [heading] + columnLabels
     let body = table.rows.indices.map { row in
-      [rowLabels[row]].map(MarkdownTable.cell)
+      [rowLabels[row]].map(MarkdownText.escaped)
         + table.columns.indices.map { column in
           let text = metric.text(table.cells[row][column]?[metric]) ?? NumberText.missing
           return switch mark(row, column) {
@@ -57,7 +56,7 @@ struct GridTableText {
     }
     let last = hasAverages ? [["average"] + averages.map { $0.map { metric.text($0) } ?? NumberText.missing }] : []
     let rule = ["---"] + columnLabels.map { _ in "---:" }
-    return ([header.map(MarkdownTable.cell), rule] + body + last).map { "| " + $0.joined(separator: " | ") + " |\n" }
+    return ([header.map(MarkdownText.escaped), rule] + body + last).map { "| " + $0.joined(separator: " | ") + " |\n" }
       .joined()
   }
 

@@ -1,5 +1,6 @@
 import Experiments
 import Foundation
+import Support
 
 /// Runs as a Markdown table, one row each.
 enum MarkdownTable {
@@ -18,7 +19,7 @@ enum MarkdownTable {
         NumberText.fixed(record.effectiveness, decimals: 3), flags(record),
       ]
     }
-    return ([header, rule] + rows.map { $0.map(cell) }).map { "| " + $0.joined(separator: " | ") + " |" }.joined(
+    return ([header, rule] + rows.map { $0.map(MarkdownText.escaped) }).map { "| " + $0.joined(separator: " | ") + " |" }.joined(
       separator: "\n") + "\n"
   }
 
@@ -29,20 +30,5 @@ enum MarkdownTable {
   private static func flags(_ record: RunRecord) -> String {
     let state = record.status == .finished ? [] : [record.status.rawValue]
     return (state + record.flags.map(\.id)).joined(separator: ", ")
-  }
-
-  /// Text that neither ends its cell nor turns into markup.
-  static func cell(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "|", "\\", "`", "*", "_", "[", "]": result += "\\\(scalar)"
-      case "<": result += "&lt;"
-      case "&": result += "&amp;"
-      case _ where scalar.properties.generalCategory == .control: result += " "
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
   }
 }

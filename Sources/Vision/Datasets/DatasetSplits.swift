@@ -66,4 +66,11 @@ extension ImageDataset {
     return ImageDataset(
       name: name, images: images.repeated(1, 3, 1, 1), labels: labels, classNames: classNames, sources: sources)
   }
+
+  /// Whether these are gray images with three equal channels, as far as the first 64 of them tell.
+  public var hasEqualChannels: Bool {
+    guard channels == 3, count > 0 else { return false }
+    let some = images[0..<min(count, 64)]
+    return noGrad { (some .== some.narrowed(1, 0..<1).expanded(some.shape)).to(.float32).min().item() == 1 }
+  }
 }

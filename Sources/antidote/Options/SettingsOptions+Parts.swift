@@ -36,7 +36,9 @@ extension SettingsOptions {
       if let section = path.first, unused.contains(section) {
         throw SettingsError(
           path.joined(separator: "."),
-          "antidote \(command) has no \(section). Leave the setting out, or use antidote run.")
+          "antidote \(command) has no \(section) here. "
+            + (command == "evaluate" && section == "attack" ? "Name it with --attack" : "Leave the setting out")
+            + ", or use antidote run.")
       }
     }
   }
