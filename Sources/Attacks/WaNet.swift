@@ -43,7 +43,8 @@ public struct WaNet: Attack {
           "strength", "Mean length of the warp per coordinate (s).", unit: "half pixels", range: 0...1000,
           source: "Nguyen and Tran: .5; DBD: 1 on ImageNet"),
         Setting(
-          "noise", "Largest extra shift of a pixel in cover samples; 0 turns the noise mode off.", unit: "half pixels", range: 0...1000,
+          "noise", "Largest extra shift of a pixel in cover samples; 0 turns the noise mode off.", unit: "half pixels",
+          range: 0...1000,
           source: "Nguyen and Tran: 1"),
         triggersSetting("has a field of its own"),
       ]

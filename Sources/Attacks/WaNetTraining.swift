@@ -49,7 +49,8 @@ public struct WaNetTraining: TrainingAttack {
           "strength", "Mean length of the warp per coordinate (s).", unit: "half pixels", range: 0...1000,
           source: "Nguyen and Tran: .5"),
         Setting(
-          "noise", "Largest extra shift of a pixel in cover samples; 0 turns the noise mode off.", unit: "half pixels", range: 0...1000,
+          "noise", "Largest extra shift of a pixel in cover samples; 0 turns the noise mode off.", unit: "half pixels",
+          range: 0...1000,
           source: "Nguyen and Tran: 1"),
         Setting(
           "rotation", "Largest random rotation after the warp; 0 switches it off.", unit: "degrees", range: 0...180,

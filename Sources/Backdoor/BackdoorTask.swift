@@ -52,5 +52,7 @@ struct EqualChannels: Trigger {
   func parts(of images: Tensor) -> [TriggerPart] { gray.parts(of: first(images)) }
 
   private func first(_ images: Tensor) -> Tensor { images.narrowed(1, 0..<1).contiguous() }
-  private func expanded(_ images: Tensor, as original: Tensor) -> Tensor { images.expanded(original.shape).contiguous() }
+  private func expanded(_ images: Tensor, as original: Tensor) -> Tensor {
+    images.expanded(original.shape).contiguous()
+  }
 }

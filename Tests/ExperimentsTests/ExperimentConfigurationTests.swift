@@ -157,7 +157,8 @@ import Vision
     #expect(asked["recipe"]?["flip"] == .bool(true))
     // What an attacker trains sees the images as the defender does.
     for (attack, key) in [
-      ("lf", "surrogate"), ("label-consistent", "surrogate"), ("trojannn", "surrogate"), ("clustered-trigger", "pretrain"),
+      ("lf", "surrogate"), ("label-consistent", "surrogate"), ("trojannn", "surrogate"),
+      ("clustered-trigger", "pretrain"),
     ] {
       for (name, flips) in [("gtsrb", false), ("cifar10", true)] {
         let c = try configuration("{\"dataset\": {\"name\": \"\(name)\"}, \"attack\": {\"name\": \"\(attack)\"}}")

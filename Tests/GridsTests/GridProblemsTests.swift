@@ -90,7 +90,8 @@ import Testing
         - {defense: [{name: ft, label: t}]}
       """,
       [
-        (2, "the attack has no rates"), (6, "the axis has no values"), (9, "another value of this axis is called \"s\""),
+        (2, "the attack has no rates"), (6, "the axis has no values"),
+        (9, "another value of this axis is called \"s\""),
       ])
   }
 

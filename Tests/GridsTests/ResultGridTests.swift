@@ -348,8 +348,14 @@ struct GridComparisonTests {
     ("  - {attack: badnets, defense: sau, metric: ACC, value: 93.2, source: a}", ["unit: percent"]),
     ("  - {attack: badnets, defense: sau, metric: ACC, source: a}", ["value", "is missing"]),
     ("  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, sorce: a}", ["sorce", "source"]),
-    ("  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, deviation: -1, source: a}", ["paper.yaml:3", "from 0"]),
-    ("  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, deviation: few, source: a}", ["deviation", "from 0"]),
+    (
+      "  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, deviation: -1, source: a}",
+      ["paper.yaml:3", "from 0"]
+    ),
+    (
+      "  - {attack: badnets, defense: sau, metric: ACC, value: 0.9, deviation: few, source: a}",
+      ["deviation", "from 0"]
+    ),
     ("  - {attack: a, defense: b, metric: ACC, value: 0.9, deviation: .nan, source: a}", ["deviation", "from 0"]),
     (
       "  - {attack: a, defense: b, metric: ACC, value: 0.9, source: c}\n"

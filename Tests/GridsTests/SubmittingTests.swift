@@ -37,7 +37,8 @@ import Testing
   @Test func directivesAreOneWord() {
     #expect(SlurmScripts.output("/a", "/b-%A.log") == "--output=/a/b-%A.log")
     #expect(SlurmScripts.output("/my 50% \"x\"", "/b-%A.log") == "\"--output=/my 50%% \\\"x\\\"/b-%A.log\"")
-    #expect(SlurmScripts.quoted("--comment=a b") == "\"--comment=a b\"" && SlurmScripts.quoted("--time=1") == "--time=1")
+    #expect(
+      SlurmScripts.quoted("--comment=a b") == "\"--comment=a b\"" && SlurmScripts.quoted("--time=1") == "--time=1")
     #expect(SlurmScripts.quoted("--comment='a b'") == "--comment='a b'")
     #expect(SlurmScripts.quoted("--comment=it's") == "\"--comment=it's\"")
   }

@@ -81,7 +81,8 @@ public struct PublishedResults: Sendable {
   /// What all values were made with, by dotted names.
   private static func general(_ tree: JSONValue) throws(SettingsError) -> [String: JSONValue] {
     guard let members = tree.objectValue else {
-      throw SettingsError("settings", "expected a group such as {dataset.name: cifar10}, found \(tree.kindDescription).")
+      throw SettingsError(
+        "settings", "expected a group such as {dataset.name: cifar10}, found \(tree.kindDescription).")
     }
     for (key, value) in members.sorted(by: { $0.key < $1.key }) where value.objectValue != nil {
       throw SettingsError("settings.\(key)", "is a group. Write settings by their dotted names, such as \(key).name.")

@@ -36,7 +36,8 @@ extension Grid {
       throw GridError.otherGrid(folder: folder, title: before.title)
     }
     let copy = Path.join(folder, specificationName)
-    if before == nil, FileSystem.exists(copy), try FileSystem.readText(copy, limit: FormatLimits.settings.bytes) != text {
+    if before == nil, FileSystem.exists(copy), try FileSystem.readText(copy, limit: FormatLimits.settings.bytes) != text
+    {
       throw GridError.foreignFile(path: copy)
     }
     try FileSystem.createFolder(folder)

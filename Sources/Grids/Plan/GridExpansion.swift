@@ -93,7 +93,9 @@ struct GridExpansion {
       let labels = Dictionary(chosen.map { ($0.axis, $0.value.label) }) { first, _ in first }
       if leavesOut {
         let matching = specification.exclude.indices.filter { number in
-          specification.exclude[number].labels.allSatisfy { axis, wanted in (labels[axis] ?? specification.implied[axis]).map(wanted.contains) ?? false }
+          specification.exclude[number].labels.allSatisfy { axis, wanted in
+            (labels[axis] ?? specification.implied[axis]).map(wanted.contains) ?? false
+          }
         }
         excluded.formUnion(matching)
         if !matching.isEmpty { continue }

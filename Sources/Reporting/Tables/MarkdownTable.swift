@@ -19,7 +19,9 @@ enum MarkdownTable {
         NumberText.fixed(record.effectiveness, decimals: 3), flags(record),
       ]
     }
-    return ([header, rule] + rows.map { $0.map(MarkdownText.escaped) }).map { "| " + $0.joined(separator: " | ") + " |" }.joined(
+    return ([header, rule] + rows.map { $0.map(MarkdownText.escaped) }).map {
+      "| " + $0.joined(separator: " | ") + " |"
+    }.joined(
       separator: "\n") + "\n"
   }
 
