@@ -2,8 +2,8 @@ import Files
 import Support
 import Vision
 
-/// Settings that name a class, or a list of them: those of the units `class` and `classes`. A name in their place becomes the class's number before
-/// anything else sees it, so that both spellings are the same run.
+/// Settings that name a class, or a list of them: those of the units `class` and `classes`. A name in their place
+/// becomes the class's number before anything else sees it, so that both spellings are the same run.
 enum ClassSettings {
   /// The settings with every class name as its number.
   /// - Parameters:
