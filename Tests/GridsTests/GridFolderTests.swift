@@ -37,6 +37,20 @@ import Training
     try #require(grid.plan.cells.first { $0.axes["defense"] == defense })
   }
 
+  /// A claim of a process that differs from this one. Its token is "abc".
+  /// - Returns: the file's path.
+  private func claim(
+    _ cell: GridCell, in folder: String, _ number: Int = 1, lease: Double, by change: (inout ProcessIdentity) -> Void
+  ) throws -> String {
+    try FileSystem.createFolder(Path.join(folder, Grid.claimsName))
+    var process = ProcessIdentity.current
+    change(&process)
+    let holder = Claim.Holder(process: process, token: "abc", lease: lease)
+    let file = ClaimFolder(grid: folder).file(cell.id, number)
+    try AtomicFile.write(try JSONValue(encoding: holder).compactJSON + "\n" + HeldClaim.beatText(0), to: file)
+    return file
+  }
+
   @Test func statesOfCells() throws {
     try withTemporaryFolder { path in
       let grid = try make(path)
@@ -180,12 +194,7 @@ import Training
     try withTemporaryFolder { path in
       let grid = try make(path)
       let cell = try cell("none", grid)
-      try FileSystem.createFolder(Path.join(path, Grid.claimsName))
-      var process = ProcessIdentity.current
-      process.space = "another machine"
-      let holder = Claim.Holder(process: process, token: "abc", lease: 0.2)
-      let file = ClaimFolder(grid: path).file(cell.id, 1)
-      try AtomicFile.write(try JSONValue(encoding: holder).compactJSON + "\n" + HeldClaim.beatText(0), to: file)
+      _ = try claim(cell, in: path, lease: 0.2) { $0.space = "another machine" }
       let theirs = HeldClaim(id: cell.id, number: 1, token: "abc", lease: 0.2, folder: ClaimFolder(grid: path))
       let board = try CellBoard(grid, grid.plan.cells, retriesFailed: false)
       #expect(try board.take(cell, lease: 5) == nil)
@@ -200,12 +209,7 @@ import Training
 
       // A dead process of this machine is known at once.
       try mine.release()
-      process = .current
-      process.process = 0x3fff_fff0
-      let dead = Claim.Holder(process: process, token: "d", lease: 1000)
-      try AtomicFile.write(
-        try JSONValue(encoding: dead).compactJSON + "\n" + HeldClaim.beatText(0),
-        to: ClaimFolder(grid: path).file(cell.id, 3))
+      _ = try claim(cell, in: path, 3, lease: 1000) { $0.process = 0x3fff_fff0 }
       #expect(try board.take(cell, lease: 5)?.number == 4)
     }
   }
@@ -215,12 +219,7 @@ import Training
     try withTemporaryFolder { path in
       let grid = try make(path)
       let cell = try cell("none", grid)
-      try FileSystem.createFolder(Path.join(path, Grid.claimsName))
-      var process = ProcessIdentity.current
-      process.space = "another machine"
-      let holder = Claim.Holder(process: process, token: "abc", lease: 60)
-      let file = ClaimFolder(grid: path).file(cell.id, 1)
-      try AtomicFile.write(try JSONValue(encoding: holder).compactJSON + "\n" + HeldClaim.beatText(0), to: file)
+      let file = try claim(cell, in: path, lease: 60) { $0.space = "another machine" }
       #expect(try grid.entry(cell).state == .running)
       for (age, state) in [(1100.0, CellState.running), (1300, .waiting)] {
         let time = timespec(tv_sec: Int(Date().timeIntervalSince1970 - age), tv_nsec: 0)

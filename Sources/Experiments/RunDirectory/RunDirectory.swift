@@ -88,9 +88,9 @@ public struct RunDirectory: Sendable {
     if let tree = try? JSONValue(json: bytes), tree.objectValue != nil {
       return tree["formatVersion"]?.intValue != nil && tree["id"]?.stringValue != nil
     }
-    let own = [metricsName, samplesName, reportName, eventsName, PoisonManifest.fileName]
+    let others = [reportName, "plotly.min.js", SampleFindings.tableName]
     return try FileSystem.list(path).allSatisfy {
-      $0 == recordName || own.contains($0) || $0.hasSuffix(".safetensors") || $0 == "plotly.min.js"
+      withoutResult.contains($0) || others.contains($0) || $0.hasSuffix(".safetensors")
     }
   }
 

@@ -124,8 +124,8 @@ extension GridComparison {
     (self.firstName, self.secondName) = (firstName, secondName)
     let known = ResultMetric.all.map(\.id)
     func rank(_ metric: ResultMetric) -> Int { known.firstIndex(of: metric.id) ?? known.count }
-    let places = Places(Set(a.keys).union(b.keys).flatMap(\.settings.keys))
-    let keys = a.keys.filter { b[$0] != nil }.map { (key: $0, place: places.text($0.settings)) }.sorted {
+    let words = Self.words(for: Set(a.keys).union(b.keys).flatMap(\.settings.keys))
+    let keys = a.keys.filter { b[$0] != nil }.map { (key: $0, place: words($0.settings)) }.sorted {
       let (a, b) = ($0.key, $1.key)
       return (rank(a.metric), a.metric.id, $0.place, a.attack, a.defense == "none" ? "" : a.defense)
         < (rank(b.metric), b.metric.id, $1.place, b.attack, b.defense == "none" ? "" : b.defense)
@@ -143,24 +143,15 @@ extension GridComparison {
     orders = Self.orders(of: items)
   }
 
-  /// Settings as text, by the last part of their names where no two of them share it.
-  private struct Places {
-    private let names: [String: String]
-
-    init(_ keys: [String]) {
-      let known = Set(keys)
-      func last(_ key: String) -> String { key.split(separator: ".").last.map(String.init) ?? key }
-      let counts = Dictionary(grouping: known, by: last).mapValues(\.count)
-      names = known.reduce(into: [:]) { $0[$1] = counts[last($1)] == 1 ? last($1) : $1 }
-    }
-
-    func text(_ settings: [String: JSONValue]) -> String {
-      settings.sorted { $0.key < $1.key }.compactMap { key, value in
-        if value.isNull, key.hasPrefix("attack.") || key.hasPrefix("defense.") { return nil }
-        let (name, shown) = (names[key] ?? key, value.isNull ? "not set" : value.plainText)
-        return name == "name" ? shown : "\(name) \(shown)"
+  /// Puts settings into words, by the last part of their names where no two of the names share it.
+  private static func words(for names: [String]) -> (_ settings: [String: JSONValue]) -> String {
+    let counts = Dictionary(grouping: Set(names), by: ResultGrid.Label.lastPart).mapValues(\.count)
+    return { settings in
+      let keys = settings.keys.sorted()
+      return ResultGrid.Label(keys: keys, values: keys.map { settings[$0] ?? .null }).text { key in
+        let last = ResultGrid.Label.lastPart(of: key)
+        return counts[last] == 1 ? last : key
       }
-      .joined(separator: ", ")
     }
   }
 

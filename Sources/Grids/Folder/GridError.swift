@@ -39,8 +39,8 @@ public enum GridError: Error, Equatable, CustomStringConvertible {
       "\(path) is there already, and no grid (there is no \(Grid.planName) beside it): it would be overwritten. Give another "
         + "folder with --out, or move that file."
     case .otherThreads(let asked, let found, let folder):
-      "the cells of \(folder) run with \(found) thread\(found == 1 ? "" : "s") each, as its file says or it was begun, not with \(asked): "
-        + "other threads give other bits. Leave --threads out, or give another folder with --out."
+      "the cells of \(folder) run with \(found) thread\(found == 1 ? "" : "s") each, as its file says or as it was begun, not "
+        + "with \(asked): other threads give other bits. Leave --threads out, or give another folder with --out."
     }
   }
 }

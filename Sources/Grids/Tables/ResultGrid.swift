@@ -32,14 +32,19 @@ public struct ResultGrid: Sendable {
 
     /// "badnets", "badnets, rate 0.1", "width 16". Settings that an attack or a defense does not have, or leaves open, are
     /// left out.
-    public var text: String {
+    public var text: String { text(named: Self.lastPart) }
+
+    /// The same with other names.
+    /// - Parameter name: of a setting by its dotted name; "name" is left out.
+    func text(named name: (_ key: String) -> String) -> String {
       zip(keys, values).compactMap { key, value in
         if value.isNull, key.hasPrefix("attack.") || key.hasPrefix("defense.") { return nil }
-        let name = key.split(separator: ".").last.map(String.init) ?? key
-        let shown = value.isNull ? "not set" : value.plainText
+        let (name, shown) = (name(key), value.isNull ? "not set" : value.plainText)
         return name == "name" ? shown : "\(name) \(shown)"
       }.joined(separator: ", ")
     }
+
+    static func lastPart(of key: String) -> String { key.split(separator: ".").last.map(String.init) ?? key }
   }
 
   /// The runs of one cell. Those of one seed, such as a copy, count once, by their mean.
@@ -95,10 +100,9 @@ public struct ResultGrid: Sendable {
       groups[Label(keys: keys.tables, of: run), default: []].append(
         (Label(keys: keys.rows, of: run), Label(keys: keys.columns, of: run), run))
     }
-    let hasDefenses = keys.columns.contains("defense.name")
     // Where columns differ in what the model is trained with too, no one model is that of all.
-    let derives = hasDefenses && keys.columns.allSatisfy { $0.hasPrefix("defense.") }
-    tables = groups.keys.sorted().map { Self.table($0, groups[$0] ?? [], hasDefenses: hasDefenses, derives: derives) }
+    let derives = keys.columns.contains("defense.name") && keys.columns.allSatisfy { $0.hasPrefix("defense.") }
+    tables = groups.keys.sorted().map { Self.table($0, groups[$0] ?? [], derives: derives) }
     metrics = layout.metrics ?? Self.measured(finished)
     if !finished.isEmpty, !metrics.isEmpty,
       !metrics.contains(where: { metric in finished.contains { $0.values[metric.id] != nil } })
@@ -122,28 +126,28 @@ public struct ResultGrid: Sendable {
   }
 
   private static func table(
-    _ label: Label, _ runs: [(row: Label, column: Label, run: RunSummary)], hasDefenses: Bool, derives: Bool
+    _ label: Label, _ runs: [(row: Label, column: Label, run: RunSummary)], derives: Bool
   ) -> Table {
     let rows = Set(runs.map(\.row)).sorted()
     var columns = Set(runs.map(\.column)).sorted()
     var members: [Label: [Label: [RunSummary]]] = [:]
     for (row, column, run) in runs { members[row, default: [:]][column, default: []].append(run) }
-    func undefended() -> Set<Int> {
-      Set(hasDefenses ? columns.indices.filter { columns[$0]["defense.name"] == "none" } : [])
-    }
+    func isUndefended(_ column: Label) -> Bool { column["defense.name"] == "none" }
     // Every run of a defense that purifies has measured the model without it.
     let before: [Cell?] = derives ? rows.map { Self.undefended(runs: runs, row: $0) } : rows.map { _ in nil }
-    if derives, undefended().isEmpty, before.contains(where: { $0 != nil }), let keys = columns.first?.keys {
+    if derives, !columns.contains(where: isUndefended), before.contains(where: { $0 != nil }),
+      let keys = columns.first?.keys
+    {
       columns.insert(Label(keys: keys, values: keys.map { $0 == "defense.name" ? "none" : JSONValue.null }), at: 0)
     }
-    let derived = undefended().count == 1 ? undefended().first : nil
+    let undefended = Set(columns.indices.filter { isUndefended(columns[$0]) })
     let cells = rows.indices.map { row in
       columns.indices.map { column -> Cell? in
         if let runs = members[rows[row]]?[columns[column]] { return Cell(runs) }
-        return column == derived ? before[row] : nil
+        return undefended == [column] ? before[row] : nil
       }
     }
-    return Table(label: label, rows: rows, columns: columns, cells: cells, undefended: undefended())
+    return Table(label: label, rows: rows, columns: columns, cells: cells, undefended: undefended)
   }
 
   /// The undefended models of a row, one a seed: defenses of one seed share theirs.

@@ -19,10 +19,8 @@ enum MarkdownTable {
         NumberText.fixed(record.effectiveness, decimals: 3), flags(record),
       ]
     }
-    return ([header, rule] + rows.map { $0.map(MarkdownText.escaped) }).map {
-      "| " + $0.joined(separator: " | ") + " |"
-    }.joined(
-      separator: "\n") + "\n"
+    let lines = [header, rule] + rows.map { $0.map(MarkdownText.escaped) }
+    return lines.map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
   }
 
   private static func scores(_ model: RunRecord.Measurement?) -> [String] {
