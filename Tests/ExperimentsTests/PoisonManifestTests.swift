@@ -87,6 +87,10 @@ struct PoisonManifestTests {
       #expect(try c.runID() == configuration("b.png").runID() && c.runID() != configuration("c.png").runID())
 
       let data = try DatasetSplits.load(c.dataset).train
+      func job(_ name: String) throws -> JSONValue {
+        try configuration(name).identity(job: "attack", images: data, ["attack"])
+      }
+      #expect(try job("a.png") == job("b.png") && job("a.png") != job("c.png"))
       let attack = try #require(try c.makeAttack())
       let outcome = try attack.execute(AttackContext(train: data, seed: c.seed, training: TrainingContext()))
       let manifest = try PoisonManifest(outcome, attack: #require(c.attack), configuration: c)

@@ -10,6 +10,7 @@ extension ExperimentConfiguration {
     var tree: JSONValue = ["job": .string(job), "images": .string(images.fingerprint)]
     for key in ["seed", "precision"] + sections { tree[key] = resolved[key] ?? .null }
     tree["model"] = tree["model"].map(Self.withoutNewDefaults)
+    tree["attack"] = tree["attack"].map(Self.identified)
     return tree
   }
 }

@@ -218,12 +218,7 @@ public struct ExperimentConfiguration: Sendable {
       dataset["maximumPixels"] = nil  // A limit decides whether files are read, not what they hold.
       tree["dataset"] = dataset
     }
-    // What the picture shows matters, not where it lies.
-    if let image = tree["attack"]?["image"]?.stringValue {
-      tree["attack"]?["image"] = .string((try? Digest.sha256Hex(file: image)) ?? AbsolutePath.of(image))
-    }
-    // Without mirroring it is another run; with it the ids are what they were before there was the setting.
-    if tree["attack"]?["flip"] == true { tree["attack"]?["flip"] = nil }
+    tree["attack"] = tree["attack"].map(Self.identified)
     if var clean = tree["clean"], clean != .null {
       let holdsOwnFiles = try self.clean.unlabeledFrom.map { try DatasetKind.named($0).holdsOwnFiles } ?? false
       clean["unlabeledPath"] = holdsOwnFiles ? self.clean.unlabeledPath.map { .string(AbsolutePath.of($0)) } : nil
@@ -240,6 +235,17 @@ public struct ExperimentConfiguration: Sendable {
     // A preset's settings stand beside its name.
     tree["defense"]?[SettingsPreset.key] = nil
     return Digest.runID(tree)
+  }
+
+  /// An attack's settings as ids and jobs have them: of a picture what it shows, wherever it lies, and without a default
+  /// that came later.
+  static func identified(_ attack: JSONValue) -> JSONValue {
+    var attack = attack
+    if let image = attack["image"]?.stringValue {
+      attack["image"] = .string((try? Digest.sha256Hex(file: image)) ?? AbsolutePath.of(image))
+    }
+    if attack["flip"] == true { attack["flip"] = nil }
+    return attack
   }
 
   /// The model's settings without those at their defaults that came later: ids and jobs are what they were before.
