@@ -10,8 +10,11 @@ Rows, all with PreAct-ResNet18 on 32x32 images, on the CPU or with --device cuda
   eval/tuned      the same from uint8 images in memory, channels_last, bfloat16
   sau/published   one batch of Shared Adversarial Unlearning, inner and outer problem, as its authors' code computes it
   audit/usual     the searches of an audit, one class after the other, float32, NCHW
-  poison/badnets, poison/blended, poison/wanet, poison/sig, poison/bpp
+  poison/badnets, poison/blended, poison/wanet, poison/sig, poison/lf, poison/bpp
                   stamping a data set one PIL image at a time, on the CPU
+  forward/ssba, forward/input-aware, forward/lira
+                  a forward pass alone of the networks that make these attacks' triggers, on the CPU (of the group
+                  poison; see peer_generators.py)
   defenses/...    the work that baselines mostly consist of, as their papers describe it (only where --rows names the
                   group; see peer_defenses.py)
 
@@ -404,6 +407,12 @@ def poison_rates(a, images):
         pixels = np.array(image).astype(np.float32) + signal
         return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
+    smooth = (np.random.default_rng(0).random((SIDE, SIDE, 3)) * 51).astype(np.float32)
+
+    def lf(image):
+        pixels = np.array(image).astype(np.float32) + smooth
+        return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
     def bpp(image, levels=8):
         """Floyd-Steinberg dithering, a pixel at a time."""
         x = np.zeros((SIDE + 1, SIDE + 2, 3), np.float32)
@@ -422,8 +431,8 @@ def poison_rates(a, images):
             stamp(image)
         return len(images)
 
-    stamps = {"poison/badnets": badnets, "poison/blended": blended, "poison/wanet": wanet, "poison/sig": sig}
-    rates = {name: best_rate(lambda: stamp_all(stamp, dataset), a.repeat) for name, stamp in stamps.items()}
+    stamps = {"badnets": badnets, "blended": blended, "wanet": wanet, "sig": sig, "lf": lf}
+    rates = {"poison/" + name: best_rate(lambda: stamp_all(stamp, dataset), a.repeat) for name, stamp in stamps.items()}
     few = dataset[: max(1, len(dataset) // 100)]
     rates["poison/bpp"] = best_rate(lambda: stamp_all(bpp, few), a.repeat)
     return rates
@@ -453,7 +462,10 @@ def measure(a):
     if "audit" in groups:
         rates["audit/usual"] = audit_usual(a, images)
     if "poison" in groups:
+        import peer_generators
+
         rates.update(poison_rates(a, images))
+        rates.update(peer_generators.measure(a, images, best_rate))
     if "defenses" in groups:
         import peer_defenses  # which takes the network and the images from here
 

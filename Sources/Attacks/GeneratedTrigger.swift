@@ -1,8 +1,8 @@
+public import Backdoor
 import Foundation
-import Backdoor
-import Torch
+public import Torch
 import TorchNN
-import Vision
+public import Vision
 
 /// A trigger that a trained network makes for each image.
 ///
@@ -78,4 +78,10 @@ extension Module {
       throw .invalid("\(error)")
     }
   }
+}
+
+/// An attack that learns its trigger, and knows what one of random weights costs to stamp.
+public protocol AttackWithUntrainedTrigger: Attack {
+  /// A trigger with random values in place of learned ones, which takes as long to stamp.
+  func untrainedTrigger(for shape: ImageShape, _ random: Generator) -> any Trigger
 }

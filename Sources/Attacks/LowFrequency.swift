@@ -242,3 +242,12 @@ public struct LowFrequency: Attack {
     return [BackdoorTask(name: "smooth perturbation", trigger: trigger, mapping: configuration.labelMapping)]
   }
 }
+
+extension LowFrequency: AttackWithUntrainedTrigger {
+  public func untrainedTrigger(for shape: ImageShape, _ random: Generator) -> any Trigger {
+    let step = random.uniform([1, shape.channels, shape.height, shape.width])
+    let c = configuration
+    let pattern = Self.updated(Tensor.zeros(like: step), by: step, deviation: c.deviation, amplitude: c.amplitude)
+    return AddedPattern(pattern: pattern.array(Float.self), shape: shape)
+  }
+}

@@ -82,4 +82,31 @@ import Vision
       #expect(task.trigger.parts(of: images).isEmpty)
     }
   }
+
+  /// The networks of published width, as `Benchmarks/peer_generators.py` has them, with random weights.
+  @Test(arguments: [("ssba", 1_292_771), ("input-aware", 1_445_964), ("lira", 7_788_681)])
+  func untrainedTriggersAreOfPublishedSize(_ attack: String, parameters: Int) throws {
+    let made = try AttackKind.named(attack).make([:]).attack
+    let learning = try #require(made as? any AttackWithUntrainedTrigger)
+    let trigger = learning.untrainedTrigger(for: ImageShape(channels: 3, height: 32, width: 32), Generator(seed: 1))
+    let network: Module? =
+      switch trigger {
+      case let trigger as GeneratedTrigger<SecretEncoder>: trigger.network
+      case let trigger as GeneratedTrigger<TriggerNetworks>: trigger.network
+      case let trigger as GeneratedTrigger<PerturbationNetwork>: trigger.network
+      default: nil
+      }
+    #expect(try #require(network).parameters().reduce(0) { $0 + $1.count } == parameters)
+    let images = generator.integers(0..<256, [2, 3, 32, 32]).to(.uint8)
+    let stamped = trigger.stamp(images, generator)
+    #expect(stamped.shape == images.shape && stamped.dtype == .uint8)
+  }
+
+  /// A smooth pattern like a learned one: from 0 to the amplitude.
+  @Test func anUntrainedSmoothTriggerHasItsRange() {
+    let trigger = LowFrequency().untrainedTrigger(for: ImageShape(channels: 3, height: 16, width: 16), generator)
+    let change = trigger(Tensor.zeros([1, 3, 16, 16]), generator)
+    #expect(change.min().item() == 0)
+    expectClose(Double(change.max().item()), 0.2, tolerance: 1e-6)
+  }
 }

@@ -232,20 +232,29 @@ public struct InputAware: TrainingAttack {
     try check(shape)
     let networks = makeNetworks(shape, .none, mask: Generator(seed: 0), pattern: Generator(seed: 0))
     try networks.load(learned, as: Self.key, of: Self.id)
-    let own = GeneratedTrigger(
-      networks,
-      parts: { networks, images in
-        let trigger = networks.trigger(of: images)
-        return [TriggerPart("mask", trigger.mask), TriggerPart("pattern", trigger.pattern)]
-      }, { networks, images, _ in networks.trigger(of: images).stamped(on: images) })
     let cross = GeneratedTrigger(networks) { networks, images, generator in
       networks.trigger(of: images[generator.derangement(images.dimension(0)).to(images.device)]).stamped(on: images)
     }
     return [
       BackdoorTask(
-        name: "input-aware", trigger: own, mapping: configuration.labelMapping,
+        name: "input-aware", trigger: Self.trigger(networks), mapping: configuration.labelMapping,
         cover: configuration.crossRate > 0 ? cross : nil)
     ]
+  }
+
+  private static func trigger(_ networks: TriggerNetworks) -> GeneratedTrigger<TriggerNetworks> {
+    GeneratedTrigger(
+      networks,
+      parts: { networks, images in
+        let trigger = networks.trigger(of: images)
+        return [TriggerPart("mask", trigger.mask), TriggerPart("pattern", trigger.pattern)]
+      }, { networks, images, _ in networks.trigger(of: images).stamped(on: images) })
+  }
+}
+
+extension InputAware: AttackWithUntrainedTrigger {
+  public func untrainedTrigger(for shape: ImageShape, _ random: Generator) -> any Trigger {
+    Self.trigger(makeNetworks(shape, .none, mask: random, pattern: random))
   }
 }
 

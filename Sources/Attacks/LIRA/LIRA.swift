@@ -177,9 +177,18 @@ public struct LIRA: TrainingAttack {
     try check(shape)
     let network = makeNetwork(shape, Generator(seed: 0))
     try network.load(learned, as: Self.key, of: Self.id)
+    return [BackdoorTask(name: "perturbation", trigger: trigger(network), mapping: configuration.labelMapping)]
+  }
+
+  private func trigger(_ network: PerturbationNetwork) -> GeneratedTrigger<PerturbationNetwork> {
     let bound = configuration.epsilon
-    let trigger = GeneratedTrigger(network) { network, images, _ in images + network(images) * bound }
-    return [BackdoorTask(name: "perturbation", trigger: trigger, mapping: configuration.labelMapping)]
+    return GeneratedTrigger(network) { network, images, _ in images + network(images) * bound }
+  }
+}
+
+extension LIRA: AttackWithUntrainedTrigger {
+  public func untrainedTrigger(for shape: ImageShape, _ random: Generator) -> any Trigger {
+    trigger(makeNetwork(shape, random))
   }
 }
 

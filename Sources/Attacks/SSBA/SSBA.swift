@@ -147,7 +147,7 @@ public struct SSBA: Attack {
     guard secret.dtype == .uint8, secret.shape == [c.bits] else {
       throw BackdoorError.invalid("\(Self.id): the secret \(secret.summary) is not one of \(c.bits) bits.")
     }
-    let encoder = SecretEncoder(bits: c.bits, shape: shape, width: c.width, Generator(seed: 0))
+    let encoder = makeEncoder(shape, Generator(seed: 0))
     try encoder.load(learned, as: Self.encoderKey, of: Self.id)
     let trigger = Self.trigger(encoder, secret: secret.array(UInt8.self))
     return [BackdoorTask(name: "\(c.bits) hidden bits", trigger: trigger, mapping: c.labelMapping)]
@@ -156,5 +156,14 @@ public struct SSBA: Attack {
   public func summary(learned: [String: Tensor]) -> String {
     let read = learned[Self.accuracyKey].map { ", of which the decoder reads \(formatPercent($0.item()))" } ?? ""
     return "carry a trigger of their own that hides \(configuration.bits) bits\(read)"
+  }
+}
+
+extension SSBA: AttackWithUntrainedTrigger {
+  private func makeEncoder(_ shape: ImageShape, _ random: Generator) -> SecretEncoder {
+    SecretEncoder(bits: configuration.bits, shape: shape, width: configuration.width, random)
+  }
+  public func untrainedTrigger(for shape: ImageShape, _ random: Generator) -> any Trigger {
+    Self.trigger(makeEncoder(shape, random), secret: [UInt8](repeating: 1, count: configuration.bits))
   }
 }

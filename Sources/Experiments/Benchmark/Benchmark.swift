@@ -61,13 +61,16 @@ public final class Benchmark {
       try $0.audit($1, warmUp: $2)
     }
     + [
-      Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) },
-      Row(id: "poison/badnets", summary: "stamping uint8 images with BadNets") { try $0.poison("badnets", warmUp: $1) },
-      Row(id: "poison/blended", summary: "stamping uint8 images with Blended") { try $0.poison("blended", warmUp: $1) },
-      Row(id: "poison/wanet", summary: "stamping uint8 images with WaNet") { try $0.poison("wanet", warmUp: $1) },
-      Row(id: "poison/sig", summary: "stamping uint8 images with SIG") { try $0.poison("sig", warmUp: $1) },
-      Row(id: "poison/bpp", summary: "stamping uint8 images with BPP") { try $0.poison("bpp", warmUp: $1) },
-    ].filter { row in row.group != "poison" || AttackKind.all.contains { row.id == "poison/\($0.id)" } }
+      Row(id: "train/crop-flip", summary: "the augmentation of a training step alone") { try $0.cropFlip(warmUp: $1) }
+    ]
+    + ["badnets", "blended", "wanet", "sig", "lf", "bpp"].map { attack in
+      Row(id: "poison/\(attack)", summary: "stamping uint8 images") { try $0.poison(attack, warmUp: $1) }
+    }
+    + ["ssba", "input-aware", "lira"].map { attack in
+      Row(id: "poison/\(attack)", summary: "the same, by the attack's networks") {
+        try $0.poison(attack, images: $0.settings.evaluationBatch, warmUp: $1)
+      }
+    }
     + long
 
   /// Those that are measured only where they are named.
@@ -235,16 +238,22 @@ public final class Benchmark {
     }
   }
 
-  private func poison(_ attack: String, warmUp: Bool) throws -> Double {
-    let tasks = try AttackKind.named(attack).make([:]).attack.tasks(for: data.shape, seed: Seed(0))
-    guard let trigger = tasks.first?.trigger else {
-      throw BackdoorError.invalid("attack \(attack) has no trigger to measure.")
+  /// Stamping some of the images four times, or all of them. A learned trigger has random weights.
+  private func poison(_ attack: String, images limit: Int? = nil, warmUp: Bool) throws -> Double {
+    let attack = try AttackKind.named(attack).make([:]).attack
+    let trigger: any Trigger
+    if let learning = attack as? any AttackWithUntrainedTrigger {
+      trigger = learning.untrainedTrigger(for: data.shape, Generator(seed: 0))
+    } else if let task = try attack.tasks(for: data.shape, seed: Seed(0), learned: [:]).first {
+      trigger = task.trigger
+    } else {
+      throw BackdoorError.invalid("attack \(type(of: attack).id) has no trigger to measure.")
     }
     let generator = Generator(seed: 0)
-    let order = generator.permutation(data.count)
+    let images = data.images[0..<min(limit ?? data.count, data.count)].to(.cpu)
+    let order = generator.permutation(images.dimension(0))
     let rounds = warmUp ? 1 : 4
-    let images = data.images.to(.cpu)
-    return rate(rounds * data.count) {
+    return rate(rounds * order.count) {
       for _ in 0..<rounds { _ = trigger.stamp(images[order], generator) }
     }
   }

@@ -52,7 +52,11 @@ public struct BenchmarkResult: Codable, Sendable {
       Comparison(row: "poison/blended", peerRow: "poison/blended", target: 10),
       Comparison(row: "poison/wanet", peerRow: "poison/wanet", target: 10),
       Comparison(row: "poison/sig", peerRow: "poison/sig", target: 10),
+      Comparison(row: "poison/lf", peerRow: "poison/lf", target: 10),
       Comparison(row: "poison/bpp", peerRow: "poison/bpp", target: 10),
+      Comparison(row: "poison/ssba", peerRow: "forward/ssba", target: 1),
+      Comparison(row: "poison/input-aware", peerRow: "forward/input-aware", target: 1),
+      Comparison(row: "poison/lira", peerRow: "forward/lira", target: 1),
     ]
     + DefenseWork.all.map { Comparison(row: $0.row.id, peerRow: $0.row.id, target: 1) }
     + [Comparison(row: "defenses/dpsgd", peerRow: "defenses/dpsgd-loop", target: nil)]
