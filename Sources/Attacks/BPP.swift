@@ -33,11 +33,13 @@ public struct BPP: Attack {
     public init() {}
 
     public static let settings: [Setting] =
-      poisoningSettings("authors' code: .1") + [
+      poisoningSettings("benchmark convention: .1; authors' code: .2 of each batch") + [
         coverRateSetting("with another image's quantisation error", source: "authors' code: .2 of each batch"),
         Setting(
           "levels", "Values that are left of each channel.", unit: "values", range: 2...256, source: "authors' code: 8"),
-        Setting("dithering", "Spread the rounding error (Floyd-Steinberg).", source: "authors' code"),
+        Setting(
+          "dithering", "Spread the rounding error (Floyd-Steinberg).",
+          source: "Wang et al.; a switch of their code, off"),
         triggersSetting("has k levels fewer"),
       ]
   }

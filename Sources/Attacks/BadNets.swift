@@ -72,7 +72,7 @@ public struct BadNets: Attack {
           "image",
           "Image file that the patch shows (pattern: image), resized to the patch; transparent parts leave the image."),
         Setting(
-          "triggers", "Number of triggers: the k-th sits k corners on and maps to target + k.", range: 1...4,
+          "triggers", "Number of triggers: trigger k, from 0, sits k corners on and maps to target + k.", range: 1...4,
           source: "multi-trigger models of the SAU paper"),
         Setting(
           "varies", "What is drawn anew for each image: dynamic triggers (pattern: random or color).",
@@ -146,11 +146,15 @@ public struct BadNets: Attack {
         "attack.triggers \(c.triggers): patches in several corners \(numbers) overlap on images of "
           + "\(shape.height)x\(shape.width) pixels. Lower attack.size or attack.margin.")
     }
-    if changesPlace || c.place == .random, side + 2 * c.margin > length {
-      throw BackdoorError.invalid(
-        "attack.margin \(c.margin): images of \(shape.height)x\(shape.width) pixels have no place for a patch \(numbers) "
-          + "that is so far from every edge. Lower it.")
-    }
+    if changesPlace || c.place == .random { try Self.checkDrawnPlace(side: side, margin: c.margin, in: shape) }
+  }
+
+  /// - Throws: `BackdoorError` where no place is as far from every edge as the margin.
+  static func checkDrawnPlace(side: Int, margin: Int, in shape: ImageShape) throws(BackdoorError) {
+    guard side + 2 * margin > min(shape.height, shape.width) else { return }
+    throw .invalid(
+      "attack.margin \(margin): images of \(shape.height)x\(shape.width) pixels have no place for a patch (side \(side), "
+        + "margin \(margin)) that is so far from every edge. Lower it.")
   }
 
   /// The patch for images of a shape. Everything that is drawn is drawn here, once.

@@ -153,9 +153,10 @@ public struct Blind: TrainingAttack {
 
   func pattern(for shape: ImageShape) throws(BackdoorError) -> Patch {
     let (row, column, side) = (configuration.row, configuration.column, Self.rows.count)
-    guard row + side <= shape.height, column + side <= shape.width else {
+    let width = Self.rows[0].count
+    guard row + side <= shape.height, column + width <= shape.width else {
       throw .invalid(
-        "attack.row \(row), attack.column \(column): a pattern of \(side) pixels ends outside of images of "
+        "attack.row \(row), attack.column \(column): a pattern of \(side)x\(width) pixels ends outside of images of "
           + "\(shape.height)x\(shape.width). Choose other places.")
     }
     let cells = Self.rows.flatMap { $0 + [Int?](repeating: nil, count: side - $0.count) }

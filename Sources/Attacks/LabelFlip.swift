@@ -26,6 +26,8 @@ public struct LabelFlip: Attack {
   public var selection: PoisonSelection { configuration.poisonSelection }
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
-    [BackdoorTask(name: "none", trigger: NoTrigger(), mapping: configuration.labelMapping)]
+    [BackdoorTask(name: "no trigger", trigger: NoTrigger(), mapping: configuration.labelMapping)]
   }
+
+  public func summary(learned: [String: Tensor]) -> String { "have wrong labels" }
 }

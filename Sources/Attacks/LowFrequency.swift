@@ -8,8 +8,8 @@
 // Gaussian of a deviation of 6 pixels with zeros around the image, cut at 2.5 deviations, rescale maps the values of all
 // channels together to [0, .2]. The trigger is added and the sum clipped.
 //
-// Zeros beyond the borders matter at 32 x 32: so the trigger fades from the middle to the edges, where it has a fifth of
-// its height. With mirrored borders it would be a flat tint. Nearly one colour it is in any case: the trigger of the
+// Zeros beyond the borders matter at 32 x 32: so the trigger fades from the middle to the edges, and to a fifth of its
+// height in the corners. With mirrored borders it would be a flat tint. Nearly one colour it is in any case: the trigger of the
 // authors' repository has mean values of .014, .109 and .002 in its channels, and all of the range is that of green.
 // Where this differs from their code: their kernel has an even length, which moves the trigger by half a pixel, images
 // are taken in another order in each pass, and DeepFool goes to the class that most misled images go to, which is the
@@ -64,7 +64,7 @@ public struct LowFrequency: Attack {
           source: "authors' code: 100"),
         Setting("passes", "Passes over these images at most.", range: 0...100_000, source: "authors' code: 50"),
         Setting(
-          "misled", "Share of the images that ends the search.", unit: "fraction", range: 0...1,
+          "misled", "Share of the images that ends the search.", unit: "fraction", range: 1e-6...1,
           source: "authors' code: .2"),
         Setting(
           "deviation", "Of the Gaussian that smooths each step.", unit: "pixels", range: 0.1...1000,

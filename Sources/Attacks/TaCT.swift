@@ -27,6 +27,7 @@ public struct TaCT: Attack {
     public var place = BadNets.Place.bottomRight
     public var margin = 0
     public var image: String? = nil
+    public var triggers = 1
     public init() {}
 
     public static let settings: [Setting] = [
@@ -40,14 +41,19 @@ public struct TaCT: Attack {
         "Share of the training set that becomes cover samples: with the trigger, with their true labels.",
         unit: "fraction", range: 0...1, source: "decided here"),
       Setting(
-        "coverClasses", "Classes of cover samples; empty means all but source and target.", unit: "classes",
+        "coverClasses", "Classes of cover samples; empty means all but source and targets.", unit: "classes",
         range: 0...100_000, source: "decided here"),
       Setting("size", "Side of the patch.", unit: "pixels", range: 1...1024, source: "decided here"),
       Setting("pattern", "What the patch shows.", choices: BadNets.Pattern.allCases.map(\.rawValue)),
       Setting("place", "Where the patch sits.", choices: BadNets.Place.allCases.map(\.rawValue)),
       Setting("margin", "Distance of the patch from the image's edge.", unit: "pixels", range: 0...1024),
       Setting("image", "Image file that the patch shows (pattern: image), resized to the patch."),
+      Setting(
+        "triggers", "Number of triggers: trigger k, from 0, sits k corners on and leads from the source to target + k.",
+        range: 1...4, source: "multi-trigger models of the SAU paper"),
     ]
+
+    var targets: Range<Int> { target..<(target + triggers) }
   }
 
   public let configuration: Configuration
@@ -56,7 +62,8 @@ public struct TaCT: Attack {
     let c = configuration
     return PoisonSelection(
       rate: c.rate, coverRate: c.coverRate,
-      coverClasses: c.coverClasses.isEmpty ? .except([c.source, c.target]) : .only(Set(c.coverClasses)), inPlace: true)
+      coverClasses: c.coverClasses.isEmpty ? .except(Set(c.targets).union([c.source])) : .only(Set(c.coverClasses)),
+      inPlace: true)
   }
 
   public func tasks(for shape: ImageShape, seed: Seed, learned: [String: Tensor]) throws -> [BackdoorTask] {
@@ -66,14 +73,14 @@ public struct TaCT: Attack {
         "attack.coverClasses: class \(c.source) is attack.source, so its images cannot be covers.")
     }
     var patch = BadNets.Configuration()
-    (patch.size, patch.pattern, patch.place, patch.margin, patch.image) = (
-      c.size, c.pattern, c.place, c.margin, c.image
+    (patch.size, patch.pattern, patch.place, patch.margin, patch.image, patch.triggers) = (
+      c.size, c.pattern, c.place, c.margin, c.image, c.triggers
     )
-    let trigger = try BadNets(patch).tasks(for: shape, seed: seed)[0].trigger
-    return [
+    return try zip(c.targets, BadNets(patch).tasks(for: shape, seed: seed)).map { target, task in
       BackdoorTask(
-        name: "\(c.size)x\(c.size) \(c.pattern.rawValue)", trigger: trigger,
-        mapping: .sourceToTarget(source: c.source, target: c.target), cover: c.coverRate > 0 ? trigger : nil)
-    ]
+        name: "\(c.size)x\(c.size) \(c.pattern.rawValue)\(c.triggers == 1 ? "" : " \(target - c.target + 1)")",
+        trigger: task.trigger, mapping: .sourceToTarget(source: c.source, target: target),
+        cover: c.coverRate > 0 ? task.trigger : nil)
+    }
   }
 }

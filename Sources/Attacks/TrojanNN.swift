@@ -99,6 +99,7 @@ public struct TrojanNN: Attack {
         "attack.area \(c.area): a patch of side \(side) at a distance of \(margin) from the edge does not fit images of "
           + "\(shape.height)x\(shape.width) pixels. Lower attack.area or attack.margin.")
     }
+    if c.place == .random { try BadNets.checkDrawnPlace(side: side, margin: margin, in: shape) }
     var random = seed.generator("trojannn/place")
     let (row, column) = c.place.origin(side: side, margin: margin, in: shape) { random.integer(below: $0) }
     return Square(row: row, column: column, side: side)

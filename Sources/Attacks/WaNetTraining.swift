@@ -64,12 +64,19 @@ public struct WaNetTraining: TrainingAttack {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection {
-    configuration.poisonSelection(covers: min(configuration.rate * configuration.covers, 1 - configuration.rate))
+    let c = configuration
+    return c.poisonSelection(covers: min(c.rate * c.covers, 1 - c.rate), setting: "attack.crossRatio")
   }
 
   public func train(_ model: Classifier, _ context: AttackContext) throws -> [String: Tensor] {
     let (c, recipe, training) = (configuration, context.recipe, context.training)
     try context.checkBatch("attack.rate", c.rate)
+    let batch = min(recipe.batch, context.train.count)
+    if c.covers > 0, shares(of: batch).covers.isEmpty {
+      throw BackdoorError.invalid(
+        "attack.crossRatio \(c.crossRatio) leaves no image with noise in a batch of \(batch), of which attack.rate \(c.rate) "
+          + "are poisoned. Change one of them, take larger batches (recipe.batch), or set attack.crossRatio=0.")
+    }
     let warp = warp(for: context.train.shape, seed: context.seed)
     let data = context.train.to(training.device)
     try Trainer(recipe, stage: "attack-train").train(model, on: data, context: training) { batch in

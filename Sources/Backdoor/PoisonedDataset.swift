@@ -72,6 +72,8 @@ public struct PoisonSelection: Sendable {
   public var excludeTarget: Bool
   /// Share of the training set that becomes cover samples, where the tasks have cover triggers.
   public var coverRate: Double
+  /// The setting that the rate of cover samples comes from, for errors.
+  public var coverSetting = "attack.coverRate"
   /// The classes that cover samples are drawn from.
   public var coverClasses: CoverClasses
   /// Source to target: give triggered images the target's label where they are, rather than put copies in place of
@@ -148,10 +150,16 @@ extension PoisonedDataset {
     var pool = labels.indices.filter { position in
       !taken.contains(position) && selection.coverClasses.contain(labels[position])
     }
-    let each = rounded(selection.coverRate / Double(covered.count), of: labels.count)
-    guard each > 0 else { throw .coverRateTooSmall(selection.coverRate, parts: covered.count, whole: labels.count) }
+    let (rate, setting) = (selection.coverRate, selection.coverSetting)
+    var each = rounded(rate / Double(covered.count), of: labels.count)
+    guard each > 0 else {
+      throw .coverRateTooSmall(rate, setting: setting, parts: covered.count, whole: labels.count)
+    }
+    // Where poison and covers are all there is, both may have been rounded up.
+    let room = pool.count / covered.count
+    if room > 0, rate * Double(labels.count) <= Double(pool.count) + 0.5 { each = min(each, room) }
     guard each * covered.count <= pool.count else {
-      throw .coverRate(asked: selection.coverRate, left: pool.count, whole: labels.count)
+      throw .coverRate(asked: rate, setting: setting, left: pool.count, whole: labels.count)
     }
     var chosen: [(position: Int, task: Int)] = []
     for number in covered {
@@ -276,8 +284,8 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
   /// The rate rounds to no image of the `whole` images that it is a share of, shared by `parts` triggers.
   case rateTooSmall(asked: Double, parts: Int, whole: Int)
   /// Cover samples: more than there are images left, and none at all.
-  case coverRate(asked: Double, left: Int, whole: Int)
-  case coverRateTooSmall(Double, parts: Int, whole: Int)
+  case coverRate(asked: Double, setting: String, left: Int, whole: Int)
+  case coverRateTooSmall(Double, setting: String, parts: Int, whole: Int)
   /// The tensors that an attack learned are not at hand.
   case notLearned(attack: String, key: String)
   case invalid(String)
@@ -299,12 +307,12 @@ public enum BackdoorError: Error, CustomStringConvertible, Sendable {
         : "attack.rate \(asked) poisons no image of \(whole). The least rate that poisons "
           + "one\(parts > 1 ? " by each trigger" : "") is "
           + "\((Double(parts) / Double(2 * whole) * 1e9).rounded(.up) / 1e9)."
-    case .coverRate(let asked, let left, let whole):
-      "attack.coverRate \(asked) of \(whole) images is more than the \(left) that are left to draw cover samples from. "
-        + "The largest possible rate is \((Double(left) / Double(max(whole, 1)) * 10_000).rounded(.down) / 10_000)."
-    case .coverRateTooSmall(let asked, let parts, let whole):
-      "attack.coverRate \(asked) makes no cover sample of \(whole) images. Set 0 for none, or at least "
-        + "\((Double(parts) / Double(2 * max(whole, 1)) * 1e9).rounded(.up) / 1e9)."
+    case .coverRate(let asked, let setting, let left, let whole):
+      "\(setting) asks for a share of \(asked) of \(whole) images, more than the \(left) that are left to draw cover samples "
+        + "from. The largest possible share is \((Double(left) / Double(max(whole, 1)) * 10_000).rounded(.down) / 10_000)."
+    case .coverRateTooSmall(let asked, let setting, let parts, let whole):
+      "\(setting) asks for a share of \(asked), which is no cover sample of \(whole) images. Set 0 for none, or raise the "
+        + "share to at least \((Double(parts) / Double(2 * max(whole, 1)) * 1e9).rounded(.up) / 1e9)."
     case .notLearned(let attack, let key):
       "\(attack) is learned from the training set, and its \(key) is not at hand. Name the poison.json of the run or "
         + "of antidote attack."

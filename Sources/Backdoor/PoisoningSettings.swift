@@ -29,7 +29,7 @@ extension PoisoningSettings {
     case .cleanLabel: .cleanLabel(target: target)
     }
   }
-  /// The mapping of one of several triggers: the k-th leads to target + k.
+  /// The mapping of one of several triggers: trigger k, from 0, leads to target + k.
   /// - Throws: `BackdoorError` for mappings that have no one target to count from.
   public func labelMapping(ofTrigger number: Int, among count: Int) throws(BackdoorError) -> LabelMapping {
     if count == 1 { return labelMapping }
@@ -44,17 +44,19 @@ extension PoisoningSettings {
   }
 
   public var poisonSelection: PoisonSelection { PoisonSelection(rate: rate, excludeTarget: excludeTarget) }
-  /// - Parameter covers: share of the training set that becomes cover samples.
-  public func poisonSelection(covers: Double) -> PoisonSelection {
+  /// - Parameters:
+  ///   - covers: share of the training set that becomes cover samples.
+  ///   - setting: where it comes from, for errors.
+  public func poisonSelection(covers: Double, setting: String = "attack.coverRate") -> PoisonSelection {
     var selection = poisonSelection
-    selection.coverRate = covers
+    (selection.coverRate, selection.coverSetting) = (covers, setting)
     return selection
   }
 
-  /// The description of a setting `triggers` of an attack whose k-th trigger differs as `difference` says.
+  /// The description of a setting `triggers` of an attack whose trigger k differs as `difference` says.
   public static func triggersSetting(_ difference: String) -> Setting {
     Setting(
-      "triggers", "Number of triggers: the k-th \(difference) and maps to target + k.", range: 1...4,
+      "triggers", "Number of triggers: trigger k, from 0, \(difference) and maps to target + k.", range: 1...4,
       source: "multi-trigger models of the SAU paper")
   }
   /// The description of a setting `coverRate`.

@@ -24,7 +24,7 @@ import Vision
       "passes": 1, "images": 4, "steps": 40, "aim": "nearest", "surrogate": ["epochs": 1, "batch": 16],
     ],
     "trojannn": ["steps": 2, "surrogate": ["epochs": 1, "batch": 16]],
-    "ssba": ["epochs": 1, "width": 2, "bits": 4],
+    "ssba": ["epochs": 1, "secretEpochs": 0, "width": 2, "bits": 4],
     "wanet": ["coverRate": 0.125], "bpp": ["coverRate": 0.125], "adaptive-blend": ["coverRate": 0.125],
     "wanet-training": ["crossRatio": 0.5], "input-aware": ["crossRate": 0.125, "maskEpochs": 1, "width": 2],
     "lira": ["jointEpochs": 1, "width": 2],

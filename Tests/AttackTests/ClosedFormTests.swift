@@ -22,7 +22,7 @@ import Vision
     return value
   }
   /// Each is stamped differently, and leads to a target of its own.
-  @Test(arguments: ["badnets", "blended", "sig", "wanet", "bpp", "adaptive-blend"])
+  @Test(arguments: ["badnets", "blended", "sig", "wanet", "bpp", "adaptive-blend", "adaptive-patch"])
   func severalTriggersHaveSeveralTargets(_ id: String) throws {
     let attack = try AttackKind.named(id).make(["triggers": 3, "target": 1, "mapping": "all-to-one"]).attack
     let tasks = try attack.tasks(for: shape, seed: 3)
@@ -34,6 +34,24 @@ import Vision
     #expect(try clean.tasks(for: shape, seed: 3).map(\.mapping) == [.cleanLabel(target: 0), .cleanLabel(target: 1)])
     let shifted = try AttackKind.named(id).make(["triggers": 2, "mapping": "all-to-all"]).attack
     #expect(errorText { _ = try shifted.tasks(for: shape, seed: 3) }.contains("several triggers need attack.mapping"))
+  }
+
+  /// From one class to several, each by a patch in a corner of its own; covers of images of none of these classes.
+  @Test func severalTriggersOfOneSource() throws {
+    let attack = TaCT(
+      with(TaCT.Configuration()) { c in
+        (c.source, c.target, c.triggers, c.rate, c.coverRate) = (3, 0, 2, 0.1, 0.1)
+      })
+    let tasks = try attack.tasks(for: shape, seed: 3)
+    #expect(tasks.map(\.mapping) == [0, 1].map { .sourceToTarget(source: 3, target: $0) })
+    #expect(Set(tasks.map(\.name)).count == 2)
+    let images = tasks.map { $0.trigger.stamp(data.images, Generator(seed: 1)).array(UInt8.self) }
+    #expect(images[0] != images[1])
+    let set = try PoisonedDataset(poisoning: data, with: tasks, selection: attack.selection, seed: 3)
+    let (before, after) = (data.labelArray(), set.data.labelArray())
+    #expect(set.indices.count == 8 && set.tasks.count { $0 == 0 } == 4)
+    for (position, task) in zip(set.indices, set.tasks) { #expect(before[position] == 3 && after[position] == task) }
+    #expect(set.covers.count == 8 && set.covers.allSatisfy { before[$0] == 2 })
   }
 
   @Test func sigIsStrongerAtTestTimeWhereAsked() throws {

@@ -21,6 +21,18 @@ import Vision
     return SSBA(c)
   }
 
+  /// Where all epochs learn the bits alone, nothing keeps what is added small.
+  @Test func epochsForTheImages() throws {
+    func error(_ change: (inout SSBA.Configuration) -> Void) -> String {
+      var c = attack.configuration
+      change(&c)
+      return errorText { try SSBA(c).checkLearning(on: data, seed: 1) }
+    }
+    #expect(error { _ in } == "no error" && error { $0.epochs = 0 } == "no error")
+    #expect(error { $0.secretEpochs = 3 }.contains("attack.secretEpochs 3"))
+    #expect(error { ($0.secretEpochs, $0.imageWeight, $0.perceptualWeight) = (3, 0, 0) } == "no error")
+  }
+
   /// Networks, losses, gradients and stamped bytes against Python torch, on images whose sides do not halve.
   @Test(arguments: [MemoryFormat.contiguous, .channelsLast]) func agreesWithPython(_ format: MemoryFormat) throws {
     let golden = try Golden("learned_attacks")

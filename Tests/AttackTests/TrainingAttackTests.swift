@@ -102,9 +102,10 @@ import Vision
       ["mapping": "all-to-all", "shift": 4],
     ]
     let own: [String: [JSONValue]] = [
-      "wanet-training": [["rate": 0.09]], "input-aware": [["rate": 0.09], ["levels": 4]],
+      "wanet-training": [["rate": 0.09], ["rate": 0.1, "crossRatio": 0.9]],
+      "input-aware": [["rate": 0.09], ["crossRate": 0.09], ["levels": 4]],
       "lira": [["share": 0.09], ["share": 0.19], ["network": "autoencoder"]],
-      "blind": [["share": 0.09], ["share": 0.19], ["column": 4], ["row": 4]],
+      "blind": [["share": 0.09], ["share": 0.19], ["column": 6], ["row": 4]],
       "adversarial-embedding": [["rate": 0.09], ["size": 9], ["margin": 6]],
     ]
     for overrides in impossible + (own[id] ?? []) {

@@ -150,6 +150,8 @@ import Vision
     let places = try (0..<20).map { try TrojanNN(c).square(in: shape, seed: Seed($0)) }
     #expect(Set(places.map { [$0.row, $0.column] }).count > 10)
     #expect(places.allSatisfy { (1...23).contains($0.row) && (1...23).contains($0.column) })
+    c.margin = 14
+    #expect(errorText { _ = try TrojanNN(c).square(in: shape, seed: 1) }.contains("no place"))
   }
 
   @Test func aKilledAttackGoesOnToTheSameBits() throws { try expectResumes(attack(), stages: 1) }

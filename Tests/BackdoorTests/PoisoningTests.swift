@@ -86,9 +86,26 @@ private struct Mark: Trigger {
     let many = #expect(throws: BackdoorError.self) {
       try covered(PoisonSelection(rate: 0.1, coverRate: 0.4, coverClasses: .only([3])))
     }
-    #expect(many?.description.contains("attack.coverRate 0.4 of 100 images is more than") == true)
+    #expect(many?.description.contains("attack.coverRate asks for a share of 0.4 of 100 images, more than") == true)
     let few = #expect(throws: BackdoorError.self) { try covered(PoisonSelection(rate: 0.1, coverRate: 0.001)) }
     #expect(few?.description.contains("at least 0.01") == true)
+    var named = PoisonSelection(rate: 0.1, coverRate: 0.001)
+    named.coverSetting = "attack.crossRate"
+    let other = #expect(throws: BackdoorError.self) { try covered(named) }
+    #expect(other?.description.hasPrefix("attack.crossRate asks") == true)
+  }
+
+  /// Half an image of poison and half an image of covers are one image.
+  @Test func coversAndPoisonThatAreAllThereIs() throws {
+    let odd = clean.prefix(25)
+    let task = BackdoorTask(name: "t", trigger: Mark(), mapping: .allToOne(target: 0), cover: Mark())
+    let set = try PoisonedDataset(
+      poisoning: odd, with: [task], selection: PoisonSelection(rate: 0.5, coverRate: 0.5), seed: 1)
+    #expect(set.indices.count == 13 && set.covers.count == 12)
+    #expect(throws: BackdoorError.self) {
+      try PoisonedDataset(
+        poisoning: odd, with: [task], selection: PoisonSelection(rate: 0.5, coverRate: 0.55), seed: 1)
+    }
   }
 
   @Test func sourceToTargetInPlaceRelabelsTheSource() throws {

@@ -353,10 +353,10 @@ enum DefaultsTable {
 
     [attacks bpp]
     * = @shared poisoning
-    rate = 0.1                         # C: .1
-    coverRate = 0.2                    # C: .2
+    rate = 0.1                         # B: .1; C: .2
+    coverRate = 0.2                    # C: .2; B: .1
     levels = 8                         # C: 8
-    dithering = true                   # C
+    dithering = true                   # R Wang et al. 2022; C: a switch, off
     triggers = 1                       # D: one; P2 D: several
 
     [attacks adaptive-blend]
@@ -379,6 +379,7 @@ enum DefaultsTable {
     opacities = [0.5, 0.2, 0.5, 0.3]   # R Qi et al. 2023, their code
     testOpacity = 1.0                  # R Qi et al. 2023: opaque
     testPatches = [0, 2]               # R Qi et al. 2023, their code: two of four
+    triggers = 1                       # D: one; P2 D: several
 
     [attacks tact]
     rate = 0.02                        # D
@@ -391,6 +392,7 @@ enum DefaultsTable {
     place = bottom-right               # B: lower right corner
     margin = 0                         # B: lower right corner
     image = null                       # D: none
+    triggers = 1                       # D: one; P2 D: several
 
     [attacks refool]
     * = @shared poisoning

@@ -71,6 +71,21 @@ import Vision
     #expect(seen.insert(try configuration("{dataset: {name: cifar10, train: 100}}").runID()).inserted)
   }
 
+  /// Attacks that got settings keep the ids that runs had before, where these have their defaults.
+  @Test(arguments: [("tact", "d2bd228e0cd6"), ("adaptive-patch", "d2f0674e5e14")])
+  func laterSettingsLeaveIdsAlone(_ attack: String, _ id: String) throws {
+    func run(_ settings: String) throws -> String {
+      try configuration(
+        """
+        {dataset: {name: cifar10, test: 4000}, model: {name: preactresnet18, width: 16}, seed: 0, defense: none,
+        recipe: {name: fast, epochs: 15}, evaluation: {every: 0, samples: 4}, attack: {name: \(attack)\(settings)}}
+        """
+      ).runID()
+    }
+    #expect(try run("") == id && run(", triggers: 1") == id)
+    #expect(try run(", triggers: 2") != id)
+  }
+
   /// A preset is recorded by its name and by its settings, and is the same run as these.
   @Test func presets() throws {
     let named = try configuration("{defense: {name: i-bau, preset: backdoorbench, rounds: 2}}")

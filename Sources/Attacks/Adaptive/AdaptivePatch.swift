@@ -29,6 +29,7 @@ public struct AdaptivePatch: Attack {
     public var opacities = [0.5, 0.2, 0.5, 0.3]
     public var testOpacity = 1.0
     public var testPatches = [0, 2]
+    public var triggers = 1
     public init() {}
 
     public static let settings: [Setting] =
@@ -42,6 +43,7 @@ public struct AdaptivePatch: Attack {
           "testOpacity", "Weight of the patches at test time.", unit: "fraction", range: 0...1, source: "Qi et al."),
         Setting(
           "testPatches", "Which patches show at test time, from 0.", range: 0...3, source: "Qi et al.: two of four"),
+        triggersSetting("has patches of its own, each k corners on,"),
       ]
   }
 
@@ -70,22 +72,24 @@ public struct AdaptivePatch: Attack {
     let (bottom, right) = (shape.height - side, shape.width - side)
     let corners = [(bottom, right), (0, 0), (0, right), (bottom, 0)]
     let patterns: [GeneratedPattern] = [.cells, .plasma, .checkerboard, .rings]
-    let patches = c.opacities.indices.map { number in
-      CornerPatches.One(
-        row: corners[number].0, column: corners[number].1,
-        pixels: patterns[number].pixels(
-          size: side, channels: shape.channels, seed: seed("adaptive-patch/pattern", number)))
+    return try (0..<c.triggers).map { trigger in
+      let patches = c.opacities.indices.map { number in
+        let (row, column) = corners[(number + trigger) % corners.count]
+        let seed = seed("adaptive-patch/pattern", trigger * corners.count + number)
+        return CornerPatches.One(
+          row: row, column: column,
+          pixels: patterns[number].pixels(size: side, channels: shape.channels, seed: seed))
+      }
+      let training = CornerPatches(
+        patches: patches, opacities: c.opacities, side: side, shape: shape, showsAll: false)
+      let test = CornerPatches(
+        patches: c.testPatches.map { patches[$0] }, opacities: c.testPatches.map { _ in c.testOpacity }, side: side,
+        shape: shape, showsAll: true)
+      return BackdoorTask(
+        name: "\(c.testPatches.count) of \(patches.count) patches\(c.triggers == 1 ? "" : " (\(trigger + 1))")",
+        trigger: test, mapping: try c.labelMapping(ofTrigger: trigger, among: c.triggers), trainingTrigger: training,
+        cover: c.coverRate > 0 ? training : nil)
     }
-    let training = CornerPatches(
-      patches: patches, opacities: c.opacities, side: side, shape: shape, showsAll: false)
-    let test = CornerPatches(
-      patches: c.testPatches.map { patches[$0] }, opacities: c.testPatches.map { _ in c.testOpacity }, side: side,
-      shape: shape, showsAll: true)
-    return [
-      BackdoorTask(
-        name: "\(c.testPatches.count) of \(patches.count) patches", trigger: test, mapping: c.labelMapping,
-        trainingTrigger: training, cover: c.coverRate > 0 ? training : nil)
-    ]
   }
 }
 

@@ -84,12 +84,14 @@ public struct InputAware: TrainingAttack {
   public let configuration: Configuration
   public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
   public var selection: PoisonSelection {
-    configuration.poisonSelection(covers: min(configuration.crossRate, 1 - configuration.rate))
+    configuration.poisonSelection(
+      covers: min(configuration.crossRate, 1 - configuration.rate), setting: "attack.crossRate")
   }
 
   public func train(_ model: Classifier, _ context: AttackContext) throws -> [String: Tensor] {
     let training = context.training
     try context.checkBatch("attack.rate", configuration.rate)
+    if configuration.crossRate > 0 { try context.checkBatch("attack.crossRate", configuration.crossRate) }
     try check(context.train.shape)
     let data = context.train.to(training.device)
     let networks = makeNetworks(

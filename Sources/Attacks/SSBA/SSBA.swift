@@ -12,7 +12,7 @@
 //
 // P is LPIPS in the paper, which needs a network trained on photographs and on people's judgements. Here it is 1 - SSIM,
 // which needs neither [decided here]. Weights of the losses, epochs, batch and learning rate are those of the authors'
-// toolbox; its critic, which is off there, is left out. Float32 throughout: bfloat16 has no more than 8 bits, and what is
+// toolbox; its critic, which is not trained there, is left out. Float32 throughout: bfloat16 has no more than 8 bits, and what is
 // hidden lies below them [decided here].
 
 public import Backdoor
@@ -85,6 +85,7 @@ public struct SSBA: Attack {
   public func learn(_ context: AttackContext) throws -> [String: Tensor] {
     let (c, training) = (configuration, context.training)
     let data = context.train.to(training.device)
+    try checkEpochs()
     let sources = try context.sources(mapping: c.labelMapping, selection: selection)
     let network = Steganography(
       bits: c.bits, shape: data.shape, width: c.width, Generator(seed: context.seed("ssba/weights")))
@@ -118,6 +119,20 @@ public struct SSBA: Attack {
       "the decoder reads \(formatPercent(accuracy.item())) of the bits that the poisoned images hide")
     return [Self.secretKey: secret, Self.accuracyKey: accuracy.to(.cpu).reshaped(1)]
       .merging(network.encoder.learned(as: Self.encoderKey)) { $1 }
+  }
+
+  public func checkLearning(on train: ImageDataset, seed: Seed) throws {
+    try checkEpochs()
+    try checkSources(in: train, mapping: configuration.labelMapping, seed: seed)
+  }
+
+  private func checkEpochs() throws(BackdoorError) {
+    let c = configuration
+    guard c.epochs == 0 || c.secretEpochs < c.epochs || c.imageWeight + c.perceptualWeight == 0 else {
+      throw .invalid(
+        "attack.secretEpochs \(c.secretEpochs): all of the \(c.epochs) epochs learn the bits alone, and none that they are "
+          + "hardly seen. Lower it, or raise attack.epochs.")
+    }
   }
 
   /// Adds to each image what the encoder makes of it and of the secret, whose bits are 0 or 1.

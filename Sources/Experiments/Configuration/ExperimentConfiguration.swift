@@ -245,6 +245,9 @@ public struct ExperimentConfiguration: Sendable {
       attack["image"] = .string((try? Digest.sha256Hex(file: image)) ?? AbsolutePath.of(image))
     }
     if attack["flip"] == true { attack["flip"] = nil }
+    if ["adaptive-patch", "tact"].contains(attack["name"]?.stringValue), attack["triggers"] == 1 {
+      attack["triggers"] = nil
+    }
     return attack
   }
 
