@@ -100,13 +100,16 @@ public struct AttentionDistillation: Defense {
         "defense.rates has \(c.rates.count) values and defense.milestones \(c.milestones.count): there is one rate more "
           + "than there are milestones, and milestones rise.")
     }
+    guard !c.betas.isEmpty else {
+      throw DefenseError.invalid("defense.betas is empty: nad needs the weight of one stage at least.")
+    }
     let clean = try input.cleanSplit().to(context.device)
     let (teacher, student) = (try input.model().copied(), try input.model().copied())
     for model in [teacher, student] { model.to(context.device).to(.channelsLast).eval() }
     let stages = noGrad { student.features(clean.pixels(0..<1)).stages }.filter {
       $0.shape.dropFirst(2).reduce(1, *) > 1
     }
-    guard !stages.isEmpty, !c.betas.isEmpty else {
+    guard !stages.isEmpty else {
       throw DefenseError.invalid(
         "defense nad compares attention maps, and no stage of this network has one of more than a pixel at "
           + "\(clean.height)x\(clean.width) pixels. Larger images have.")

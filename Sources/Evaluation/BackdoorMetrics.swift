@@ -131,6 +131,7 @@ public final class BackdoorEvaluator {
     var metrics = BackdoorMetrics(
       accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perTask: [:])
     var (hits, robust, counted, correctPoison, mistaken) = (0, 0, 0, 0, 0)
+    var (mislead, fromSource): (Int, Int) = (0, 0)
     for (number, task) in triggers.enumerated() {
       let found = predictions.triggered[number]
       let counting = labels.indices.filter { targets[number][$0] != nil }
@@ -142,11 +143,12 @@ public final class BackdoorEvaluator {
       correctPoison += labels.indices.count { found[$0] == labels[$0] }
       if triggers.count > 1, let rate = share(mine, counting.count) { metrics.perTask[task.name] = rate }
       if case .sourceToTarget(let source, let target)? = task.mapping {
-        let both = counting.count { predictions.clean[$0] == source && found[$0] == target }
-        metrics.targetedMisclassification = share(both, counting.count)
+        mislead += counting.count { predictions.clean[$0] == source && found[$0] == target }
+        fromSource += counting.count
       }
     }
     metrics.attackSuccessRate = share(hits, counted)
+    metrics.targetedMisclassification = share(mislead, fromSource)
     metrics.robustAccuracy = share(robust, counted)
     metrics.cleanTargetRate = share(mistaken, counted)
     if allAreTriggered { metrics.poisonAccuracy = share(correctPoison, labels.count * triggers.count) }

@@ -79,9 +79,10 @@ public struct TSNE: Sendable {
     var beta = 1 / distances.mean([1], keep: true).clamped(min: 1e-12)
     var conditional = Tensor.zeros(like: distances)
     for _ in 0..<64 {
-      // The nearest neighbour's distance is taken off all exponents: the same probabilities without underflow.
+      // The nearest neighbour's distance is taken off all exponents: the same probabilities without underflow. Of a point
+      // and itself that would overflow where it lies far from the others.
       let nearest = (distances + own * Double(Float.greatestFiniteMagnitude)).min([1], keep: true)
-      let weight = (-(distances - nearest) * beta).exp() * (1 - own)
+      let weight = (-(distances - nearest) * beta).clamped(max: 0).exp() * (1 - own)
       let total = weight.sum([1], keep: true)
       conditional = weight / total
       let entropy = total.log() + (conditional * (distances - nearest)).sum([1], keep: true) * beta

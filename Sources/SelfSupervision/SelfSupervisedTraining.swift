@@ -59,7 +59,8 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
     Setting("momentum", "SGD's momentum.", range: 0...0.9999, source: "DBD"),
     Setting("weightDecay", "L2 penalty.", range: 0...1, source: "DBD; its code: 1e-4"),
     Setting(
-      "period", "Epochs in which the cosine schedule falls to 0; empty means `epochs`.", unit: "epochs",
+      "period", "Epochs in which the cosine schedule falls to 0, from where it rises again; empty means `epochs`.",
+      unit: "epochs",
       range: 1...1_000_000,
       source: "DBD's code"),
     Setting("warmup", "Epochs in which the rate rises linearly to its start.", unit: "epochs", range: 0...100_000),
@@ -163,6 +164,7 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
     _ backbone: Classifier, on data: ImageDataset, context: TrainingContext, stage: String = "pretrain"
   ) throws {
     guard data.count > 1 else { throw TrainingError.invalid("\(stage): \(data.count) images are too few to contrast.") }
+    try check(viewsFor: backbone, of: data, stage)
     let data = data.to(context.device)
     backbone.to(context.device).to(.channelsLast)
     if let sharing = context.sharing {
@@ -171,6 +173,22 @@ public struct SelfSupervisedTraining: Configurable, Hashable {
       try learn(backbone, data, context, stage)
     }
     backbone.eval()
+  }
+
+  /// - Throws: `TrainingError` for views of a size that the backbone does not take.
+  private func check(viewsFor backbone: Classifier, of data: ImageDataset, _ stage: String) throws(TrainingError) {
+    guard let viewSize, viewSize != data.height, let spec = backbone.spec else { return }
+    guard spec.shape.patch == nil else {
+      throw .invalid(
+        "\(stage): viewSize \(viewSize): the positions of \(spec.kind) are for images of \(data.height) pixels. Leave it out."
+      )
+    }
+    do {
+      let views = ImageShape(channels: data.channels, height: viewSize, width: viewSize)
+      try ModelKind.named(spec.kind).check(images: views, stem: spec.shape.stem, layers: spec.shape.layers)
+    } catch {
+      throw .invalid("\(stage): viewSize \(viewSize) is too small for \(spec.kind). Raise it, or leave it out.")
+    }
   }
 
   private func learn(_ backbone: Classifier, _ data: ImageDataset, _ context: TrainingContext, _ stage: String) throws {

@@ -104,6 +104,17 @@ import Vision
     #expect(progress.messages.contains { $0.contains(said) }, "\(progress.messages), expected \(said)")
   }
 
+  /// Group normalisation takes single images.
+  @Test func batchesOfOne() throws {
+    var c = DifferentiallyPrivateTraining.Configuration()
+    (c.recipe.epochs, c.recipe.batch, c.recipe.crop) = (1, 1, 0)
+    let data = ImageDataset.tiny(count: 3, size: 8, seed: 8)
+    let input = try DefenseInput(
+      for: DifferentiallyPrivateTraining.self, training: TrainingContext(precision: .float32), seed: 5,
+      architecture: data.tinyArchitecture, poisonedTrain: data)
+    #expect(try DifferentiallyPrivateTraining(c).run(input).model != nil)
+  }
+
   /// A model without batch normalisation comes back from its file without it.
   @Test func fileSaysHowItNormalises() throws {
     let data = ImageDataset.tiny(count: 6, size: 8)

@@ -77,6 +77,16 @@ private struct Draw: Trigger {
     #expect(m.targetedMisclassification == 1.0 / 3)
   }
 
+  /// Two triggers from one class: A counts over both, as attack success does.
+  @Test func severalTriggersOfOneSource() {
+    let first = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0], none = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+    for (found, hits) in [([first, none], 2.0), ([none, first.map { $0 == 0 ? 2 : $0 }], 2)] {
+      let m = measure([.sourceToTarget(source: 1, target: 0), .sourceToTarget(source: 1, target: 2)], found)
+      #expect(m.triggeredCount == 6 && m.attackSuccessRate == hits / 6)
+      #expect(m.targetedMisclassification == 1.0 / 6)
+    }
+  }
+
   @Test func severalTriggers() {
     let m = measure(
       [.allToOne(target: 0), .allToOne(target: 2)], [[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], [2, 2, 0, 0, 1, 1, 2, 2, 2, 0]])

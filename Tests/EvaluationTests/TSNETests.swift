@@ -29,6 +29,17 @@ import Torch
     #expect(zip(nearest, group).count { $0 == $1 } == 120)
   }
 
+  /// A point far from all others has neighbours, too.
+  @Test func anOutlierHasAffinities() {
+    let generator = Generator(seed: 3)
+    let far = Tensor.full([1, 6], 400, dtype: .float32)
+    let p = TSNE().affinities(Tensor.concatenated([generator.normal([40, 6]), far]))
+    #expect(p.isFinite().all().intItem() == 1)
+    expectClose(p.sum().item(), 1, tolerance: 1e-5)
+    expectSame(p, p.transposed(0, 1), "symmetric")
+    #expect(p[40].sum().item() > 0.4 / 41, "its half of a row")
+  }
+
   /// Of the gradient with its factor 4: a quarter of what bhtsne, FIt-SNE and openTSNE call the rate.
   @Test func learningRate() {
     #expect(TSNE().rate(points: 100) == 50 && TSNE().rate(points: 2400) == 50)

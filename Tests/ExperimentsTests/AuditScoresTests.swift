@@ -8,6 +8,16 @@ import Testing
 @testable import Experiments
 
 /// Finished audits against banks of finished audits; the numbers in them are written here.
+/// Three digits of any number that a damaged file or an odd model may bring.
+@Test(
+  arguments: [
+    (0, "0.0"), (3.14159, "3.14"), (-0.00123456, "-0.00123"), (1234, "1230"), (1e21, "1e+21"), (-2.5e300, "-2.5e+300"),
+    (4e-320, "4e-320"), (.infinity, "inf"), (.nan, "nan"),
+  ] as [(Double, String)]) func auditNumbers(_ value: Double, _ text: String)
+{
+  #expect(AuditResult.number(value) == text)
+}
+
 @Suite struct AuditScoresTests {
   private static let names = ["cat", "dog", "eel"]
 

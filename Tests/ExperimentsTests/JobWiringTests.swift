@@ -108,6 +108,34 @@ import Vision
     }
   }
 
+  /// The table of samples is another result, which nothing overwrites; a filter has one table, and not every defense judges.
+  @Test func tablesOfSamples() throws {
+    try withTemporaryFolder { parent in
+      _ = try hand.writeData("\(parent)/data")
+      func run(_ defense: JSONValue, model: ModelFile? = nil, _ name: String, _ samples: String) throws {
+        let c = try hand.configuration("\(parent)/data", ["clean": ["count": 20], "defense": defense])
+        let output = "\(parent)/\(name)"
+        _ = try DefenseJob(c, model: model, output: output, samples: "\(parent)/\(samples)")
+          .run(progress: SilentProgress())
+      }
+      func problem(_ body: () throws -> Void) -> String {
+        do { try body() } catch { return "\(error)" }
+        return "no error"
+      }
+      let noisy: JSONValue = ["name": "prl", "recipe": ["epochs": 1, "batch": 16], "rule": ["rate": 0.3]]
+      try run(noisy, "new/m.safetensors", "new/tables/s.csv")
+      let lines = try String(contentsOfFile: "\(parent)/new/tables/s.csv", encoding: .utf8)
+      #expect(problem { try run(noisy, "again.safetensors", "new/tables/s.csv") }.contains("s.csv"))
+      #expect(try String(contentsOfFile: "\(parent)/new/tables/s.csv", encoding: .utf8) == lines)
+      #expect(!FileSystem.exists("\(parent)/again.safetensors"))
+      let model = ModelFile("\(parent)/new/m.safetensors")
+      let filter: JSONValue = ["name": "spectral"]
+      #expect(problem { try run(filter, model: model, "a.csv", "b.csv") }.contains("Leave out --samples"))
+      try run(["name": "ft", "epochs": 1, "batch": 8], model: model, "ft.safetensors", "none.csv")
+      #expect(FileSystem.exists("\(parent)/ft.safetensors") && !FileSystem.exists("\(parent)/none.csv"))
+    }
+  }
+
   /// Two triggers with two targets: a file of triggered test images for each.
   @Test func severalTriggers() throws {
     try withTemporaryFolder { parent in

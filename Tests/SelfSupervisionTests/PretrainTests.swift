@@ -137,6 +137,22 @@ import Vision
     #expect(steps == 6)
   }
 
+  /// Positions of a transformer are for images of one size, and other networks halve their maps.
+  @Test(arguments: [("vit_tiny", 12, "positions"), ("densenet121", 12, "too small")])
+  func viewsThatDoNotFit(_ kind: String, _ side: Int, _ reason: String) throws {
+    var shape = ModelShape(classes: 4, width: kind == "vit_tiny" ? 12 : 4, imageSize: 16)
+    if kind == "vit_tiny" { (shape.depth, shape.heads, shape.patch) = (1, 3, 4) } else { shape.stem = .large }
+    let model = try ModelKind.named(kind).make(shape, Generator(seed: 1))
+    var settings = settings(.simclr)
+    settings.viewSize = side
+    let context = TrainingContext(precision: .float32)
+    let error = #expect(throws: TrainingError.self) {
+      try settings.pretrain(model, on: data, context: context, stage: "ssl")
+    }
+    let text = error.map { "\($0)" } ?? ""
+    #expect(text.contains("viewSize \(side)") && text.contains(reason), "\(text)")
+  }
+
   @Test func tooFewImages() throws {
     #expect(throws: TrainingError.self) { _ = try pretrain(settings(.simclr), on: data.prefix(1)) }
   }

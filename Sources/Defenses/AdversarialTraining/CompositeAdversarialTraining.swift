@@ -10,7 +10,7 @@
 //
 // On a CPU: 20 spatial and 10 L_inf steps cost some twenty times what standard training does. A ball of 2/255 is left
 // with one step, the flow reaches its bound in two: `spatial.steps` 2 with `spatial.learningRate` .0125, `linf.steps` 1
-// with `linf.step` 1, and a one-cycle `recipe` of some 15 epochs cost 2.6 times as much an epoch. What that leaves of
+// with `linf.step` 1, and a one-cycle `recipe` of some 15 epochs cost 2.5 times as much an epoch. What that leaves of
 // the protection has to be measured.
 
 public import Backdoor

@@ -91,8 +91,11 @@ extension DecoupledSettings {
   /// What no stage could work with.
   func check(_ data: ImageDataset) throws(DefenseError) {
     for (key, crop) in [("tune.crop", tune.crop)] { try checkCrop(key, crop, data) }
-    guard Int(credible * Double(data.count)) > 0 else {
-      throw .invalid("defense.credible \(credible): that is no sample of \(data.count). Raise it, or use more data.")
+    let classes = Dictionary(grouping: data.labelArray()) { $0 }.values.map(\.count)
+    let parts = within == .class ? classes : [data.count]
+    guard parts.contains(where: { Int(credible * Double($0)) > 0 }) else {
+      let whole = within == .class ? "any class" : "\(data.count)"
+      throw .invalid("defense.credible \(credible): that is no sample of \(whole). Raise it, or use more data.")
     }
   }
 

@@ -9,7 +9,8 @@
 // Where the paper is silent: the backbone's batch statistics are frozen in stage 2 (`tune.statistics`); the variant
 // without self-supervision trains by the paper's own recipe and then gets a fresh last layer, as the other variants
 // have; the tuning variant repeats stage 2 with the same settings on the credible half. The samples that are kept are
-// those that the returned model finds credible: the split that a further epoch would use.
+// those that the returned model finds credible: the split that a further epoch would use; in the tuning variant those
+// that it was tuned on.
 //
 // The losses are of the images as they are; the authors' code takes them of randomly cropped and mirrored ones, with the
 // data loader of the training (`tune.scoring=augmented`).

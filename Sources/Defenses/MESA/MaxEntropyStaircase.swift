@@ -205,12 +205,12 @@ public struct MaxEntropyStaircase: Defense {
     )
   }
 
-  /// Pixel images with triggers of the mixture at random places; weights are exp(information).
+  /// Pixel images with triggers of the mixture at random places. Generators of a class have weights exp(information);
+  /// classes share the images evenly.
   func stamped(_ pixels: Tensor, _ mixture: [Staircase.Found], _ random: Generator) -> Tensor {
     noGrad {
       let (count, side) = (pixels.dimension(0), configuration.size)
-      let largest = mixture.map(\.information).max() ?? 0
-      let weights = mixture.map { exp($0.information - largest) }
+      let weights = Self.weights(mixture.map { ($0.step.label, $0.information) })
       let noise = random.uniform([count, configuration.noise]).to(pixels.device)
       let picks = Self.picks(random.uniform([count]).to(pixels.device), weights)
       let places = PlacedTriggers.draw(
@@ -221,6 +221,15 @@ public struct MaxEntropyStaircase: Defense {
         chosen.reshaped(count, pixels.dimension(1), side, side), on: pixels, rows: places.rows.to(pixels.device),
         columns: places.columns.to(pixels.device)
       ).contiguous(.channelsLast)
+    }
+  }
+
+  /// How often each generator is drawn, where those of a class add up to 1.
+  static func weights(_ generators: [(label: Int, information: Double)]) -> [Double] {
+    generators.map { own in
+      let largest = generators.filter { $0.label == own.label }.map(\.information).max() ?? 0
+      let whole = generators.filter { $0.label == own.label }.reduce(0) { $0 + exp($1.information - largest) }
+      return exp(own.information - largest) / whole
     }
   }
 
@@ -238,12 +247,17 @@ public struct MaxEntropyStaircase: Defense {
     return (numbers.to(.float64).unsqueezed(1) .>= bounds.unsqueezed(0)).to(.int64).sum([1])
   }
 
+  /// Images of a batch that carry triggers, at least one.
+  func stampedCount(of batch: Int) -> Int {
+    configuration.stamped > 0 ? max(1, Int((configuration.stamped * Double(batch)).rounded())) : 0
+  }
+
   private func unlearn(
     _ model: Classifier, _ clean: ImageDataset, _ mixture: [Staircase.Found], _ context: TrainingContext
   ) throws {
     let recipe = configuration.unlearning.recipe
     try Trainer(recipe, stage: Self.id).train(model, on: clean, context: context) { batch in
-      let count = Int((configuration.stamped * Double(batch.labels.count)).rounded())
+      let count = stampedCount(of: batch.labels.count)
       let triggered = stamped(batch.images[0..<count], mixture, batch.generator("triggers"))
       let images = Tensor.concatenated([triggered, batch.images[count..<batch.labels.count]])
       return recipe.crossEntropy(model, batch, images: images.contiguous(.channelsLast), context: context)

@@ -11,7 +11,7 @@
 //
 // The verdict. The published rule calls a model backdoored whose smallest mask has an anomaly index above 2. With norms
 // of clean models independent and normal, that is a third of all clean models with 10 classes, 64% with 43, 88% with
-// 100 (of log-normal norms 14, 9 and 7%). Here the index is compared with simulated clean models of as many classes:
+// 100 (of log-normal norms 13, 9 and 7%). Here the index is compared with simulated clean models of as many classes:
 // the p-value is the share of them that reaches it, and a model is suspicious if that is at most `falseAlarms`.
 //
 // The index is that of the norms' logarithms, and clean models have log-normal norms (decided here): an index of 3.9
@@ -107,7 +107,9 @@ public struct NeuralCleanse: Defense {
         "success", "Share of the images that the trigger has to mislead.", unit: "fraction", range: 0...1,
         source: "paper, section IV-B: 99%"),
       Setting(
-        "stopPatience", "Epochs without a smaller mask after which a class is finished.", unit: "epochs",
+        "stopPatience",
+        "Epochs without a smaller mask after which a class is finished, once its trigger worked and its weight has risen and "
+          + "fallen.", unit: "epochs",
         range: 1...100_000, source: "authors' code: 25"),
       Setting(
         "stopThreshold", "Share of the smallest norm so far that a mask must be under to count as smaller.",
@@ -156,6 +158,9 @@ public struct NeuralCleanse: Defense {
     let clean = try input.cleanSplit().to(context.device)
     let model = try input.model().copied()
     try AnomalyIndex.check(classes: model.classes, for: Self.id)
+    guard Set(clean.labelArray()).count > 1 else {
+      throw DefenseError.invalid("defense nc: all clean images are of one class. Give it images of several.")
+    }
     model.to(context.device).to(.channelsLast).eval()
     let search = TriggerSearch(
       rule: c.costRule, epochs: c.epochs, batch: c.batch, learningRate: c.learningRate, together: c.together)

@@ -46,7 +46,9 @@ public struct FastGradientSign: Configurable {
       "Each image along its own gradient's sign, or one mean of signs for the batch (equation 5 to the letter).",
       choices: Form.allCases.map(\.rawValue), source: "decided: per-sample"),
     Setting(
-      "perturbAll", "Perturb the samples too that the rule filters out of this step; null: with form shared alone.",
+      "perturbAll",
+      "Perturb the samples too that the rule filters out of this step; null: with form shared alone. Per sample and in mode "
+        + "eval nothing perturbs them.",
       source: "decided"),
     Setting(
       "mode", "Mode of the network in this step: batch statistics or running statistics.",

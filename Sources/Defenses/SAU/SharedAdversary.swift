@@ -79,7 +79,7 @@ extension UnlearningSettings {
     student.withFrozenParameters {
       reference.withFrozenParameters {
         let ball = norm.ball(radius, l1: l1Projection)
-        var delta = given ?? starting(ball, images, generator)
+        var delta = kept(given ?? starting(ball, images, generator), images)
         for _ in 0..<steps {
           delta.requiresGrad_()
           let value = context.compute {
@@ -90,9 +90,7 @@ extension UnlearningSettings {
           let next = noGrad { () -> Tensor in
             let direction = stepRule == .sign ? gradient.sign() : ball.direction(gradient)
             let moved = ball.project(delta.detach() + direction * stepSize)
-            // For a universal perturbation no clamp keeps every image inside the box: it is applied to each sum
-            // instead.
-            return clamp && !universal ? (images + moved).clamped(0, 1) - images : moved
+            return kept(moved, images)
           }
           observe?(
             SharedAdversary.Trace(
@@ -103,6 +101,12 @@ extension UnlearningSettings {
         return delta.detach()
       }
     }
+  }
+
+  /// The perturbations with images inside [0, 1], where these are asked for. For a universal one no clamp keeps every image
+  /// there: it is applied to each sum instead.
+  private func kept(_ delta: Tensor, _ images: Tensor) -> Tensor {
+    clamp && !universal ? (images + delta).clamped(0, 1) - images : delta
   }
 
   private func starting(_ ball: any PerturbationSet, _ images: Tensor, _ generator: Generator) -> Tensor {

@@ -58,7 +58,8 @@ public struct UnlearningSettings<Defaults: UnlearningDefaults>: Configurable {
         "norm", "Norm that bounds the perturbation.", choices: Norm.allCases.map(\.rawValue),
         source: "paper, section 4.1"),
       Setting(
-        "radius", "Size of the perturbation set, in its norm.", unit: "pixels in [0,1]", range: 0...10_000,
+        "radius", "Size of the perturbation set, in its norm: the paper has 5 in l2 and 300 in l1.",
+        unit: "pixels in [0,1]", range: 0...10_000,
         source: "paper, section 4.1"),
       Setting("steps", "Ascent steps per batch.", unit: "steps", range: 0...1000, source: "paper, section 4.1"),
       Setting(
@@ -107,10 +108,10 @@ public struct UnlearningSettings<Defaults: UnlearningDefaults>: Configurable {
         "lambda2", "Weight of what is unlearned: the shared adversarial risk or, with outer: vanilla, cross entropy.",
         range: 0...1000, source: "paper, section 4.1"),
       Setting(
-        "lambda3", "Weight of the adversarial risk in the inner problem.", range: 0...1000,
+        "lambda3", "Weight of the adversarial risk in the shared inner problem.", range: 0...1000,
         source: "paper, section 4.1"),
       Setting(
-        "lambda4", "Weight of the Jensen-Shannon divergence in the inner problem.", range: 0...1000,
+        "lambda4", "Weight of the Jensen-Shannon divergence in the shared inner problem.", range: 0...1000,
         source: "paper, section 4.1"),
       Setting(
         "adversarialWeight", "Weight of cross entropy on perturbed images beside the shared risk.", range: 0...1000,

@@ -90,7 +90,8 @@ public struct ActivationClustering: Defense {
     var rejected: Set<Int> = []
     for (label, members) in classes.members.enumerated() where members.count >= configuration.least {
       let found = noGrad { find(classes.of(label), input.seed, label: label) }
-      let isPoison = rejects(share: found.share, silhouette: found.silhouette)
+      // A class whose samples look all alike has no second cluster.
+      let isPoison = found.isSmaller.contains(true) && rejects(share: found.share, silhouette: found.silhouette)
       for (row, position) in members.enumerated() {
         lean[position] = found.lean[row]
         suspicion[position] = found.lean[row] + (isPoison ? 2 : 0)

@@ -48,7 +48,9 @@ public struct ScalingConsistency: Defense {
         choices: Rule.allCases.map(\.rawValue), source: "paper: a threshold; decided here: conformal"),
       Setting("threshold", "Scores above it are rejected.", unit: "fraction", range: 0...1, source: "paper: .9"),
       Setting(
-        "level", "Largest expected share of clean samples among the rejected ones.", unit: "fraction", range: 0...1,
+        "level",
+        "Largest expected share of clean samples among the rejected ones, where the model has seen as little of them as of "
+          + "the clean images; of its own training images it is surer.", unit: "fraction", range: 0...1,
         source: "decided here"),
     ]
   }
@@ -72,7 +74,7 @@ public struct ScalingConsistency: Defense {
     let (suspect, data) = (try input.model(), try input.poisonedTrain().to(context.device))
     let clean = try input.cleanSplit().to(context.device)
     var scaled = try ScaledLayers(suspect, factor: c.factor, context)
-    // p-values are exact over images that nothing was chosen with.
+    // p-values are exact over images that nothing was chosen with, for samples that the model knows as little as these.
     var random = input.seed.generator(Self.id)
     let order = random.permutation(clean.count)
     let half = c.rule == .conformal ? Self.choosing(of: clean.count) : clean.count

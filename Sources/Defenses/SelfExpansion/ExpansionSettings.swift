@@ -66,7 +66,9 @@ public struct ExpansionSettings: Configurable, Hashable {
       "rounds", "Components that each bag is taken apart into, one a round.", unit: "rounds", range: 1...1000,
       source: "paper"),
     Setting(
-      "bags", "Times that the whole set is taken apart; rounds x bags weak learners vote.", range: 1...1000,
+      "bags",
+      "Times that the whole set is taken apart; rounds x bags x learners weak learners vote, fewer where stopAt ends a bag.",
+      range: 1...1000,
       source: "paper"),
     Setting(
       "share", "Size of a component as a share of the whole set.", unit: "fraction", range: 1e-6...1, source: "paper"),
@@ -85,7 +87,9 @@ public struct ExpansionSettings: Configurable, Hashable {
       source: "paper: 3"),
     Setting("betaStart", "First kept share of a round, in multiples of p.", range: 1...1000, source: "paper: 3"),
     Setting(
-      "betaIterations", "Iterations after the first in which the kept share falls linearly to p.", range: 0...1000,
+      "betaIterations",
+      "Iterations after the first in which the kept share falls linearly to p; pacing code has steps of p.",
+      range: 0...1000,
       source: "paper: 2"),
     Setting(
       "alpha", "Share of the current subset that an iteration trains on, drawn anew.", unit: "fraction",
@@ -137,7 +141,7 @@ public struct ExpansionSettings: Configurable, Hashable {
       source: "the authors' code"),
     Setting(
       "learner", "Training of each weak learner and of the self-training model.",
-      source: "paper: SGD .02, 40 epochs, batch 128",
+      source: "paper: SGD .02; authors' code: 40 epochs, batch 128",
       nested: Recipe.self),
     Setting(
       "together", "Weak learners that are trained in step, on threads of their own as far as there are CPU threads.",

@@ -43,7 +43,7 @@ public struct SelfExpansion: Defense {
       Setting("filter", "How compatible samples are found.", nested: ExpansionSettings.self),
       Setting(
         "recipe", "Training of the final model on them.",
-        source: "paper: SGD .02, 100 epochs, /10 at 75 and 90, batch 128",
+        source: "paper: SGD .02, 100 epochs, /10 at 75 and 90; authors' code: batch 128",
         nested: Recipe.self),
     ]
   }

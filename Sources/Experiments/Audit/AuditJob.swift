@@ -360,7 +360,12 @@ public struct AuditJob {
     try ScalingConsistency.requireLayers(of: suspect)
     var settings = DatasetSettings()
     (settings.name, settings.path, settings.size) = ("folder", folder, data.images.height)
-    let found = try model.images(settings, progress: progress).data
+    let (found, split) = try model.images(settings, progress: progress)
+    if split == .test {
+      progress.message(
+        "\(folder): a data set of splits, of which the images for tests are looked at. Name a folder of one split for the "
+          + "others, such as \(folder)/train.")
+    }
     let names = suspect.classNames ?? data.images.classNames
     // Whatever their folders say: what counts is what the model answers.
     var images = ImageDataset(

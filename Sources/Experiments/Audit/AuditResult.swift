@@ -1,5 +1,6 @@
 public import Audit
 import Files
+import Foundation
 import Support
 
 /// What an audit found: `audit.json`, and what the page is made of. Shares are fractions in [0, 1]. Classes are
@@ -155,6 +156,7 @@ public struct AuditResult: Codable, Sendable {
   /// Three significant digits.
   public static func number(_ value: Double) -> String {
     guard value != 0, value.isFinite else { return "\(value)" }
+    guard (1e-12..<1e12).contains(abs(value)) else { return String(format: "%.3g", value) }
     var scale = 1.0
     while abs(value) * scale < 100 { scale *= 10 }
     while abs(value) * scale >= 1000 { scale /= 10 }

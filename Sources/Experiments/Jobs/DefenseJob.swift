@@ -84,7 +84,14 @@ public struct DefenseJob {
       progress: progress, goingOnFrom: JobFolder.earlier(at: work, output: output))
     try OutputCheck.file(output)
     if let samples {
+      guard kind.stage != .data else {
+        throw JobError.invalid(
+          "defense \(kind.id) judges samples and trains no model: --out names the table of them. Leave out --samples.")
+      }
       try OutputCheck.file(samples)
+      if FileSystem.exists(samples), JobFolder.earlier(at: work, output: output) == nil {
+        throw JobError.outputExists(path: samples)
+      }
       guard samples != output else { throw JobError.invalid("--samples and --out name one file. Give each its own.") }
     }
     var (images, poison) = try loadData(kind, progress)
@@ -149,7 +156,12 @@ public struct DefenseJob {
       let findings = SampleFindings(
         outcome, data: data, poisoned: poison?.indices ?? [], covers: poison?.covers ?? [])
       if let table = outcome.model == nil ? output : samples {
-        try AtomicFile.write(findings.table(in: Path.parent(table)), to: table)
+        if findings.hasJudgements {
+          try FileSystem.createFolder(Path.parent(table))
+          try AtomicFile.write(findings.table(in: Path.parent(table)), to: table)
+        } else {
+          progress.message("defense \(kind.id) judges no samples: \(table) is not written")
+        }
       }
       if let warning = findings.warning { progress.message(warning) }
       if let model = outcome.model {

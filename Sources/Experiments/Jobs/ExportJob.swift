@@ -26,6 +26,7 @@ public struct ExportJob {
     guard !FileSystem.exists(output) else { throw JobError.outputExists(path: output) }
     try OutputCheck.file(output)
     let classifier = try opened(progress)
+    try FileSystem.createFolder(Path.parent(output))
     try classifier.export(format, to: output)
     guard let spec = classifier.spec else { throw JobError.invalid("\(model.path): the model has no description.") }
     return spec
@@ -38,13 +39,15 @@ public struct ExportJob {
           "\(model.path): the file does not say what its images are like, how large and how normalised. Name the data set "
             + "that it is for, such as --dataset cifar10 --data path/to/data, or --dataset folder.")
       }
+      if let classMap = model.classMap {
+        throw JobError.invalid(
+          "\(classMap.path): --class-map puts a data set's classes in the model's order, and \(model.path) needs no data set to "
+            + "be exported. Leave it out.")
+      }
       var options = model.options
       options.onNote = { progress.message($0) }
       let opened = try Classifier.open(model.path, options: options)
-      if let width = model.width, let found = opened.spec?.shape.width, found != width {
-        throw JobError.invalid(
-          "\(model.path): the model has width \(found), and model.width is \(width). Leave it out.")
-      }
+      try model.checkWidth(of: opened)
       let (channels, own) = (opened.spec?.shape.channels ?? 3, opened.normalization)
       opened.normalization = (try model.normalization?.values(channels: channels) ?? own)
         .ordered(try model.channelOrder?.checked(channels) ?? own.channelOrder ?? .rgb)

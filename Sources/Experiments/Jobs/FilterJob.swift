@@ -60,7 +60,10 @@ public struct FilterJob {
     if folders.count == 2, AbsolutePath.of(folders[0].path) == AbsolutePath.of(folders[1].path) {
       throw JobError.invalid("--copy-kept and --rejected name one folder. Give each its own.")
     }
-    if let list, FileSystem.exists(list) { throw JobError.outputExists(path: list) }
+    if let list {
+      if FileSystem.exists(list) { throw JobError.outputExists(path: list) }
+      try OutputCheck.file(list)
+    }
     try write(folders[...], samples, isRejected, progress)
     if let list {
       try FileSystem.createFolder(Path.parent(list))

@@ -44,6 +44,7 @@ public struct GalleryJob {
   /// - Throws: `JobError`, `DataError`.
   public func run(progress: any ProgressReporter) throws -> (columns: [Column], missing: [String]) {
     guard !FileSystem.exists(output) else { throw JobError.invalid("\(output) exists. Name another file.") }
+    try OutputCheck.file(output)
     let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
     let test = splits.test ?? splits.train
     let labels = test.labelArray()

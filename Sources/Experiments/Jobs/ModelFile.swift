@@ -47,8 +47,15 @@ public struct ModelFile: Sendable {
 
   /// The model files directly in a folder, by name.
   static func names(in folder: String) throws(FileError) -> [String] {
-    let endings = [".safetensors", ".pt", ".pth", ".bin", ".tar"]
+    let endings = [".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar"]
     return try FileSystem.list(folder).filter { name in endings.contains { name.lowercased().hasSuffix($0) } }
+  }
+
+  /// - Throws: `JobError` for another width than the model is said to have.
+  func checkWidth(of model: Classifier) throws(JobError) {
+    guard let width, let spec = model.spec, spec.shape.width != width else { return }
+    throw .invalid(
+      "\(path): the model (\(spec.kind)) has width \(spec.shape.width), and model.width is \(width). Leave it out.")
   }
 
   /// What messages call it.
@@ -109,10 +116,7 @@ public struct ModelFile: Sendable {
           + "\(Self.words(given)).\n"
           + "  Leave out model.name and model.width to use what the metadata says.")
     }
-    if let width, let spec = model.spec, spec.shape.width != width {
-      throw JobError.invalid(
-        "\(path): the model (\(spec.kind)) has width \(spec.shape.width), and model.width is \(width). Leave it out.")
-    }
+    try checkWidth(of: model)
     if let spec = model.spec {
       if given == nil { try check(spec, model, data, classNames) }
       try ModelKind.named(spec.kind).check(images: data.shape, stem: spec.shape.stem, layers: spec.shape.layers)

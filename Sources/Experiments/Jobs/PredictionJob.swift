@@ -57,6 +57,7 @@ public struct PredictionJob {
     let predictions = try Predictions(
       logits: logits(of: model, on: data.to(context.device), context, progress), data: data,
       classNames: data.classNames)
+    try FileSystem.createFolder(Path.parent(output))
     try predictions.write(to: output)
     return Result(
       model: self.model.path, architecture: model.spec, normalization: opened.fit, dataset: data.name, split: split,

@@ -36,7 +36,12 @@ public struct RecordJob {
     try OutputCheck.folder(output)
     guard !FileSystem.exists(output) else { throw JobError.outputExists(path: output) }
     let poison = try PoisonManifest(contentsOf: manifest)
-    let settings: DatasetSettings = try poison.dataset.decode()
+    let settings: DatasetSettings
+    do {
+      settings = try SettingsTree.resolve(DatasetSettings.self, overrides: poison.dataset, at: "dataset")
+    } catch {
+      throw JobError.invalid("\(manifest): \(error)")
+    }
     let dataset = try self.dataset(settings, poison)
     let classifier = try opened(for: dataset, poison, progress)
     guard let spec = classifier.spec, let name = BackdoorBench.modelName(spec) else {
@@ -138,6 +143,7 @@ public struct RecordJob {
     var options = model.options
     options.onNote = { progress.message($0) }
     let classifier = try Classifier.open(model.path, options: options)
+    try model.checkWidth(of: classifier)
     guard classifier.classes == poison.classNames.count else {
       throw JobError.invalid(
         "\(model.path): the model has \(classifier.classes) classes, the poisoned data set \(poison.classNames.count).")
@@ -182,14 +188,19 @@ public struct RecordJob {
     }
     let train = try ImageDataset.load(settings, .train), test = try ImageDataset.load(settings, .test)
     let triggered = try Safetensors.load(Path.join(folder, file))
-    guard let pixels = triggered["images"], let labels = triggered["labels"]?.array(Int64.self),
-      let targets = triggered["targets"]?.array(Int64.self), let positions = triggered["positions"]?.array(Int64.self),
+    func numbers(_ key: String) -> [Int64]? {
+      guard let tensor = triggered[key], tensor.dtype == .int64, tensor.shape.count == 1 else { return nil }
+      return tensor.array(Int64.self)
+    }
+    guard let pixels = triggered["images"], pixels.dtype == .uint8, pixels.shape.count == 4,
+      let labels = numbers("labels"), let targets = numbers("targets"), let positions = numbers("positions"),
       Set([pixels.dimension(0), labels.count, targets.count, positions.count]).count == 1,
       train.count == poison.trainCount, positions.allSatisfy({ (0..<Int64(test.count)).contains($0) }),
       (poison.samples + poison.covers).allSatisfy({ (0..<train.count).contains($0.index) })
     else {
       throw JobError.invalid(
-        "\(folder): its files do not belong together: the numbers of images differ. Poison the data set again.")
+        "\(folder): its files do not belong together: the numbers or kinds of images differ. Poison the data set again."
+      )
     }
     let order = BackdoorBench.order(test.labelArray(), of: dataset, isTest: true)
     var places = [Int](repeating: 0, count: order.count)

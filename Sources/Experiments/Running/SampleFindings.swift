@@ -28,9 +28,7 @@ struct SampleFindings {
     self.covers = Set(covers)
   }
 
-  var isEmpty: Bool {
-    outcome.filtered == nil && outcome.suspicion == nil && outcome.scores.isEmpty && outcome.embeddings.isEmpty
-  }
+  var isEmpty: Bool { !hasJudgements && outcome.embeddings.isEmpty }
 
   /// The record's part, without the maps, which take their time.
   /// - Parameter pictures: how many of each kind.
@@ -49,6 +47,9 @@ struct SampleFindings {
     findings.pictures = try pictures(count, in: directory)
     return findings
   }
+
+  /// Whether the defense judged samples.
+  var hasJudgements: Bool { outcome.filtered != nil || outcome.suspicion != nil || !outcome.scores.isEmpty }
 
   /// How well the defense told poisoned samples from others; nil where it judges none.
   var detection: DetectionMetrics? {

@@ -58,7 +58,8 @@ public struct StoredTensor: Sendable, Equatable {
     self.type = type
     self.offset = offset
     self.shape = shape
-    self.strides = strides
+    // Where there is one element, no step is made; it may be of any length.
+    self.strides = zip(shape, strides).map { $0 == 1 ? 0 : $1 }
   }
 
   /// The elements that the tensor spans in its storage, gaps included.

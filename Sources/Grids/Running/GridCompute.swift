@@ -50,6 +50,7 @@ extension Grid {
   public func threads(asked: Int?) throws -> Int {
     let begun = try GridCompute.stored(in: folder)?.threads
     let fixed = plan.all.first?.settings["threads"]?.intValue ?? begun
+    if let fixed, fixed < 1 { throw GridError.damaged(path: folder, reason: "a cell has \(fixed) threads.") }
     if let fixed, let asked, asked != fixed { throw GridError.otherThreads(asked: asked, found: fixed, folder: folder) }
     return fixed ?? asked ?? 1
   }

@@ -56,7 +56,7 @@ struct DefendCommand: ParsableCommand {
   var poison: String?
   @Option(
     help: ArgumentHelp(
-      "The model's file, PyTorch's format for .pth, .pt, .bin and .tar, else safetensors; or the sample filter's "
+      "The model's file, PyTorch's format for .pth, .pt, .bin, .ckpt and .tar, else safetensors; or the sample filter's "
         + "table (CSV). It must not exist.",
       valueName: "file")
   )
@@ -108,7 +108,7 @@ struct DefendCommand: ParsableCommand {
       triggers: record.map { .record($0) } ?? poison.map { .manifest(path: $0) } ?? .none, output: out,
       samples: samples, work: work)
     let result = try job.run(progress: TerminalProgress.standard)
-    let written = [out] + (result.model == nil ? [] : [samples].compactMap { $0 })
+    let written = [out] + (result.model == nil ? [] : [samples].compactMap { $0 }.filter(FileSystem.exists))
     if output.json { return try Output.write(json: try JSONValue(encoding: DefenseSummary(result, written: written))) }
     if let (kept, rejected) = result.filtered {
       try Output.write("kept \(formatCount(kept.count)) training samples, rejected \(formatCount(rejected.count))\n")

@@ -21,7 +21,8 @@ struct EvaluateCommand: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .tar).", valueName: "file"))
+    help: ArgumentHelp(
+      "The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .ckpt, .tar).", valueName: "file"))
   var model: String?
   @OptionGroup var record: RecordOptions
   @OptionGroup var foreign: ForeignModelOptions

@@ -36,7 +36,8 @@ struct ExportCommand: ParsableCommand {
   }
 
   @Option(
-    help: ArgumentHelp("The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .tar).", valueName: "file"))
+    help: ArgumentHelp(
+      "The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .ckpt, .tar).", valueName: "file"))
   var model: String
   @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions
@@ -67,7 +68,14 @@ struct ExportCommand: ParsableCommand {
       options: options, without: ["attack", "defense"], command: "export")
     let hasData = try settings.tree(options: options)["dataset"]?["name"] != nil
     let file = try settings.modelFile(model, configuration, foreign, options: options, needsImages: false)
-    guard let graph = format.graph else { return try writeRecord(file) }
+    guard let graph = format.graph else {
+      guard !hasData, file.normalization == nil, file.channelOrder == nil, file.classMap == nil else {
+        throw CommandFailure(
+          "--format backdoorbench takes the model as its file describes it, and the images beside --poison. Leave out "
+            + "--dataset, --data, --class-map, model.normalization and model.channels.")
+      }
+      return try writeRecord(file)
+    }
     let job = ExportJob(configuration, model: file, format: graph, output: out, hasData: hasData)
     let spec = try job.run(progress: TerminalProgress.standard)
     if output.json {

@@ -48,6 +48,9 @@ struct GridReportCommand: ParsableCommand {
 
   func validate() throws {
     if (x == nil) != (y == nil) { throw ValidationError("--x and --y go together: --x attack.rate --y ASR.") }
+    if markdown, x != nil || maps {
+      throw ValidationError("--markdown prints tables alone: leave out --x, --y and --maps.")
+    }
     if x == nil, lines != nil || isLogarithmic {
       throw ValidationError("--lines and --log are for a chart: give --x and --y.")
     }

@@ -20,7 +20,8 @@ struct PredictCommand: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .tar).", valueName: "file"))
+    help: ArgumentHelp(
+      "The model's file: safetensors, or of PyTorch (.pt, .pth, .bin, .ckpt, .tar).", valueName: "file"))
   var model: String
   @OptionGroup var foreign: ForeignModelOptions
   @OptionGroup var data: DatasetOptions

@@ -26,7 +26,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var training: TrainingOptions
   @Option(
     help: ArgumentHelp(
-      "The model's file, PyTorch's format for .pth, .pt, .bin and .tar, else safetensors; it must not exist.",
+      "The model's file, PyTorch's format for .pth, .pt, .bin, .ckpt and .tar, else safetensors; it must not exist.",
       valueName: "file"))
   var out: String
   @Option(

@@ -288,7 +288,7 @@ import Vision
   @Test func impossibleSettings() throws {
     for (edit, key) in [
       ({ $0.tune.crop = 16 }, "tune.crop"), ({ $0.finetune.crop = 20 }, "finetune.crop"),
-      ({ $0.credible = 0.001 }, "credible"),
+      ({ $0.credible = 0.001 }, "credible"), ({ ($0.credible, $0.within) = (0.04, .class) }, "credible"),
     ] as [((inout DecouplingDefense.Configuration) -> Void, String)] {
       let error = #expect(throws: DefenseError.self) { _ = try run(configuration(edit)) }
       #expect(error?.description.hasPrefix("defense.\(key) ") == true)

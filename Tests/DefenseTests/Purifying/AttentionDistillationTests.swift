@@ -110,6 +110,7 @@ import Vision
     }
     var c = AttentionDistillation.Configuration()
     c.betas = []
-    #expect(throws: DefenseError.self) { try AttentionDistillation(c).purify(model, clean: clean) }
+    let error = #expect(throws: DefenseError.self) { try AttentionDistillation(c).purify(model, clean: clean) }
+    #expect(error?.description.hasPrefix("defense.betas is empty") == true)
   }
 }

@@ -79,6 +79,20 @@ import Vision
     #expect(!clean.verdict.isSuspicious && clean.verdict.pValue == 1)
   }
 
+  /// A class whose generators know less is unlearned as often as another one.
+  @Test func classesShareTheImages() {
+    let weights = MaxEntropyStaircase.weights([(2, 0), (5, 4), (2, log(3))])
+    for (found, expected) in zip(weights, [0.25, 1, 0.75]) { expectClose(found, expected) }
+  }
+
+  @Test func aSmallBatchHasTriggersToo() {
+    var c = MaxEntropyStaircase.Configuration()
+    c.stamped = 0.01
+    #expect([20, 128, 200].map(MaxEntropyStaircase(c).stampedCount) == [1, 1, 2])
+    c.stamped = 0
+    #expect(MaxEntropyStaircase(c).stampedCount(of: 128) == 0)
+  }
+
   @Test func mixtureFollowsTheWeights() {
     let numbers = Tensor([Float(0), 0.24, 0.26, 0.99])
     #expect(MaxEntropyStaircase.picks(numbers, [1, 0, 3]).array(Int64.self) == [0, 0, 2, 2])

@@ -283,4 +283,13 @@ import Vision
     }
     #expect(error?.description.contains("at least 3") == true)
   }
+
+  @Test func imagesOfOneClassAreTooFew() throws {
+    let data = ImageDataset.tiny(count: 8, size: 8)
+    let one = data.relabeled(Tensor([Int64](repeating: 1, count: 8)))
+    let error = #expect(throws: DefenseError.self) {
+      try NeuralCleanse().purify(Classifier.tiny(for: data), clean: one)
+    }
+    #expect(error?.description.contains("of one class") == true)
+  }
 }

@@ -93,8 +93,9 @@ import Vision
     let (student, reference) = (try golden.network("student"), try golden.network("reference"))
     let clean = noGrad { (student: student(golden.images).argmax(1), reference: reference(golden.images).argmax(1)) }
     var configuration = try golden.configuration()
-    for clamp in [false, true] {
-      configuration.clamp = clamp
+    // Where the ascent starts, too.
+    for (clamp, steps) in [(false, 5), (true, 5), (false, 0), (true, 0)] {
+      (configuration.clamp, configuration.steps) = (clamp, steps)
       let delta = configuration.perturb(
         golden.images, labels: golden.labels, student: student, reference: reference, clean: clean,
         context: golden.context,

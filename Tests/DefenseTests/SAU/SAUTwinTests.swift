@@ -203,6 +203,7 @@ private struct SAUTwin<D: UnlearningDefaults> {
     let towards = settings.target.map { target in Tensor(labels.map { _ in Int64(target) }) } ?? y
     let sign = settings.target == nil ? 1.0 : -1.0
     var d = start(x, generator)
+    if settings.clamp, !settings.universal { d = (x + d).clamped(0, 1) - x }
     for _ in 0..<settings.steps {
       d = d.detach().requiresGrad_()
       let u = settings.clamp && settings.universal ? (x + d).clamped(0, 1) : x + d

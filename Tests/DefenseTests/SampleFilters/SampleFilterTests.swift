@@ -120,6 +120,24 @@ import Vision
     #expect(found.filtered?.rejected == rejected.sorted() && rejected.count == 11)
   }
 
+  /// A class of one image many times has no second cluster, so that nothing is said against it.
+  @Test(arguments: ActivationClustering.Rule.allCases)
+  func aClassOfEqualImagesIsKept(_ rule: ActivationClustering.Rule) throws {
+    var c = ActivationClustering.Configuration()
+    (c.least, c.rule, c.silhouette) = (4, rule, 0)
+    let members = labels.indices.filter { labels[$0] == 1 }
+    let sources = labels.indices.map { Int64(labels[$0] == 1 ? members[0] : $0) }
+    let equal = ImageDataset(
+      name: "equal", images: data.images[Tensor(sources)], labels: data.labels, classNames: data.classNames)
+    let found = try ActivationClustering(c).run(
+      DefenseInput(
+        for: ActivationClustering.self, training: TrainingContext(precision: .float32, seed: 2), seed: 5,
+        poisonedTrain: equal, model: Classifier.tiny(for: data, seed: 4)))
+    let suspicion = try #require(found.suspicion)
+    #expect(members.allSatisfy { suspicion[$0] == -1 })
+    #expect(Set(try #require(found.filtered).rejected).isDisjoint(with: members))
+  }
+
   @Test func clusteringIsItsDescription() throws {
     var c = ActivationClustering.Configuration()
     (c.reduction, c.components, c.rule, c.starts, c.least) = (.pca, 3, .smaller, 4, 4)

@@ -108,13 +108,13 @@ import Vision
   /// Far from its scale the filter says so before it starts, with the settings that help.
   @Test func warns() throws {
     var settings = ExpansionSettings()
-    // 40 epochs of .12 * 50,000 / 128 = 47 steps, and of .12 * 3,000 / 128 = 3.
+    // 40 epochs of .12 * 50,000 / 128 = 46 whole batches, and of .12 * 3,000 / 128 = 2.
     #expect(SmallSetWarning.text(count: 50_000, settings: settings, path: "defense") == nil)
     let text = SmallSetWarning.text(count: 3_000, settings: settings, path: "defense.filter")
-    #expect(text?.contains("takes only 120 steps") == true, "\(text ?? "nothing")")
+    #expect(text?.contains("takes only 80 steps") == true, "\(text ?? "nothing")")
     #expect(
       text?.contains("defense.filter.classDivisor=1") == true && text?.contains("defense.filter.stopAt=120") == true)
-    settings.learner.epochs = 200
+    settings.learner.epochs = 300
     #expect(SmallSetWarning.text(count: 3_000, settings: settings, path: "defense") == nil, "600 steps")
 
     settings = Self.settings()
