@@ -53,6 +53,7 @@ struct ManyRunsTests {
       try tool.write("attack,defense,metric,value,source\nbadnets,none,TPR,0.5,table 1\n", to: "paper.csv")
       try tool.refuse(["grid", "compare", "a", "paper.csv"], ["no cell in common"])
       try tool.refuse(["grid", "report", "nowhere"], ["nowhere"])
+      try tool.refuse(["grid", "report", "a", "--markdown", "--maps"], ["--markdown prints tables alone"])
     }
   }
 }

@@ -27,6 +27,11 @@ struct RecordTests {
       try tool.refuse(["evaluate"] + Self.data, ["--model", "--record"])
       try tool.refuse(
         ["export", "--model", "m.safetensors", "--format", "backdoorbench", "--out", "record/x"], ["--poison"])
+      try tool.refuse(
+        [
+          "export", "--model", "m.safetensors", "--format", "backdoorbench", "--poison", "poison.json", "--out",
+          "record/x",
+        ] + Self.data, ["as its file describes it"])
       try tool.refuse(["evaluate", "--record", Self.peers] + Self.data, ["holds no experiment", "BackdoorBench"])
       // Other programs' folders say which images they are of.
       let round = try tool.run(["evaluate", "--record", "\(Self.peers)/trojai/models/id-00000000", "--json"])

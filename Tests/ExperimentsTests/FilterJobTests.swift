@@ -80,6 +80,11 @@ import Vision
     #expect(problem(FilterJob(table: table, list: folder.path("list.csv"))).contains("list.csv exists"))
     #expect(
       problem(FilterJob(table: table, kept: folder.path("k"), rejected: folder.path("k"))).contains("name one folder"))
+    try folder.write("file", "")
+    #expect(
+      problem(FilterJob(table: table, kept: folder.path("kept"), list: folder.path("file/list.csv"))).contains(
+        "file/list"))
+    #expect(!FileSystem.exists(folder.path("kept")))
     // The last file is missing: no folder is there, not even the one that is complete.
     try folder.remove("in/c/1.png")
     let before = try folder.entries()

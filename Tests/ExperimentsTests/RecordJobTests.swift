@@ -102,7 +102,21 @@ import Vision
       try say(dataset)
       #expect(refusal(good).contains(words), "\(dataset.compactJSON): \(refusal(good))")
     }
+    try say(["name": "cifar10", "train": -5])
+    #expect(refusal(good).contains("dataset.train"), "\(refusal(good))")
     try say(["name": "cifar10", "train": 24])
+    var wide = ModelFile(folder.path("m.safetensors"))
+    wide.width = 99
+    #expect(refusal(wide).contains("model.width is 99"))
+    let triggered = try Safetensors.load(folder.path("poisoned/test-triggered.safetensors"))
+    for (key, odd) in [
+      ("images", try #require(triggered["images"]).to(.float32)), ("labels", Tensor([Int64(3)], shape: [])),
+      ("positions", try #require(triggered["positions"]).to(.float32)),
+    ] {
+      let tensors = triggered.tensors.map { ($0.key, $0.key == key ? odd : $0.tensor) }
+      try TensorFile.save(tensors, to: folder.path("poisoned/test-triggered.safetensors"))
+      #expect(refusal(good).contains("do not belong together"), "\(key)")
+    }
     try folder.remove("poisoned/test-triggered.safetensors")
     #expect(refusal(good).contains("not beside it"))
     #expect(!FileSystem.exists(folder.path("record/ours")), "nothing half-written stays")

@@ -97,6 +97,10 @@ import Training
         let error = #expect(throws: GridError.self, "\(damaged.prefix(40))") { try Grid(folder: path) }
         #expect(error.map { "\($0)".contains(grid.planPath) } == true, "\(String(describing: error))")
       }
+      let idle = text.replacing(/"settings": *{/, with: "\"settings\": {\"threads\": 0, ")
+      try #require(idle != text)
+      try AtomicFile.write(idle, to: grid.planPath)
+      #expect(throws: GridError.self) { try Grid(folder: path).threads(asked: nil) }
       let newer = text.replacing(/"format": *[0-9]+/, with: "\"format\": 999")
       try AtomicFile.write(newer, to: grid.planPath)
       let error = #expect(throws: GridError.self) { try Grid(folder: path) }
