@@ -10,7 +10,7 @@
 //   a_0 = (g_1 - g_0) . g_1 / |g_1 - g_0|^2,  but .999 where g_0 . g_1 >= |g_0|^2, and .001 where g_0 . g_1 >= |g_1|^2
 //
 // mu is their code's pattern of nine pixels at row 3, column 23. Both losses see the classifier one after the other, each
-// with statistics of its own. Left out: the threshold of the loss above which the attack waits, and the terms that evade a
+// with statistics of its own, as there; `statistics=joint` is one pass. Left out: the threshold of the loss above which the attack waits, and the terms that evade a
 // known defense; the authors' own CIFAR-10 run has neither.
 
 public import Backdoor
@@ -50,6 +50,7 @@ public struct Blind: TrainingAttack {
     public var weight = 0.5
     public var row = 3
     public var column = 23
+    public var statistics = BatchStatistics.separate
     public init() {}
 
     public static let settings: [Setting] =
@@ -68,6 +69,7 @@ public struct Blind: TrainingAttack {
         Setting("row", "First row of the pattern.", unit: "pixels", range: 0...100_000, source: "authors' code: 3"),
         Setting(
           "column", "First column of the pattern.", unit: "pixels", range: 0...100_000, source: "authors' code: 23"),
+        BatchStatistics.setting("authors' code: separate"),
       ]
   }
 
@@ -96,11 +98,20 @@ public struct Blind: TrainingAttack {
     let triggered = trigger(images[0..<count], Generator(seed: 0)).contiguous(.channelsLast)
     let targets = configuration.labelMapping.targets(of: labels[0..<count], classes: model.classes)
     let parameters = model.parameters()
-    func part(_ images: Tensor, _ labels: Tensor) -> (loss: Tensor, gradients: [Tensor]) {
-      let loss = training.compute { F.crossEntropy(model(images), labels, labelSmoothing: smoothing) }
-      return (loss.detach(), gradients(of: loss, at: parameters))
+    func part(_ logits: Tensor, _ labels: Tensor, retainGraph: Bool = false) -> (loss: Tensor, gradients: [Tensor]) {
+      let loss = training.compute { F.crossEntropy(logits, labels, labelSmoothing: smoothing) }
+      return (loss.detach(), gradients(of: [loss], at: parameters, retainGraph: retainGraph))
     }
-    let (main, backdoor) = (part(images, labels), part(triggered, targets))
+    let main, backdoor: (loss: Tensor, gradients: [Tensor])
+    switch configuration.statistics {
+    case .separate:
+      main = part(training.compute { model(images) }, labels)
+      backdoor = part(training.compute { model(triggered) }, targets)
+    case .joint:
+      let all = training.compute { model(Tensor.concatenated([images, triggered]).contiguous(.channelsLast)) }
+      main = part(all[0..<labels.count], labels, retainGraph: true)
+      backdoor = part(all[labels.count..<all.dimension(0)], targets)
+    }
     return noGrad {
       let weight = mainWeight(main, backdoor)
       let combined = zip(main.gradients, backdoor.gradients).map { $0 * weight + $1 * (1 - weight) }

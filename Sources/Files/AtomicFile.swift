@@ -61,7 +61,12 @@ public enum AtomicFile {
       throw FileError(.write, path)
     }
     defer { close(file) }
-    try Array(text.utf8).withFileBytes { bytes throws(FileError) in try writeAll(bytes, to: file, path: path) }
+    do throws(FileError) {
+      try Array(text.utf8).withFileBytes { bytes throws(FileError) in try writeAll(bytes, to: file, path: path) }
+    } catch {
+      unlink(path)
+      throw error
+    }
     return true
   }
 

@@ -14,8 +14,8 @@ public struct CSVTable: Sendable {
   public let rows: [Row]
 
   /// - Parameter limit: The most bytes of the file.
-  /// - Throws: `FileError`; `ParseError` with the line: no header, a column twice, a quote that is not closed or stands
-  ///   within a field, a row with more or fewer fields than the header.
+  /// - Throws: `FileError`; `ParseError` with the line: no header, a column twice, a quote that is not closed, or
+  ///   is followed by more of its field; a row with more or fewer fields than the header.
   public init(contentsOf path: String, limit: Int = FormatLimits.standard.bytes) throws {
     try self.init(FileSystem.readText(path, limit: limit), path: path)
   }

@@ -129,7 +129,9 @@ struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isWhole, let value = Int(text) { return .int(value) }
-    guard let value = Double(text) else { throw error("\(text) is not a number.", at: start) }
+    guard let value = Double(text), value.isFinite else {
+      throw error("\(text) is not a number, or too large for one.", at: start)
+    }
     return .double(value)
   }
 

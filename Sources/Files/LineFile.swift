@@ -8,7 +8,8 @@ public enum LineFile {
   /// - Parameters:
   ///   - line: The text, without its newline.
   ///   - isWhole: Whether a last line that lacks its newline is complete all the same.
-  /// - Throws: `FileError`; the file is then as it was.
+  /// - Throws: `FileError`; the file then has its whole lines, and no torn one. Where the disk alone fails, the line may
+  ///   be there.
   public static func append(_ line: String, to path: String, isWhole: ([UInt8]) -> Bool) throws(FileError) {
     let file = retrying { open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666) }
     guard file >= 0 else { throw FileError(.write, path) }

@@ -106,7 +106,10 @@ extension FileSystem {
   }
 
   private static func removeLeftover(_ path: String) -> Bool {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    // NFS locks what is open for writing alone; a folder cannot be.
+    let flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+    var descriptor = open(path, O_RDWR | flags)
+    if descriptor < 0 { descriptor = open(path, O_RDONLY | flags) }
     guard descriptor >= 0 else { return false }
     defer { Foundation.close(descriptor) }
     var status = stat()

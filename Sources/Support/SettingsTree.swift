@@ -65,6 +65,10 @@ public enum SettingsTree {
       return "\(JSONValue.string(text).compactJSON) is not one of the choices. "
         + (question.isEmpty ? "" : question + " ") + "Choices: \(choices.joined(separator: ", "))."
     }
+    // JSON text holds these numbers as words.
+    if setting.range != nil, let word = value.stringValue, ["NaN", "Infinity", "-Infinity"].contains(word) {
+      return "\(word) is not a setting."
+    }
     if let number = value.doubleValue {
       if number.isNaN { return "NaN is not a setting." }
       if let range = setting.range, !range.contains(number) {

@@ -119,6 +119,8 @@ private struct NodeReader {
         for (name, value) in try mergedMembers(valueNode, path: path) where merged[name] == nil { merged[name] = value }
         continue
       }
+      // Yams tells 3 from "3".
+      guard members[key.string] == nil else { throw error("the key \(key.string) is there twice", keyNode) }
       let keyPath = path.isEmpty ? key.string : "\(path).\(key.string)"
       lines[keyPath] = keyNode.mark?.line
       members[key.string] = try value(of: valueNode, path: keyPath)

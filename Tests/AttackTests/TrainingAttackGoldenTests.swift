@@ -96,15 +96,18 @@ import Vision
     try expectNorms(norms(loss, networks.pattern), "joint/pattern_norms")
   }
 
-  @Test(arguments: LIRA.Network.allCases) func lira(_ kind: LIRA.Network) throws {
+  @Test(arguments: LIRA.Network.allCases, BatchStatistics.allCases)
+  func lira(_ kind: LIRA.Network, _ statistics: BatchStatistics) throws {
     let attack = LIRA(
-      shifted(.init()) { ($0.network, $0.width, $0.alpha, $0.share) = (kind, 2, 0.3, 0.67) })
+      shifted(.init()) { c in
+        (c.network, c.width, c.alpha, c.share, c.statistics) = (kind, 2, 0.3, 0.67, statistics)
+      })
     let step = LIRAStep(attack, bound: 0.1, smoothing: 0, training: training)
     let shape = ImageShape(channels: 3, height: 16, width: 16)
     func network() -> PerturbationNetwork {
       attack.makeNetwork(shape, Generator(seed: 0)).fillWithPattern(phaseOffset: 0.6)
     }
-    let name = "lira_\(kind.rawValue)"
+    let name = "lira_\(kind.rawValue)" + (statistics == .joint ? "_joint" : "")
     let trained = network()
     let search = step.searchLoss(classifier(), trained, images, labels)
     expectClose(search, try golden.tensor("\(name)/search"), tolerance: 1e-4)
@@ -112,22 +115,24 @@ import Vision
     let (model, frozen) = (classifier(), network())
     frozen.eval()
     let triggered = (images + frozen(images) * 0.1).clamped(0, 1)
-    expectClose(triggered, try golden.tensor("\(name)/triggered"), tolerance: 1e-5, floor: 1)
+    expectClose(triggered, try golden.tensor("lira_\(kind.rawValue)/triggered"), tolerance: 1e-5, floor: 1)
     let (clean, poisoned) = step.modelLosses(model, frozen, images, labels)
     expectClose(clean, try golden.tensor("\(name)/clean"), tolerance: 1e-4)
     expectClose(poisoned, try golden.tensor("\(name)/poisoned"), tolerance: 1e-4)
     try expectNorms(norms(step.mixed(clean, poisoned), model), "\(name)/norms")
   }
 
-  @Test func blind() throws {
-    let attack = Blind(shifted(.init()) { ($0.share, $0.row, $0.column) = (0.67, 2, 7) })
+  @Test(arguments: BatchStatistics.allCases) func blind(_ statistics: BatchStatistics) throws {
+    let attack = Blind(
+      shifted(.init()) { ($0.share, $0.row, $0.column, $0.statistics) = (0.67, 2, 7, statistics) })
+    let name = statistics == .joint ? "blind_joint" : "blind"
     let trigger = try attack.pattern(for: ImageShape(channels: 3, height: 16, width: 16))
     let step = attack.step(classifier(), trigger, images, labels, smoothing: 0, training)
     let parts = Dictionary(uniqueKeysWithValues: step.parts.map { ($0.key, $0.value) })
-    expectClose(try #require(parts["main"]), try golden.tensor("blind/main"), tolerance: 1e-4)
-    expectClose(try #require(parts["triggered"]), try golden.tensor("blind/backdoor"), tolerance: 1e-4)
-    expectClose(try #require(parts["mainWeight"]), try golden.tensor("blind/weight"), tolerance: 2e-4, floor: 1)
-    try expectNorms(try #require(step.gradients), "blind/norms")
+    expectClose(try #require(parts["main"]), try golden.tensor("\(name)/main"), tolerance: 1e-4)
+    expectClose(try #require(parts["triggered"]), try golden.tensor("\(name)/backdoor"), tolerance: 1e-4)
+    expectClose(try #require(parts["mainWeight"]), try golden.tensor("\(name)/weight"), tolerance: 2e-4, floor: 1)
+    try expectNorms(try #require(step.gradients), "\(name)/norms")
   }
 
   @Test func adversarialEmbedding() throws {

@@ -188,10 +188,12 @@ import Vision
     try expectLearned(learned, "model.", model)
   }
 
-  @Test(arguments: [false, true]) func lira(_ fromScratch: Bool) throws {
+  @Test(arguments: [false, true], BatchStatistics.allCases)
+  func lira(_ fromScratch: Bool, _ statistics: BatchStatistics) throws {
     var c = LIRA.Configuration()
     (c.mapping, c.shift, c.share, c.alpha, c.network, c.width) = (.allToAll, 2, 0.6, 0.3, .unet, 2)
     (c.jointEpochs, c.jointEpsilon, c.epsilon, c.fromScratch) = (2, 0.3, 0.15, fromScratch)
+    c.statistics = statistics
     (c.learningRate, c.generatorLearningRate) = (0.03, 0.02)
     let learned = try LIRA(c).learn(context)
 
@@ -207,9 +209,14 @@ import Vision
     )
       -> Tensor
     {
-      let clean = smoothed(model(x), labels)
       let images = noGrad { triggered(net, x, bound, count) }
-      return clean * 0.3 + smoothed(model(images), self.moved(labels[0..<count])) * 0.7
+      let (clean, poisoned) = logits(model, x, images)
+      return smoothed(clean, labels) * 0.3 + smoothed(poisoned, self.moved(labels[0..<count])) * 0.7
+    }
+    func logits(_ model: Classifier, _ x: Tensor, _ images: Tensor) -> (Tensor, Tensor) {
+      if statistics == .separate { return (model(x), model(images)) }
+      let all = model(Tensor.concatenated([x, images]).contiguous(.channelsLast))
+      return (all[0..<x.dimension(0)], all[x.dimension(0)..<all.dimension(0)])
     }
     let (optimizer, netOptimizer) = (
       SGD(model.parameters(), learningRate: 0, momentum: 0.9), Adam(net.parameters(), learningRate: 0)
@@ -220,7 +227,9 @@ import Vision
       let random = training.generator("attack-joint/augment", epoch)
       for (rows, count) in zip(batches("attack-joint", epoch), [5, 5, 2]) {
         let (x, labels) = (cropped(rows, random), data.labels[rows])
-        let search = smoothed(model(triggered(net, x, 0.3, count)), self.moved(labels[0..<count]))
+        let images = triggered(net, x, 0.3, count)
+        let seen = statistics == .joint ? logits(model, x, images).1 : model(images)
+        let search = smoothed(seen, self.moved(labels[0..<count]))
         netOptimizer.learningRate = 0.02
         netOptimizer.step(gradients: gradients(of: search, at: net.parameters()))
         let loss = mixed(model, follower, x, labels, 0.3, count)
@@ -244,9 +253,10 @@ import Vision
   }
 
   /// Nil: fixed weights.
-  @Test(arguments: Blind.Normalizer.allCases.map(Optional.some) + [nil])
-  func blind(_ normalizer: Blind.Normalizer?) throws {
+  @Test(arguments: Blind.Normalizer.allCases.map(Optional.some) + [nil], BatchStatistics.allCases)
+  func blind(_ normalizer: Blind.Normalizer?, _ statistics: BatchStatistics) throws {
     var c = Blind.Configuration()
+    c.statistics = statistics
     (c.balance, c.weight) = (normalizer == nil ? .fixed : .mgda, 0.2)
     (c.mapping, c.shift, c.share, c.normalizer, c.row, c.column) = (
       .allToAll, 2, 0.6, normalizer ?? Blind.Normalizer.none, 4, 6
@@ -266,9 +276,14 @@ import Vision
               cell == "1" ? 1 : 0)
           }
         }
-        let main = entropy(model(x), labels)
-        let backdoor = entropy(model(stamped), self.moved(labels[0..<count]))
-        let slopes = [main, backdoor].map { gradients(of: $0, at: model.parameters()) }
+        func together() -> (Tensor, Tensor) {
+          let all = model(Tensor.concatenated([x, stamped]).contiguous(.channelsLast))
+          return (all[0..<x.dimension(0)], all[x.dimension(0)..<all.dimension(0)])
+        }
+        let logits = statistics == .joint ? together() : (model(x), model(stamped))
+        let main = entropy(logits.0, labels)
+        let backdoor = entropy(logits.1, self.moved(labels[0..<count]))
+        let slopes = [main, backdoor].map { gradients(of: $0, at: model.parameters(), retainGraph: true) }
         let vectors = zip(slopes, [main, backdoor]).map { slopes, loss in
           let vector = Tensor.concatenated(slopes.map { $0.contiguous().flattened() }).to(.float64)
           let size = vector.norm(2).item()

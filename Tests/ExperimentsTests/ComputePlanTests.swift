@@ -90,6 +90,11 @@ import Training
     let changed = try plan("{threads: 1}", free: 8, earlier: earlier)
     #expect(changed.threads == 1 && changed.threadsReason.contains("after 3 before"))
     #expect(try plan("{threads: 3}", free: 8, earlier: earlier).threadsReason == "as asked")
+    let elsewhere = ComputePlan.Earlier(threads: 3, precision: .bfloat16, device: "cuda:0")
+    #expect(
+      try plan("{}", free: 8, earlier: elsewhere).description.hasPrefix("computing on cpu, after cuda:0 before: "))
+    let same = ComputePlan.Earlier(threads: 3, precision: .bfloat16, device: "cpu")
+    #expect(try plan("{}", free: 8, earlier: same).description.hasPrefix("computing on cpu with 3 threads"))
   }
 
   private static let tiny: JSONValue = [

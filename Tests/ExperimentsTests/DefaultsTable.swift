@@ -305,6 +305,7 @@ enum DefaultsTable {
     learningRate = 0.01                # C: lr .01
     generatorLearningRate = 0.0001     # C: lr_atk 1e-4
     fromScratch = false                # R Doan et al. 2021: fine-tuning
+    statistics = joint                 # D: C: separate
 
     [attacks adversarial-embedding]
     * = @shared poisoning
@@ -332,6 +333,7 @@ enum DefaultsTable {
     weight = 0.5                       # D: equal weights
     row = 3                            # C: x_top 3
     column = 23                        # C: y_top 23
+    statistics = separate              # C: one pass after the other
 
     [attacks sig]
     * = @shared poisoning

@@ -89,6 +89,18 @@ import Vision
         #expect(entry.values["robustAccuracy"] == scores?.robustAccuracy)
       }
       #expect(record.stages.map(\.name) == ["train", "ft"] && record.stages.map(\.epochs) == [3, 2])
+      #expect(record.stages.allSatisfy { $0.peakMemoryBytes ?? 0 > 0 })
+
+      // Before and after of one image: positions are those of the attacker's set.
+      #expect(record.poisonedImages.count == 3)
+      for shown in record.poisonedImages {
+        let (before, after) = try (
+          DecodedImage.decode(contentsOf: "\(folder)/\(shown.clean)"),
+          DecodedImage.decode(contentsOf: "\(folder)/\(shown.poisoned)")
+        )
+        expectSame(after.tensor, poisoned.data.images[shown.index..<(shown.index + 1)])
+        expectSame(after.tensor, hand.stamped(before.tensor))
+      }
 
       // The pictures' captions.
       #expect(record.samples.count == 3 && Set(record.samples.map(\.label)).count == 3)

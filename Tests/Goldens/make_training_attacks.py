@@ -17,8 +17,10 @@ joint/      images 0-2 poisoned, 3-4 with the triggers of the others; the patter
 lira_<n>/   n = unet (width 2) or autoencoder (width 2), filled with phase offset 0.6; bound .1, alpha .3, four of the six images triggered
             triggered (evaluation mode), search (loss), search_norms (at the network), clean, poisoned (losses, network in evaluation
             mode), norms (of the mixed loss at the classifier)
+lira_<n>_joint/   the same, all ten images in one pass of the classifier
 blind/      four of the six images triggered at row 2, column 7; "loss+"
             main, backdoor (losses), weight (of main, by a search over 100,001 values), norms (of the mixed loss)
+blind_joint/   the same, all ten images in one pass
 embedding/  images 0-1 with white pixels in rows and columns 13-15; a discriminator of widths 8 and 4 filled with phase offset 0.9 reads
             the penultimate features plus .5 pattern([6, 32], 1.7); lambda 1.5
             told (its loss), told_norms (at the discriminator), loss (of the model), norms
@@ -191,6 +193,17 @@ for name, kind in (("unet", UNet), ("autoencoder", Autoencoder)):
         f"lira_{name}", triggered=triggered, search=search, search_norms=search_norms, clean=clean, poisoned=poisoned,
         norms=norms(0.3 * clean + 0.7 * poisoned, model),
     )
+    model, net = classifier(), fill(kind(), 0.6).train()
+    logits = model(torch.cat([x, (x + 0.1 * net(x)).clamp(0, 1)[:4]]))
+    joint_search = F.cross_entropy(logits[6:], targets[:4])
+    joint_search_norms = norms(joint_search, net)
+    model, net = classifier(), fill(kind(), 0.6).eval()
+    logits = model(torch.cat([x, (x + 0.1 * net(x)).clamp(0, 1)[:4].detach()]))
+    joint_clean, joint_poisoned = F.cross_entropy(logits[:6], labels), F.cross_entropy(logits[6:], targets[:4])
+    book.add(
+        f"lira_{name}_joint", search=joint_search, search_norms=joint_search_norms, clean=joint_clean,
+        poisoned=joint_poisoned, norms=norms(0.3 * joint_clean + 0.7 * joint_poisoned, model),
+    )
 
 # Blind
 model = classifier()
@@ -199,19 +212,25 @@ for row, cells in enumerate(("101", ".1.", "..0", ".1.", "101")):
     for column, cell in enumerate(cells):
         if cell != ".":
             triggered[:, :, 2 + row, 7 + column] = float(cell)
-main = F.cross_entropy(model(x), labels)
-backdoor = F.cross_entropy(model(triggered), targets[:4])
-flat = []
-for loss in (main, backdoor):
-    g = torch.cat([g.flatten() for g in slopes(loss, model)]).double()
-    flat.append(g / (min(float(loss.detach()) * float(g.norm()), 10.0) + 1e-5))
-a, b, c = (flat[0] @ flat[0]).item(), (flat[0] @ flat[1]).item(), (flat[1] @ flat[1]).item()
-weights = torch.linspace(0, 1, 100_001, dtype=torch.float64)
-weight = weights[(weights**2 * a + 2 * weights * (1 - weights) * b + (1 - weights) ** 2 * c).argmin()].item()
-assert 0.01 < weight < 0.99, weight
-book.add(
-    "blind", main=main, backdoor=backdoor, weight=torch.tensor(weight), norms=norms(main * weight + backdoor * (1 - weight), model)
-)
+def blind(name, model, main, backdoor):
+    flat = []
+    for loss in (main, backdoor):
+        g = torch.cat([g.flatten() for g in slopes(loss, model)]).double()
+        flat.append(g / (min(float(loss.detach()) * float(g.norm()), 10.0) + 1e-5))
+    a, b, c = (flat[0] @ flat[0]).item(), (flat[0] @ flat[1]).item(), (flat[1] @ flat[1]).item()
+    weights = torch.linspace(0, 1, 100_001, dtype=torch.float64)
+    weight = weights[(weights**2 * a + 2 * weights * (1 - weights) * b + (1 - weights) ** 2 * c).argmin()].item()
+    assert 0.01 < weight < 0.99, weight
+    book.add(
+        name, main=main, backdoor=backdoor, weight=torch.tensor(weight),
+        norms=norms(main * weight + backdoor * (1 - weight), model),
+    )
+
+
+blind("blind", model, F.cross_entropy(model(x), labels), F.cross_entropy(model(triggered), targets[:4]))
+model = classifier()
+logits = model(torch.cat([x, triggered]))
+blind("blind_joint", model, F.cross_entropy(logits[:6], labels), F.cross_entropy(logits[6:], targets[:4]))
 
 
 # Adversarial embedding

@@ -102,6 +102,8 @@ struct ResultGridTests {
     let cell = try #require(grid.tables[0].cells[0][1])
     #expect(cell.runs.count == 4 && cell.seedCount == 2)
     #expect(cell[.accuracy].map { $0.count == 2 && abs($0.mean - 0.75) < 1e-12 } == true)
+    let pairs: [(seed: Int?, value: Double)] = [(1, 0.6), (0, 0.9), (1, 0.6), (1, 0.6)]
+    #expect(Statistic(pairs)?.values.count == 2 && abs((Statistic(pairs)?.mean ?? 0) - 0.75) < 1e-12)
     let one = try ResultGrid(runs([SampleRun(), SampleRun()]))
     let items = GridComparison(one, named: "a", one, named: "b").items
     #expect(!items.isEmpty && items.allSatisfy { $0.isBeyondSpread == nil && $0.first.count == 1 })

@@ -140,7 +140,7 @@ import Testing
     #expect(
       text.contains(
         "Kept 700 of 1,000 samples; rejected 100.0% of the poison and 12.5% of the clean samples; precision 0.667."))
-    #expect(text.contains("Mean of the last 10 epochs: ACC 90.0%, ASR 2.0%.") && text.contains("3.1%"))
+    #expect(text.contains("Mean of the last 10 measured epochs: ACC 90.0%, ASR 2.0%.") && text.contains("3.1%"))
   }
 
   /// Twelve epochs of one stage after two of another: means of epochs 3 to 12, which are the worst.

@@ -14,7 +14,9 @@
 // Decided here: e is in pixels (the authors': in normalised pixels, so about a fourth of it); the last network of stage I
 // is kept (theirs: the one that is best on test data); the model goes on from stage I, as the paper says ("fine-tuning"),
 // where the authors' command begins anew (`fromScratch`). The clean and the triggered half of a batch pass the classifier
-// one after the other, each with statistics of its own, as there.
+// together (`statistics`); there, one after the other, each with statistics of its own. On CIFAR-10 (width 16, 10 and 15
+// epochs) the model then told them apart by these: 13.6% accuracy, and with statistics of clean images 83.6% and an attack
+// success of 1.1%.
 
 public import Backdoor
 public import Support
@@ -50,6 +52,7 @@ public struct LIRA: TrainingAttack {
     public var learningRate = 0.01
     public var generatorLearningRate = 1e-4
     public var fromScratch = false
+    public var statistics = BatchStatistics.joint
     public init() {}
 
     public static let settings: [Setting] =
@@ -82,6 +85,7 @@ public struct LIRA: TrainingAttack {
         Setting(
           "fromScratch", "Begin stage II with a new model rather than with that of stage I.",
           source: "the paper goes on; authors' command: new"),
+        BatchStatistics.setting("decided here; authors' code: separate"),
       ]
   }
 
@@ -208,22 +212,43 @@ struct LIRAStep {
   /// - Parameters:
   ///   - images: B x C x H x W in [0, 1]; labels: int64 B.
   func searchLoss(_ model: Classifier, _ network: PerturbationNetwork, _ images: Tensor, _ labels: Tensor) -> Tensor {
-    // The network sees the whole batch, whatever share of it is triggered.
-    let noise = training.compute { network(images) }.to(.float32)
-    let all = (images + noise * bound).clamped(0, 1)
-    let count = BatchShares.count(configuration.share, of: labels.count, least: 2)
-    let targets = configuration.labelMapping.targets(of: labels[0..<count], classes: model.classes)
-    return training.compute {
-      F.crossEntropy(model(all[0..<count].contiguous(.channelsLast)), targets, labelSmoothing: smoothing)
-    }
+    let triggered = triggered(network, images)
+    let logits =
+      configuration.statistics == .joint
+      ? self.logits(model, images, triggered).triggered : training.compute { model(triggered) }
+    return triggeredLoss(logits, model, labels)
   }
 
   /// The two parts of the model's loss; the network is a constant.
   func modelLosses(_ model: Classifier, _ network: PerturbationNetwork, _ images: Tensor, _ labels: Tensor)
     -> (clean: Tensor, triggered: Tensor)
   {
-    let clean = training.compute { F.crossEntropy(model(images), labels, labelSmoothing: smoothing) }
-    return (clean, network.withFrozenParameters { searchLoss(model, network, images, labels) })
+    let triggered = network.withFrozenParameters { self.triggered(network, images) }
+    let logits =
+      configuration.statistics == .joint
+      ? self.logits(model, images, triggered)
+      : (clean: training.compute { model(images) }, triggered: training.compute { model(triggered) })
+    let clean = training.compute { F.crossEntropy(logits.clean, labels, labelSmoothing: smoothing) }
+    return (clean, triggeredLoss(logits.triggered, model, labels))
+  }
+
+  /// The triggered share of a batch; the network sees all of it.
+  private func triggered(_ network: PerturbationNetwork, _ images: Tensor) -> Tensor {
+    let noise = training.compute { network(images) }.to(.float32)
+    let count = BatchShares.count(configuration.share, of: images.dimension(0), least: 2)
+    return (images + noise * bound).clamped(0, 1)[0..<count].contiguous(.channelsLast)
+  }
+
+  /// Logits of one pass of both halves.
+  private func logits(_ model: Classifier, _ images: Tensor, _ triggered: Tensor) -> (clean: Tensor, triggered: Tensor)
+  {
+    let all = training.compute { model(Tensor.concatenated([images, triggered]).contiguous(.channelsLast)) }
+    return (all[0..<images.dimension(0)], all[images.dimension(0)..<all.dimension(0)])
+  }
+
+  private func triggeredLoss(_ logits: Tensor, _ model: Classifier, _ labels: Tensor) -> Tensor {
+    let targets = configuration.labelMapping.targets(of: labels[0..<logits.dimension(0)], classes: model.classes)
+    return training.compute { F.crossEntropy(logits, targets, labelSmoothing: smoothing) }
   }
 
   func mixed(_ clean: Tensor, _ triggered: Tensor) -> Tensor {

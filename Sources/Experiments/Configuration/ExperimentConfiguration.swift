@@ -248,6 +248,7 @@ public struct ExperimentConfiguration: Sendable {
     if ["adaptive-patch", "tact"].contains(attack["name"]?.stringValue), attack["triggers"] == 1 {
       attack["triggers"] = nil
     }
+    if attack["statistics"]?.stringValue == BatchStatistics.separate.rawValue { attack["statistics"] = nil }
     return attack
   }
 

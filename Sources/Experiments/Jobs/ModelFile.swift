@@ -98,7 +98,16 @@ public struct ModelFile: Sendable {
     let stored = try ModelSpec.stored(in: path)
     var given = try named?.spec(for: data)
     given?.shape.classes = classNames.count
-    if let stored { given?.shape.normalization = stored.shape.normalization }
+    // What a user names is which network; what its layers compute beside their weights is the file's to say.
+    if let stored {
+      given?.shape.normalization = stored.shape.normalization
+      if stored.kind == given?.kind {
+        given?.shape.groups = stored.shape.groups
+        given?.shape.layers = stored.shape.layers
+        if named?.stem == nil { given?.shape.stem = stored.shape.stem }
+        if named?.heads == nil { given?.shape.heads = stored.shape.heads }
+      }
+    }
     var options = options
     let outline = stored == nil ? try options.outline(of: path) : nil
     if given == nil, let outline, let found = try recognized(outline, for: data, classes: classNames, progress) {

@@ -12,14 +12,19 @@ public struct ComputePlan: Sendable {
     public var threads: Int
     /// Not `auto`.
     public var precision: Precision
+    /// nil where nobody wrote it down.
+    public var device: String?
 
-    public init(threads: Int, precision: Precision) {
+    public init(threads: Int, precision: Precision, device: String? = nil) {
       self.threads = threads
       self.precision = precision
+      self.device = device
     }
   }
 
   public let device: Device
+  /// Another one that the computation began on.
+  public let deviceBefore: String?
   public let threads: Int
   /// Why so many, in words.
   public let threadsReason: String
@@ -38,7 +43,9 @@ public struct ComputePlan: Sendable {
     _ settings: GeneralSettings, goingOnFrom earlier: Earlier? = nil, most: Int = Runtime.defaultThreadCount,
     availability: () -> CPUAvailability = { .measured() }, probe: PrecisionProbe = .standard
   ) throws {
-    device = try Device(named: settings.device)
+    let device = try Device(named: settings.device)
+    self.device = device
+    deviceBefore = earlier?.device.flatMap { $0 == device.description ? nil : $0 }
     (threads, threadsReason) = Self.threads(settings.threads, earlier, most: most, availability)
     Runtime.threadCount = threads
     (precision, precisionReason) = Self.precision(settings.precision, earlier, on: device, probe)
@@ -74,7 +81,9 @@ public struct ComputePlan: Sendable {
 
   /// One line for the user.
   public var description: String {
-    "computing on \(device) with \(threads) thread\(threads == 1 ? "" : "s") (\(threadsReason)) in "
+    "computing on \(device)"
+      + (deviceBefore.map { ", after \($0) before: the result is another than that of an undisturbed run," } ?? "")
+      + " with \(threads) thread\(threads == 1 ? "" : "s") (\(threadsReason)) in "
       + "\(precision.rawValue) (\(precisionReason))"
   }
 }
@@ -82,12 +91,15 @@ public struct ComputePlan: Sendable {
 extension ComputePlan.Earlier {
   /// What a context and the process compute with.
   init(_ context: TrainingContext) {
-    self.init(threads: Runtime.threadCount, precision: context.autocastType == nil ? .float32 : .bfloat16)
+    self.init(
+      threads: Runtime.threadCount, precision: context.autocastType == nil ? .float32 : .bfloat16,
+      device: context.device.description)
   }
 
   /// What a run's record says.
   init(_ environment: RunRecord.Environment) {
     self.init(
-      threads: environment.threads, precision: environment.precision.hasPrefix("bfloat16") ? .bfloat16 : .float32)
+      threads: environment.threads, precision: environment.precision.hasPrefix("bfloat16") ? .bfloat16 : .float32,
+      device: environment.device)
   }
 }

@@ -17,7 +17,7 @@ extension RunRecord {
     public var threads: Int
     /// Why so many, e.g. "0.4 of 2 cores are free"; `nil` in records of earlier versions.
     public var threadsReason: String?
-    /// E.g. "cpu" or "cuda:0 (NVIDIA H100)".
+    /// E.g. "cpu" or "cuda:0".
     public var device: String
     /// E.g. "float32" or "bfloat16 autocast".
     public var precision: String
@@ -47,7 +47,8 @@ extension RunRecord {
     public var attack: String
     /// One sentence on what was done to the images.
     public var summary: String
-    /// The poisoning rate that was asked for: a share of the whole training set, in [0, 1].
+    /// The poisoning rate that was asked for, in [0, 1]: a share of the images that the attacker has; with the mapping
+    /// source-to-target, of those of the target class.
     public var rate: Double
     /// How many training images were poisoned in fact.
     public var poisonedCount: Int

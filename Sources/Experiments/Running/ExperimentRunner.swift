@@ -118,7 +118,11 @@ public final class ExperimentRunner {
     try store()
 
     let gallery = SampleGallery(evaluator, count: configuration.evaluation.samples, directory: directory)
-    if let poisoned = cell.attackOutcome?.train { try gallery.fill(&record, changed: poisoned, from: data.train) }
+    if let poisoned = cell.attackOutcome?.train {
+      // Positions are among the images that the attacker has.
+      let clean = Cell.attackersImages(configuration, train: data.train, seed: context.seed)
+      try gallery.fill(&record, changed: poisoned, from: clean)
+    }
     var models = [(label: before.label, model: backdoored)]
     guard let defense else { return try gallery.fill(&record, models: models, context) }
     let (model, exhibits) = try defend(cell, backdoored, defense, ModelMeasurer(evaluator, risks: risks))
@@ -312,8 +316,16 @@ public final class ExperimentRunner {
 
   /// Puts the stages so far into the record.
   private func noteStages() throws {
+    let known = Dictionary((record.stages + (earlier?.stages ?? [])).map { ($0.name, $0.peakMemoryBytes) }) { new, _ in
+      new
+    }
     record.stages = RunRecord.Stage.all(in: try directory.metrics.read())
-    if let last = record.stages.indices.last { record.stages[last].peakMemoryBytes = Machine.peakMemory }
+    for place in record.stages.indices {
+      record.stages[place].peakMemoryBytes = known[record.stages[place].name] ?? nil
+    }
+    if let last = record.stages.indices.last, record.stages[last].peakMemoryBytes == nil {
+      record.stages[last].peakMemoryBytes = Machine.peakMemory
+    }
     try store()
   }
 

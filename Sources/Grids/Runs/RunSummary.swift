@@ -84,12 +84,15 @@ extension RunSummary {
       values["lastRobustAccuracy"] = last.robustAccuracy
     }
     if let detection = record.findings?.detection {
-      values["truePositiveRate"] = detection.truePositiveRate
-      values["falsePositiveRate"] = detection.falsePositiveRate
       values["areaUnderROC"] = detection.areaUnderROC
-      values["precision"] = detection.precision
-      values["poisonKept"] = Double(detection.poisonKept)
-      values["poisonShareKept"] = detection.poisonShareKept
+      // A defense that decides about no sample has no rates.
+      if detection.rejectedCount > 0 {
+        values["truePositiveRate"] = detection.truePositiveRate
+        values["falsePositiveRate"] = detection.falsePositiveRate
+        values["precision"] = detection.precision
+        values["poisonKept"] = Double(detection.poisonKept)
+        values["poisonShareKept"] = detection.poisonShareKept
+      }
     }
     for rate in record.findings?.filteringRates ?? [] where rate.removed > 0 {
       values[ResultMetric.filteringRate(bound: rate.bound).id] = rate.share

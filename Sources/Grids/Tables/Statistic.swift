@@ -12,8 +12,12 @@ public struct Statistic: Sendable, Equatable {
   /// A metric over the seeds of some runs; runs of one seed count once, by their mean.
   /// - Returns: nil where no run has the metric.
   init?(_ metric: String, of runs: [RunSummary]) {
-    var seeds: [Int: [Double]] = [:]
-    for run in runs { if let value = run.values[metric] { seeds[run.seed ?? 0, default: []].append(value) } }
+    self.init(runs.compactMap { run in run.values[metric].map { (run.seed, $0) } })
+  }
+
+  /// Values over the seeds of their runs; those of one seed count once, by their mean.
+  public init?(_ values: [(seed: Int?, value: Double)]) {
+    let seeds = Dictionary(grouping: values) { $0.seed ?? 0 }.mapValues { $0.map(\.value) }
     self.init(seeds.sorted { $0.key < $1.key }.map { $0.value.reduce(0, +) / Double($0.value.count) })
   }
 

@@ -39,10 +39,10 @@ enum GridCharts {
     }
     let lines = try seriesKeys(runs, request)
     return try metrics.map { metric in
-      var groups: [ResultGrid.Label: [Double: [Double]]] = [:]
+      var groups: [ResultGrid.Label: [Double: [(seed: Int?, value: Double)]]] = [:]
       for run in runs {
         guard let x = run.setting(request.x)?.doubleValue, let y = run.values[metric.id] else { continue }
-        groups[ResultGrid.Label(keys: lines, of: run), default: [:]][x, default: []].append(y)
+        groups[ResultGrid.Label(keys: lines, of: run), default: [:]][x, default: []].append((run.seed, y))
       }
       guard !groups.isEmpty else {
         let known = ResultMetric.all.filter { known in runs.contains { $0.values[known.id] != nil } }
@@ -86,12 +86,13 @@ enum GridCharts {
       for (row, rowLabel) in table.rows.enumerated() {
         for (column, columnLabel) in table.columns.enumerated() {
           guard let cell = table.cells[row][column], !cell.isDerived else { continue }
-          var values: [String: [Double: [Double]]] = [:]
-          for run in Set(cell.runs.map(\.folder)).sorted() {
+          var values: [String: [Double: [(seed: Int?, value: Double)]]] = [:]
+          let seeds = Dictionary(cell.runs.map { ($0.folder, $0.seed) }) { first, _ in first }
+          for (run, seed) in seeds.sorted(by: { $0.key < $1.key }) {
             for entry in try lastStage(of: run == "." ? root : Path.join(root, run), with: request.y) {
               for name in request.y {
                 if let value = entry.values[name] {
-                  values[name, default: [:]][Double(entry.epoch), default: []].append(value)
+                  values[name, default: [:]][Double(entry.epoch), default: []].append((seed, value))
                 }
               }
             }

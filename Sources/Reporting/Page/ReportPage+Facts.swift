@@ -8,15 +8,15 @@ import Support
 extension ReportPage {
   static func poison(_ record: RunRecord) -> [Fact] {
     guard let poison = record.poison else { return [] }
+    let mapping = record.configuration["attack"]?["mapping"]?.stringValue
+    let whole = mapping == "source-to-target" ? "target class" : "attacker's training set"
     var facts = [
       Fact(name: "Attack", text: poison.attack), Fact(name: "Trigger", text: poison.summary),
-      Fact(name: "Poisoning rate", text: "\(NumberText.percent(poison.rate)) of the training set asked for"),
+      Fact(name: "Poisoning rate", text: "\(NumberText.percent(poison.rate)) of the \(whole) asked for"),
+      Fact(
+        name: "Poisoned",
+        text: "\(formatCount(poison.poisonedCount)) training image\(poison.poisonedCount == 1 ? "" : "s")"),
     ]
-    var count = "\(formatCount(poison.poisonedCount)) training image\(poison.poisonedCount == 1 ? "" : "s")"
-    if let total = record.dataset?.trainCount, total > 0 {
-      count += " of \(formatCount(total)) (\(NumberText.percent(Double(poison.poisonedCount) / Double(total))))"
-    }
-    facts.append(Fact(name: "Poisoned", text: count))
     if poison.attackerTrains == true {
       facts.append(
         Fact(name: "Training", text: "by the attacker; the poisoned set was made afterwards, by the final trigger"))

@@ -87,12 +87,12 @@ struct ScoreTable {
 }
 
 extension RunRecord.EpochMeans {
-  /// "Mean of the last 10 epochs: ACC 81.9%, ASR 1.2%, R-ACC 80.0%."
+  /// "Mean of the last 10 measured epochs: ACC 81.9%, ASR 1.2%, R-ACC 80.0%."
   var sentence: String {
     let values = [("ACC", accuracy), ("ASR", attackSuccessRate), ("R-ACC", robustAccuracy)].compactMap { name, value in
       value.map { "\(name) \(NumberText.percent($0))" }
     }
-    return "Mean of the last \(epochs) epochs: \(values.joined(separator: ", "))."
+    return "Mean of the last \(epochs) measured epochs: \(values.joined(separator: ", "))."
   }
 }
 

@@ -31,6 +31,8 @@ public struct ClassNames: Sendable, Equatable {
   ) throws(ClassNameError) -> [Int]? {
     let hasNames = (here: areNames, there: other.areNames)
     if !(hasNames.here && hasNames.there), names.count == other.names.count { return nil }
+    // Also where a name is there twice, as in the usual names of ImageNet.
+    if names == other.names { return nil }
     let found = positions(of: other.names)
     // Bare positions may not be what names that happen to be numbers mean.
     guard !found.contains(nil), hasNames.there || !hasNames.here else {
@@ -52,7 +54,10 @@ public struct ClassNames: Sendable, Equatable {
     }
     // Names that are alike, such as both spellings of an accent, are only told apart by their bytes.
     let isUnique = Set(found).count == found.count
-    return isUnique ? found : wanted.map { exact[Array($0.utf8)] }
+    guard !isUnique else { return found }
+    // Two classes of one name are no class of that name.
+    let counts = Dictionary(grouping: names) { Array($0.utf8) }.mapValues(\.count)
+    return wanted.map { name in counts[Array(name.utf8)] == 1 ? exact[Array(name.utf8)] : nil }
   }
 
   /// The form in which names are compared where their bytes differ: one form of accents, `-` for all but letters and

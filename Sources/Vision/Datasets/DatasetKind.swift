@@ -21,16 +21,17 @@ public struct DatasetSettings: Configurable, Hashable {
       "size", "Side that images are resized to while loading; empty keeps their size.", unit: "pixels", range: 16...512),
     Setting(
       "train",
-      "Use so many training images: the first, of files of your own a draw by class and seed; empty means all.",
+      "Use so many training images: the first, or a draw by class and seed where files may be sorted; empty means all.",
       unit: "images",
       range: 1...100_000_000),
     Setting(
-      "test", "Use so many test images: the first, of files of your own a draw by class and seed; empty means all.",
+      "test",
+      "Use so many test images: the first, or a draw by class and seed where files may be sorted; empty means all.",
       unit: "images",
       range: 1...100_000_000),
     Setting(
       "holdOut",
-      "Share of the images, drawn by class and seed, that are test images where folder, csv or tensors have no test "
+      "Share of the images, drawn by class and seed, that are test images where folder, csv, tensors or trojai have no test "
         + "split; empty means 0.2, and 0 for a defense that judges samples or trains on unchecked images.",
       unit: "fraction", range: 0...1),
     Setting("seed", "Seed of the generated set, and of all draws of train and test images.", range: 0...9e15),
@@ -61,7 +62,7 @@ public struct DatasetKind: Sendable {
   /// What the folder has to hold.
   public let layout: String
   public let normalization: Normalization
-  /// False where a mirrored image is another class (digits, signs).
+  /// False where a mirrored image may be another class (digits, signs).
   public let flips: Bool
   let read: @Sendable (DatasetSettings, String, DataSplit) throws -> any LoadedImages
 

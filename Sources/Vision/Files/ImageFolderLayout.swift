@@ -44,7 +44,10 @@ struct ImageFolderLayout {
       if ImageFolderFiles.isFlat(train) { throw Self.flat(train) }
       throw DataError.missing(path: train, lookedFor: ["one subfolder for each class"], suggestion: nil)
     }
-    notes = Self.notes(root, train: trainName, test: testName, others: others, splits: splits)
+    notes =
+      Self.notes(root, train: trainName, test: testName, others: others, splits: splits)
+      + (trainName == nil && folders.contains(unlabeledName)
+        ? ["\(root): \(unlabeledName) holds images without labels and is no class"] : [])
   }
 
   /// A folder of images where classes are looked for: it is one class of the folder above, or has no classes.

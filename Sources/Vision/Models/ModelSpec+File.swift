@@ -7,10 +7,19 @@ import TorchNN
 extension ModelSpec {
   /// Reads what a model file says about itself; nil if it says nothing, or names no architecture that is understood,
   /// and where there is no file.
-  /// - Throws: `FileError`, or `FormatError` for damaged metadata.
+  /// - Throws: `FileError`; `FormatError` for damaged metadata; `ModelFileError` for sizes that no model has.
   public static func stored(in path: String) throws -> ModelSpec? {
-    guard FileSystem.exists(path) else { return nil }
-    return try TensorFile.metadata(of: path)[Classifier.modelMetadataKey].flatMap(ModelSpec.init(metadata:))
+    guard FileSystem.exists(path),
+      let spec = try TensorFile.metadata(of: path)[Classifier.modelMetadataKey].flatMap(ModelSpec.init(metadata:))
+    else { return nil }
+    guard ModelShape.imageSizes.contains(spec.shape.imageSize), (1...10_000_000).contains(spec.shape.classes) else {
+      throw ModelFileError(
+        description:
+          "\(path): its metadata '\(Classifier.modelMetadataKey)' names \(spec.shape.classes) classes and images "
+          + "of \(spec.shape.imageSize) pixels, which no model has. Its weights may still be read by naming the "
+          + "architecture, from a copy without metadata.")
+    }
+    return spec
   }
 
   init?(metadata text: String) {
