@@ -34,6 +34,49 @@ struct ModelFileDataTests {
     }
   }
 
+  /// Metadata is used before the weights are looked at.
+  @Test(arguments: [
+    ("\"imageSize\":28", "\"imageSize\":0"), ("\"imageSize\":28", "\"imageSize\":1000000000"),
+    ("\"classes\":3", "\"classes\":-3"),
+  ])
+  func sizesThatNoModelHas(_ honest: String, _ lie: String) throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/m.safetensors"
+      let model = try ModelSpec(
+        kind: "cnn", shape: ModelShape(classes: 3, width: 4, channels: 3, imageSize: 28)
+      ).make(Generator(seed: 1))
+      let text = try JSONValue(encoding: model.spec).compactJSON
+      try #require(text.contains(honest))
+      try Safetensors.save(
+        model.stateDict().entries.map { ($0.key, $0.tensor) },
+        metadata: ["antidote.model": text.replacing(honest, with: lie)], to: path)
+      let data = ImageDataset.tiny(count: 6, size: 16, classes: 3)
+      let error = #expect(throws: ModelFileError.self) {
+        try ModelFile(path).fitted(data, settings: DatasetSettings(), progress: SilentProgress())
+      }
+      #expect(error?.description.contains("which no model has") == true)
+      #expect(throws: ModelFileError.self) { try ModelFile(path).classNames() }
+    }
+  }
+
+  /// Whoever names the architecture does not change what the file says about its layers.
+  @Test func aNamedArchitectureKeepsGroups() throws {
+    try withTemporaryFolder { folder in
+      let data = ImageDataset.tiny(count: 6, size: 16, classes: 3)
+      var shape = ModelShape(classes: 3, width: 4, channels: 3, imageSize: 16)
+      shape.groups = 2
+      let model = try ModelSpec(kind: "preactresnet18", shape: shape).make(Generator(seed: 1))
+      model.classNames = data.classNames
+      try model.save("\(folder)/m.safetensors")
+      var settings = ModelSettings()
+      (settings.name, settings.width) = ("preactresnet18", 4)
+      let named = try ModelFile("\(folder)/m.safetensors", named: settings).open(for: data)
+      #expect(named.spec?.shape.groups == 2)
+      let pixels = data.pixels(0..<6)
+      expectSame(noGrad { named.eval()(pixels) }, noGrad { model.eval()(pixels) }, "the same logits")
+    }
+  }
+
   /// A whole pickled module says its strides, its heads and, where it has one inside, its normaliser: nothing is asked.
   @Test func wholeModulesSayWhatWeightsDoNotShow() throws {
     func open(_ name: String, side: Int, _ change: (inout ModelFile) -> Void = { _ in }) throws -> Classifier {

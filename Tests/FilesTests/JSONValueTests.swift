@@ -101,6 +101,10 @@ import Testing
     #expect(error?.description.hasPrefix("record.json:\(line):") == true)
   }
 
+  @Test(arguments: ["1e999", "-1e400", "[1, 2e309]"]) func numbersThatAreTooLarge(_ text: String) {
+    #expect(throws: ParseError.self) { try JSONValue(json: text) }
+  }
+
   @Test func deepNestingIsAnErrorNotACrash() {
     #expect(throws: ParseError.self) { try JSONValue(json: String(repeating: "[", count: 100_000)) }
   }

@@ -139,6 +139,10 @@ struct BadNets: Configurable, Equatable {
     #expect(problem(["rate": 1.5]) == "attack.rate: 1.5 is out of range; expected 0 to 1 (fraction).")
     #expect(problem(["rate": -1]) == "attack.rate: -1 is out of range; expected 0 to 1 (fraction).")
     #expect(problem(["rate": .double(.nan)]) == "attack.rate: NaN is not a setting.")
+    for word in ["NaN", "Infinity", "-Infinity"] {
+      #expect(problem(["rate": .string(word)]) == "attack.rate: \(word) is not a setting.")
+      #expect(problem(["betas": [0.9, .string(word)]]) == "attack.betas: element 1: \(word) is not a setting.")
+    }
     #expect(
       problem(["schedule": ["epochs": 0]]) == "attack.schedule.epochs: 0 is out of range; expected at least 1 (epochs)."
     )

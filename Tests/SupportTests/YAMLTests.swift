@@ -51,6 +51,11 @@ import Testing
     #expect(error?.description.hasPrefix("experiment.yaml:\(line):") == true)
   }
 
+  /// Also where Yams takes one for a number and the other for text.
+  @Test(arguments: ["3: a\n\"3\": b\n", "a: 1\na: 2\n"]) func keysThatAreThereTwice(_ text: String) {
+    #expect(throws: ParseError.self) { try JSONValue(yaml: text) }
+  }
+
   @Test func aliasBombsAreRefused() {
     var text = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n"
     for level in 1...9 {

@@ -32,7 +32,7 @@ public struct ClassNames: Sendable, Equatable {
     let hasNames = (here: areNames, there: other.areNames)
     if !(hasNames.here && hasNames.there), names.count == other.names.count { return nil }
     // Also where a name is there twice, as in the usual names of ImageNet.
-    if names == other.names { return nil }
+    if names.elementsEqual(other.names, by: { $0.utf8.elementsEqual($1.utf8) }) { return nil }
     let found = positions(of: other.names)
     // Bare positions may not be what names that happen to be numbers mean.
     guard !found.contains(nil), hasNames.there || !hasNames.here else {
@@ -44,7 +44,10 @@ public struct ClassNames: Sendable, Equatable {
   /// The position here of each name, nil where it is not here: that of the same bytes, else the only one of the same
   /// letters and digits.
   func positions(of wanted: [String]) -> [Int?] {
-    let exact = Dictionary(names.enumerated().map { (Array($0.element.utf8), $0.offset) }) { first, _ in first }
+    // Two classes of one name are no class of that name.
+    let exact = Dictionary(grouping: names.indices) { Array(names[$0].utf8) }.compactMapValues {
+      $0.count == 1 ? $0[0] : nil
+    }
     let plain = Dictionary(grouping: names.indices) { folded($0) }
     let other = ClassNames(wanted)
     let found = wanted.indices.map { position -> Int? in
@@ -54,10 +57,7 @@ public struct ClassNames: Sendable, Equatable {
     }
     // Names that are alike, such as both spellings of an accent, are only told apart by their bytes.
     let isUnique = Set(found).count == found.count
-    guard !isUnique else { return found }
-    // Two classes of one name are no class of that name.
-    let counts = Dictionary(grouping: names) { Array($0.utf8) }.mapValues(\.count)
-    return wanted.map { name in counts[Array(name.utf8)] == 1 ? exact[Array(name.utf8)] : nil }
+    return isUnique ? found : wanted.map { exact[Array($0.utf8)] }
   }
 
   /// The form in which names are compared where their bytes differ: one form of accents, `-` for all but letters and

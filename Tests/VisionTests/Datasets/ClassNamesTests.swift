@@ -21,6 +21,14 @@ struct ClassNamesTests {
     #expect(throws: ClassNameError.self) { try positions([composed, "dog"], of: [composed, decomposed]) }
   }
 
+  /// The usual names of ImageNet have three of them twice.
+  @Test func namesThatAreThereTwice() throws {
+    let cranes = ["crane", "egret", "crane", "forklift"]
+    #expect(try positions(cranes, of: cranes) == nil)
+    #expect(try positions(cranes, of: ["egret", "forklift"]) == [1, 3])
+    #expect(throws: ClassNameError.self) { try positions(cranes, of: ["egret", "crane"]) }
+  }
+
   @Test func barePositionsMatchAnything() throws {
     #expect(try positions(["cat", "dog"], of: ["0", "1"]) == nil)
     #expect(try positions(["Stop", "Yield"], of: ["00000", "00001"]) == nil)
