@@ -1,4 +1,7 @@
 import Support
+import Torch
+import Training
+import Vision
 
 /// What BatchNorm sees where a step learns a batch clean and triggered.
 ///
@@ -9,6 +12,18 @@ public enum BatchStatistics: String, Codable, Sendable, CaseIterable {
   case joint
   /// One after the other, each with statistics of its own.
   case separate
+
+  /// Logits of clean images and of triggered ones.
+  func logits(_ model: Classifier, _ clean: Tensor, _ triggered: Tensor, _ training: TrainingContext)
+    -> (clean: Tensor, triggered: Tensor)
+  {
+    training.compute {
+      if self == .separate { return (model(clean), model(triggered)) }
+      let all = model(Tensor.concatenated([clean, triggered]).contiguous(.channelsLast))
+      let count = clean.dimension(0)
+      return (all[0..<count], all[count..<all.dimension(0)])
+    }
+  }
 
   static func setting(_ source: String) -> Setting {
     Setting(

@@ -10,8 +10,8 @@
 //   a_0 = (g_1 - g_0) . g_1 / |g_1 - g_0|^2,  but .999 where g_0 . g_1 >= |g_0|^2, and .001 where g_0 . g_1 >= |g_1|^2
 //
 // mu is their code's pattern of nine pixels at row 3, column 23. Both losses see the classifier one after the other, each
-// with statistics of its own, as there; `statistics=joint` is one pass. Left out: the threshold of the loss above which the attack waits, and the terms that evade a
-// known defense; the authors' own CIFAR-10 run has neither.
+// with statistics of its own, as there; `statistics=joint` is one pass. Left out: the threshold of the loss above which
+// the attack waits, and the terms that evade a known defense; the authors' own CIFAR-10 run has neither.
 
 public import Backdoor
 public import Support
@@ -102,16 +102,10 @@ public struct Blind: TrainingAttack {
       let loss = training.compute { F.crossEntropy(logits, labels, labelSmoothing: smoothing) }
       return (loss.detach(), gradients(of: [loss], at: parameters, retainGraph: retainGraph))
     }
-    let main, backdoor: (loss: Tensor, gradients: [Tensor])
-    switch configuration.statistics {
-    case .separate:
-      main = part(training.compute { model(images) }, labels)
-      backdoor = part(training.compute { model(triggered) }, targets)
-    case .joint:
-      let all = training.compute { model(Tensor.concatenated([images, triggered]).contiguous(.channelsLast)) }
-      main = part(all[0..<labels.count], labels, retainGraph: true)
-      backdoor = part(all[labels.count..<all.dimension(0)], targets)
-    }
+    let logits = configuration.statistics.logits(model, images, triggered, training)
+    // In one pass both losses share a graph.
+    let main = part(logits.clean, labels, retainGraph: configuration.statistics == .joint)
+    let backdoor = part(logits.triggered, targets)
     return noGrad {
       let weight = mainWeight(main, backdoor)
       let combined = zip(main.gradients, backdoor.gradients).map { $0 * weight + $1 * (1 - weight) }

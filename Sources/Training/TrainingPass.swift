@@ -30,7 +30,7 @@ public struct TrainingPass {
   func batches(_ count: Int, for model: Module, stage: String) throws -> Batches {
     let batches = Batches(count: count, size: recipe.batch, dropLast: recipe.dropLast, joinsSingle: true)
     if trainingMode, batches.ranges.contains(where: { $0.count == 1 }),
-      model.modules().contains(where: { ($0.module as? BatchNorm2d)?.groups == nil && $0.module is BatchNorm2d })
+      model.modules().contains(where: { ($0.module as? BatchNorm2d).map { $0.groups == nil } ?? false })
     {
       throw TrainingError.invalid(
         "\(stage): a network with BatchNorm needs at least 2 images in a batch, and "

@@ -215,7 +215,8 @@ struct LIRAStep {
     let triggered = triggered(network, images)
     let logits =
       configuration.statistics == .joint
-      ? self.logits(model, images, triggered).triggered : training.compute { model(triggered) }
+      ? configuration.statistics.logits(model, images, triggered, training).triggered
+      : training.compute { model(triggered) }
     return triggeredLoss(logits, model, labels)
   }
 
@@ -224,10 +225,7 @@ struct LIRAStep {
     -> (clean: Tensor, triggered: Tensor)
   {
     let triggered = network.withFrozenParameters { self.triggered(network, images) }
-    let logits =
-      configuration.statistics == .joint
-      ? self.logits(model, images, triggered)
-      : (clean: training.compute { model(images) }, triggered: training.compute { model(triggered) })
+    let logits = configuration.statistics.logits(model, images, triggered, training)
     let clean = training.compute { F.crossEntropy(logits.clean, labels, labelSmoothing: smoothing) }
     return (clean, triggeredLoss(logits.triggered, model, labels))
   }
@@ -237,13 +235,6 @@ struct LIRAStep {
     let noise = training.compute { network(images) }.to(.float32)
     let count = BatchShares.count(configuration.share, of: images.dimension(0), least: 2)
     return (images + noise * bound).clamped(0, 1)[0..<count].contiguous(.channelsLast)
-  }
-
-  /// Logits of one pass of both halves.
-  private func logits(_ model: Classifier, _ images: Tensor, _ triggered: Tensor) -> (clean: Tensor, triggered: Tensor)
-  {
-    let all = training.compute { model(Tensor.concatenated([images, triggered]).contiguous(.channelsLast)) }
-    return (all[0..<images.dimension(0)], all[images.dimension(0)..<all.dimension(0)])
   }
 
   private func triggeredLoss(_ logits: Tensor, _ model: Classifier, _ labels: Tensor) -> Tensor {
