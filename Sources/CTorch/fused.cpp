@@ -13,7 +13,9 @@
 #include <ATen/ops/relu.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "channels.h"
@@ -33,17 +35,55 @@ CT_INLINE void blend(const uint8_t *x, const float *overlay, float scale, uint8_
 }
 CT_KERNEL(blend)
 
-/// y = weighted sums of four pixels each, in bytes; `plane` has room for x as floats, which are gathered faster.
-CT_INLINE void mix(const uint8_t *x, float *plane, const int32_t *at, const float *share, uint8_t *y, int64_t count) {
+/// A byte of each of sixteen planes, or sixteen bytes of one.
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+/// Rows become columns. Each round interleaves the upper and the lower half of the rows; after four, all bits of the place have moved.
+CT_INLINE void transpose(Bytes *v) {
+  for (int round = 0; round < 4; ++round) {
+    Bytes w[16];
+    for (int i = 0; i < 8; ++i) {
+      w[2 * i] = __builtin_shufflevector(v[i], v[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    std::memcpy(v, w, sizeof w);
+  }
+}
+
+/// Copies up to sixteen bytes. A length that the compiler knows is one instruction, any other one a call.
+CT_INLINE void copy(void *to, const void *from, int64_t length) {
+  if (length == sizeof(Bytes))
+    std::memcpy(to, from, sizeof(Bytes));
+  else
+    std::memcpy(to, from, length);
+}
+
+/// y = weighted sums of four pixels each, in bytes, of up to sixteen planes side by side: the weights are the same in all of them, and
+/// loads of sixteen neighbours are much faster than sixteen loads from anywhere.
+/// `pixels` has room for sixteen bytes a pixel, `count` rounded up to sixteen.
+CT_INLINE void mix(const uint8_t *x, int planes, Bytes *pixels, const int32_t *at, const float *share, uint8_t *y, int64_t count) {
 #pragma clang fp contract(off)
-  for (int64_t i = 0; i < count; ++i) plane[i] = static_cast<float>(x[i]);
-  for (int64_t i = 0; i < count; ++i) {
-    float v = plane[at[i]] * share[i];
-    v += plane[at[i + count]] * share[i + count];
-    v += plane[at[i + 2 * count]] * share[i + 2 * count];
-    v += plane[at[i + 3 * count]] * share[i + 3 * count];
-    v = std::nearbyint(v);
-    y[i] = static_cast<uint8_t>(static_cast<int32_t>(v < 0 ? 0 : v > 255 ? 255 : v));
+  for (int64_t i = 0; i < count; i += 16) {
+    const int64_t length = std::min<int64_t>(16, count - i);
+    Bytes block[16] = {};
+    for (int p = 0; p < planes; ++p) copy(block + p, x + p * count + i, length);
+    transpose(block);
+    std::memcpy(pixels + i, block, sizeof block);
+  }
+  for (int64_t i = 0; i < count; i += 16) {
+    const int64_t length = std::min<int64_t>(16, count - i);
+    Bytes block[16] = {};
+    for (int64_t j = 0; j < length; ++j) {
+      Floats v = {};
+      for (int64_t k = i + j; k < 4 * count; k += count) v += __builtin_convertvector(pixels[at[k]], Floats) * share[k];
+      v = v > 0.0f ? v : Floats{};
+      v = v < 255.0f ? v : Floats{} + 255.0f;
+      // Float32 numbers from 2^23 on are whole: the sum rounds, halves to even.
+      v = (v + 8388608.0f) - 8388608.0f;
+      block[j] = __builtin_convertvector(__builtin_convertvector(v, Ints), Bytes);
+    }
+    transpose(block);
+    for (int p = 0; p < planes; ++p) copy(y + p * count + i, block + p, length);
   }
 }
 CT_KERNEL(mix)
@@ -281,9 +321,12 @@ CTTensor ct_mix_bytes(CTTensor xh, CTTensor ph, CTTensor wh) {
     for (int64_t i = 0; i < places.numel(); ++i)
       TORCH_CHECK(at[i] >= 0 && at[i] < size, "place ", at[i], " of ", size);
     uint8_t *to = y.mutable_data_ptr<uint8_t>();
-    at::parallel_for(0, planes, 48, [&](int64_t begin, int64_t end) {
-      std::vector<float> plane(size);
-      for (int64_t i = begin; i < end; ++i) run_mix(from + i * size, plane.data(), at, share, to + i * size, size);
+    at::parallel_for(0, (planes + 15) / 16, 3, [&](int64_t begin, int64_t end) {
+      std::vector<Bytes> pixels((size + 15) / 16 * 16);
+      for (int64_t i = begin; i < end; ++i) {
+        const int together = static_cast<int>(std::min<int64_t>(16, planes - i * 16));
+        run_mix(from + i * 16 * size, together, pixels.data(), at, share, to + i * 16 * size, size);
+      }
     });
     return y;
   });
