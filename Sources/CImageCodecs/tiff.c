@@ -59,7 +59,7 @@ static TIFF *open_file(memory *from) {
   TIFFOpenOptionsSetMaxSingleMemAlloc(options, 1 << 30);
   TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, from);
   TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, from);
-  TIFF *tiff = TIFFClientOpenExt("TIFF", "rm", from, read_bytes, write_bytes, seek_to, close_file, size_of, map_file, unmap_file,
+  TIFF *tiff = TIFFClientOpenExt("TIFF", "rM", from, read_bytes, write_bytes, seek_to, close_file, size_of, map_file, unmap_file,
                                  options);
   TIFFOpenOptionsFree(options);
   return tiff;
@@ -69,7 +69,7 @@ static TIFF *open_file(memory *from) {
 static TIFF *open_file(memory *from) {
   TIFFSetErrorHandler(NULL);
   TIFFSetWarningHandler(NULL);
-  return TIFFClientOpen("TIFF", "rm", from, read_bytes, write_bytes, seek_to, close_file, size_of, map_file, unmap_file);
+  return TIFFClientOpen("TIFF", "rM", from, read_bytes, write_bytes, seek_to, close_file, size_of, map_file, unmap_file);
 }
 #endif
 
@@ -172,13 +172,13 @@ static int read_layout(TIFF *tiff, layout *found, char *message) {
   return CIC_OK;
 }
 
-// Tiles and planes, by libtiff's own conversion to 32 bits a pixel.
-static int read_tiles(TIFF *tiff, const layout *from, uint8_t *pixels, char *message) {
+// Tiles and planes, by libtiff's own conversion to 32 bits a pixel; in the file's orientation, so that libtiff turns nothing.
+static int read_tiles(TIFF *tiff, const layout *from, uint16_t orientation, uint8_t *pixels, char *message) {
   size_t area = (size_t)from->width * from->height;
   uint32_t *raster = malloc(4 * area);
   if (!raster) return cic_no_memory(message);
   int status = CIC_OK;
-  if (!TIFFReadRGBAImageOriented(tiff, from->width, from->height, raster, ORIENTATION_TOPLEFT, 1)) {
+  if (!TIFFReadRGBAImageOriented(tiff, from->width, from->height, raster, orientation, 1)) {
     status = CIC_DAMAGED;
     if (!*message) cic_fail(CIC_DAMAGED, "invalid data", message);
   }
@@ -188,12 +188,32 @@ static int read_tiles(TIFF *tiff, const layout *from, uint8_t *pixels, char *mes
   return status;
 }
 
+// A copy as the file wants to be seen, by the sides that its first row and its first column are at.
+static uint8_t *oriented(const uint8_t *pixels, size_t width, size_t height, size_t channels, uint16_t orientation) {
+  uint8_t *copy = malloc(width * height * channels), *to = copy;
+  if (!copy) return NULL;
+  int swapped = orientation >= ORIENTATION_LEFTTOP;
+  int upwards = orientation == ORIENTATION_BOTRIGHT || orientation == ORIENTATION_BOTLEFT || orientation == ORIENTATION_RIGHTTOP ||
+                orientation == ORIENTATION_RIGHTBOT;
+  int leftwards = orientation == ORIENTATION_TOPRIGHT || orientation == ORIENTATION_BOTRIGHT || orientation == ORIENTATION_RIGHTBOT ||
+                  orientation == ORIENTATION_LEFTBOT;
+  for (size_t y = 0; y < (swapped ? width : height); y++)
+    for (size_t x = 0; x < (swapped ? height : width); x++, to += channels) {
+      size_t row = swapped ? x : y, column = swapped ? y : x;
+      if (upwards) row = height - 1 - row;
+      if (leftwards) column = width - 1 - column;
+      memcpy(to, pixels + (row * width + column) * channels, channels);
+    }
+  return copy;
+}
+
 static int decode(TIFF *tiff, size_t count, const cic_options *options, cic_image *image, char *message) {
   layout from;
   int status = read_layout(tiff, &from, message);
   if (status == CIC_OK) status = cic_check_size(options, from.width, from.height, message);
   if (status != CIC_OK) return status;
-  uint16_t planes;
+  uint16_t planes, orientation;
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
   TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &planes);
   int tiles = TIFFIsTiled(tiff) || (planes != PLANARCONFIG_CONTIG && from.samples > 1);
   if (tiles && (from.bits != 8 || from.samples != from.base))
@@ -210,7 +230,7 @@ static int decode(TIFF *tiff, size_t count, const cic_options *options, cic_imag
     return cic_fail(CIC_UNSUPPORTED, "unusual rows", message);
   uint8_t *pixels = malloc(row * height), *line = malloc(packed + 1);
   if (!pixels || !line) status = cic_no_memory(message);
-  if (status == CIC_OK && tiles) status = read_tiles(tiff, &from, pixels, message);
+  if (status == CIC_OK && tiles) status = read_tiles(tiff, &from, orientation, pixels, message);
   size_t step = cic_rows_between_looks(width);
   for (size_t y = 0; status == CIC_OK && !tiles && y < height; y++) {
     if (TIFFReadScanline(tiff, line, (uint32_t)y, 0) != 1) {
@@ -222,11 +242,18 @@ static int decode(TIFF *tiff, size_t count, const cic_options *options, cic_imag
     }
   }
   free(line);
+  if (status == CIC_OK && orientation != ORIENTATION_TOPLEFT) {
+    uint8_t *turned = oriented(pixels, width, height, channels, orientation);
+    if (!turned) status = cic_no_memory(message);
+    free(pixels);
+    pixels = turned;
+    if (orientation >= ORIENTATION_LEFTTOP) width = from.height, height = from.width;
+  }
   if (status != CIC_OK) {
     free(pixels);
     return status;
   }
-  *image = (cic_image){(int32_t)width, (int32_t)height, (int32_t)channels, row * height, pixels};
+  *image = (cic_image){(int32_t)width, (int32_t)height, (int32_t)channels, width * height * channels, pixels};
   return CIC_OK;
 }
 

@@ -1,3 +1,4 @@
+#include <ATen/ops/rsub.h>
 #include <ATen/ops/where.h>
 
 #include <cmath>
@@ -44,6 +45,9 @@ CT_UNARY_OPS(CT_DEFINE_UNARY)
 CT_BINARY_OPS(CT_DEFINE_BINARY)
 CT_SCALAR_OPS(CT_DEFINE_SCALAR)
 
+CTTensor ct_rsub_scalar(CTTensor a, double b) {
+  return tensor([&] { return at::rsub(get(a), scalar(get(a), b)); });
+}
 CTTensor ct_clamp(CTTensor t, double low, double high) {
   return tensor([&] {
     auto [l, h] = bounds(get(t), low, high);

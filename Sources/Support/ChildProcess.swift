@@ -25,13 +25,19 @@ package final class ChildProcess {
   package init(
     _ program: String, _ arguments: [String], log: String, environment: [String: String]
   ) throws(FileError) {
-    let input = try Self.pipe(program), output = try Self.pipe(program)
-    defer {
-      close(input.read)
-      close(output.write)
-    }
     let log = try Self.openLog(log)
     defer { close(log) }
+    let input = try Self.pipe(program)
+    var kept = false
+    defer {
+      close(input.read)
+      if !kept { close(input.write) }
+    }
+    let output = try Self.pipe(program)
+    defer {
+      close(output.write)
+      if !kept { close(output.read) }
+    }
 
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -50,11 +56,8 @@ package final class ChildProcess {
     let code = Self.withPointers([program] + arguments) { words in
       Self.withPointers(variables) { posix_spawn(&child, program, &actions, &attributes, words, $0) }
     }
-    guard code == 0 else {
-      close(input.write)
-      close(output.read)
-      throw FileError(.read, program, code: code)
-    }
+    guard code == 0 else { throw FileError(.read, program, code: code) }
+    kept = true
     id = child
     self.output = output.read
     lifeline = input.write

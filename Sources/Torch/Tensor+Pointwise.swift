@@ -11,7 +11,7 @@ extension Tensor {
   public static func * (a: Tensor, b: Double) -> Tensor { made(ct_mul_scalar(a.handle, b), "*", [a]) }
   public static func / (a: Tensor, b: Double) -> Tensor { made(ct_div_scalar(a.handle, b), "/", [a]) }
   public static func + (a: Double, b: Tensor) -> Tensor { b + a }
-  public static func - (a: Double, b: Tensor) -> Tensor { -b + a }
+  public static func - (a: Double, b: Tensor) -> Tensor { made(ct_rsub_scalar(b.handle, a), "-", [b]) }
   public static func * (a: Double, b: Tensor) -> Tensor { b * a }
   public static func / (a: Double, b: Tensor) -> Tensor { b.reciprocal() * a }
   public static prefix func - (a: Tensor) -> Tensor { made(ct_neg(a.handle), "neg", [a]) }

@@ -6,6 +6,7 @@ Every pixel is synthetic (a formula that the tests repeat), so nothing here carr
 import gzip
 import io
 import pickle
+import struct
 
 import numpy as np
 from PIL import Image
@@ -101,8 +102,32 @@ opacity[:3], opacity[5:7] = 0, 255
 clear = Image.fromarray(np.dstack([field, opacity]))
 
 
+def tiled(pixels, orientation):
+  """A TIFF of tiles of 16 x 16 gray pixels, which Pillow reads and does not write."""
+  height, width = pixels.shape
+  across, down = -(-width // 16), -(-height // 16)
+  padded = np.zeros((16 * down, 16 * across), np.uint8)
+  padded[:height, :width] = pixels
+  tiles = padded.reshape(down, 16, across, 16).transpose(0, 2, 1, 3).tobytes()
+  count = across * down
+  entries = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (274, 3, 1, orientation)]
+  entries += [(277, 3, 1, 1), (322, 3, 1, 16), (323, 3, 1, 16)]
+  lists = 8 + 2 + 12 * (len(entries) + 2) + 4
+  data = lists + 8 * count
+  entries += [(324, 4, count, lists), (325, 4, count, lists + 4 * count)]
+  offsets = [data + 256 * i for i in range(count)]
+  return b"".join([
+    struct.pack("<2sHIH", b"II", 42, 8, len(entries)), *(struct.pack("<HHII", *entry) for entry in entries), bytes(4),
+    struct.pack(f"<{2 * count}I", *offsets, *[256] * count), tiles,
+  ])
+
+
 def other(file, image, **options):
   image.save(out / file, **options)
+  other_raw(file)
+
+
+def other_raw(file):
   decoded = Image.open(out / file)
   mode = "L" if decoded.mode in ("L", "1", "LA") else "RGB"
   (out / f"{file}.raw").write_bytes(decoded.convert(mode).tobytes())
@@ -128,6 +153,10 @@ for kind in ("lzw", "adobe_deflate", "packbits"):
 other("rgba.tif", clear)
 other("palette.tif", sixteen, compression="packbits")
 other("gray.tif", Image.fromarray(gray))
+for orientation in range(2, 9):
+  other(f"turned{orientation}.tif", rgb, compression="tiff_lzw", tiffinfo={274: orientation})
+(out / "turned_tiles.tif").write_bytes(tiled(gray, orientation=6))
+other_raw("turned_tiles.tif")
 other("clear.png", clear)
 other("clear_gray.png", Image.merge("LA", [Image.fromarray(gray), Image.fromarray(opacity)]))
 sixteen.info["transparency"] = 3

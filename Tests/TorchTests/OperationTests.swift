@@ -38,6 +38,7 @@ import Torch
     #expect((ints + 0.5).dtype == .float32)
     #expect((ints / 2).dtype == .float32, "division is true division")
     #expect((bytes + 10).array(UInt8.self) == [4, 20], "uint8 wraps, as PyTorch's does")
+    #expect((0.5 - bytes).array(Float.self) == [-249.5, -9.5], "nothing wraps in fractions")
     #expect((Tensor.ones([2], dtype: .bfloat16) * 0.5).dtype == .bfloat16)
     #expect((Tensor.ones([2], dtype: .bfloat16) + Tensor.ones([2])).dtype == .float32)
     #expect((a .> 1).dtype == .bool)

@@ -119,6 +119,8 @@ CT_UNARY_OPS(CT_DECLARE_UNARY)
 CT_BINARY_OPS(CT_DECLARE_BINARY)
 CT_SCALAR_OPS(CT_DECLARE_SCALAR)
 
+/// b - a
+CTTensor CT_OPT ct_rsub_scalar(CTTensor a, double b);
 CTTensor CT_OPT ct_clamp(CTTensor t, double low, double high);
 CTTensor CT_OPT ct_clamp_tensor(CTTensor t, CTTensor CT_OPT low, CTTensor CT_OPT high);
 CTTensor CT_OPT ct_where(CTTensor condition, CTTensor a, CTTensor b);
