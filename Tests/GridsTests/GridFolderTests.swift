@@ -127,6 +127,25 @@ import Training
       var entries = status.entries
       for place in entries.indices.suffix(2) { entries[place].state = .running }
       #expect(CellTimes(entries).secondsLeft(of: entries, now: Date()) == 30)
+      // One says itself how long it takes, a minute ago.
+      let folder = grid.runPath(entries[entries.count - 1].cell)
+      let text = #"{"updated": "2026-01-01T00:00:00Z", "work": "Training 3/12", "secondsLeft": 95, "done": 1}"#
+      try FileSystem.createFolder(folder)
+      try AtomicFile.write(text, to: Path.join(folder, "status.json"))
+      let progress = try #require(RunProgress(ofRun: folder))
+      #expect(progress.work == "Training 3/12")
+      let now = progress.updated.addingTimeInterval(60)
+      #expect(progress.secondsLeft(now: now) == 35)
+      #expect(progress.secondsLeft(now: now.addingTimeInterval(60)) == 0)
+      entries[entries.count - 1].progress = progress
+      #expect(CellTimes(entries).secondsLeft(of: entries, now: now) == 40, "45 and 35, two at a time")
+      // Known although nothing is finished, where all that is left says so.
+      let last = [entries[entries.count - 1]]
+      #expect(CellTimes(last).secondsLeft(of: last, now: now) == 35)
+      for damaged in ["", "[]", #"{"work": "x"}"#, #"{"updated": "yesterday", "work": "x"}"#] {
+        try AtomicFile.write(damaged, to: Path.join(folder, "status.json"))
+        #expect(RunProgress(ofRun: folder) == nil)
+      }
     }
   }
 

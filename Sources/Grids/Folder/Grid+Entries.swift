@@ -46,6 +46,7 @@ extension Grid {
     {
       entry.state = .running
       entry.worker = holder.process.description
+      entry.progress = RunProgress(ofRun: runPath(cell))
     } else if let reason = failure?.reason ?? damage ?? entry.record?.failure {
       entry.state = .failed
       entry.reason = reason

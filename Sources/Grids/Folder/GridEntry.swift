@@ -13,6 +13,8 @@ public struct GridEntry: Sendable {
   public var record: RunRecord?
   /// Who works on it: `host:process`; nil unless the cell is running.
   public var worker: String?
+  /// How far a running cell is; nil before its process said so.
+  public var progress: RunProgress?
 
   public init(cell: GridCell, state: CellState) {
     self.cell = cell

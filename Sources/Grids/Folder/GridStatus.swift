@@ -9,8 +9,8 @@ public struct GridStatus: Sendable {
   public let entries: [GridEntry]
   /// How many of them are stages, which come first.
   public let stageCount: Int
-  /// Wall-clock seconds until the rest is done by as many processes as work now (one, where none does); nil where no
-  /// cell is finished yet.
+  /// Wall-clock seconds until the rest is done by as many processes as work now (one, where none does), by what running
+  /// cells say and finished ones took; nil where neither tells.
   public let secondsLeft: Double?
   /// Mean wall-clock seconds of a finished cell.
   public let secondsACell: Double?
@@ -40,6 +40,8 @@ public struct GridStatus: Sendable {
       ]
       cell["reason"] = entry.reason.map { .string($0) }
       cell["worker"] = entry.worker.map { .string($0) }
+      cell["work"] = entry.progress.map { .string($0.work) }
+      cell["secondsLeft"] = entry.progress?.secondsLeft().map { .double($0) }
       cell["seconds"] = entry.record?.seconds.map { .double($0) }
       return cell
     }
@@ -82,17 +84,16 @@ struct CellTimes {
     return nil
   }
 
+  /// Nil where nothing tells how long some cell takes.
   func secondsLeft(of entries: [GridEntry], now: Date) -> Double? {
-    guard mean != nil else { return nil }
     var left = 0.0
     for entry in entries where entry.state == .waiting || entry.state == .running {
-      let all = expected(entry.cell) ?? 0
-      var done = entry.record?.seconds ?? 0
-      // A running cell's record tells the time of its last stage.
-      if entry.state == .running, let created = entry.record?.created {
-        done = max(done, now.timeIntervalSince(created))
+      if let seconds = entry.progress?.secondsLeft(now: now) {
+        left += seconds
+        continue
       }
-      left += max(0, all - done)
+      guard let all = expected(entry.cell) else { return nil }
+      left += max(0, all - (entry.record?.seconds ?? 0))
     }
     return left / Double(max(1, entries.count { $0.state == .running }))
   }

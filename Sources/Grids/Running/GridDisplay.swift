@@ -3,7 +3,7 @@ import Foundation
 import Support
 
 /// What a worker shows: on a terminal a line for each cell that runs and one for the whole, redrawn; elsewhere plain
-/// lines when a cell begins and ends, and one for the whole now and then.
+/// lines when a cell begins and ends, and now and then one for the whole and for each cell that runs.
 final class GridDisplay {
   struct Line {
     var name: String
@@ -27,7 +27,10 @@ final class GridDisplay {
     let now = ContinuousClock.now
     guard lines.isPossible else {
       guard shown.map({ now - $0 >= plainInterval }) ?? true else { return }
-      if shown != nil { message(whole(try summary(), running.count, now)) }
+      if shown != nil {
+        let cells = running.filter { !$0.text.isEmpty }.map { "\n  \($0.name): \($0.text)" }
+        message(whole(try summary(), running.count, now) + cells.joined())
+      }
       shown = now
       return
     }

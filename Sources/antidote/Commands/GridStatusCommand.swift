@@ -9,8 +9,8 @@ struct GridStatusCommand: ParsableCommand {
     commandName: "status",
     abstract: "What of a grid is done, runs, waits or failed, and how long the rest may take.",
     discussion: """
-      Works while the grid runs, on any machine that sees its folder. The time left is estimated from what finished cells \
-      took, for as many processes as work now.
+      Works while the grid runs, on any machine that sees its folder. The time left is what running cells say, and for \
+      others what finished ones took, for as many processes as work now.
 
         antidote grid status grids/smoke
         antidote grid status grids/smoke --json
@@ -34,6 +34,7 @@ struct GridStatusCommand: ParsableCommand {
     for (entry, name) in zip(listed, names) {
       let notes = [
         entry.state.rawValue, entry.worker.map { "on \($0)" },
+        entry.progress?.work, entry.progress?.secondsLeft().map { "about \(formatDuration($0)) left" },
         entry.failures > 1 ? "\(entry.failures) times" : nil,
         entry.state == .finished ? entry.record?.seconds.map { formatDuration($0) } : nil,
       ].compactMap { $0 }.joined(separator: ", ")
