@@ -68,6 +68,7 @@ struct WrongFileTests {
           "missing keys", "unexpected keys", "different tensors", "conv1.weight", "the file holds cnn, width 4",
           "asked for was resnet18, width 8",
         ])
+      try evaluate("model.safetensors", ["--set", "model.depth=16"], ["model.depth", "none is named", "--model"])
       try evaluate(
         "model.safetensors", ["--set", "dataset.size=64"], ["images of 32 pixels", "64", "dataset.size=32"])
       try tool.data("model.safetensors").prefix(5000).write(to: URL(fileURLWithPath: tool.path("short.safetensors")))

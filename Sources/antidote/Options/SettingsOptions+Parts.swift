@@ -59,7 +59,7 @@ extension SettingsOptions {
   ///   - options: the command's own options for the data set and the model.
   ///   - needsImages: whether the command gives numbers that depend on images.
   /// - Throws: `CommandFailure` where no data set is named and the model is for other images than the generated ones,
-  ///   on which its numbers would mean nothing.
+  ///   on which its numbers would mean nothing, and for settings of an architecture that is not named.
   func modelFile(
     _ path: String, _ configuration: ExperimentConfiguration, _ foreign: ForeignModelOptions, options: [OptionSetting],
     needsImages: Bool = true
@@ -74,6 +74,11 @@ extension SettingsOptions {
     }
     // A width alone names no architecture: it is compared with that of the file.
     let isNamed = given["model"]?["name"] != nil
+    for key in ["depth", "widen", "patch"] where !isNamed && given["model"]?[key].map({ $0 != .null }) == true {
+      throw CommandFailure(
+        "model.\(key) is of an architecture, and none is named: add --model, or leave it out, since "
+          + "\(path) shows it by itself.")
+    }
     var file = ModelFile(
       path, named: isNamed ? configuration.model : nil, width: isNamed ? nil : configuration.model.width,
       ignored: foreign.ignore, renamed: foreign.rename.map { ($0.from, $0.to) }, key: foreign.key,
