@@ -27,7 +27,7 @@ public final class Generator {
   public func uniform(_ shape: Shape, dtype: DType = .float32) -> Tensor {
     made(shape.withSizes { ct_rand($0, $1, handle, dtype.rawValue, device.type, device.index) }, "uniform")
   }
-  /// Uniform numbers in [low, high).
+  /// Uniform numbers in [low, high), up to rounding: of wide ranges the largest may be high itself.
   public func uniform(_ shape: Shape, _ low: Double, _ high: Double, dtype: DType = .float32) -> Tensor {
     uniform(shape, dtype: dtype) * (high - low) + low
   }
