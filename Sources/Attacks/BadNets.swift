@@ -70,7 +70,8 @@ public struct BadNets: Attack {
         Setting("margin", "Distance of the patch from the image's edge.", unit: "pixels", range: 0...1024),
         Setting(
           "image",
-          "Image file that the patch shows (pattern: image), resized to the patch; transparent parts leave the image."),
+          "Image file that the patch shows (pattern: image), resized to attack.size; transparent parts leave the image."
+        ),
         Setting(
           "triggers", "Number of triggers: trigger k, from 0, sits k corners on and maps to target + k.", range: 1...4,
           source: "multi-trigger models of the SAU paper"),

@@ -25,6 +25,9 @@ public struct BackdoorMetrics: Sendable, Codable, Hashable {
   public var targetedMisclassification: Double?
   /// Attack success rate of each trigger, where a model has several.
   public var perTask: [String: Double]
+  /// Images, clean and triggered, to which the model gives logits that are NaN or infinite; nil where there are none. All
+  /// other numbers then mean little.
+  public var notFinite: Int? = nil
 }
 
 /// Test images that were given a trigger elsewhere, by a function that is not at hand.
@@ -109,17 +112,25 @@ public final class BackdoorEvaluator {
   public struct Predictions {
     public let clean: [Int]
     public let triggered: [[Int]]
-    public init(clean: [Int], triggered: [[Int]]) {
+    /// Images with logits that are NaN or infinite.
+    public let notFinite: Int
+    public init(clean: [Int], triggered: [[Int]], notFinite: Int = 0) {
       self.clean = clean
       self.triggered = triggered
+      self.notFinite = notFinite
     }
   }
 
   public func predictions(_ model: Classifier, context: TrainingContext) -> Predictions {
+    var notFinite = 0
     func classes(_ data: ImageDataset) -> [Int] {
-      noGrad { model.logits(of: data, context: context).argmax(1) }.array(Int64.self).map(Int.init)
+      noGrad {
+        let logits = model.logits(of: data, context: context)
+        notFinite += logits.rowsNotFinite
+        return logits.argmax(1).array(Int64.self).map(Int.init)
+      }
     }
-    return Predictions(clean: classes(test), triggered: stamped.map(classes))
+    return Predictions(clean: classes(test), triggered: stamped.map(classes), notFinite: notFinite)
   }
 
   public func measure(_ model: Classifier, context: TrainingContext) -> BackdoorMetrics {
@@ -129,7 +140,8 @@ public final class BackdoorEvaluator {
   public func measure(_ predictions: Predictions) -> BackdoorMetrics {
     let correct = zip(predictions.clean, labels).count { $0 == $1 }
     var metrics = BackdoorMetrics(
-      accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perTask: [:])
+      accuracy: share(correct, labels.count) ?? 0, testCount: labels.count, triggeredCount: 0, perTask: [:],
+      notFinite: predictions.notFinite > 0 ? predictions.notFinite : nil)
     var (hits, robust, counted, correctPoison, mistaken) = (0, 0, 0, 0, 0)
     var (mislead, fromSource): (Int, Int) = (0, 0)
     for (number, task) in triggers.enumerated() {
@@ -158,3 +170,8 @@ public final class BackdoorEvaluator {
 }
 
 func share(_ part: Int, _ whole: Int) -> Double? { whole == 0 ? nil : Double(part) / Double(whole) }
+
+extension Tensor {
+  /// Of N x K numbers, how many rows hold one that is NaN or infinite.
+  public var rowsNotFinite: Int { noGrad { Int((.!isFinite()).to(.int64).max(1).values.sum().array(Int64.self)[0]) } }
+}

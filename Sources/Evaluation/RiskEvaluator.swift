@@ -1,4 +1,5 @@
 public import Defenses
+import Support
 import Torch
 import TorchNN
 public import Training
@@ -33,27 +34,30 @@ public struct RiskEvaluator {
     poisonedReference = triggered.map { Self.classes(reference, $0, context) }
   }
 
-  public func measure(_ model: Classifier, context: TrainingContext) -> Risks {
+  /// - Throws: `Interrupted`.
+  public func measure(_ model: Classifier, context: TrainingContext) throws -> Risks {
     let clean = noGrad { model.logits(of: images, context: context).argmax(1) }
     let all = Array(0..<images.count)
     var predictions = RiskPredictions(
       labels: images.labelArray(), poisoned: triggered.map { Self.classes(model, $0, context) },
       poisonedReference: poisonedReference,
       adversarial: RiskPredictions.Candidates())
-    model.withMode(training: false) {
-      reference.withMode(training: false) {
-        func candidates(_ samples: [Int], universal: Bool = false, target: Int? = nil) -> RiskPredictions.Candidates {
-          let found = SharedAdversary.Objective.allCases.map {
-            tried($0, universal: universal, target: target, samples, model, clean, context)
+    try model.withMode(training: false) {
+      try reference.withMode(training: false) {
+        func candidates(_ samples: [Int], universal: Bool = false, target: Int? = nil) throws
+          -> RiskPredictions.Candidates
+        {
+          let found = try SharedAdversary.Objective.allCases.map {
+            try tried($0, universal: universal, target: target, samples, model, clean, context)
           }
           return RiskPredictions.Candidates(found.map(\.model), reference: found.map(\.reference))
         }
-        predictions.adversarial = candidates(all)
+        predictions.adversarial = try candidates(all)
         let aimed = all.filter { sample in targets.contains { $0[sample] != nil } }
         guard !aimed.isEmpty else { return }
-        predictions.universal = candidates(aimed, universal: true)
+        predictions.universal = try candidates(aimed, universal: true)
         for target in Set(targets.joined().compactMap { $0 }).sorted() {
-          let found = candidates(all.filter { i in targets.contains { $0[i] == target } }, target: target)
+          let found = try candidates(all.filter { i in targets.contains { $0[i] == target } }, target: target)
           predictions.targeted.model += found.model
           predictions.targeted.reference += found.reference
         }
@@ -67,12 +71,13 @@ public struct RiskEvaluator {
   private func tried(
     _ objective: SharedAdversary.Objective, universal: Bool, target: Int?, _ samples: [Int], _ model: Classifier,
     _ clean: Tensor, _ context: TrainingContext
-  ) -> (model: [Int], reference: [Int]) {
+  ) throws -> (model: [Int], reference: [Int]) {
     var search = adversary
     (search.inner, search.universal, search.target) = (objective, universal, target)
     var (own, other) = (images.labelArray(), images.labelArray())
     var common: Tensor?
     for range in Batches(count: samples.count, size: Batches.evaluationSize).ranges {
+      try Interruption.check()
       let rows = Tensor(samples[range].map(Int64.init)).to(context.device)
       let part = images.subset(Array(samples[range]))
       let pixels = part.pixels(0..<part.count).contiguous(.channelsLast)

@@ -146,7 +146,7 @@ extension AtomicFile {
     /// - Throws: `FileError`.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
       guard let descriptor else { preconditionFailure("AtomicFile.Writer is used after its closure has returned.") }
-      try writeAll(bytes, to: descriptor, path: path)
+      try writeAll(bytes, to: descriptor, path: path, isAll: false)
       count += bytes.count
     }
 

@@ -11,9 +11,10 @@ package func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
 /// - Parameters:
 ///   - path: The file's final name, for messages.
 ///   - offset: Where they go; nil writes on from the descriptor's place.
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int? = nil, path: String)
-  throws(FileError)
-{
+///   - isAll: Whether nothing else of the file is to come, so that an error can say how much room it needs.
+func writeAll(
+  _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int? = nil, path: String, isAll: Bool = true
+) throws(FileError) {
   var done = 0
   while done < bytes.count {
     let start = bytes.baseAddress.map { $0 + done }
@@ -25,7 +26,7 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: 
       }
     }
     guard count > 0 else {
-      throw FileError(.write, path, code: count == 0 ? ENOSPC : errno, needed: bytes.count - done)
+      throw FileError(.write, path, code: count == 0 ? ENOSPC : errno, needed: isAll ? bytes.count - done : nil)
     }
     done += count
   }

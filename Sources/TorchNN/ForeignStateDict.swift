@@ -68,7 +68,8 @@ public struct ForeignStateDict {
     for (key, tensor) in state.entries {
       guard let wanted = own[key], wanted.dtype != tensor.dtype, wanted.shape == tensor.shape else { continue }
       let bothFloat = wanted.dtype.isFloatingPoint && tensor.dtype.isFloatingPoint
-      guard bothFloat || Self.isCounter(key) && !tensor.dtype.isFloatingPoint else { continue }
+      // A model that was converted as a whole has counters that are whole numbers still.
+      guard bothFloat || Self.isCounter(key) && tensor.holdsWholeNumbers else { continue }
       if bothFloat { found.insert(tensor.dtype.description) }
       state[key] = noGrad { tensor.to(wanted.dtype) }
     }
@@ -104,5 +105,11 @@ extension StateDict {
         return negative > 0 ? "\(key): \(negative) of \(tensor.count) variances are negative" : nil
       }
     }
+  }
+}
+
+extension Tensor {
+  fileprivate var holdsWholeNumbers: Bool {
+    !dtype.isFloatingPoint || noGrad { (isFinite() .& (self .== round())).all().item() != 0 }
   }
 }

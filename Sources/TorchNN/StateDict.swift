@@ -67,7 +67,9 @@ public struct StateDictError: Error, CustomStringConvertible {
         + names.prefix(6).map { "--ignore \($0)" }.joined(separator: " ") + "."
     }
     let heads = Set(mismatched.map { Self.module(of: $0.key) })
-    if missing.isEmpty, unexpected.isEmpty, heads.count == 1, let head = heads.first {
+    let areSizes = mismatched.allSatisfy { $0.found.contains("[") && !$0.key.hasSuffix("num_batches_tracked") }
+    let isLast = mismatched.allSatisfy { !$0.expected.contains(/\[[^\]]*,[^\]]*,/) }
+    if missing.isEmpty, unexpected.isEmpty, heads.count == 1, areSizes, isLast, let head = heads.first {
       return
         "Only \(head) differs: the file is for another number of classes. Name the data set that it was trained for."
     }

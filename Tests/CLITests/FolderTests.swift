@@ -76,6 +76,21 @@ struct FolderTests {
       #expect(text.contains("4 test images") && text.contains("attack success was not measured"))
       try tool.refuse(
         ["defend", "--defense", "abl", "--clean", "data", "--out", "x"], ["works on suspicious images"])
+      // A folder is known by what lies in it; beside it the clean images are no test images, and may lack a class.
+      let guessed = try tool.run(["evaluate", "--model", "model.safetensors", "--data", "data"])
+      #expect(guessed.code == 0 && guessed.output == measured.output, "\(guessed.errors)")
+      try FileSystem.createFolder(tool.path("some/cat"))
+      for number in 0..<8 {
+        try AtomicFile.write(
+          FileSystem.read(tool.path("data/cat/\(number).png")), to: tool.path("some/cat/\(number).png"))
+      }
+      let both = try tool.run(defend + ["--data", "data", "--clean", "some", "--out", "both.safetensors"])
+      #expect(both.code == 0 && both.output.contains("4 test images"), "\(both.errors)")
+      #expect(
+        both.errors.contains("clean images: 8 of 1 classes, 32x32") && both.errors.contains("no clean image is of dog"))
+      try tool.refuse(
+        defend + ["--data", "data", "--clean", "some", "--samples", "s.csv", "--out", "c.safetensors"],
+        ["judges no samples", "--samples"])
       try tool.refuse(["train", "--data", "data", "--out", "x"], ["it looks like folder"])
     }
   }

@@ -130,7 +130,17 @@ private struct Draw: Trigger {
     #expect(predictions.clean == [Int](repeating: 0, count: 10))
     #expect(predictions.triggered == [[Int](repeating: 2, count: 10)])
     let m = evaluator.measure(FirstByte(), context: context)
-    #expect(m.accuracy == 0.4 && m.attackSuccessRate == 1 && m.robustAccuracy == 0)
+    #expect(m.accuracy == 0.4 && m.attackSuccessRate == 1 && m.robustAccuracy == 0 && m.notFinite == nil)
+    // Whatever class NaN would fall into, it is told.
+    final class Nowhere: Classifier {
+      init() { super.init(classes: 3, normalization: .none) }
+      override func features(normalized x: Tensor) -> Features {
+        let value = x.narrowed(2, 0..<1).narrowed(3, 0..<1).flattened(1) * .infinity
+        return Features(stages: [x], penultimate: value.expanded([x.dimension(0), 3]))
+      }
+      override func logits(_ penultimate: Tensor) -> Tensor { penultimate }
+    }
+    #expect(evaluator.measure(Nowhere(), context: context).notFinite == 20, "0 and stamped images alike")
     #expect((0..<10).map { evaluator.target($0) } == [2, 2, 2, 2, 2, 2, 2, nil, nil, nil])
     let both = BackdoorEvaluator(
       test: test,

@@ -63,7 +63,7 @@ import Vision
     let (own, other) = (classes(model, data), classes(reference, data))
     let before = reference.snapshot()
     let target = [targets[0]]
-    let found = evaluator(reference, adversary(0), targets: target).measure(model, context: context)
+    let found = try evaluator(reference, adversary(0), targets: target).measure(model, context: context)
     expectSame(reference.snapshot(), before, "batch statistics stay, whatever the reference's mode")
     #expect(reference.isTraining)
     let aimed = labels.indices.filter { labels[$0] != 0 }
@@ -76,7 +76,7 @@ import Vision
     // The second of two triggers alone aims at something: at where images go by themselves.
     let there = labels.indices.map { own[$0] != labels[$0] ? own[$0] : nil }
     let second = evaluator(reference, adversary(0), targets: [labels.map { _ in nil }, there])
-    #expect(second.measure(model, context: context).targeted == 1)
+    #expect(try second.measure(model, context: context).targeted == 1)
     let poisoned = classes(model, triggered(data)[0])
     #expect(found.backdoor == Double(aimed.count { poisoned[$0] == 0 }) / Double(aimed.count))
   }
@@ -86,7 +86,7 @@ import Vision
     let (model, _) = try models()
     model.train()
     let before = model.snapshot()
-    let found = evaluator(model, adversary(0.15)).measure(model, context: context)
+    let found = try evaluator(model, adversary(0.15)).measure(model, context: context)
     #expect(found.sub == found.adversarial && found.universalSub == found.universal)
     #expect(found.targetedSub == found.targeted)
     let (adversarial, universal) = (try #require(found.adversarial), try #require(found.universal))
@@ -94,12 +94,12 @@ import Vision
     #expect(try #require(found.shared) > 0 && found.count == 26 && found.aimedCount == 19)
     #expect(model.isTraining)
     expectSame(model.snapshot(), before)
-    #expect(evaluator(model, adversary(0.15)).measure(model, context: context) == found, "measuring draws nothing")
+    #expect(try evaluator(model, adversary(0.15)).measure(model, context: context) == found, "measuring draws nothing")
   }
 
   @Test func largerBallsHoldMore() throws {
     let (model, reference) = try models()
-    let risks = [0, 0.03, 0.3].map { evaluator(reference, adversary($0)).measure(model, context: context) }
+    let risks = try [0, 0.03, 0.3].map { try evaluator(reference, adversary($0)).measure(model, context: context) }
     for risk in [\Risks.adversarial, \.shared, \.sub, \.universal, \.targeted] {
       let values = risks.map { $0[keyPath: risk] ?? .nan }
       #expect(values[0] <= values[1] && values[1] <= values[2] && values[0] < values[2], "\(risk): \(values)")
@@ -130,7 +130,7 @@ import Vision
     for clamp in [false, true] {
       var adversary = adversary(0.12)
       adversary.clamp = clamp
-      let found = evaluator(reference, adversary, on: data, targets: targets).measure(model, context: context)
+      let found = try evaluator(reference, adversary, on: data, targets: targets).measure(model, context: context)
 
       func candidates(_ samples: [Int], universal: Bool = false, target: Int? = nil) -> RiskPredictions.Candidates {
         var rows = RiskPredictions.Candidates()

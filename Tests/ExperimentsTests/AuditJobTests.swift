@@ -333,6 +333,26 @@ import Vision
       let samples = try SampleTable("\(folder)/audit/\(AuditResult.imagesTable)").samples
       #expect(samples.compactMap(\.file).filter(FileSystem.exists).count == 6)
       #expect(samples.allSatisfy { $0.isRejected == false })
+      // The model's answer is not their class: they have none, and are copied without.
+      #expect(table.column("label") == nil && table.column("class") == nil)
+      let answers = try #require(table.column("answer"))
+      #expect(table.rows.allSatisfy { data.classNames.contains($0.fields[answers]) })
+      let filter = FilterJob(
+        table: "\(folder)/audit/\(AuditResult.imagesTable)", rule: .decision, kept: "\(folder)/kept")
+      #expect(try filter.run(progress: SilentProgress()).kept == 6)
+      #expect(try FileSystem.list("\(folder)/kept") == (0..<6).map { "\($0).png" })
+      // Those in folders by class keep theirs, whatever the model says.
+      for number in 0..<6 {
+        let place = "\(folder)/classes/\(data.classNames[number % 2])"
+        try FileSystem.createFolder(place)
+        try AtomicFile.write(DecodedImage(data.images[number]).encodePNG(), to: "\(place)/\(number).png")
+      }
+      (job.suspects, job.output) = ("\(folder)/classes", "\(folder)/second")
+      _ = try job.run(progress: SilentProgress())
+      let second = try CSVTable(contentsOf: "\(folder)/second/\(AuditResult.imagesTable)")
+      let columns = try (#require(second.column("path")), #require(second.column("class")))
+      #expect(second.rows.count == 6)
+      #expect(second.rows.allSatisfy { Path.name(Path.parent($0.fields[columns.0])) == $0.fields[columns.1] })
       (job.suspects, job.output) = ("\(folder)/none", nil)
       #expect(throws: (any Error).self) { try job.run(progress: SilentProgress()) }
     }

@@ -70,6 +70,24 @@ import Vision
     #expect(problem(FilterJob(table: table, rule: .mostSuspicious(5))).contains("none would be kept"))
   }
 
+  /// Names that are made up for files of one name may be those of other files; classes are told apart by their bytes.
+  @Test func everyFileIsCopied() throws {
+    for name in ["a/x.png", "a/2-x.png", "b/x.png", "c/x.png"] { try folder.write("in/\(name)", name) }
+    try folder.write(
+      "samples.csv",
+      "index,path,class,decision\n0,in/a/x.png,k,kept\n1,in/a/2-x.png,k,kept\n2,in/b/x.png,k,kept\n2,in/c/x.png,k,kept\n"
+    )
+    #expect(try run(FilterJob(table: table, kept: folder.path("kept"))).kept == 4)
+    let copied = try files("kept")
+    #expect(copied == ["k/2-2-x.png", "k/2-3-x.png", "k/2-x.png", "k/x.png"])
+    #expect(try Set(copied.map { try folder.read("kept/\($0)") }).count == 4)
+    try folder.write(
+      "samples.csv",
+      "index,path,class,decision\n0,in/a/x.png,\u{e9},kept\n1,in/b/x.png,e\u{301},kept\n2,in/c/x.png,,kept\n")
+    #expect(problem(FilterJob(table: table, kept: folder.path("other"))).contains("two classes would share a folder"))
+    #expect(try run(FilterJob(table: table)).classes.count == 3)
+  }
+
   @Test func nothingIsWrittenOverOrHalf() throws {
     try folder.write("full/x.txt", "mine")
     #expect(
@@ -80,6 +98,10 @@ import Vision
     #expect(problem(FilterJob(table: table, list: folder.path("list.csv"))).contains("list.csv exists"))
     #expect(
       problem(FilterJob(table: table, kept: folder.path("k"), rejected: folder.path("k"))).contains("name one folder"))
+    for (kept, rejected) in [("k", "k/in"), ("k/in/", "k"), ("k", "./k/")] {
+      let both = FilterJob(table: table, kept: folder.path(kept), rejected: folder.path(rejected))
+      #expect(problem(both).contains("name one folder") && !FileSystem.exists(folder.path("k")))
+    }
     try folder.write("file", "")
     #expect(
       problem(FilterJob(table: table, kept: folder.path("kept"), list: folder.path("file/list.csv"))).contains(

@@ -20,7 +20,7 @@ struct JobFolderTests {
   private let checkpoint = Checkpoint(epoch: 1, tensors: [("x", Tensor.zeros([1]))])
 
   @Test func everythingIsGoneAtTheEnd() throws {
-    try JobFolder(output: folder.path("out"), identity: ["seed": 0]).perform(context) {
+    try JobFolder(output: folder.path("out"), identity: ["seed": 0]).perform(context) { _ in
       try context.checkpoints?.save(checkpoint, stage: "train")
       try folder.write("out.work/attack.safetensors", "")
     }
@@ -36,6 +36,52 @@ struct JobFolderTests {
     }
     #expect(error == .holdsOtherFiles(directory: folder.path("mine"), example: name))
     #expect(try folder.read("mine/\(name)") == "text")
+  }
+
+  /// A file that takes the result's name meanwhile stays, and the work too; what this job had begun to write is its own.
+  @Test func aResultReplacesNothing() throws {
+    let output = folder.path("out"), work = folder.path("out.work")
+    func job() throws -> JobFolder { try JobFolder(output: output, identity: ["seed": 0]) }
+    func publish(_ job: JobFolder) throws { try job.publish(output) { try AtomicFile.write("result", to: output) } }
+    let appeared = JobError.outputAppeared(path: output, folder: work)
+    // While it works.
+    var error = #expect(throws: JobError.self) {
+      try job().perform(context) {
+        try context.checkpoints?.save(checkpoint, stage: "train")
+        try folder.write("out", "precious")
+        try publish($0)
+      }
+    }
+    #expect(error == appeared && FileSystem.exists(work))
+    // Between two processes: found before anything is computed.
+    error = #expect(throws: JobError.self) { _ = try job() }
+    #expect(try error == appeared && folder.read("out") == "precious")
+    try folder.remove("out")
+    // Killed after the result was written and before the folder was gone.
+    #expect(throws: Failed.self) {
+      try job().perform(context) {
+        try publish($0)
+        throw Failed()
+      }
+    }
+    try job().perform(context) { try publish($0) }
+    #expect(try folder.read("out") == "result" && !FileSystem.exists(work))
+  }
+
+  /// A folder from somebody else may hold links to any file.
+  @Test func aLockIsNoLink() throws {
+    try folder.write("notes.txt", "notes")
+    try FileSystem.createFolder(folder.path("out.work"))
+    for isSymbolic in [true, false] {
+      let (from, to) = (folder.path("notes.txt"), folder.path("out.work/.lock"))
+      #expect((isSymbolic ? symlink(from, to) : link(from, to)) == 0)
+      let error = #expect(throws: RunStoreError.self) {
+        _ = try JobFolder(output: folder.path("out"), identity: ["seed": 0])
+      }
+      #expect(error == .holdsOtherFiles(directory: folder.path("out.work"), example: ".lock"))
+      #expect(try folder.read("notes.txt") == "notes")
+      try folder.remove("out.work/.lock")
+    }
   }
 
   /// What another job computed with says nothing about a new one; what this job left results with does.
@@ -54,7 +100,7 @@ struct JobFolderTests {
   }
 
   @Test func filesThatCameWhileItWorkedStay() throws {
-    try JobFolder(at: folder.path("work"), output: folder.path("out"), identity: ["seed": 0]).perform(context) {
+    try JobFolder(at: folder.path("work"), output: folder.path("out"), identity: ["seed": 0]).perform(context) { _ in
       try folder.write("work/draft.tmp", "text")
     }
     #expect(try folder.read("work/draft.tmp") == "text")
@@ -63,7 +109,7 @@ struct JobFolderTests {
 
   /// Two jobs side by side, the name of one the beginning of the other's.
   @Test func theFilesOfAnotherJobStay() throws {
-    try JobFolder(output: folder.path("pp.png"), identity: ["seed": 0]).perform(context) {
+    try JobFolder(output: folder.path("pp.png"), identity: ["seed": 0]).perform(context) { _ in
       try AtomicFile.write(to: folder.path("pp.png")) { (path: String) in
         _ = try JobFolder(output: folder.path("pp"), identity: ["seed": 0])
         #expect(FileSystem.exists(path))
@@ -77,7 +123,7 @@ struct JobFolderTests {
     let name = ".antidote-77-0123456789abcdef.tmp"
     for place in ["out.work/\(name)", name] { try folder.write(place, "text") }
     try folder.write(".antidote-77.tmp", "another's")
-    try JobFolder(output: folder.path("out"), identity: ["seed": 0]).perform(context) {}
+    try JobFolder(output: folder.path("out"), identity: ["seed": 0]).perform(context) { _ in }
     #expect(try folder.entries() == [".antidote-77.tmp"])
     // Also when the output is there already.
     try folder.write("out", "text")
@@ -99,7 +145,7 @@ struct JobFolderTests {
     withExtendedLifetime(first) {}
     first = nil
     #expect(throws: Failed.self) {
-      try job(1).perform(context) {
+      try job(1).perform(context) { _ in
         #expect(try folder.read("out.work/job.json").contains("1"))
         try context.checkpoints?.save(checkpoint, stage: "train")
         throw Failed()
@@ -107,7 +153,7 @@ struct JobFolderTests {
     }
     let error = #expect(throws: JobError.self) { _ = try job(2) }
     #expect(error == .otherJob(folder: folder.path("out.work"), differences: ["seed: 1 there, 2 now"]))
-    try job(1).perform(context) {}
+    try job(1).perform(context) { _ in }
     #expect(try folder.entries() == [])
   }
 }

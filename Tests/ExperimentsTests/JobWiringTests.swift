@@ -56,6 +56,15 @@ import Vision
       #expect(found.robustAccuracy == before.robustAccuracy && found.poisonAccuracy == before.poisonAccuracy)
       #expect(found.testCount == 47 && found.triggeredCount == 38)
 
+      // A filter is judged by the poison.json beside the images, and by none of other images; it has no clean ones.
+      for (name, isKnown) in [(folder, true), ("\(parent)/data", false)] {
+        let filter = try hand.configuration(name, ["defense": ["name": "spectral"]])
+        let result = try DefenseJob(
+          filter, model: file, triggers: manifestFile, output: "\(parent)/spectral-\(isKnown).csv"
+        ).run(progress: SilentProgress())
+        #expect(result.detection?.poisonedCount == (isKnown ? poisoned.indices.count : nil) && result.cleanCount == 0)
+      }
+
       // Clean images from the data set itself, then all of another folder's training images.
       let others = ImageDataset.tiny(count: 23, size: 12, classes: 5, seed: 9, name: "tensors")
       try TensorFiles.write(others, split: .train, folder: "\(parent)/clean")
@@ -131,8 +140,9 @@ import Vision
       let model = ModelFile("\(parent)/new/m.safetensors")
       let filter: JSONValue = ["name": "spectral"]
       #expect(problem { try run(filter, model: model, "a.csv", "b.csv") }.contains("Leave out --samples"))
-      try run(["name": "ft", "epochs": 1, "batch": 8], model: model, "ft.safetensors", "none.csv")
-      #expect(FileSystem.exists("\(parent)/ft.safetensors") && !FileSystem.exists("\(parent)/none.csv"))
+      let tuned: JSONValue = ["name": "ft", "epochs": 1, "batch": 8]
+      #expect(problem { try run(tuned, model: model, "ft.safetensors", "none.csv") }.contains("judges no samples"))
+      #expect(!FileSystem.exists("\(parent)/ft.safetensors") && !FileSystem.exists("\(parent)/none.csv"))
     }
   }
 

@@ -34,6 +34,45 @@ struct PoisonManifestTests {
     }
   }
 
+  /// Each value that cannot be is named with the file, whether it was edited or is of something else.
+  @Test(arguments: [
+    (#""trainCount": 9"#, #""trainCount": -5"#, "trainCount is -5"),
+    (#""index": 4"#, #""index": 9"#, "samples[0].index is 9"),
+    (#""index": 4"#, #""index": -1"#, "samples[0].index is -1, expected 0 to 8"),
+    (#""task": 0, "trueLabel": 1, "label": 0"#, #""task": 1, "trueLabel": 1, "label": 0"#, "samples[0].task is 1"),
+    (#""label": 0"#, #""label": 2"#, "samples[0].label is 2, expected 0 to 1"),
+    (#""covers": []"#, #""covers": [{"index": 5, "task": 0, "trueLabel": 7, "label": 1}]"#, "covers[0].trueLabel is 7"),
+    (#"{"name": "t", "mapping": "m"}"#, "", "tasks is empty"),
+    (
+      #"{"name": "t", "mapping": "m"}"#, #"{"name": "t", "mapping": "m"}, {"name": "u", "mapping": "m"}"#,
+      "make 1 triggers"
+    ),
+    (#""settings": {}"#, #""settings": {"size": -1}"#, "attack.size"), (#""badnets""#, #""badnetz""#, "badnetz"),
+  ])
+  func valuesThatCannotBe(_ old: String, _ new: String, _ words: String) throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/poison.json"
+      let text = """
+        {"format": 3, "antidote": "0.1.0", "attack": "badnets", "settings": {}, "seed": 7, "dataset": {"name": "folder"},
+         "shape": {"channels": 3, "height": 32, "width": 32}, "classNames": ["a", "b"], "trainCount": 9,
+         "tasks": [{"name": "t", "mapping": "m"}], "covers": [],
+         "samples": [{"index": 4, "task": 0, "trueLabel": 1, "label": 0}]}
+        """
+      let data = ImageDataset(
+        name: "d", images: .zeros([2, 3, 32, 32], dtype: .uint8), labels: Tensor([0, 1] as [Int64]),
+        classNames: ["a", "b"])
+      try AtomicFile.write(text, to: path)
+      #expect(try PoisonManifest(contentsOf: path).makeTasks(for: data, source: path).count == 1)
+      let edited = text.replacing(old, with: new)
+      try #require(edited != text)
+      try AtomicFile.write(edited, to: path)
+      let error = #expect(throws: JobError.self) {
+        _ = try PoisonManifest(contentsOf: path).makeTasks(for: data, source: path)
+      }
+      #expect(error.map { "\($0)".contains(words) && "\($0)".contains(path) } == true, "\(String(describing: error))")
+    }
+  }
+
   /// The manifest numbers its target as its own classes; the data may have them in another order.
   @Test func targetsFollowTheClassesOfTheData() throws {
     try withTemporaryFolder { folder in
@@ -43,7 +82,7 @@ struct PoisonManifestTests {
           """
           {"format": 2, "antidote": "0.1.0", "attack": "badnets", "settings": \(settings), "seed": 7,
            "dataset": {"name": "folder"}, "shape": {"channels": 3, "height": 32, "width": 32},
-           "classNames": ["cat", "dog", "owl"], "trainCount": 9, "tasks": [], "samples": []}
+           "classNames": ["cat", "dog", "owl"], "trainCount": 9, "tasks": [{"name": "t", "mapping": "m"}], "samples": []}
           """, to: path)
       }
       func mapping(_ names: [String]) throws -> LabelMapping? {
@@ -122,7 +161,7 @@ struct PoisonManifestTests {
         """
         {"format": 3, "antidote": "0.4.0", "attack": "badnets", "settings": {"pattern": "random"}, "seed": 7,
          "dataset": {"name": "mnist"}, "shape": {"channels": 1, "height": 8, "width": 8}, "classNames": ["a", "b"],
-         "trainCount": 9, "tasks": [], "samples": [], "covers": []}
+         "trainCount": 9, "tasks": [{"name": "t", "mapping": "m"}], "samples": [], "covers": []}
         """, to: path)
       let manifest = try PoisonManifest(contentsOf: path)
       let pixels = Generator(seed: 1).uniform([3, 1, 8, 8], 0, 255).to(.uint8)

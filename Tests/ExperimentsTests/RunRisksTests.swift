@@ -58,8 +58,8 @@ import Vision
         let evaluator = BackdoorEvaluator(test: test, tasks: tasks, seed: configuration.seed)
         let model = try Classifier.open("\(folder)/\(ExperimentRunner.backdooredModelName)")
         let context = try configuration.makeContext(progress: SilentProgress())
-        func risks(_ positions: [Int]) -> Risks {
-          RiskEvaluator(
+        func risks(_ positions: [Int]) throws -> Risks {
+          try RiskEvaluator(
             images: test.subset(positions), triggered: [evaluator.triggered().subset(positions)],
             targets: [positions.map { evaluator.target($0) }], reference: model.prepared(for: context),
             adversary: .init(), context: context
@@ -67,10 +67,10 @@ import Vision
         }
         let drawn = test.stratifiedSample(count: 10, seed: configuration.seed, stream: "risks/samples")
         #expect(Set(drawn.map { test.labelArray()[$0] }).count == 10, "one of each class")
-        let found = risks(drawn)
+        let found = try risks(drawn)
         #expect(measured.adversarialRisk == found.adversarial && measured.backdoorRisk == found.backdoor)
         #expect(measured.riskCount == 10)
-        let first = risks(Array(0..<10))
+        let first = try risks(Array(0..<10))
         differs = differs || first.adversarial != found.adversarial || first.backdoor != found.backdoor
       }
       #expect(differs, "other images have other risks")

@@ -64,6 +64,19 @@ import TorchNN
     }
   }
 
+  /// `model.half()` and its like convert counters too; what is no whole number is no counter.
+  @Test(arguments: [DType.float64, .float16, .bfloat16])
+  func countersOfAnotherDtype(_ dtype: DType) throws {
+    _ = try load { ($0.key, $0.tensor.to(dtype)) }
+    expectSame(
+      target.stateDict()["bn1.num_batches_tracked"] ?? Tensor(-1.0),
+      source.stateDict()["bn1.num_batches_tracked"] ?? Tensor(-2.0),
+      "the counter")
+    #expect(throws: StateDictError.self) {
+      try load { ($0.key, $0.key.hasSuffix("tracked") ? Tensor(0.5) : $0.tensor) }
+    }
+  }
+
   @Test func weightsThatAreNotFloatsAreRefused() throws {
     #expect(throws: StateDictError.self) { try load { ($0.key, $0.key == "scale" ? $0.tensor : $0.tensor.to(.int64)) } }
   }

@@ -100,9 +100,9 @@ public struct AuditJob {
     identity["audit"] = try JSONValue(encoding: settings)
     identity["quick"] = .bool(quick)
     if let time { identity["time"] = .double(time) }
-    if let suspects { identity["images"] = .string(suspects.fingerprint) }
+    if let suspects { identity["images"] = .string(suspects.answered.fingerprint) }
     identity["reference"] = try reference.identity
-    return try JobFolder(output: output, identity: identity).perform(context) {
+    return try JobFolder(output: output, identity: identity).perform(context) { _ in
       try AtomicFolder.write(to: output) { folder in
         try audit(suspect, data, suspects, reference, settings, modelDigest, context, start, folder: folder)
       }
@@ -110,7 +110,7 @@ public struct AuditJob {
   }
 
   private func audit(
-    _ suspect: Classifier, _ data: AuditData, _ suspects: ImageDataset?, _ reference: CleanModels,
+    _ suspect: Classifier, _ data: AuditData, _ suspects: SuspectImages?, _ reference: CleanModels,
     _ settings: AuditSettings, _ digest: String, _ context: TrainingContext, _ start: Date, folder: String?
   ) throws -> AuditResult {
     let images = try AuditImages(data.images, model: suspect, most: settings.images, context: context)
@@ -351,12 +351,15 @@ public struct AuditJob {
 
   // MARK: Which images
 
-  /// The images of a folder as the model sees them, with the model's answers as labels.
+  /// The images of a folder as the model sees them, with its answers as labels; and with their own labels, -1 where they
+  /// have none, which count for nothing but the table.
+  private typealias SuspectImages = (answered: ImageDataset, given: ImageDataset)
+
   /// - Throws: `JobError` for images of another size, `DefenseError` for a model without BatchNorm.
   private func suspectImages(
     _ folder: String, _ data: AuditData, _ suspect: Classifier, _ progress: any ProgressReporter,
     _ context: TrainingContext
-  ) throws -> ImageDataset {
+  ) throws -> SuspectImages {
     try ScalingConsistency.requireLayers(of: suspect)
     var settings = DatasetSettings()
     (settings.name, settings.path, settings.size) = ("folder", folder, data.images.height)
@@ -379,11 +382,14 @@ public struct AuditJob {
           + "the same kind.")
     }
     images = images.to(context.device)
-    return images.relabeled(suspect.logits(of: images, context: context).argmax(1))
+    return (
+      images.relabeled(suspect.logits(of: images, context: context).argmax(1)),
+      split == .unlabeled ? found.withoutLabels() : found
+    )
   }
 
   private func judged(
-    _ suspects: ImageDataset, _ suspect: Classifier, _ images: AuditImages, _ data: AuditData, folder: String?,
+    _ suspects: SuspectImages, _ suspect: Classifier, _ images: AuditImages, _ data: AuditData, folder: String?,
     _ context: TrainingContext
   ) throws -> AuditResult.Images {
     var settings = ScalingConsistency.Configuration()
@@ -396,21 +402,23 @@ public struct AuditJob {
     let defense = ScalingConsistency(settings)
     let outcome = try defense.run(
       DefenseInput(
-        for: ScalingConsistency.self, training: context, seed: context.seed.stream("images"), poisonedTrain: suspects,
+        for: ScalingConsistency.self, training: context, seed: context.seed.stream("images"),
+        poisonedTrain: suspects.answered,
         model: suspect, cleanSplit: clean))
     let suspicion = outcome.suspicion ?? []
     let flagged = (outcome.filtered?.rejected ?? []).sorted { suspicion[$0] > suspicion[$1] }
-    let answers = suspects.labelArray()
+    let answers = suspects.answered.labelArray()
     if let folder {
+      let words = answers.map { suspects.answered.classNames[$0] }
       try AtomicFile.write(
-        SampleFindings(outcome, data: suspects).table(in: output ?? folder),
+        SampleFindings(outcome, data: suspects.given).table(in: output ?? folder, answers: words),
         to: "\(folder)/\(AuditResult.imagesTable)")
     }
     return AuditResult.Images(
-      folder: self.suspects ?? "", count: suspects.count,
+      folder: self.suspects ?? "", count: suspects.given.count,
       cleanImages: clean.count - ScalingConsistency.choosing(of: clean.count),
       level: settings.level,
-      flagged: flagged.map { suspects.sources?[$0].file ?? "\($0)" },
+      flagged: flagged.map { suspects.given.sources?[$0].file ?? "\($0)" },
       answers: flagged.map { answers[$0] })
   }
 

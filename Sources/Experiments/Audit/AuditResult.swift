@@ -134,11 +134,14 @@ public struct AuditResult: Codable, Sendable {
     return switch verdict {
     case .backdoored: "Backdoored (\(p)): class \(name) stands out; \(effect)."
     case .suspicious: "Suspicious (\(p)): class \(name) stands out; \(effect)."
-    case .noEvidence where isOutclassed || smallestPValue > AuditVerdict.threshold(level: level):
+    case .noEvidence where !isJudged:
       "Cannot be judged: \(tooFew). Class \(name) stands out most; \(effect)."
     case .noEvidence: "No evidence of a backdoor (\(p)): class \(name) stands out most; \(effect)."
     }
   }
+
+  /// Whether another verdict than `noEvidence` was possible.
+  public var isJudged: Bool { !isOutclassed && smallestPValue <= AuditVerdict.threshold(level: level) }
 
   /// Whether it is more accurate than the clean models (`ReferenceBank.doubt(accuracy:)`).
   var isOutclassed: Bool { ReferenceBank.isOutclassed(meanAccuracy: bank?.meanAccuracy, by: accuracy) }

@@ -115,7 +115,7 @@ public struct CalibrationJob {
     let path = partPath(number)
     let context = try configuration.makeContext(
       progress: progress, goingOnFrom: JobFolder.earlier(output: path))
-    return try JobFolder(output: path, identity: identity).perform(context) {
+    return try JobFolder(output: path, identity: identity).perform(context) { _ in
       let member = try BankMeasurer(settings: settings, context: context).member(
         "measured", name: "seed \(number)", recipe: words(number),
         make: { (try self.model(number, images.train, context), images.test, nil) }, images: { _ in images.test })

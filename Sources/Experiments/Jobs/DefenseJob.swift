@@ -88,6 +88,9 @@ public struct DefenseJob {
         throw JobError.invalid(
           "defense \(kind.id) judges samples and trains no model: --out names the table of them. Leave out --samples.")
       }
+      guard kind.requires.contains(.poisonedTrain) else {
+        throw JobError.invalid("defense \(kind.id) purifies a model and judges no samples. Leave out --samples.")
+      }
       try OutputCheck.file(samples)
       if FileSystem.exists(samples), JobFolder.earlier(at: work, output: output) == nil {
         throw JobError.outputExists(path: samples)
@@ -113,9 +116,11 @@ public struct DefenseJob {
       poison = poison?.subset(left)
     }
     let train = images.train
+    // A filter has no clean images: it looks at all that there are.
+    let usesClean = kind.requires.contains(.cleanSplit)
     let opened = try model?.opened(
-      for: clean, classes: train.classNames, labelled: clean.count > 0 ? clean : train, seed: configuration.seed,
-      progress: progress)
+      for: clean, classes: train.classNames, labelled: usesClean && clean.count > 0 ? clean : train,
+      seed: configuration.seed, progress: progress)
     let suspect = opened?.model
     // Settings number classes as the data set does, the data now as the model does.
     let order = try ClassNames(train.classNames).positions(
@@ -129,7 +134,7 @@ public struct DefenseJob {
     identity["cleanImages"] = .string(clean.fingerprint)
     if let unlabeled { identity["unlabeledImages"] = .string(unlabeled.fingerprint) }
     if let samples { FileSystem.removeLeftovers(in: Path.parent(samples)) }
-    return try JobFolder(at: work, output: output, identity: identity).perform(context) {
+    return try JobFolder(at: work, output: output, identity: identity).perform(context) { folder in
       let measurer = try test.map { test in
         ModelMeasurer(
           try triggers.evaluator(
@@ -137,11 +142,8 @@ public struct DefenseJob {
           ).evaluator)
       }
       suspect?.prepared(for: context)
-      if !kind.requires.isDisjoint(with: [.cleanSplit, .model]) {
-        progress.message(
-          "clean images: \(formatCount(clean.count)) of \(clean.classes) classes, \(clean.height)x\(clean.width)")
-      }
-      let before = suspect.flatMap { measurer?.measure($0, context).metrics }
+      if usesClean { progress.message(Self.words(clean)) }
+      let before = try suspect.flatMap { try measurer?.measure($0, context).metrics }
       EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)
       let data = train.to(context.device)
       context.progress.plan(
@@ -158,24 +160,35 @@ public struct DefenseJob {
       if let table = outcome.model == nil ? output : samples {
         if findings.hasJudgements {
           try FileSystem.createFolder(Path.parent(table))
-          try AtomicFile.write(findings.table(in: Path.parent(table)), to: table)
+          try folder.publish(table) { try AtomicFile.write(findings.table(in: Path.parent(table)), to: table) }
         } else {
           progress.message("defense \(kind.id) judges no samples: \(table) is not written")
         }
       }
       if let warning = findings.warning { progress.message(warning) }
       if let model = outcome.model {
-        try save(model, progress)
+        try folder.publish(output) { try save(model, progress) }
       }
       return Result(
         model: outcome.model, filtered: outcome.filtered, detection: poison == nil ? nil : findings.detection,
-        cleanCount: clean.count, before: before,
-        after: outcome.model.flatMap { measurer?.measure($0, context).metrics },
+        cleanCount: usesClean ? clean.count : 0, before: before,
+        after: try outcome.model.flatMap { try measurer?.measure($0, context).metrics },
         normalization: opened?.fit,
         verdict: outcome.verdict.map {
           RunRecord.ModelVerdict($0).sentence(naming: suspect?.classNames ?? clean.classNames)
         }, unmeasured: outcome.model == nil ? nil : unmeasured(hasStored: images.triggered != nil))
     }
+  }
+
+  /// How many clean images there are, and which classes have none.
+  private static func words(_ clean: ImageDataset) -> String {
+    let present = Set(clean.labelArray())
+    let missing = clean.classNames.indices.filter { !present.contains($0) }.map { clean.classNames[$0] }
+    var text = "clean images: \(formatCount(clean.count)) of \(clean.classes - missing.count) classes"
+    text += ", \(clean.height)x\(clean.width)"
+    guard !missing.isEmpty, clean.count > 0 else { return text }
+    let some = missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? " and \(missing.count - 5) more" : "")
+    return text + "\nwarning: no clean image is of \(some): what the model knows of these classes may be lost"
   }
 
   /// Writes the model, for PyTorch as the file that it came from, and into the folder of another program as its own.
@@ -229,11 +242,17 @@ public struct DefenseJob {
       try model?.fitted(data, settings: settings, progress: progress) ?? data
     }
     let splits = try DatasetSplits.load(model?.sized(settings) ?? settings) { progress.message($0) }
-    let poisoned = defense.requires.contains(.poisonedTrain) ? try record?.poisoned(splits.train, settings) : nil
+    let poisoned =
+      defense.requires.contains(.poisonedTrain)
+      ? try record?.poisoned(splits.train, settings) ?? triggers.poisoned(splits.train, settings) : nil
     if let poisoned {
       progress.message(
         "training images: \(formatCount(poisoned.data.count)), of which \(formatCount(poisoned.indices.count)) are "
-          + "poisoned by the record \(record?.path ?? "")")
+          + "poisoned by \(record.map { "the record \($0.path)" } ?? triggers.path ?? "")")
+    } else if defense.stage == .data, let path = triggers.path {
+      progress.message(
+        "\(path) tells nothing of these images: it numbers those of train.safetensors beside it, which --dataset tensors "
+          + "--data \(ShellWord.quoted(Path.parent(path))) reads")
     }
     let train = try fitted(poisoned?.data ?? splits.train, progress)
     var images = Images(
@@ -249,7 +268,10 @@ public struct DefenseJob {
       ImageDataset.load(model?.sized(cleanData) ?? cleanData, .train) { progress.message($0) }
         .namingIdentifiers(of: configuration.dataset), progress
     )
-    .numbered(as: train.classNames, of: "the data set \(train.name)") { progress.message($0) }
+    .numbered(
+      as: train.classNames, of: "the data set \(settings.path ?? train.name)",
+      ownSource: "the clean images \(cleanData.path ?? cleanData.name)"
+    ) { progress.message($0) }
     let channels = max(clean.channels, train.channels)
     if clean.channels != train.channels {
       progress.message(

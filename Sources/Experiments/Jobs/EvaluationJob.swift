@@ -55,6 +55,7 @@ public struct EvaluationJob {
     var result = Result(
       model: self.model.path, architecture: model.spec, normalization: opened.fit,
       dataset: configuration.dataset.name, triggers: words, metrics: evaluator.measure(model, context: context))
+    if let count = result.metrics.notFinite { throw JobError.notFinite(self.model.path, images: count) }
     guard case .record(let record) = triggers else { return result }
     /// The share of images that get their label.
     func share(_ data: ImageDataset) throws -> (share: Double, count: Int) {

@@ -57,8 +57,12 @@ public struct FilterJob {
     let isRejected = try samples.rejected(by: rule)
     let folders = [(kept, false), (rejected, true)].compactMap { folder, side in folder.map { (path: $0, side: side) } }
     for folder in folders { try Self.checkFree(folder.path) }
-    if folders.count == 2, AbsolutePath.of(folders[0].path) == AbsolutePath.of(folders[1].path) {
-      throw JobError.invalid("--copy-kept and --rejected name one folder. Give each its own.")
+    if folders.count == 2 {
+      let places = folders.map { AbsolutePath.of(Path.withoutFinalSlash($0.path)) }
+      if places[0] == places[1] || places[0].hasPrefix(places[1] + "/") || places[1].hasPrefix(places[0] + "/") {
+        throw JobError.invalid(
+          "--copy-kept and --rejected name one folder, or one within the other. Give each its own.")
+      }
     }
     if let list {
       if FileSystem.exists(list) { throw JobError.outputExists(path: list) }
@@ -109,8 +113,11 @@ public struct FilterJob {
       try FileSystem.createFolder(place)
       var target = Path.join(place, Path.name(file))
       // Files of one name and class, from different folders.
-      if !taken.insert(target).inserted { target = Path.join(place, "\(sample.index)-\(Path.name(file))") }
-      taken.insert(target)
+      var number = 1
+      while !taken.insert(target).inserted {
+        target = Path.join(place, "\(sample.index)-\(number == 1 ? "" : "\(number)-")\(Path.name(file))")
+        number += 1
+      }
       if links {
         guard symlink(AbsolutePath.of(file), target) == 0 else { throw FileError(.write, target) }
       } else {
@@ -143,12 +150,16 @@ public struct FilterJob {
   /// A folder name for each class.
   private static func folderNames(_ samples: [SampleTable.Sample]) throws -> [String: String] {
     var names: [String: String] = [:]
-    for name in Set(samples.map(\.className)).sorted() {
+    // A sample without a class goes into the folder itself.
+    for name in Set(samples.map(\.className)).sorted() where !name.isEmpty {
       let plain = name.replacing("/", with: "-")
       names[name] = plain.hasPrefix(".") || plain.isEmpty ? "_\(plain)" : plain
     }
-    guard Set(names.values).count == names.count else {
-      throw JobError.invalid("two classes would share a folder: \(names.keys.sorted().joined(separator: ", ")).")
+    // Strings of one look are equal here, whatever their bytes are.
+    let classes = Set(samples.map { Array($0.className.utf8) }).subtracting([[]])
+    guard Set(names.values).count == classes.count else {
+      let all = classes.map { String(decoding: $0, as: UTF8.self) }.sorted()
+      throw JobError.invalid("two classes would share a folder: \(all.joined(separator: ", ")).")
     }
     return names
   }
@@ -162,13 +173,14 @@ public struct FilterJob {
 
   private static func count(_ samples: SampleTable, _ isRejected: [Bool]) -> Result {
     var result = Result(kept: 0, rejected: 0, classes: [])
-    var places: [String: Int] = [:]
+    var places: [[UInt8]: Int] = [:]
     for (sample, isRejected) in zip(samples.samples, isRejected) {
-      if places[sample.className] == nil {
-        places[sample.className] = result.classes.count
+      let name = Array(sample.className.utf8)
+      if places[name] == nil {
+        places[name] = result.classes.count
         result.classes.append(.init(name: sample.className, kept: 0, rejected: 0))
       }
-      let place = places[sample.className] ?? 0
+      let place = places[name] ?? 0
       if isRejected {
         result.rejected += 1
         result.classes[place].rejected += 1

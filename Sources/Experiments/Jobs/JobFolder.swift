@@ -35,7 +35,10 @@ public final class JobFolder {
     lock = try RunLock(path: "\(path)/\(Self.lockName)", directory: path)
     FileSystem.removeLeftovers(in: path)
     let stored = try Self.storedIdentity(path)
-    guard stored != identity else { return }
+    guard stored != identity else {
+      try checkFree(output)
+      return
+    }
     // Nobody works here. Without a result of its work, what another job left is worth nothing.
     if let stored, !checkpoints.isEmpty || FileSystem.exists("\(path)/\(LearnedAttack.fileName)") {
       throw JobError.otherJob(folder: path, differences: SettingsDifference.lines(stored, identity))
@@ -44,9 +47,33 @@ public final class JobFolder {
     try AtomicFile.write(identity.prettyJSON + "\n", to: "\(path)/\(Self.identityName)")
   }
 
+  /// Writes a result of the job. A file that has its name by now stays, unless an earlier process of the job had begun to
+  /// write the result.
+  /// - Throws: `JobError.outputAppeared`, and what `write` throws.
+  public func publish(_ output: String, _ write: () throws -> Void) throws {
+    try checkFree(output)
+    let begun = try begun() + [Path.absolute(output)]
+    try AtomicFile.write(begun.map { "\($0)\n" }.joined(), to: "\(path)/\(Self.publishedName)", followingLink: false)
+    try write()
+  }
+
+  private func checkFree(_ output: String) throws {
+    if FileSystem.exists(output), try !begun().contains(Path.absolute(output)) {
+      throw JobError.outputAppeared(path: output, folder: path)
+    }
+  }
+
+  /// Results that a process of this job has begun to write.
+  private func begun() throws -> [String] {
+    try FileSystem.readIfPresent("\(path)/\(Self.publishedName)").map {
+      String(decoding: $0, as: UTF8.self).split(separator: "\n").map(String.init)
+    } ?? []
+  }
+
   /// Does the job with the checkpoints of this folder. The folder is gone afterwards, unless the job stopped with a
   /// checkpoint to go on from.
-  public func perform<R>(_ context: TrainingContext, _ job: () throws -> R) throws -> R {
+  /// - Parameter job: gets this folder.
+  public func perform<R>(_ context: TrainingContext, _ job: (JobFolder) throws -> R) throws -> R {
     context.checkpoints = checkpoints
     let (progress, status) = (context.progress, StatusFile(in: path))
     context.progress = SharedProgress([progress, status])
@@ -58,7 +85,7 @@ public final class JobFolder {
     let compute = try JSONValue(encoding: ComputePlan.Earlier(context)).prettyJSON
     try AtomicFile.write(compute + "\n", to: "\(path)/\(Self.computeName)")
     do {
-      let result = try job()
+      let result = try job(self)
       remove()
       return result
     } catch {
@@ -77,7 +104,9 @@ public final class JobFolder {
     }
     FileSystem.removeLeftovers(in: path)
     checkpoints.removeAll()
-    for name in [LearnedAttack.fileName, StatusFile.name, Self.identityName, Self.computeName, Self.lockName] {
+    for name in [
+      LearnedAttack.fileName, StatusFile.name, Self.identityName, Self.computeName, Self.publishedName, Self.lockName,
+    ] {
       try? FileSystem.remove("\(path)/\(name)")
     }
     lock.release()
@@ -104,13 +133,15 @@ public final class JobFolder {
   private static func isOwn(_ name: String, begun: Bool) -> Bool {
     if name == lockName || FileSystem.isTemporaryName(name) { return true }
     return begun
-      && (name == identityName || name == computeName || name == LearnedAttack.fileName || name == StatusFile.name
+      && (name == identityName || name == computeName || name == publishedName || name == LearnedAttack.fileName
+        || name == StatusFile.name
         || FolderCheckpoints.isName(name))
   }
 
   static let suffix = ".work"
   private static let lockName = ".lock"
   private static let identityName = "job.json"
+  private static let publishedName = "published.txt"
 
   private static func storedIdentity(_ folder: String) throws -> JSONValue? {
     let path = "\(folder)/\(identityName)"

@@ -42,7 +42,7 @@ public struct PoisoningJob {
     let (train, test) = (splits.train, splits.test)
     let identity = try configuration.identity(job: "attack", images: train, ["attack", "clean", "model", "recipe"])
     let folder = try JobFolder(output: output, identity: identity)
-    return try folder.perform(context) {
+    return try folder.perform(context) { folder in
       let learned = "\(folder.path)/\(LearnedAttack.fileName)"
       let cell = try Cell(configuration, data: (train.to(context.device), train), context: context, attackFile: learned)
       guard let outcome = cell.attackOutcome, var manifest = try cell.manifest() else { throw Self.nothingToDo }

@@ -1,3 +1,4 @@
+import Evaluation
 import Files
 public import Support
 import Torch
@@ -57,6 +58,8 @@ public struct PredictionJob {
     let predictions = try Predictions(
       logits: logits(of: model, on: data.to(context.device), context, progress), data: data,
       classNames: data.classNames)
+    let bad = predictions.logits.rowsNotFinite
+    if bad > 0 { throw JobError.notFinite(self.model.path, images: bad) }
     try FileSystem.createFolder(Path.parent(output))
     try predictions.write(to: output)
     return Result(

@@ -38,15 +38,15 @@ public struct TrainingJob {
     let splits = try DatasetSplits.load(configuration.dataset) { progress.message($0) }
     let train = splits.train
     let identity = try configuration.identity(job: "train", images: train, ["model", "recipe"])
-    return try JobFolder(at: work, output: output, identity: identity).perform(context) {
+    return try JobFolder(at: work, output: output, identity: identity).perform(context) { folder in
       let test = splits.test?.to(context.device)
       progress.message(
         "data: \(formatCount(train.count)) training images, \(train.height)x\(train.width), \(train.classes) classes")
       let measurer = test.map { ModelMeasurer(BackdoorEvaluator(test: $0, tasks: [], seed: context.seed)) }
       EpochObserver(every: configuration.evaluation.every, measurer: measurer).observe(context)
       let model = try configuration.train(on: train.to(context.device), stage: Cell.stage, context: context)
-      try model.save(output)
-      return Result(model: model, trainCount: train.count, metrics: measurer?.measure(model, context).metrics)
+      try folder.publish(output) { try model.save(output) }
+      return Result(model: model, trainCount: train.count, metrics: try measurer?.measure(model, context).metrics)
     }
   }
 }

@@ -1,5 +1,6 @@
 import Backdoor
 import Evaluation
+import Files
 import Support
 import Torch
 import Training
@@ -22,6 +23,31 @@ public enum TriggerSource: Sendable {
   func stored(for loaded: ImageDataset) throws -> ImageDataset? {
     guard case .record(let record) = self else { return nil }
     return try record.triggered(loaded)
+  }
+
+  /// The `poison.json`, where they are those of one.
+  var path: String? {
+    guard case .manifest(let path) = self else { return nil }
+    return path
+  }
+
+  /// Which training images are poisoned, where they are those beside a `poison.json`; nil where nobody knows.
+  /// - Throws: as reading the `poison.json` does.
+  func poisoned(_ train: ImageDataset, _ settings: DatasetSettings) throws -> PoisonedDataset? {
+    guard let path, settings.name == "tensors", let folder = settings.path,
+      Path.absolute(folder) == Path.absolute(Path.parent(path))
+    else { return nil }
+    let manifest = try PoisonManifest(contentsOf: path)
+    var labels = train.labelArray()
+    let changed = manifest.samples + manifest.covers
+    guard manifest.trainCount == train.count,
+      changed.allSatisfy({ labels.indices.contains($0.index) && labels[$0.index] == $0.label })
+    else { return nil }
+    for sample in changed { labels[sample.index] = sample.trueLabel }
+    return PoisonedDataset(
+      data: train, indices: manifest.samples.map(\.index), tasks: manifest.samples.map(\.task),
+      trueLabels: Tensor(labels.map(Int64.init)), covers: manifest.covers.map(\.index),
+      coverTasks: manifest.covers.map(\.task))
   }
 
   /// What measures models by these triggers, and the triggers in words.

@@ -173,7 +173,9 @@ public struct Diagnosis: Codable, Sendable {
     note(
       "speed",
       String(
-        format: "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, one thread)", full,
+        format:
+          "%.0f GFLOP/s in float32, %.0f in bfloat16 (3x3 convolution, forward and backward, one thread, now: other work slows it)",
+        full,
         half))
   }
 }

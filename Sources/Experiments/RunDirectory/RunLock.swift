@@ -16,8 +16,17 @@ final class RunLock: Sendable {
   /// - Throws: ``RunStoreError/locked(directory:process:)`` if another process (or another claim in this one) holds it,
   ///   `FileError` if the lock file cannot be made.
   init(path: String, directory: String) throws {
-    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard file >= 0 else { throw FileError(.write, path) }
+    // A folder may come from somebody else: the number must not go into another file of the user's.
+    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o644)
+    guard file >= 0 else {
+      if errno == ELOOP { throw RunStoreError.holdsOtherFiles(directory: directory, example: Path.name(path)) }
+      throw FileError(.write, path)
+    }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink <= 1 else {
+      close(file)
+      throw RunStoreError.holdsOtherFiles(directory: directory, example: Path.name(path))
+    }
     let code = retrying { flock(file, LOCK_EX | LOCK_NB) } == 0 ? 0 : errno
     if code == EWOULDBLOCK {
       let owner = Self.owner(file)

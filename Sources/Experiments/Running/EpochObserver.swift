@@ -20,12 +20,12 @@ struct EpochObserver {
   func observe(_ context: TrainingContext) {
     context.onStart = log.map { log in { stage, finished in try log.drop(after: finished, of: stage) } }
     context.onEpoch = { [unowned context] report in
-      let values = measured(report, context)
+      let values = try measured(report, context)
       try log?.append(MetricsEntry(stage: report.stage, epoch: report.epoch, values: values))
     }
   }
 
-  private func measured(_ report: EpochReport, _ context: TrainingContext) -> [String: Double] {
+  private func measured(_ report: EpochReport, _ context: TrainingContext) throws -> [String: Double] {
     var values = Dictionary(
       report.values.map { ($0.key == "loss" ? MetricName.trainLoss : $0.key, $0.value) }, uniquingKeysWith: { $1 })
     if let selected = report.selected, !selected.isEmpty, !poisoned.isEmpty {
@@ -33,7 +33,7 @@ struct EpochObserver {
     }
     let isDue = every > 0 && (report.epoch % every == 0 || report.epoch == report.epochs)
     guard isDue, report.isMeasured, let measurer, let model = report.model as? Classifier else { return values }
-    let (metrics, risks) = measurer.measure(model, context)
+    let (metrics, risks) = try measurer.measure(model, context)
     let scores = RunRecord.Measurement(report.stage, metrics, risks)
     for (name, share) in scores.shares { values[name] = share }
     let others = [("attack success", scores.attackSuccessRate), ("shared risk", scores.sharedAdversarialRisk)]

@@ -111,7 +111,7 @@ public final class ExperimentRunner {
       let own = defense is any PerturbationSearching ? "as in the defense" : "as published for SAU"
       record.riskSearch = "\(Self.search(of: defense).searchText), \(own)"
     }
-    let before = RunRecord.Measurement(
+    let before = try RunRecord.Measurement(
       RunRecord.Measurement.before, measurer.measure(backdoored, context).metrics,
       risks?.measure(backdoored, context: context))
     record.measurements = [before]
@@ -263,7 +263,7 @@ public final class ExperimentRunner {
     try noteStages()
     if let model {
       try model.save(directory.modelPath)
-      let (metrics, risks) = measurer.measure(model, context)
+      let (metrics, risks) = try measurer.measure(model, context)
       let after = RunRecord.Measurement(RunRecord.Measurement.after, metrics, risks)
       record.measurements.append(after)
       if type(of: defense).stage == .training { record.lastEpochs = RunRecord.EpochMeans(try directory.metrics.read()) }

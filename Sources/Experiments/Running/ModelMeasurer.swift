@@ -1,4 +1,5 @@
 import Evaluation
+import Support
 import Torch
 import TorchNN
 import Training
@@ -17,10 +18,16 @@ final class ModelMeasurer {
     self.risks = risks
   }
 
-  func measure(_ model: Classifier, _ context: TrainingContext) -> (metrics: BackdoorMetrics, risks: Risks?) {
+  /// - Throws: `Interrupted`.
+  func measure(_ model: Classifier, _ context: TrainingContext) throws -> (metrics: BackdoorMetrics, risks: Risks?) {
     let state = model.stateDict().entries.map(\.tensor)
     if let last, last.model === model, Self.areEqual(last.state, state) { return (last.metrics, last.risks) }
-    let (metrics, risks) = (evaluator.measure(model, context: context), risks?.measure(model, context: context))
+    let metrics = evaluator.measure(model, context: context)
+    if let count = metrics.notFinite {
+      context.progress.message(
+        "warning: the model's outputs are NaN or infinite for \(count) images: its numbers mean nothing")
+    }
+    let risks = try risks?.measure(model, context: context)
     last = (model, noGrad { state.map { $0.clone() } }, metrics, risks)
     return (metrics, risks)
   }

@@ -100,6 +100,25 @@ public struct PoisonManifest: Codable, Sendable {
     } catch {
       throw JobError.invalid("\(path): \(describeDecoding(error)). \(fix)")
     }
+    if let problem { throw JobError.invalid("\(path): \(problem). \(fix)") }
+  }
+
+  /// What cannot be; nil where nothing is wrong.
+  private var problem: String? {
+    if trainCount < 0 { return "trainCount is \(trainCount)" }
+    if tasks.isEmpty { return "tasks is empty" }
+    for (name, list) in [("samples", samples), ("covers", covers)] {
+      for (number, sample) in list.enumerated() {
+        let parts = [
+          ("index", sample.index, trainCount), ("task", sample.task, tasks.count),
+          ("trueLabel", sample.trueLabel, classNames.count), ("label", sample.label, classNames.count),
+        ]
+        if let (key, value, count) = parts.first(where: { !(0..<$0.2).contains($0.1) }) {
+          return "\(name)[\(number)].\(key) is \(value), expected 0 to \(count - 1)"
+        }
+      }
+    }
+    return nil
   }
 
   /// The tree of a file of an earlier format in the present one; any other as it is. In format 1 tasks had another name;
@@ -142,9 +161,19 @@ public struct PoisonManifest: Codable, Sendable {
     if let image = settings["image"]?.stringValue {
       settings["image"] = .string(try foundImage(image, beside: folder as String, source: source))
     }
-    let attack = try AttackKind.named(attack).make(settings).attack
+    let attack: any Attack
+    do {
+      attack = try AttackKind.named(self.attack).make(settings).attack
+    } catch let error as SettingsError {
+      throw JobError.invalid("\(source): of its attack and settings: \(error)")
+    }
     let learned = type(of: attack).learns && FileSystem.exists(file) ? try LearnedAttack.read(file) : [:]
     let tasks = try attack.tasks(for: shape, seed: Seed(seed).stream("attack"), learned: learned)
+    guard tasks.count == self.tasks.count else {
+      throw JobError.invalid(
+        "\(source): its settings make \(tasks.count) triggers, and it lists \(self.tasks.count). Use the file as antidote wrote "
+          + "it.")
+    }
     return isGray ? tasks.map { $0.onEqualChannels() } : tasks
   }
 

@@ -7,6 +7,8 @@ enum SampleColumn {
   /// The given label as a number, and the name of its class.
   static let label = "label"
   static let className = "class"
+  /// The name of the class that a model gives the sample.
+  static let answer = "answer"
   /// The same decision twice: in words, and as 0 or 1.
   static let decision = "decision"
   static let kept = "kept"

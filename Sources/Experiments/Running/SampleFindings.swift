@@ -79,8 +79,10 @@ struct SampleFindings {
   }
 
   /// One line a sample, with everything that the defense said about it.
-  /// - Parameter folder: where the table goes; relative paths of samples are as seen from there.
-  func table(in folder: String) -> String {
+  /// - Parameters:
+  ///   - folder: where the table goes; relative paths of samples are as seen from there.
+  ///   - answers: the class that a model gives each sample, where that is told.
+  func table(in folder: String, answers: [String]? = nil) -> String {
     let rejected = outcome.filtered.map { Set($0.rejected) }
     var columns: [(name: String, value: (Int) -> String)] = [("index", { "\($0)" })]
     if let sources = data.sources {
@@ -93,10 +95,13 @@ struct SampleFindings {
         columns.append((SampleColumn.row, { sources[$0].row.map(String.init) ?? "" }))
       }
     }
-    let names = data.classNames.map(CSVTable.field)
-    columns.append((SampleColumn.label, { [labels] in "\(labels[$0])" }))
-    columns.append(
-      (SampleColumn.className, { [labels] in names.indices.contains(labels[$0]) ? names[labels[$0]] : "" }))
+    if labels.contains(where: { $0 >= 0 }) {
+      let names = data.classNames.map(CSVTable.field)
+      columns.append((SampleColumn.label, { [labels] in "\(labels[$0])" }))
+      columns.append(
+        (SampleColumn.className, { [labels] in names.indices.contains(labels[$0]) ? names[labels[$0]] : "" }))
+    }
+    if let answers { columns.append((SampleColumn.answer, { CSVTable.field(answers[$0]) })) }
     if let rejected {
       columns.append((SampleColumn.decision, { (rejected.contains($0) ? SampleDecision.rejected : .kept).rawValue }))
       columns.append((SampleColumn.kept, { rejected.contains($0) ? "0" : "1" }))

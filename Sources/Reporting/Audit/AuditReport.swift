@@ -57,7 +57,7 @@ struct AuditPage {
       switch result.verdict {
       case .backdoored: ("bad", "✗", "Backdoored")
       case .suspicious: ("warning", "!", "Suspicious")
-      case .noEvidence: ("", "○", "No evidence")
+      case .noEvidence: ("", "○", result.isJudged ? "No evidence" : "Not judged")
       }
     (tone, toneSymbol, toneWord) = words
     sentence = result.sentence

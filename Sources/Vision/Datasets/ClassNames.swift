@@ -105,15 +105,17 @@ extension ImageDataset {
   /// - Parameters:
   ///   - names: the classes that the labels shall mean; all classes of this data set have to be among them.
   ///   - source: what has these classes, for the error.
+  ///   - ownSource: what this data set is called there; nil takes its name.
   ///   - onNote: hears of a change of order.
   /// - Throws: `ClassNameError`.
   public func numbered(
-    as names: [String], of source: String, onNote: (String) -> Void = { _ in }
+    as names: [String], of source: String, ownSource: String? = nil, onNote: (String) -> Void = { _ in }
   ) throws(ClassNameError) -> ImageDataset {
     let wanted = ClassNames(names)
+    let ownSource = ownSource ?? "the data set \(name)"
     guard
       let positions = try wanted.positions(
-        of: ClassNames(classNames), source: source, otherSource: "the data set \(name)")
+        of: ClassNames(classNames), source: source, otherSource: ownSource)
     else { return self }
     if positions == Array(names.indices), classNames == names { return self }
     // -1, no label, stays.
@@ -121,7 +123,7 @@ extension ImageDataset {
     let respelt = zip(classNames, positions).first { !$0.utf8.elementsEqual(names[$1].utf8) }
     let example = respelt.map { " (\($0) is \(names[$1]))" } ?? ""
     if respelt != nil || !positions.elementsEqual(0..<positions.count) {
-      onNote("the classes of the data set \(name) are matched with those of \(source) by name\(example)")
+      onNote("the classes of \(ownSource) are matched with those of \(source) by name\(example)")
     }
     return ImageDataset(name: name, images: images, labels: table[labels + 1], classNames: names, sources: sources)
   }

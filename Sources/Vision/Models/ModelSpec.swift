@@ -103,8 +103,9 @@ extension Classifier {
     } else if let text = file.metadata[modelMetadataKey] {
       guard let found = ModelSpec(metadata: text), found.isPlausible(for: file) else {
         throw ModelFileError(
-          description: "\(path): its metadata '\(modelMetadataKey)' does not fit its tensors. "
-            + "Name the model and width: --set model.name=preactresnet18 --set model.width=64.")
+          description:
+            "\(path): its metadata '\(modelMetadataKey)' does not fit its tensors: it was damaged, or edited. "
+            + "If the weights are whole, --model and --width name what they are of.")
       }
       spec = found
     } else {

@@ -103,9 +103,7 @@ struct AuditModelCommand: ParsableCommand {
 
   private func audit() throws -> AuditResult {
     let record = try record.read()
-    // A record says which data set it is of.
-    let named = try record == nil ? settings.options(data) : data.settings
-    let options = (record?.options(measuring: true) ?? []) + named + foreign.settings
+    let options = try (record?.options(measuring: true) ?? []) + settings.options(data, of: record) + foreign.settings
     try settings.requireData(record, options: options)
     let (configuration, audit) = try settings.auditConfiguration(options: options, command: "audit")
     guard try settings.tree(options: options)["dataset"]?["name"] != nil else {

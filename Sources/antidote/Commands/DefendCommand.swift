@@ -82,7 +82,7 @@ struct DefendCommand: ParsableCommand {
   func run() throws {
     let record = try record.read()
     var options =
-      (record?.options(measuring: false) ?? []) + data.settings + foreign.settings + [
+      try (record?.options(measuring: false) ?? []) + settings.options(data, of: record) + foreign.settings + [
         OptionSetting("defense.name", defense)
       ]
     // Without a data set, clean images are all that there is: some of them are kept apart to measure on.

@@ -46,7 +46,7 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     let record = try record.read()
     let options =
-      (record?.options(measuring: true) ?? []) + data.settings + foreign.settings + [
+      try (record?.options(measuring: true) ?? []) + settings.options(data, of: record) + foreign.settings + [
         OptionSetting("attack.name", attack)
       ]
     try settings.requireData(record, options: options)

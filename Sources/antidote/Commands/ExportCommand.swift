@@ -63,7 +63,7 @@ struct ExportCommand: ParsableCommand {
   }
 
   func run() throws {
-    let options = data.settings + foreign.settings
+    let options = try settings.options(data) + foreign.settings
     let configuration = try settings.configuration(
       options: options, without: ["attack", "defense"], command: "export")
     let hasData = try settings.tree(options: options)["dataset"]?["name"] != nil

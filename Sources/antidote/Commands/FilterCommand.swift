@@ -48,7 +48,7 @@ struct FilterCommand: ParsableCommand {
     if output.json { return try Output.write(json: try JSONValue(encoding: result)) }
     var text = "kept \(formatCount(result.kept)), rejected \(formatCount(result.rejected))\n"
     let width = result.classes.map(\.name.count).max() ?? 0
-    for entry in result.classes {
+    for entry in result.classes where !entry.name.isEmpty {
       text += Text.row(
         entry.name, "kept \(formatCount(entry.kept)), rejected \(formatCount(entry.rejected))", width: width)
     }

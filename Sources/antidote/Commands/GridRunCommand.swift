@@ -116,6 +116,9 @@ struct GridWorkingOptions: ParsableArguments {
         "\(summary.failed) of \(summary.cells) cells failed. antidote grid status \(ShellWord.quoted(grid.folder)) says "
           + "why; --retry-failed tries them again.")
     }
+    if summary.finished == summary.cells {
+      try Output.write("\nNext: antidote grid report \(ShellWord.quoted(grid.folder))\n")
+    }
   }
 
   /// Processes side by side: one a GPU, or as many as the free cores have room for.

@@ -43,10 +43,10 @@ extension SettingsOptions {
     }
   }
 
-  /// The data set's options; where they name none, what the folder looks like.
-  func options(_ data: DatasetOptions) throws -> [OptionSetting] {
+  /// The data set's options; where they name none, what the folder looks like. A record says which data set it is of.
+  func options(_ data: DatasetOptions, of record: RecordFolder? = nil) throws -> [OptionSetting] {
     let dataset = try tree(options: data.settings)["dataset"]
-    guard dataset?["name"] == nil, let path = dataset?["path"]?.stringValue else { return data.settings }
+    guard record == nil, dataset?["name"] == nil, let path = dataset?["path"]?.stringValue else { return data.settings }
     let kinds = DatasetRecognition.kinds(at: path)
     guard kinds.count < 2 else {
       throw CommandFailure("\(path) looks like \(kinds.joined(separator: " or ")): say which with --dataset.")
