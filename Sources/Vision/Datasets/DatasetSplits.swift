@@ -53,8 +53,23 @@ extension DatasetSplits {
       "\(settings.path ?? settings.name): no test split; \(formatCount(test.count)) of \(formatCount(all.count)) images, "
         + "drawn by class and seed, are the test images (dataset.holdOut=\(settings.holdOut ?? DatasetSettings.usualHoldOut))"
     )
+    let rest = all.subset(train)
+    let lost = Set(all.labelArray()).subtracting(rest.labelArray()).filter(all.classNames.indices.contains).sorted()
+    if !lost.isEmpty {
+      let names = lost.prefix(5).map { all.classNames[$0] }.joined(separator: ", ")
+      onNote(
+        "warning: no training image is left of \(names)\(lost.count > 5 ? " and \(lost.count - 5) more" : ""): give such "
+          + "classes more images")
+    }
+    let files = (all.sources ?? []).filter { $0.row == nil }.map(\.file)
+    let repeated = files.count - Set(files).count
+    if repeated > 0 {
+      onNote(
+        "warning: \(formatCount(repeated)) images are listed again, and may be training and test images at once: list each once"
+      )
+    }
     return DatasetSplits(
-      train: try settings.limited(all.subset(train), .train, to: settings.train),
+      train: try settings.limited(rest, .train, to: settings.train),
       test: try settings.limited(all.subset(test), .test, to: settings.test))
   }
 }

@@ -126,6 +126,23 @@ import Torch
     #expect(try DatasetSplits.load(settings).test?.count == 4, "a fifth")
   }
 
+  @Test func whatASplitSpoilsIsSaid() throws {
+    var notes: [String] = []
+    for value in 0..<8 { try folder.write("kind\(value)/x.ppm", ppm(width: 2, height: 2, [UInt8(value), 1, 0])) }
+    var settings = settings
+    settings.holdOut = 0.5
+    let train = try DatasetSplits.load(settings) { notes.append($0) }.train
+    let lost = train.classNames.indices.filter { !train.labelArray().contains($0) }.map { train.classNames[$0] }
+    try #require(!lost.isEmpty && lost.count <= 5)
+    #expect(notes.contains { $0.contains("no training image is left of \(lost.joined(separator: ", "))") }, "\(notes)")
+    #expect(!notes.contains { $0.contains("listed again") })
+    let rows = (0..<12).map { "cat/\($0).ppm,cat\n" } + (12..<18).map { "dog/\($0).ppm,dog\n" }
+    try folder.write("list.csv", "path,label\n" + rows.joined() + rows[3] + rows[3] + rows[14])
+    (settings.name, settings.path, notes) = ("csv", folder.path("list.csv"), [])
+    _ = try DatasetSplits.load(settings) { notes.append($0) }
+    #expect(notes.contains { $0.contains("3 images are listed again") }, "\(notes)")
+  }
+
   @Test func allOrNothing() throws {
     var settings = settings
     settings.holdOut = 0
