@@ -57,6 +57,10 @@ struct JobFolderTests {
     error = #expect(throws: JobError.self) { _ = try job() }
     #expect(try error == appeared && folder.read("out") == "precious")
     try folder.remove("out")
+    try FileSystem.createFolder(output)
+    error = #expect(throws: JobError.self) { _ = try job() }
+    #expect(error == .outputExists(path: output))
+    try folder.remove("out")
     // Killed after the result was written and before the folder was gone.
     #expect(throws: Failed.self) {
       try job().perform(context) {

@@ -58,6 +58,8 @@ public final class JobFolder {
   }
 
   private func checkFree(_ output: String) throws {
+    // A folder appears whole: whoever wrote it, it is there.
+    if FileSystem.isFolder(output) { throw JobError.outputExists(path: output) }
     if FileSystem.exists(output), try !begun().contains(Path.absolute(output)) {
       throw JobError.outputAppeared(path: output, folder: path)
     }
