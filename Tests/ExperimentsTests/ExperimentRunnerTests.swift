@@ -85,7 +85,10 @@ import Vision
         try tiny.model("\(parent)/whole/run", ExperimentRunner.backdooredModelName),
         try tiny.model("\(parent)/whole/run")
       )
-      for (checks, stage) in [(2, "train"), (6, "train"), (9, "sau"), (12, "sau")] {
+      // In both epochs of the training, while risks are measured, and in both epochs of the defense.
+      for (checks, stage, goesOn) in [
+        (2, "train", false), (6, "train", true), (10, "sau", false), (16, "sau", false), (24, "sau", true),
+      ] {
         let folder = "\(parent)/after-\(checks)/run"  // A parent of its own: no backdoored model is shared.
         #expect(throws: Interrupted.self) {
           try Interruption.simulated(afterChecks: checks) { _ = try tiny.run(folder) }
@@ -110,7 +113,7 @@ import Vision
           metrics.map(\.epoch) == [1, 2, 1, 2] && metrics.map(\.stage) == ["train", "train", "sau", "sau"],
           "no epoch twice")
         #expect(
-          progress.messages.contains { $0.contains("going on after epoch 1 of 2") } == (checks == 6 || checks == 12))
+          progress.messages.contains { $0.contains("going on after epoch 1 of 2") } == goesOn, "after \(checks)")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder)
         #expect(!files.contains { $0.hasPrefix("checkpoint") }, "\(files)")
       }
