@@ -30,6 +30,11 @@ public func parseDuration(_ text: String) -> Double? {
   return number * unit
 }
 
+/// The first of some names: `a, b, c, d, e and 3 more`.
+public func formatNames(_ names: [String], most: Int = 5) -> String {
+  names.prefix(most).joined(separator: ", ") + (names.count > most ? " and \(names.count - most) more" : "")
+}
+
 /// A count with its thousands apart: `12,345`.
 public func formatCount(_ count: Int) -> String {
   let digits = String(count.magnitude)

@@ -97,6 +97,20 @@ import Vision
     #expect(try evaluator(model, adversary(0.15)).measure(model, context: context) == found, "measuring draws nothing")
   }
 
+  /// Within a search, not only between measurements; the modes of the networks are as they were.
+  @Test func canBeStopped() throws {
+    let (model, _) = try models()
+    model.train()
+    for checks in [0, 3] {
+      #expect(throws: Interrupted.self) {
+        try Interruption.simulated(afterChecks: checks) {
+          _ = try evaluator(model, adversary(0.15)).measure(model, context: context)
+        }
+      }
+      #expect(model.isTraining)
+    }
+  }
+
   @Test func largerBallsHoldMore() throws {
     let (model, reference) = try models()
     let risks = try [0, 0.03, 0.3].map { try evaluator(reference, adversary($0)).measure(model, context: context) }

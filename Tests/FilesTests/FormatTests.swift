@@ -24,6 +24,11 @@ import Testing
   ])
   func counts(_ count: Int, text: String) { #expect(formatCount(count) == text) }
 
+  @Test func names() {
+    #expect(formatNames([]).isEmpty && formatNames(["a", "b"]) == "a, b")
+    #expect(formatNames(["a", "b", "c"], most: 2) == "a, b and 1 more")
+  }
+
   @Test(arguments: [
     (12345.4, "12,345 images/s"), (184.4, "184 images/s"), (99.96, "100 images/s"), (18.44, "18.4 images/s"),
     (2.346, "2.35 images/s"),

@@ -120,6 +120,13 @@ import TorchNN
     #expect(error.map { "\($0)" }?.contains("--ignore epoch") == true)
     let other = #expect(throws: StateDictError.self) { try target.load(Sample(1, classes: 7).stateDict()) }
     #expect(other.map { "\($0)" }?.contains("another number of classes") == true)
+    // Of no other layer.
+    for (key, tensor) in [
+      ("conv1.weight", Tensor.zeros([7, 3, 3, 3])), ("bn1.num_batches_tracked", Tensor.zeros([1])),
+    ] {
+      let error = #expect(throws: StateDictError.self) { try load { ($0.key, $0.key == key ? tensor : $0.tensor) } }
+      #expect(error.map { "\($0)".contains(key) && !"\($0)".contains("another number of classes") } == true)
+    }
   }
 
   @Test func valuesThatNoWorkingNetworkHas() {

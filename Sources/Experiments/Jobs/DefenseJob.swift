@@ -187,8 +187,8 @@ public struct DefenseJob {
     var text = "clean images: \(formatCount(clean.count)) of \(clean.classes - missing.count) classes"
     text += ", \(clean.height)x\(clean.width)"
     guard !missing.isEmpty, clean.count > 0 else { return text }
-    let some = missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? " and \(missing.count - 5) more" : "")
-    return text + "\nwarning: no clean image is of \(some): what the model knows of these classes may be lost"
+    return text
+      + "\nwarning: no clean image is of \(formatNames(missing)): what the model knows of these classes may be lost"
   }
 
   /// Writes the model, for PyTorch as the file that it came from, and into the folder of another program as its own.

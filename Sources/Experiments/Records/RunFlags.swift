@@ -106,7 +106,7 @@ public enum RunFlags {
     let total = detection.keptCount + detection.rejectedCount
     let lost = found.lostClasses ?? []
     guard 2 * detection.rejectedCount > total || !lost.isEmpty else { return nil }
-    let names = lost.prefix(5).joined(separator: ", ") + (lost.count > 5 ? " and \(lost.count - 5) more" : "")
+    let names = formatNames(lost)
     return RaisedFlag(
       .filterRejectsMost,
       "The defense rejected \(formatCount(detection.rejectedCount)) of \(formatCount(total)) samples"

@@ -71,7 +71,7 @@ struct SampleFindings {
     guard let filtered = outcome.filtered, !filtered.rejected.isEmpty else { return nil }
     let lost = lostClasses.map { data.classNames[$0] }
     guard 2 * filtered.rejected.count > data.count || !lost.isEmpty else { return nil }
-    let names = lost.prefix(5).joined(separator: ", ") + (lost.count > 5 ? " and \(lost.count - 5) more" : "")
+    let names = formatNames(lost)
     return "warning: the defense rejected \(formatCount(filtered.rejected.count)) of \(formatCount(data.count)) samples"
       + (lost.isEmpty ? "" : ", among them all of \(names)")
       + ". Do not train on the rest alone: rank the samples (antidote filter --most-suspicious N) and look at the first, or "

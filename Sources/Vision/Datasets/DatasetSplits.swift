@@ -56,10 +56,8 @@ extension DatasetSplits {
     let rest = all.subset(train)
     let lost = Set(all.labelArray()).subtracting(rest.labelArray()).filter(all.classNames.indices.contains).sorted()
     if !lost.isEmpty {
-      let names = lost.prefix(5).map { all.classNames[$0] }.joined(separator: ", ")
-      onNote(
-        "warning: no training image is left of \(names)\(lost.count > 5 ? " and \(lost.count - 5) more" : ""): give such "
-          + "classes more images")
+      let names = formatNames(lost.map { all.classNames[$0] })
+      onNote("warning: no training image is left of \(names): give such classes more images")
     }
     let files = (all.sources ?? []).filter { $0.row == nil }.map(\.file)
     let repeated = files.count - Set(files).count
